@@ -1,0 +1,3 @@
+"""What a container knows about itself: identity proven, own inspect data, stats and events."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,233 @@
+"""The engine's inspect JSON, already masked, as the document about ourselves.
+
+Field meanings follow the engine's API reference for `ContainerInspect` and `ImageInspect`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfinspect import times
+from selfinspect.engine import orchestrators
+from selfinspect.engine.access import (
+    boolean,
+    integer,
+    mapping,
+    member,
+    sequence,
+    text,
+    text_mapping,
+    texts,
+)
+from selfinspect.errors import IdentityError
+from selfinspect.model import (
+    Health,
+    HealthCheck,
+    IdentitySummary,
+    Image,
+    Limits,
+    Mount,
+    Network,
+    PortBinding,
+    RestartPolicy,
+    Self,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.model import Engine, Identity, Json
+
+_SHORT = 12
+
+
+def describe(
+    inspect: Json, *, identity: Identity, engine: Engine, image: Json, inspected_at: str
+) -> Self:
+    """Our own document from our own inspect.
+
+    Args:
+        inspect: the masked inspect document of the container.
+        identity: which container that is; it stands.
+        engine: who said so.
+        image: the image's inspect document, None where the engine would not say.
+        inspected_at: when the engine was asked.
+    """
+    identifier, summary = _stands(identity)
+    labels = text_mapping(inspect, "Config", "Labels")
+    bindings = _bindings(inspect)
+    return Self(
+        id=identifier,
+        short_id=identifier[:_SHORT],
+        identity=summary,
+        name=(text(inspect, "Name") or "").removeprefix("/") or None,
+        hostname=text(inspect, "Config", "Hostname"),
+        image=Image(
+            reference=text(inspect, "Config", "Image"),
+            id=text(inspect, "Image"),
+            digests=texts(image, "RepoDigests"),
+        ),
+        created_at=times.known(text(inspect, "Created")),
+        started_at=times.known(text(inspect, "State", "StartedAt")),
+        inspected_at=inspected_at,
+        state=text(inspect, "State", "Status"),
+        health=_health(inspect),
+        restart_count=integer(inspect, "RestartCount"),
+        restart_policy=RestartPolicy(
+            name=text(inspect, "HostConfig", "RestartPolicy", "Name") or "no",
+            maximum_retries=integer(inspect, "HostConfig", "RestartPolicy", "MaximumRetryCount")
+            or 0,
+        ),
+        command=(text(inspect, "Path") or "", *texts(inspect, "Args")),
+        user=text(inspect, "Config", "User") or "",
+        working_dir=text(inspect, "Config", "WorkingDir") or "",
+        env=_environment(texts(inspect, "Config", "Env")),
+        labels=labels,
+        ports=_ports(bindings),
+        port_bindings=bindings,
+        networks={
+            name: _network(network)
+            for name, network in mapping(inspect, "NetworkSettings", "Networks").items()
+        },
+        mounts=_mounts(inspect),
+        limits=_limits(inspect),
+        compose=orchestrators.compose(labels),
+        swarm=orchestrators.swarm(labels),
+        kubernetes=orchestrators.kubernetes(labels),
+        previous_run=None,
+        engine=engine,
+    )
+
+
+def without_engine(identity: Identity, *, hostname: str | None) -> Self:
+    """Our own document where no engine speaks: what only an engine knows is None."""
+    identifier, summary = _stands(identity)
+    return Self(
+        id=identifier,
+        short_id=identifier[:_SHORT],
+        name=identity.name,
+        hostname=hostname,
+        identity=summary,
+    )
+
+
+def _stands(identity: Identity) -> tuple[str, IdentitySummary]:
+    if identity.id is None or identity.level is None or identity.method is None:
+        raise IdentityError(identity.reason or "no evidence of a container was found")
+    return identity.id, IdentitySummary(level=identity.level, method=identity.method)
+
+
+def _health(inspect: Json) -> Health | None:
+    status = text(inspect, "State", "Health", "Status")
+    if status is None or status == "none":
+        return None
+    return Health(
+        status=status,
+        failing_streak=integer(inspect, "State", "Health", "FailingStreak") or 0,
+        log=tuple(
+            HealthCheck(
+                start=times.known(text(entry, "Start")),
+                end=times.known(text(entry, "End")),
+                exit_code=integer(entry, "ExitCode"),
+                output=text(entry, "Output") or "",
+            )
+            for entry in sequence(inspect, "State", "Health", "Log")
+        ),
+    )
+
+
+def _environment(entries: tuple[str, ...]) -> Mapping[str, str]:
+    pairs = (entry.partition("=") for entry in entries)
+    return {name: value for name, _, value in pairs}
+
+
+def _bindings(inspect: Json) -> Mapping[str, tuple[PortBinding, ...]]:
+    """Every exposed port with the host's addresses that lead to it, in the engine's order."""
+    published = mapping(inspect, "NetworkSettings", "Ports")
+    exposed = mapping(inspect, "Config", "ExposedPorts")
+    return {
+        port: tuple(
+            PortBinding(host_ip=text(binding, "HostIp") or "", host_port=int(number))
+            for binding in sequence(published.get(port))
+            if (number := text(binding, "HostPort")) is not None and number.isdecimal()
+        )
+        for port in sorted({*published, *exposed}, key=_port_order)
+    }
+
+
+def _port_order(port: str) -> tuple[int, str]:
+    number = port.partition("/")[0]
+    return (int(number) if number.isdecimal() else 0, port)
+
+
+def _ports(
+    bindings: Mapping[str, tuple[PortBinding, ...]],
+) -> Mapping[str, Mapping[str, int | None]]:
+    ports: dict[str, dict[str, int | None]] = {}
+    for port, hosts in bindings.items():
+        number, _, protocol = port.partition("/")
+        ports.setdefault(number, {})[protocol or "tcp"] = hosts[0].host_port if hosts else None
+    return ports
+
+
+def _network(network: Json) -> Network:
+    return Network(
+        ip=text(network, "IPAddress"),
+        ipv6=text(network, "GlobalIPv6Address"),
+        gateway=text(network, "Gateway"),
+        mac=text(network, "MacAddress"),
+        aliases=texts(network, "Aliases"),
+    )
+
+
+def _mounts(inspect: Json) -> tuple[Mount, ...]:
+    """The engine's mounts, and the `--tmpfs` ones that it lists apart."""
+    listed = tuple(
+        Mount(
+            type=text(mount, "Type") or "",
+            source=text(mount, "Source"),
+            destination=text(mount, "Destination") or "",
+            name=text(mount, "Name"),
+            read_only=boolean(mount, "RW") is False,
+        )
+        for mount in sequence(inspect, "Mounts")
+    )
+    tmpfs = tuple(
+        Mount(
+            type="tmpfs",
+            source=None,
+            destination=destination,
+            name=None,
+            read_only="ro" in options.split(","),
+        )
+        for destination, options in text_mapping(inspect, "HostConfig", "Tmpfs").items()
+    )
+    return listed + tmpfs
+
+
+def _limits(inspect: Json) -> Limits:
+    host = member(inspect, "HostConfig")
+    return Limits(
+        cpus=_cpus(host),
+        cpu_shares=_positive(host, "CpuShares"),
+        cpuset=text(host, "CpusetCpus"),
+        memory_bytes=_positive(host, "Memory"),
+        memory_reservation_bytes=_positive(host, "MemoryReservation"),
+        memory_swap_bytes=_positive(host, "MemorySwap"),
+        pids=_positive(host, "PidsLimit"),
+    )
+
+
+def _cpus(host: Json) -> float | None:
+    """`--cpus` in CPUs, however it was given: as nano CPUs or as a quota over a period."""
+    if (nano := _positive(host, "NanoCpus")) is not None:
+        return nano / 10**9
+    if (quota := _positive(host, "CpuQuota")) is not None:
+        return quota / (_positive(host, "CpuPeriod") or 100_000)
+    return None
+
+
+def _positive(host: Json, name: str) -> int | None:
+    """A limit; engines write "unlimited" as 0, as -1 or not at all."""
+    value = integer(host, name)
+    return value if value is not None and value > 0 else None

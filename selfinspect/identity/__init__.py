@@ -1,0 +1,1 @@
+"""Which container this is: evidence from the kernel, proof from the engine, and a verdict."""

@@ -1,0 +1,85 @@
+"""Looking for ourselves among all running containers, where no candidate stands.
+
+Under `--network container:B` with a private cgroup namespace our ID stands nowhere in `/proc`.
+The search is bounded: it asks each container once for its inspect document, and a handful for
+their processes, for each such question is an event, and the engine keeps 256 of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfinspect.errors import EngineAnswerError, IdentityError
+from selfinspect.identity.compare import shares_address, start_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from selfinspect.identity.evidence import Evidence
+    from selfinspect.identity.proof import Examiner, Finding, Prober
+
+MOST_CONTAINERS = 512
+MOST_NONCES = 8
+SECONDS = 5.0
+
+
+def search(
+    evidence: Evidence,
+    prober: Prober,
+    examiner: Examiner,
+    clock: Callable[[], float],
+) -> Finding:
+    """Find the running container that we are, and prove it.
+
+    Args:
+        evidence: what narrows the search: layer, start time, addresses.
+        prober: lists the running containers.
+        examiner: remembers what was asked before, and of whom.
+        clock: monotonic seconds.
+
+    Raises:
+        IdentityError: none could be found and proven within the bounds.
+    """
+    end = clock() + SECONDS
+    survivors = []
+    for identifier in _running(prober):
+        _check(clock, end)
+        finding = examiner.look(identifier)
+        if finding.verdict == "proven":
+            return finding
+        if "inspect" in examiner.denied:
+            raise IdentityError(f"the running containers cannot be inspected ({finding.reason})")
+        if finding.open and start_matches(evidence, finding.inspect) is not False:
+            survivors.append(finding)
+    survivors.sort(key=lambda finding: not shares_address(evidence, finding.inspect))
+    for finding in survivors[:MOST_NONCES]:
+        _check(clock, end)
+        asked = examiner.examine(finding.id or "")
+        if asked.verdict == "proven":
+            return asked
+    raise IdentityError(_why(len(survivors), examiner))
+
+
+def _running(prober: Prober) -> Sequence[str]:
+    try:
+        running = prober.running()
+    except EngineAnswerError as error:
+        raise IdentityError(f"the running containers cannot be listed ({error.detail})") from error
+    if len(running) > MOST_CONTAINERS:
+        raise IdentityError(
+            f"{len(running)} containers run, and at most {MOST_CONTAINERS} are searched"
+        )
+    return running
+
+
+def _check(clock: Callable[[], float], end: float) -> None:
+    if clock() > end:
+        raise IdentityError(f"the search was not done within {SECONDS:g} s")
+
+
+def _why(survivors: int, examiner: Examiner) -> str:
+    if survivors > MOST_NONCES:
+        return f"{survivors} containers may be this one, and at most {MOST_NONCES} are tried"
+    if examiner.denied:
+        return f"no running container can be proven ({'; '.join(examiner.denied.values())})"
+    return "no running container of this engine could be proven to be this one"

@@ -1,0 +1,50 @@
+"""Reading small kernel files: whole, as bytes, and None where that cannot be done."""
+
+from __future__ import annotations
+
+import os
+
+_LONGEST = 20  # digits of 2^64
+_BUFFER = 65_536
+
+
+def read(path: str) -> bytes | None:
+    """The content of a file, None where it is missing, forbidden, or cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        # The kernel hands out long files a page at a time: only an empty read is the end.
+        return b"".join(iter(lambda: os.read(descriptor, _BUFFER), b""))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def text(path: str) -> str:
+    """The content of a file as text, empty where it cannot be read."""
+    return (read(path) or b"").decode(errors="replace")
+
+
+def count(word: bytes | None) -> int | None:
+    """The number that a word of a kernel file is, None for `max`, `-1` or anything else."""
+    word = (word or b"").strip()
+    return int(word) if word.isdigit() and len(word) <= _LONGEST else None
+
+
+def number(path: str) -> int | None:
+    """The number that a file holds alone, None where it holds none."""
+    return count(read(path))
+
+
+def keyed(path: str) -> dict[str, int]:
+    """The figures of a file with a name and a number on each line; other lines are left out."""
+    figures: dict[str, int] = {}
+    for line in (read(path) or b"").splitlines():
+        name, _, word = line.partition(b" ")
+        value = count(word)
+        if value is not None:
+            figures[name.decode(errors="replace")] = value
+    return figures

@@ -1,0 +1,100 @@
+"""The files that tell which container this is, read below a root.
+
+Each is read to a bound, and one that is missing, unreadable, too long or no UTF-8 counts as
+absent: half a file could end in the middle of an ID.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LONGEST = 4 << 20
+"""Bytes. A mountinfo of a machine with ten thousand mounts is half as long."""
+
+_INTERFACES = 64
+_ETC = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFiles:
+    """The texts, empty where absent.
+
+    Attributes:
+        init_cgroup: the cgroup of PID 1, which is another container's in a shared PID namespace.
+        dockerenv_mtime: when `/.dockerenv` was made, nanoseconds since the Unix epoch.
+        init_started_at: when PID 1 started, Unix seconds; whole ones, as the boot time is.
+        macs: the addresses of the network interfaces that have one.
+        etc_mtimes: the same for the files in `/etc` that an engine writes, by their paths.
+    """
+
+    cgroup: str = ""
+    init_cgroup: str = ""
+    mountinfo: str = ""
+    hostname: str = ""
+    cpuset: str = ""
+    containerenv: str = ""
+    dockerenv_mtime: int | None = None
+    init_started_at: float | None = None
+    macs: frozenset[str] = frozenset()
+    etc_mtimes: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_identity_files(root: Path) -> IdentityFiles:
+    """Read them all below `root`."""
+    return IdentityFiles(
+        cgroup=_text(root / "proc/self/cgroup"),
+        init_cgroup=_text(root / "proc/1/cgroup"),
+        mountinfo=_text(root / "proc/self/mountinfo"),
+        hostname=_text(root / "proc/sys/kernel/hostname"),
+        cpuset=_text(root / "proc/1/cpuset"),
+        containerenv=_text(root / "run/.containerenv"),
+        dockerenv_mtime=_mtime(root / ".dockerenv"),
+        init_started_at=_started_at(_text(root / "proc/1/stat"), _text(root / "proc/stat")),
+        macs=_macs(root / "sys/class/net"),
+        etc_mtimes={
+            f"/{name}": mtime for name in _ETC if (mtime := _mtime(root / name)) is not None
+        },
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        # Non-blocking: opening a FIFO put in a file's place would otherwise wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(LONGEST + 1)
+        return content.decode() if content and len(content) <= LONGEST else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _mtime(path: Path) -> int | None:
+    try:
+        return path.lstat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
+def _started_at(stat: str, machine: str) -> float | None:
+    """Boot time plus ticks since boot, field 22 of proc_pid_stat(5): the 20th after the name."""
+    fields = stat.rpartition(")")[2].split()
+    boot = [line.split()[1:2] for line in machine.split("\n") if line.startswith("btime ")]
+    try:
+        return int(boot[0][0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, ValueError):
+        return None
+
+
+def _macs(folder: Path) -> frozenset[str]:
+    try:
+        names = sorted(os.listdir(folder))[:_INTERFACES]  # noqa: PTH208 names are all we need
+    except OSError:
+        return frozenset()
+    found = (_text(folder / name / "address").strip() for name in names)
+    return frozenset(mac for mac in found if mac.strip("0:"))

@@ -1,0 +1,101 @@
+"""Memory figures from the parts in which cgroups, and engines after them, report them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect.model import Detail, Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNLIMITED = 1 << 62
+"""v1 writes "no limit" as the largest multiple of the page size below 2^63."""
+
+
+class _Names(NamedTuple):
+    rss: str
+    cache: str
+    swap: str
+    mapped_file: str
+    active_file: str
+    inactive_file: str
+    page_faults: str
+    major_page_faults: str
+
+
+# On v1 the plain names leave out what child cgroups were charged.
+_V1 = _Names(
+    "total_rss",
+    "total_cache",
+    "total_swap",
+    "total_mapped_file",
+    "total_active_file",
+    "total_inactive_file",
+    "total_pgfault",
+    "total_pgmajfault",
+)
+# v2 has its swap in a file of its own.
+_V2 = _Names(
+    "anon",
+    "file",
+    "",
+    "file_mapped",
+    "active_file",
+    "inactive_file",
+    "pgfault",
+    "pgmajfault",
+)
+
+
+def is_v1(stat: Mapping[str, int]) -> bool:
+    """Whether a `memory.stat` is cgroup v1's."""
+    return _V1.inactive_file in stat
+
+
+def memory(
+    stat: Mapping[str, int],
+    *,
+    usage: int | None,
+    limit: int | None,
+    peak: int | None = None,
+    swap: int | None = None,
+    failcnt: int | None = None,
+    oom_kills: int | None = None,
+) -> tuple[Memory, Detail]:
+    """The memory part of a sample, and the memory figures of its detail.
+
+    Args:
+        stat: the figures of `memory.stat`, of either version.
+        usage: bytes charged now.
+        limit: bytes that may be charged; a limit that cannot be reached is none.
+        peak: the most bytes ever charged.
+        swap: bytes swapped out, where `stat` does not say so.
+        failcnt: how often the limit was hit.
+        oom_kills: how many processes the kernel killed for want of memory.
+    """
+    names = _V1 if is_v1(stat) else _V2
+    rss, cache, swapped, mapped, active, inactive, faults, major = map(stat.get, names)
+    limit = limit if limit is not None and 0 < limit < _UNLIMITED else None
+    working_set = None if usage is None or inactive is None else max(0, usage - inactive)
+    return (
+        Memory(
+            usage_bytes=usage,
+            working_set_bytes=working_set,
+            rss_bytes=rss,
+            cache_bytes=cache,
+            swap_bytes=swapped if swap is None else swap,
+            peak_bytes=peak,
+            limit_bytes=limit,
+            percent=None if working_set is None or limit is None else working_set / limit * 100,
+            oom_kills=oom_kills,
+        ),
+        Detail(
+            mapped_file_bytes=mapped,
+            active_file_bytes=active,
+            inactive_file_bytes=inactive,
+            failcnt=failcnt,
+            page_faults=faults,
+            major_page_faults=major,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Samples of the container's resources, from the engine or the kernel."""

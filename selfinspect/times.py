@@ -1,0 +1,48 @@
+"""RFC 3339 times to the nanosecond, as engines write them and as selfinspect answers them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def nanoseconds(text: str) -> int:
+    """Nanoseconds since the Unix epoch of an RFC 3339 time; digits past nine are dropped.
+
+    Go's zero time, `0001-01-01T00:00:00Z`, is a time like any other and comes out negative.
+
+    Raises:
+        ValueError: the text is no RFC 3339 time.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no RFC 3339 time")
+    day, clock, fraction, zone = match.groups()
+    offset = "+00:00" if zone in "Zz" else zone
+    try:
+        since = datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of range") from error
+    return (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "").ljust(9, "0"))
+
+
+def rfc3339(nanoseconds: int) -> str:
+    """The time that many nanoseconds after the Unix epoch, in UTC with nine digits and `Z`."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+
+
+def known(text: object) -> str | None:
+    """An engine's time in our form; None where it is absent, junk, or Go's zero time."""
+    if not isinstance(text, str):
+        return None
+    try:
+        since = nanoseconds(text)
+    except ValueError:
+        return None
+    return rfc3339(since) if since > 0 else None

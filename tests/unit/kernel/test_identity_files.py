@@ -1,0 +1,73 @@
+"""The files that tell which container this is, below any root."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from selfinspect.kernel.identity_files import LONGEST, IdentityFiles, read_identity_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def put(root: Path, name: str, content: str | bytes) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_every_file_is_read_below_the_root(tmp_path: Path) -> None:
+    """Texts come as they are; times and addresses are taken out of theirs."""
+    put(tmp_path, "proc/self/cgroup", "0::/x\n")
+    put(tmp_path, "proc/1/cgroup", "0::/y\n")
+    put(tmp_path, "proc/self/mountinfo", "1 2 3\n")
+    put(tmp_path, "proc/sys/kernel/hostname", "web\n")
+    put(tmp_path, "proc/1/cpuset", "/\n")
+    put(tmp_path, "run/.containerenv", 'id="x"\n')
+    os.utime(put(tmp_path, "etc/hosts", ""), ns=(1, 1_700_000_000_000_000_001))
+    os.utime(put(tmp_path, ".dockerenv", ""), ns=(1, 1_700_000_000_123_456_789))
+    ticks = os.sysconf("SC_CLK_TCK")
+    fields = " ".join(["S", *(str(n) for n in range(4, 22)), str(5 * ticks), "0"])
+    put(tmp_path, "proc/1/stat", f"1 (a) b) {fields}\n")
+    put(tmp_path, "proc/stat", "cpu 1 2\nbtime 1700000000\n")
+    put(tmp_path, "sys/class/net/eth0/address", "02:42:ac:11:00:02\n")
+    put(tmp_path, "sys/class/net/lo/address", "00:00:00:00:00:00\n")
+    assert read_identity_files(tmp_path) == IdentityFiles(
+        cgroup="0::/x\n",
+        init_cgroup="0::/y\n",
+        mountinfo="1 2 3\n",
+        hostname="web\n",
+        cpuset="/\n",
+        containerenv='id="x"\n',
+        dockerenv_mtime=1_700_000_000_123_456_789,
+        init_started_at=1_700_000_005.0,
+        macs=frozenset({"02:42:ac:11:00:02"}),
+        etc_mtimes={"/etc/hosts": 1_700_000_000_000_000_001},
+    )
+
+
+def test_nothing_there_is_nothing_known(tmp_path: Path) -> None:
+    """Missing files are absent, not an error."""
+    assert read_identity_files(tmp_path) == IdentityFiles()
+
+
+def test_what_cannot_be_read_is_absent(tmp_path: Path) -> None:
+    """A folder, a FIFO, text of no encoding and an endless file are as good as missing."""
+    (tmp_path / "proc/self/cgroup").mkdir(parents=True)
+    os.mkfifo(tmp_path / "proc/self/mountinfo")
+    put(tmp_path, "proc/sys/kernel/hostname", b"\xff\xfe")
+    put(tmp_path, "run/.containerenv", "x" * (LONGEST + 1))
+    put(tmp_path, "proc/1/stat", "1 (a) S 1")
+    put(tmp_path, "proc/stat", "btime soon\n")
+    assert read_identity_files(tmp_path) == IdentityFiles()
+
+
+def test_our_own_files_are_read() -> None:
+    """On a real kernel the texts and the start of PID 1 are there."""
+    from pathlib import Path  # noqa: PLC0415 only a type elsewhere
+
+    files = read_identity_files(Path("/"))
+    assert files.mountinfo
+    assert files.init_started_at is not None
