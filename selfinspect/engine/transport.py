@@ -7,14 +7,15 @@ credential or a certificate from the environment.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from requests_unixsocket import UnixAdapter
-from requests_unixsocket.adapters import UnixHTTPConnectionPool
+from requests_unixsocket.adapters import UnixHTTPConnection, UnixHTTPConnectionPool
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
@@ -39,6 +40,20 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class _Connection(UnixHTTPConnection):  # type: ignore[misc]  # the library has no types
+    """Closes its socket where it cannot connect; the library leaves that to the collector."""
+
+    def connect(self) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.settimeout(self.timeout)
+            made.connect(unquote(urlsplit(self.unix_socket_url).netloc))
+        except OSError:
+            made.close()
+            raise
+        self.sock = made
+
+
 class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]  # the library has no types
     """Keeps as many idle connections as an agent has threads; the library's keeps one."""
 
@@ -46,16 +61,19 @@ class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]  # the library has no
         HTTPConnectionPool.__init__(self, "localhost", timeout=timeout, maxsize=_POOLED)
         self.socket_path = url
 
+    def _new_conn(self) -> _Connection:
+        return _Connection(self.socket_path, self.timeout)
+
 
 class _Adapter(UnixAdapter):  # type: ignore[misc]  # the library has no types
     """Keys pools by socket; the library keys by URL, so every path would open a socket."""
 
     def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> _Pool:  # noqa: ARG002
-        socket = f"http+unix://{urlsplit(url).netloc}"
+        place = f"http+unix://{urlsplit(url).netloc}"
         with self.pools.lock:
-            pool: _Pool | None = self.pools.get(socket)
+            pool: _Pool | None = self.pools.get(place)
             if pool is None:
-                pool = self.pools[socket] = _Pool(socket, self.timeout)
+                pool = self.pools[place] = _Pool(place, self.timeout)
         return pool
 
 

@@ -1,0 +1,91 @@
+"""`id`: which container this is, and how that is known."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.cli.answers import from_agent_or_here, pretty
+from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.options import observing
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.engine.access import member, sequence, text
+from selfinspect.errors import AmbiguousIdentityError, IdentityError
+from selfinspect.web.identity import identity_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selfinspect.model import Json
+
+_SHORT = 12
+
+
+@click.command("id")
+@click.option("--short", "form", flag_value="short", help="The first 12 digits.")
+@click.option("--explain", "form", flag_value="explain", help="Each piece of evidence.")
+@click.option("--json", "form", flag_value="json", help="What /v1/identity answers.")
+@observing
+@streams_of
+def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
+    """Print which container this is; exit 3 where that cannot be said."""
+    document = from_agent_or_here(streams, given, "/v1/identity", identity_document)
+    identifier = text(document, "id")
+    if form == "json":
+        print(pretty(document), file=streams.out)
+    elif form == "explain":
+        print("\n".join(_explained(document)), file=streams.out)
+    elif identifier is None:
+        raise _refusal(document)
+    else:
+        print(identifier[:_SHORT] if form == "short" else identifier, file=streams.out)
+    return ExitCode.OK if identifier else ExitCode.NO_IDENTITY
+
+
+def _refusal(document: Json) -> IdentityError:
+    kind = AmbiguousIdentityError if sequence(document, "candidates") else IdentityError
+    return kind(
+        text(document, "reason") or "no evidence of a container was found",
+        hint="selfinspect id --explain shows the evidence; --container settles it",
+    )
+
+
+def _explained(document: Json) -> Iterator[str]:
+    """The verdict, the evidence as a table, and where an engine was looked for."""
+    identifier = text(document, "id")
+    if identifier:
+        yield f"{identifier}  {text(document, 'level')} by {text(document, 'method')}"
+    else:
+        yield f"no identity: {text(document, 'reason') or 'no evidence was found'}"
+    rows = [
+        (
+            (text(candidate, "id") or "")[:_SHORT],
+            text(candidate, "source") or "",
+            text(candidate, "scope") or "",
+            text(candidate, "verdict") or "",
+            text(candidate, "reason") or "",
+        )
+        for candidate in sequence(document, "candidates")
+    ]
+    if rows:
+        yield ""
+        yield from _table(("ID", "SOURCE", "SCOPE", "VERDICT", "REASON"), rows)
+        yield ""
+        for row, candidate in zip(rows, sequence(document, "candidates"), strict=True):
+            yield f"{row[0]:{_SHORT}}  {json.dumps(member(candidate, 'evidence'))}"
+    tried = sequence(document, "tried")
+    if tried:
+        yield ""
+        yield from _table(
+            ("ENGINE", "OUTCOME"),
+            [(text(place, "endpoint") or "", text(place, "outcome") or "") for place in tried],
+        )
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,173 @@
+"""The options of the verbs: each a flag and an environment variable, read by `settings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
+from selfinspect.logs import LEVELS
+from selfinspect.settings import (
+    Settings,
+    parse_container,
+    parse_engine,
+    parse_labels,
+    parse_metrics_listen,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Verb = TypeVar("Verb", bound="Callable[..., Any]")
+
+
+class Parsed(click.ParamType[object]):
+    """An option's value, read by a function that raises ValueError with what it takes."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """The value; what is no text has been read already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Repeatable(Parsed):
+    """One value of several; in the environment variable they stand between commas."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The values, without the spaces around them."""
+        return [text.strip() for text in rv.split(",") if text.strip()]
+
+
+def observing(verb: Verb) -> Verb:
+    """Options of every verb that can look for itself."""
+    return _options(
+        verb,
+        _option(
+            "--engine",
+            Parsed("endpoint", parse_engine),
+            "auto (the default), off or unix:///path/of.sock.",
+        ),
+        _option(
+            "--container",
+            Parsed("id|name", parse_container),
+            "A claim about which container this is, still to be proven.",
+        ),
+        _option(
+            "--target",
+            Parsed("whom", parse_container),
+            "Whom to report on: self (the default), netns, or a container's name or ID.",
+        ),
+        _option(
+            "--root",
+            click.Path(path_type=Path, exists=True, file_okay=False),
+            "The folder below which every file is read; / by default.",
+        ),
+        _many(
+            "--reveal",
+            "glob",
+            str,
+            "Variables, labels and arguments whose values are shown even if they look secret.",
+        ),
+    )
+
+
+def serving(verb: Verb) -> Verb:
+    """Options of the agent alone."""
+    return _options(
+        verb,
+        _many(
+            "--listen",
+            "address",
+            parse_listen,
+            f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default.",
+        ),
+        _option(
+            "--metrics-listen",
+            Parsed("address", parse_metrics_listen),
+            f"Where the metrics alone are served, or off; {DEFAULT_METRICS} by default.",
+        ),
+        click.option(
+            "--insecure-api",
+            is_flag=True,
+            envvar="SELFINSPECT_INSECURE_API",
+            help="Serve the API beyond loopback without a token.",
+        ),
+        _many("--allow-host", "glob", str, "Further host names we may be called by."),
+        _many(
+            "--metrics-labels", "glob", str, "Container labels that become metric labels, or none."
+        ),
+        _option(
+            "--stats-source",
+            click.Choice(("auto", "engine", "kernel")),
+            "Where figures come from; auto, the default, is the kernel where it can tell.",
+        ),
+        _option(
+            "--journal-max-events",
+            click.IntRange(min=1),
+            "How many events are held; 10000 by default.",
+        ),
+        _option(
+            "--log-level",
+            click.Choice(tuple(LEVELS)),
+            "The least severe level logged; info by default.",
+        ),
+        _option(
+            "--log-format",
+            click.Choice(("auto", "json", "console")),
+            "How log lines look; auto, the default, is console on a terminal, else json.",
+        ),
+    )
+
+
+def settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """What the options say; what none says stays at its default.
+
+    Raises:
+        click.UsageError: options that do not go together.
+    """
+    values = {name: value for name, value in given.items() if value is not None and value != ()}
+    if "metrics_labels" in values:
+        values["metrics_labels"] = parse_labels(values["metrics_labels"])
+    version = environ.get("DOCKER_API_VERSION") or None
+    try:
+        return Settings(api_version=version, **values).checked()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[Verb], Verb]:
+    return click.option(name, type=kind, envvar=_variable(name), help=text)
+
+
+def _many(
+    name: str, metavar: str, parse: Callable[[str], object], text: str
+) -> Callable[[Verb], Verb]:
+    return click.option(
+        name,
+        type=Repeatable(metavar, parse),
+        multiple=True,
+        envvar=_variable(name),
+        help=f"{text} Repeatable.",
+    )
+
+
+def _variable(name: str) -> str:
+    return "SELFINSPECT_" + name.removeprefix("--").replace("-", "_").upper()
+
+
+def _options(verb: Verb, *options: Callable[[Verb], Verb]) -> Verb:
+    for option in reversed(options):
+        verb = option(verb)
+    return verb

@@ -1,0 +1,79 @@
+"""`serve`: the agent, alone or as the child of `run`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.agent import Agent
+from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.options import observing, serving, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.supervise.announcement import announce
+from selfinspect.supervise.handover import Handover
+from selfinspect.supervise.listeners import bind, bound
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from selfinspect.listen import ListenAddress
+    from selfinspect.settings import Settings
+
+
+@click.command()
+@observing
+@serving
+@streams_of
+def serve(streams: Streams, /, **given: Any) -> int:
+    """Serve what this container knows about itself, until SIGTERM or SIGINT.
+
+    Each option is an environment variable as well: SELFINSPECT_METRICS_LISTEN is
+    --metrics-listen; commas stand between the values of one that is repeatable.
+    """
+    chosen = settings(given, streams.environ)
+    handed = Handover.from_environment(streams.environ)
+    asyncio.run(_serve(chosen, streams, handed))
+    return ExitCode.OK
+
+
+async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> None:
+    agent = Agent(chosen, streams.environ, streams.err)
+    if handed is not None:
+        _end_with(handed.control, agent)
+        await agent.run(handed.api, handed.metrics, on_ready=handed.ready)
+        return
+    api = _bind("--listen", chosen.listen)
+    metrics = _bind(
+        "--metrics-listen", [] if chosen.metrics_listen == "off" else [chosen.metrics_listen]
+    )
+    if api:
+        announce(bound(api[0]).uri())
+    await agent.run(api, metrics, on_ready=lambda: None)
+
+
+def _end_with(control: socket.socket, agent: Agent) -> None:
+    """Stop the agent once PID 1 is gone: it alone holds the other end, and sends nothing."""
+    control.setblocking(False)  # noqa: FBT003
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(control)
+        agent.stop()
+
+    loop.add_reader(control, ended)
+
+
+def _bind(option: str, addresses: Sequence[ListenAddress]) -> list[socket.socket]:
+    listeners = []
+    for address in addresses:
+        try:
+            listeners.append(bind(address))
+        except OSError as error:
+            reason = error.strerror or error
+            raise click.UsageError(
+                f"{option} {address}: {reason}: takes a free address of this container"
+            ) from error
+    return listeners

@@ -1,0 +1,32 @@
+"""The outside of a command line, handed in so that a test can hand in its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+    from selfinspect.errors import SelfinspectError
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where answers and messages go, and the environment that is read."""
+
+    out: TextIO
+    err: TextIO
+    environ: Mapping[str, str]
+
+    def say(self, error: SelfinspectError) -> None:
+        """One line on what went wrong, one on what to do about it."""
+        print(f"selfinspect: error: {error.detail}", file=self.err)
+        if error.hint:
+            print(f"selfinspect: hint: {error.hint}", file=self.err)
+
+
+streams_of = click.make_pass_decorator(Streams)

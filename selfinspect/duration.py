@@ -1,0 +1,22 @@
+"""Durations as options take them: `500ms`, `5s`, `2m`."""
+
+from __future__ import annotations
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in a duration such as `500ms`, `1.5s` or `2m`; a bare `0` is none at all.
+
+    Raises:
+        ValueError: the text is no duration; the message says what is.
+    """
+    number = text.rstrip("ms")
+    unit = text[len(number) :]
+    digits = number.replace(".", "", 1)
+    if digits.isascii() and digits.isdigit():
+        if unit in _SECONDS:
+            return float(number) * _SECONDS[unit]
+        if text == "0":
+            return 0.0
+    raise ValueError(f"{text!r}: takes a duration such as 500ms, 5s or 2m")

@@ -1,0 +1,1 @@
+"""Lifecycle events: from the engine's streams into one order, and on to subscribers."""

@@ -1,0 +1,95 @@
+"""Who listens to events now, each with a queue of its own that nobody else waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from selfinspect.errors import TooManyStreamsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from selfinspect.model import Event
+
+_QUEUED = 256
+
+
+class Subscription:
+    """The events published since it began. Belongs to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_QUEUED + 1)
+        self.overflowed = False
+
+    def offer(self, event: Event) -> None:
+        """Queue an event; a subscriber this far behind gets no more and may resume."""
+        if self.overflowed:
+            return
+        if self._queue.qsize() < _QUEUED:
+            self._queue.put_nowait(event)
+        else:
+            self.overflowed = True
+            self.end()
+
+    def end(self) -> None:
+        """Let the iteration end once what is queued has been taken."""
+        if not self._queue.full():
+            self._queue.put_nowait(None)
+
+    async def events(self, keep_alive: float) -> AsyncIterator[Event | None]:
+        """Each event as it comes, and None after every `keep_alive` seconds without one."""
+        while True:
+            try:
+                event = await asyncio.wait_for(self._queue.get(), keep_alive)
+            except TimeoutError:
+                yield None
+                continue
+            if event is None:
+                return
+            yield event
+
+
+class Subscribers:
+    """All open subscriptions. Belongs to the event loop's thread.
+
+    Args:
+        limit: how many may be open at once.
+    """
+
+    def __init__(self, limit: int = 256) -> None:
+        self._limit = limit
+        self._open: set[Subscription] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def publish(self, event: Event) -> None:
+        """Queue an event for everybody who listens."""
+        for subscription in self._open:
+            subscription.offer(event)
+
+    def end(self) -> None:
+        """End every subscription: the agent stops."""
+        for subscription in self._open:
+            subscription.end()
+
+    @contextmanager
+    def subscription(self) -> Iterator[Subscription]:
+        """A subscription for as long as the context lasts.
+
+        Raises:
+            TooManyStreamsError: as many are open as may be.
+        """
+        if len(self._open) >= self._limit:
+            raise TooManyStreamsError(
+                f"{self._limit} streams are open already",
+                hint="close one, or read /v1/events?after=CURSOR instead",
+            )
+        subscription = Subscription()
+        self._open.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._open.discard(subscription)

@@ -1,0 +1,111 @@
+"""The engine's event JSON as what happened to this container.
+
+A container's labels stand among its event's attributes and overwrite them: a container
+labelled `exitCode=99` reports that on `die`. What stands under a label's name is therefore
+never the engine's word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selfinspect import times
+from selfinspect.engine.access import integer, text, text_mapping
+from selfinspect.model import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from selfinspect.masking import Masking
+    from selfinspect.model import EventSource, Json
+
+# Actions after which inspect says the same as before.
+_QUIET = frozenset(
+    {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
+    | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
+)
+# The rest of these actions, behind the colon, and its name among the attributes.
+_REST = {"exec_create": "command", "exec_start": "command", "health_status": "status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event before it has its place in our order.
+
+    `key` tells it from every other event: a replay may bring what came live already.
+    """
+
+    nanoseconds: int
+    time: str
+    type: str
+    action: str
+    actor: Actor
+    attributes: Mapping[str, Json]
+    source: EventSource
+    key: tuple[int, str, str, str, str]
+
+    @property
+    def changes_inspect(self) -> bool:
+        """Whether the engine's inspect may say something else than before."""
+        return self.action not in _QUIET
+
+
+def translate(
+    raw: Json,
+    *,
+    container: str,
+    labels: Collection[str],
+    masking: Masking,
+    source: EventSource = "live",
+) -> Occurrence | None:
+    """One line of the engine's event stream; None where it is not about this container.
+
+    Args:
+        raw: the event as the engine wrote it.
+        container: our own full ID.
+        labels: the names of our own labels.
+        masking: what is a secret.
+        source: whether it came as it happened.
+    """
+    type_, whole, actor = text(raw, "Type"), text(raw, "Action"), text(raw, "Actor", "ID")
+    when = integer(raw, "timeNano")
+    if type_ is None or whole is None or when is None:
+        return None
+    stated = text_mapping(raw, "Actor", "Attributes")
+    own_labels = labels if type_ == "container" else ()
+    # A neighbour may be labelled `container=<our ID>`: of a container only the actor counts.
+    if container != actor and (type_ == "container" or container != stated.get("container")):
+        return None
+    action, _, rest = whole.partition(": ")
+    attributes: dict[str, Json] = {
+        _snake(name): None if name in own_labels else masking.value(name, value)
+        for name, value in stated.items()
+        if name != "name" and (name not in own_labels or name in _ENGINES_OWN)
+    }
+    if rest:
+        name = _REST.get(action, "detail")
+        attributes[name] = (
+            list(masking.arguments(rest.split())) if name == "command" else masking.text(rest)
+        )
+    return Occurrence(
+        nanoseconds=when,
+        time=times.rfc3339(when),
+        type=type_,
+        action=action,
+        actor=Actor(id=actor or "", name=stated.get("name")),
+        attributes=attributes,
+        source=source,
+        key=(when, type_, whole, actor or "", stated.get("execID", "")),
+    )
+
+
+# What the engine itself writes among a container's attributes: under a label of the same
+# name the value is lost, and None says so.
+_ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "container"})
+
+
+def _snake(name: str) -> str:
+    """`execID` as `exec_id`, `exitCode` as `exit_code`; other names as they are."""
+    return re.sub(r"(?<=[a-z])([A-Z]+)", lambda match: f"_{match[1].lower()}", name)

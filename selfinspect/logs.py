@@ -1,0 +1,65 @@
+"""The agent's own log: one line an event on standard error, masked like everything else."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from typing import Any, TextIO
+
+    from selfinspect.settings import LogFormat
+
+LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+
+
+def logger(
+    stream: TextIO, *, level: str, form: LogFormat, mask: Callable[[str], str]
+) -> structlog.typing.FilteringBoundLogger:
+    """A logger that writes to a stream.
+
+    Args:
+        stream: where lines go.
+        level: the least severe level written, a key of `LEVELS`.
+        form: `console` for people, `json` for programs, `auto` by whether it is a terminal.
+        mask: takes the secrets out of a text.
+    """
+
+    def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {
+            key: mask(value) if isinstance(value, str) else value for key, value in event.items()
+        }
+
+    console = form == "console" or (form == "auto" and stream.isatty())
+    made: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            masked,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty())
+            if console
+            else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        cache_logger_on_first_use=True,
+    )
+    return made
+
+
+class Forward(logging.Handler):
+    """Hands the web server's own warnings to our logger."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record; an exception keeps its traceback."""
+        self._log.log(
+            record.levelno, "web.failed", message=record.getMessage(), exc_info=record.exc_info
+        )

@@ -1,0 +1,7 @@
+"""What is a secret, and how it is hidden: pure functions over text, arguments and documents."""
+
+from __future__ import annotations
+
+from selfinspect.masking.mask import MASK, Masking
+
+__all__ = ["MASK", "Masking"]

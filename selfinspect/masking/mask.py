@@ -1,0 +1,222 @@
+"""Hides secrets in everything that leaves the process: one immutable value does it all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from selfinspect.masking.commands import passed, spoken
+from selfinspect.masking.learnt import known, worth_knowing
+from selfinspect.masking.names import is_secret
+from selfinspect.masking.pairs import assigned
+from selfinspect.masking.shapes import recognised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from selfinspect.model import Json
+
+MASK: Final = "[masked]"
+
+_MASK = re.compile(re.escape(MASK))
+_ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"'-][^\s=\"']*)=(.+)", re.DOTALL)
+_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
+_SCRIPT_FLAG = re.compile(r"-[a-z]{0,3}c")
+
+# Members of the engine's JSON that a user fills; every other name there is the engine's own.
+_ARGUMENTS = frozenset({"Args", "Cmd", "CreateCommand", "Entrypoint", "ExitCommand", "Test"})
+_MAPPINGS = frozenset({"Annotations", "DriverOpts", "Labels", "Options", "StorageOpt", "Sysctls"})
+_PROGRAM_OF = {"Args": "Path", "Cmd": "Entrypoint"}
+# Who the container is: a password like `postgres` must not hide the image of that name.
+_IDENTITY = frozenset({"Created", "Hostname", "Id", "Image", "Name", "RepoTags", "Status"})
+# What programs printed and the engine measured: masked, but nothing is learnt from it.
+_PRINTED = frozenset({"State"})
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Knows what a secret looks like, and the secrets of one container.
+
+    Masked text keeps its names and says `[masked]`; masking it again changes nothing. A learnt
+    secret is found again as it is, percent-encoded or decoded, JSON-escaped, in base64 from its
+    first byte on, and a private key by each of its lines. It is not found hashed, compressed,
+    in hexadecimal, in base64 behind something else, or cut in two. One of letters or of digits
+    alone and shorter than sixteen is found where it stands as a word by itself.
+
+    Attributes:
+        reveal: globs over the names of variables, labels and arguments that stay readable.
+        secrets: values that are masked wherever they stand.
+    """
+
+    reveal: Sequence[str] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    _known: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reveal", tuple(self.reveal))
+        object.__setattr__(self, "_known", known(self.secrets))
+
+    def learn(self, inspect: Json) -> Masking:
+        """A masking that knows the secrets in this inspect document as well.
+
+        They are taken from what a user gave the container, not from what its programs printed.
+        """
+        seen: list[str] = []
+        given = inspect
+        if isinstance(inspect, dict):
+            given = {name: value for name, value in inspect.items() if name not in _PRINTED}
+        _Learner(self.reveal, self.secrets, seen).inspect(given)
+        learnt = {secret for text in seen if MASK not in text for secret in worth_knowing(text)}
+        return Masking(self.reveal, self.secrets | {text for text in learnt if text not in MASK})
+
+    def value(self, name: str, value: str) -> str:
+        """The value of one variable or label: masked whole when the name says it is secret."""
+        if self._revealed(name):
+            return value
+        if is_secret(name, value):
+            return self._cut(value, [(0, len(value))])
+        return self.text(value)
+
+    def text(self, text: str) -> str:
+        """Free text: log lines, titles of processes, output of health checks, errors."""
+        while (masked := self._cut(text, self._spans(text))) != text:
+            text = masked
+        return text
+
+    def arguments(self, argv: Sequence[str], *, after: Sequence[str] = ()) -> list[str]:
+        """A command line, word by word.
+
+        Args:
+            argv: the words.
+            after: the words before them, which name the program; they are not returned.
+        """
+        line = [*after, *argv]
+        while (masked := self._line(line)) != line:
+            line = masked
+        return line[len(after) :]
+
+    def assignments(self, entries: Sequence[str]) -> list[str]:
+        """Variables as the engine lists them, `NAME=value` or `NAME` alone."""
+        return [self._assignment(entry) for entry in entries]
+
+    def mapping(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Variables or labels by name."""
+        return {name: self.value(name, value) for name, value in values.items()}
+
+    def inspect(self, document: Json) -> Json:
+        """The engine's inspect document of a container or an image, in the same shape."""
+        return self._member("", "", document)
+
+    def _member(self, parent: str, key: str, node: Json) -> Json:
+        if isinstance(node, str):
+            return node if key in _IDENTITY else self.text(node)
+        if isinstance(node, list):
+            strings = _strings(node)
+            if key == "Env" and strings:
+                return [*self.assignments(strings)]
+            return [self._member(parent, key, entry) for entry in node]
+        if not isinstance(node, dict):
+            return node
+        if key in _MAPPINGS or (parent, key) == ("LogConfig", "Config"):
+            return {
+                name: self.value(name, value) if isinstance(value, str) else value
+                for name, value in node.items()
+            }
+        return {name: self._child(key, name, value, node) for name, value in node.items()}
+
+    def _child(self, parent: str, key: str, node: Json, siblings: dict[str, Json]) -> Json:
+        if key in _ARGUMENTS and (argv := _strings(node)):
+            program = siblings.get(_PROGRAM_OF.get(key, ""))
+            before = [program] if isinstance(program, str) else _strings(program)
+            return [*self.arguments(argv, after=before)]
+        return self._member(parent, key, node)
+
+    def _assignment(self, entry: str) -> str:
+        name, mark, value = entry.partition("=")
+        return name + mark + self.value(name, value) if mark else self.text(entry)
+
+    def _line(self, line: list[str]) -> list[str]:
+        found: dict[int, list[tuple[int, int]]] = {}
+        for index, start, end in passed(line, self._secret):
+            found.setdefault(index, []).append((start, end))
+        return [self._word(line, index, found.get(index, [])) for index in range(len(line))]
+
+    def _word(self, line: list[str], index: int, found: list[tuple[int, int]]) -> str:
+        word = line[index]
+        assignment = _ASSIGNMENT.fullmatch(word)
+        if assignment and not _is_script(line, index):
+            name, value = assignment.groups()
+            if self._revealed(name):
+                return word
+            if self._secret(name, value):
+                found = [*found, assignment.span(2)]
+        return self._cut(word, [*found, *self._spans(word)])
+
+    def _revealed(self, name: str) -> bool:
+        return any(fnmatchcase(name, glob) for glob in self.reveal)
+
+    def _secret(self, name: str, value: str) -> bool:
+        bare = name.removeprefix("-D").lstrip("-")
+        return is_secret(bare, value) and not (self._revealed(bare) or self._revealed(name))
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        if self._known is not None:
+            yield from (match.span() for match in self._known.finditer(text))
+        yield from recognised(text)
+        yield from assigned(text, self._secret)
+        yield from spoken(text, self._secret)
+
+    def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
+        pieces: list[str] = []
+        done = 0
+        for start, end in _merged(text, spans):
+            pieces += text[done:start], MASK
+            done = end
+        return "".join(pieces) + text[done:] if pieces else text
+
+
+@dataclass(frozen=True)
+class _Learner(Masking):
+    """Masks like any other, and notes what it hides."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
+        found = list(spans)
+        self.seen.extend(text[start:end] for start, end in found)
+        return super()._cut(text, found)
+
+
+def _merged(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order and apart. One that touches a mask swallows it, so masking comes to rest."""
+    found = [span for span in spans if span[0] < span[1]]
+    if not found:
+        return found
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted([*found, *(match.span() for match in _MASK.finditer(text))]):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _is_script(line: Sequence[str], index: int) -> bool:
+    """Whether the word is a script for a shell, in which an assignment ends at the next space."""
+    if index == 0:
+        return False
+    if line[index - 1] == "CMD-SHELL":
+        return True
+    return bool(_SCRIPT_FLAG.fullmatch(line[index - 1])) and any(
+        _SHELL.fullmatch(word) for word in line[:index]
+    )
+
+
+def _strings(node: Json) -> list[str]:
+    """The strings of a list of strings, else nothing."""
+    if not isinstance(node, list):
+        return []
+    strings = [entry for entry in node if isinstance(entry, str)]
+    return strings if len(strings) == len(node) else []

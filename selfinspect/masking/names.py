@@ -1,0 +1,115 @@
+"""Which name says that its value is secret, and which value is plainly none all the same."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_SECRET = frozenset(
+    """
+    auth authentication authorization bearer cookie cookies cred credential credentials creds csrf
+    dsn hmac jwt key keys mnemonic oauth otp pass passkey password passwords pat pepper phrase pin
+    private psk psw pswd pw pwd salt salts sas secret secrets sess session sessions sid sig
+    signature token tokens totp xsrf
+    """.split()  # noqa: SIM905
+)
+
+# Words that people join without a mark between them.
+_JOINED = re.compile(
+    r"""
+      .* (?: password(?!less) | passwd | passphrase | passcode | passwort | credential
+           | secret(?!ar) | apikey | jwt ) .*
+    | .+ (?: token | dsn | pwd | cookie ) s? | .+ creds
+    | .+ (?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!im) pass
+    | [a-z]{2,8} pw
+    | (?: basic | db | digest | docker | ftp | git | http | ldap | mail | master | mqtt | npm
+        | proxy | redis | registry | smtp | web | x ) auth
+    | (?: access | account | activation | admin | aes | app | application | auth | aws | azure
+        | client | consumer | crypt | crypto | data | db | deploy | encrypt | encryption | gpg
+        | hmac | host | ingest | ingestion | integration | license | master | pgp | priv | private
+        | project | root | rsa | security | server | service | session | shared | sign | signing
+        | ssh | ssl | storage | tls | token | user | write ) keys?
+    | (?: php | j | asp )? sess (?: ion )? id
+    """,
+    re.VERBOSE,
+)
+
+# Words that, after the last secret one, say that the value is about a secret and not the secret.
+_ABOUT = frozenset(
+    """
+    addr address age alg algo algorithm algorithms alias allow allowed audience backend backends
+    bits bucket check checking class cluster converter cost count database days db debug
+    deserializer dir directory disable disabled domain domains driver drivers email enable
+    enabled encoding endpoint engine exp expiration expire expires expiry file files flow folder
+    format grace group handler header headers host hostname hosts hours httponly index interval
+    ip iss issuer iterations kind label len length level lifetime limit location log logging
+    login manager max maxage mechanism mechanisms method methods min minutes mirror mode mount
+    ms name names network optional path paths period plugin plugins policy port ports prefix
+    protocol provider providers queue realm region registry repo repository require required
+    role roles rotation rounds rule rules samesite schema scheme scope scopes seconds secs
+    secure serializer server service size sock socket source store strategy subnet suffix table
+    timeout topic ttl type types uri url urls user username validation verify version versions
+    vhost zone
+    """.split()  # noqa: SIM905
+)
+_COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
+
+_WORDLESS = frozenset(
+    """
+    true false yes no on off none null nil enabled disabled required optional default auto always
+    never [] {}
+    """.split()  # noqa: SIM905
+)
+_SMALL = re.compile(r"-?\d{1,2}")
+_NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})? ?[A-Za-z%]{0,7}")
+_PATH = re.compile(
+    r"(?:(?:file:/{2,3})?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
+    r"|sbin|secrets?|srv|ssl|sys|tmp|usr|var|vault|workspace)|\.{1,2}|~)(?:/[\w.@+-]{1,64})+/?"
+    r"|[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
+)
+# Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
+_PIECES = r"[A-Za-z]{0,24}\d{0,5}(?:[-_.,/*`()&| ][A-Za-z]{0,24}\d{0,5})*+"
+_PLAIN = re.compile(
+    rf"(?:[a-z][a-z0-9+.-]{{1,20}}://)?{_PIECES}(?::\d{{1,5}}(?![A-Za-z0-9]){_PIECES})?"
+)
+
+
+def words(name: str) -> list[str]:
+    """The lower-case words of a name in snake, kebab, dotted, camel or screaming case."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def is_secret_word(word: str) -> bool:
+    """Whether one lower-case word means a secret, alone or as people join it (`dbpass`)."""
+    return word in _SECRET or _JOINED.fullmatch(word) is not None
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether the name says that its value is secret, and the value does not plainly deny it.
+
+    A switch, a number of one or two digits, a path below a well-known folder and a file of a
+    well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
+    under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
+    """
+    if name in {"PWD", "OLDPWD"} and value.startswith("/"):  # the shell's; ODBC's holds a password
+        return False
+    parts = words(name)
+    marked = [index for index, word in enumerate(parts) if _means_secret(parts, index, word)]
+    if not marked:
+        return False
+    value = value.strip()
+    if not value or value.lower() in _WORDLESS:
+        return False
+    if _SMALL.fullmatch(value) or _PATH.fullmatch(value):
+        return False
+    if _NUMBER.fullmatch(value) and not _COUNTING.isdisjoint(parts):
+        return False
+    about = not _ABOUT.isdisjoint(parts[marked[-1] + 1 :])
+    return not (about and (_NUMBER.fullmatch(value) or _PLAIN.fullmatch(value)))
+
+
+def _means_secret(parts: list[str], index: int, word: str) -> bool:
+    if word in {"key", "keys"} and index and parts[index - 1] in {"public", "pub"}:
+        return False
+    return is_secret_word(word)

@@ -1,0 +1,114 @@
+"""Values that look secret whatever their name: where in a text they stand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A user name ends at the first colon, a password at the last `@` before the query. A number
+# after the colon is a port, unless there is no host before it.
+_URL = re.compile(
+    r"""
+    ://
+    (?: [^\s/?#:"'<>]*+ : (?<! ://: ) (?! \d{1,5} (?: [/?#,\s"'<>] | \Z ) ) | : )
+    (?: ( (?: (?!://) [^\s"'<>?#] )* ) @ | ( (?: (?!://) [^\s"'<>@] )*+ ) @ )
+    """,
+    re.VERBOSE,
+)
+_URL_TOKEN = re.compile(
+    r"(?:https?|nats|rediss?|tls)://(?:([^\s/?#:@\"'<>]*\d[^\s/?#:@\"'<>]*):?@|([^\s/?#:@\"'<>]+):(?:x-oauth-basic)?@)"
+)
+_SCHEMELESS = re.compile(
+    r"""
+    (?<! [\w@/.:+%-] ) (?! (?: mailto | sips? | acct | xmpp | npm | sha\d+ ) : )
+    [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/@:"'<>]{3,256} )
+    @ (?: (?: tcp | udp | unix )? \( | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
+    """,
+    re.VERBOSE,
+)
+_ORACLE = re.compile(r"oracle:\w{1,16}:[^\s/@:]{1,128}/([^\s@]{1,256})@")
+_HOOK = re.compile(
+    r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}"
+    r"(?:hooks|webhooks?|webhookb2)/([^\s\"'<>]{12,})"
+    r"|hooks\.slack\.com/\w{1,32}/([^\s\"'<>]{8,})"
+)
+_CODE = re.compile(r"[?&]code=([\w%+/=~.-]{20,})")
+
+_PEM = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [^-]{0,64}-----|\Z)",
+    re.DOTALL,
+)
+_SCHEME = re.compile(
+    r"""
+    \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
+    (?= [A-Za-z+/._~-]{0,1024} [0-9=] | [A-Za-z] [a-z]{0,255} [A-Z] | [A-Za-z]{20} )
+    ( [\w+/.~-]{6,}+ =* )
+    """,
+    re.VERBOSE,
+)
+_CRYPT = re.compile(r"\${1,2}(?:2[abxy]?|1|5|6|7|y|apr1|argon2(?:id?|d)|scrypt)\${1,2}[^\s:,\"']+")
+
+_RUN = re.compile(r"[\w.~+-]{12,}+")
+# The marks that issuers put before their tokens, with less than the real lengths behind them.
+_TOKEN = re.compile(
+    r"""
+    (?<! [A-Za-z0-9] ) (?:
+      (?: AKIA | ASIA | ABIA | ACCA | A3T[A-Z0-9] ) [A-Z0-9]{12,}
+    | (?: AKID | LTAI ) [A-Za-z0-9]{12,}
+    | (?: gh[pousr]_ | github_pat_ | dckr_[po]at_ | npm_ | hf_ | api_org_ | r8_ | gsk_ | glsa_
+        | glc_ | sntry[su]_ | lin_(?:api|oauth)_ | ntn_ | rubygems_ | CLOJARS_ | sbp_ | sb_secret_
+        | tfp_ | shippo_\w+_ | duffel_\w+_ | rdme_ | pnu_ | nfp_ | rnd_ | do[opr]_v1_ | tgp_v1_
+        | pscale_(?:tkn|pw|oauth)_ | shp(?:at|ca|pa|ss)_ | (?:sk|rk)_(?:live|test|prod)_ | whsec_
+        | fo1_ | fm[12][ar]?_ | figd_ | sgp_ | sq[pau]_ ) [A-Za-z0-9+/=.-] [\w+/=.-]{9,}
+    | (?: gl(?:pat|dt|rt|ptt|ft|imt|agent|soat|cbt|oas|ffct|wt)- | xox[abeoprs]- | xapp- | sk-
+        | pypi- | GOCSPX- | xkeysib- | xsmtpsib- | tskey-\w+- | pplx- | xai- | nvapi- | NR(?:AK|II)-
+        | PMAK- | HRKU- | FLWSECK- | FLWSECK_TEST- | sq0[a-z]{3}- | ico- | fio-u- | AGE-SECRET-KEY-
+        ) [A-Za-z0-9_] [\w-]{9,}
+    | AIza[\w-]{20,} | ya29\.[\w-]{10,} | 1//0[\w-]{20,} | SG\.[\w-]{8,}\.[\w-]{8,}
+    | key-[0-9a-f]{32} | [0-9a-f]{32}-us\d{1,2} | hv[sbr]\.[\w-]{10,} | s\.[A-Za-z0-9]{24}
+    | dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{10,} | dapi[0-9a-f]{32} | dt0[a-z]\d\d\.[\w.-]{20,}
+    | pul-[0-9a-f]{40} | SK[0-9a-f]{32} | ATATT3[\w=-]{10,} | ATBB\w{10,} | AKCp\w{10,}
+    | GR1348941[\w-]{10,} | EAAA[\w-]{20,} | ABSK[\w+/=]{20,} | ops_eyJ[\w+/=]{20,}
+    | [A-Za-z0-9]{14}\.atlasv1\.[\w-]{20,} | [MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}
+    | [\w~.]{3}\dQ~[\w~.-]{31,34} | LS0tLS1CRUdJTi[\w+/=]{10,}
+    | eyJ[\w-]{6,}(?:\.[\w-]*){2,4} | eyJrIjoi[\w+/=]{10,} | eyJ[\w+/=-]{40,}
+    )
+    """,
+    re.VERBOSE,
+)
+_NUMBERED = re.compile(r"(?<!\d)\d{5,16}:A[\w-]{32,}|\bsha256~[\w-]{20,}")
+
+_HINTED = (
+    ("://", _URL),
+    ("://", _URL_TOKEN),
+    ("@", _SCHEMELESS),
+    ("oracle:", _ORACLE),
+    ("hook", _HOOK),
+    ("code=", _CODE),
+    ("PRIVATE KEY", _PEM),
+    ("$", _CRYPT),
+    (" ", _SCHEME),
+)
+
+
+def recognised(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a secret stands that gives itself away.
+
+    These are passwords in URLs and connection strings, web hooks, private keys in PEM, values
+    after an HTTP authentication scheme, password hashes, JSON web tokens (RFC 7519) and tokens
+    that carry their issuer's mark.
+    """
+    for hint, pattern in _HINTED:
+        if hint in text:
+            for match in pattern.finditer(text):
+                group = match.lastindex or 0
+                yield match.span(group)
+    for run in _RUN.finditer(text):
+        for match in _TOKEN.finditer(text, run.start(), run.end()):
+            yield match.span()
+    if ":A" in text or "sha256~" in text:
+        for match in _NUMBERED.finditer(text):
+            yield match.span()

@@ -1,0 +1,1 @@
+"""Prometheus metrics under cAdvisor's names, and a few of our own."""

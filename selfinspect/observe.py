@@ -1,0 +1,200 @@
+"""One look at ourselves: evidence, engine, proof and inspect, made into one snapshot."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfinspect import times
+from selfinspect.engine.access import text
+from selfinspect.engine.cgroup_path import cgroup_path
+from selfinspect.engine.client import Client, Prober, connect
+from selfinspect.engine.describe import describe, without_engine
+from selfinspect.engine.locate import endpoints
+from selfinspect.errors import (
+    EngineAnswerError,
+    EngineDeniedError,
+    EngineError,
+    EngineUnreachableError,
+)
+from selfinspect.identity.evidence import gather
+from selfinspect.identity.resolve import resolve
+from selfinspect.kernel.identity_files import read_identity_files
+from selfinspect.masking import Masking
+from selfinspect.model import Attempt, EngineFailure, Identity, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from selfinspect.engine.client import Connection
+    from selfinspect.identity.resolve import Resolution
+    from selfinspect.model import Json
+    from selfinspect.settings import Settings
+
+    Observe = Callable[[str, int, float], None]
+
+NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
+_MOUNT = (
+    "mount the engine's socket with -v /var/run/docker.sock:/var/run/docker.sock"
+    " (root on the host: see Security in the README), or a proxy's"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one look found.
+
+    Attributes:
+        snapshot: the same for everyone who asks.
+        masking: what is a secret of this container.
+        client: whom to ask further, None where no engine knows us.
+        image: the inspect document of our image, None where it is not known.
+        cgroup_path: our cgroup as the host sees it, None where it is not known.
+        own_network: false where our network is the host's or another container's.
+    """
+
+    snapshot: Snapshot
+    masking: Masking
+    client: Client | None = None
+    image: Json = None
+    cgroup_path: str | None = None
+    own_network: bool = True
+
+
+def observe(
+    settings: Settings, environ: Mapping[str, str], *, observe_request: Observe | None = None
+) -> Observation:
+    """Find out which container this is, and all that can be known of it.
+
+    Args:
+        settings: where to look.
+        environ: read for `HOSTNAME`, the engine's variables and the runtime's folder.
+        observe_request: told of each request to the engine: which, its status, its seconds.
+    """
+    files = read_identity_files(settings.root)
+    own_root = settings.root == Path("/")
+    evidence = gather(files, environ if own_root else {})
+    first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
+    tried: list[Attempt] = []
+    failures: list[EngineError] = []
+    found: Resolution | None = None
+    for endpoint in endpoints(settings.engine, environ):
+        try:
+            connection = connect(
+                endpoint, api_version=settings.api_version, observe=observe_request
+            )
+            found = resolve(
+                evidence, Prober(connection), claim=settings.container, target=settings.target
+            )
+            if found.identity.id is not None and found.inspect is not None:
+                return _with_engine(first, connection, found, tuple(tried))
+            if found.identity.id is not None:
+                # Known from the kernel alone: the engine denied the rest, and says so again.
+                Prober(connection).inspect(found.identity.id)
+        except EngineError as error:
+            failures.append(error)
+            tried.append(Attempt(endpoint, _outcome(error)))
+        else:
+            tried.append(Attempt(endpoint, "does not know this container"))
+    if found is None:
+        found = resolve(evidence, None, claim=settings.container, target=settings.target)
+    return _alone(first, found.identity, files.hostname.strip(), tuple(tried), failures)
+
+
+def look_again(last: Observation) -> Observation:
+    """The same container's inspect, asked for anew.
+
+    Raises:
+        EngineError: the engine gave no answer.
+        ValueError: the last look found no engine.
+    """
+    if last.client is None:
+        raise ValueError("there was no engine to ask again")
+    return _described(last, last.client.inspect())
+
+
+def _with_engine(
+    first: Observation, connection: Connection, found: Resolution, tried: tuple[Attempt, ...]
+) -> Observation:
+    inspect, container = found.inspect, found.identity.id or ""
+    client = Client(connection, container)
+    tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
+    driver = text(_allowed(client.info), "CgroupDriver")
+    parent = text(inspect, "HostConfig", "CgroupParent") or ""
+    mode = text(inspect, "HostConfig", "NetworkMode") or ""
+    observation = replace(
+        first,
+        snapshot=Snapshot(found.identity, engine=connection.engine, tried=tried),
+        client=client,
+        image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
+        cgroup_path=cgroup_path(container, driver=driver, parent=parent) if driver else None,
+        own_network=mode != "host" and not mode.startswith("container:"),
+    )
+    return _described(observation, inspect)
+
+
+def _allowed(ask: Callable[[], Json]) -> Json:
+    """An answer that we can do without, None where the engine or a proxy refuses it."""
+    try:
+        return ask()
+    except EngineAnswerError:
+        return None
+
+
+def _described(last: Observation, inspect: Json) -> Observation:
+    """The observation with a new inspect document: masked, and read into our own."""
+    engine = last.snapshot.engine
+    if engine is None:
+        raise ValueError("an inspect document comes from an engine")
+    masking = last.masking.learn(inspect)
+    masked = masking.inspect(inspect)
+    identity = replace(
+        last.snapshot.identity, name=(text(masked, "Name") or "").removeprefix("/") or None
+    )
+    own = describe(
+        masked,
+        identity=identity,
+        engine=engine,
+        image=last.image,
+        inspected_at=times.rfc3339(time.time_ns()),
+    )
+    snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
+    return replace(last, snapshot=snapshot, masking=masking)
+
+
+def _alone(
+    first: Observation,
+    identity: Identity,
+    hostname: str,
+    tried: tuple[Attempt, ...],
+    failures: list[EngineError],
+) -> Observation:
+    own = without_engine(identity, hostname=hostname or None) if identity.id else None
+    snapshot = Snapshot(identity, self=own, tried=tried, failure=_failure(tried, failures))
+    return replace(first, snapshot=snapshot)
+
+
+def _failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFailure:
+    """Why there is no engine: of several reasons the one that a person can act on."""
+    if not tried:
+        return EngineFailure("the engine is switched off", "start the agent without --engine off")
+    if len(failures) < len(tried):
+        return EngineFailure(
+            "the engine that answers does not know this container",
+            "mount the socket of the engine that started it, or name it with --container",
+        )
+    there = [error for error in failures if _outcome(error) != "missing"]
+    if not there:
+        places = ", ".join(attempt.endpoint.removeprefix("unix://") for attempt in tried)
+        return EngineFailure(f"there is no engine's socket at {places}", _MOUNT)
+    worst = next((error for error in there if _outcome(error) == "denied"), there[0])
+    return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
+
+
+def _outcome(error: EngineError) -> str:
+    """An attempt's end in a word or two."""
+    if isinstance(error, EngineUnreachableError):
+        return error.outcome
+    return "denied" if isinstance(error, EngineDeniedError) else error.detail

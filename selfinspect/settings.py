@@ -1,0 +1,106 @@
+"""What options and environment variables say, as one value.
+
+Texts are read here and nowhere else; every reader raises ValueError with what it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selfinspect.listen import ListenAddress
+
+LogFormat: TypeAlias = Literal["auto", "json", "console"]
+StatsChoice: TypeAlias = Literal["auto", "engine", "kernel"]
+
+_API_VERSION = re.compile(r"[0-9]+\.[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be chosen about an agent.
+
+    Attributes:
+        listen: where the API is served.
+        metrics_listen: where metrics alone are served, or `off`.
+        insecure_api: serve the API beyond loopback without a token.
+        engine: `auto`, `off` or an endpoint.
+        api_version: the engine API version to speak, None to negotiate.
+        container: a claim about who we are, still to be proven.
+        target: whom to report on: `self`, `netns`, or a container's name or ID.
+        root: the folder below which every file is read.
+        stats_source: where figures come from.
+        allow_host: globs over names we may be called by.
+        reveal: globs over names whose values are not masked.
+        metrics_labels: globs over the container's labels that become metric labels.
+        journal_max_events: how many events are held.
+        log_level: the least severe level that is logged.
+        log_format: how log lines look.
+    """
+
+    listen: tuple[ListenAddress, ...] = (DEFAULT_API,)
+    metrics_listen: ListenAddress | Literal["off"] = DEFAULT_METRICS
+    insecure_api: bool = False
+    engine: str = "auto"
+    api_version: str | None = None
+    container: str | None = None
+    target: str = "self"
+    root: Path = field(default_factory=lambda: Path("/"))
+    stats_source: StatsChoice = "auto"
+    allow_host: tuple[str, ...] = ()
+    reveal: tuple[str, ...] = ()
+    metrics_labels: tuple[str, ...] | None = None
+    journal_max_events: int = 10_000
+    log_level: str = "info"
+    log_format: LogFormat = "auto"
+
+    def checked(self) -> Settings:
+        """These settings, if they go together.
+
+        Raises:
+            ValueError: they do not; the message names the option.
+        """
+        if self.api_version is not None and not _API_VERSION.fullmatch(self.api_version):
+            raise ValueError(
+                f"DOCKER_API_VERSION {self.api_version!r}: takes a version such as 1.41"
+            )
+        for address in self.listen:
+            if not (address.is_loopback or self.insecure_api):
+                raise ValueError(
+                    f"--listen {address}: takes a loopback address or a unix:///path;"
+                    " --insecure-api lets everyone who reaches another address ask everything"
+                )
+        return self
+
+
+def parse_metrics_listen(text: str) -> ListenAddress | Literal["off"]:
+    """An address, or `off`."""
+    return "off" if text == "off" else parse_listen(text)
+
+
+def parse_engine(text: str) -> str:
+    """`auto`, `off`, or the endpoint of a Unix socket."""
+    if text in ("auto", "off") or (text.startswith("unix:///") and len(text) > len("unix:///")):
+        return text
+    raise ValueError(f"{text!r}: takes auto, off or unix:///path/of.sock")
+
+
+def parse_labels(texts: Sequence[str]) -> tuple[str, ...] | None:
+    """Globs over label names; None for the default ones, empty for `none`."""
+    if not texts:
+        return None
+    return () if tuple(texts) == ("none",) else tuple(texts)
+
+
+def parse_container(text: str) -> str:
+    """A container's ID, whole or its first 12 digits or more, or its name."""
+    if text and not any(character in text for character in "/ \t\n"):
+        return text
+    raise ValueError(f"{text!r}: takes a container's ID or name")

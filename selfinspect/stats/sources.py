@@ -1,0 +1,49 @@
+"""Where a sample comes from: the engine's stats or the kernel's files."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from selfinspect.stats.engine_sample import engine_sample
+from selfinspect.times import rfc3339
+
+if TYPE_CHECKING:
+    from selfinspect.engine.client import Client
+    from selfinspect.kernel.devices import Devices
+    from selfinspect.kernel.reader import CgroupReader
+    from selfinspect.model import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSource:
+    """One frame of the engine's stats a reading; up to a second on engines before 25."""
+
+    client: Client
+    devices: Devices
+
+    def read(self) -> Sample | None:
+        """A sample, None while the container does not run.
+
+        Raises:
+            EngineError: the engine gave no answer, or refused.
+        """
+        return engine_sample(self.client.stats(), rfc3339(time.time_ns()), self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSource:
+    """The container's own cgroup files, well under a millisecond a reading.
+
+    Attributes:
+        own_network: false where the interfaces seen are the host's or another container's.
+    """
+
+    reader: CgroupReader
+    own_network: bool = True
+
+    def read(self) -> Sample | None:
+        """A sample of the container that this process is in."""
+        sample = self.reader.read(time.time_ns())
+        return sample if self.own_network else replace(sample, network=None)

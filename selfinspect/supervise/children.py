@@ -1,0 +1,99 @@
+"""Starting the two children: what each owns, what each is spared."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+from selfinspect.supervise.messages import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from selfinspect.supervise.handover import Handover
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+
+CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+_STDIN = 0
+_OOM_SCORE_RAISE = 500
+_OOM_SCORE_MAX = 1000
+
+
+def start_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Start the app in a process group of its own, the terminal's foreground; its process ID.
+
+    Raises:
+        OSError: no process can be made.
+    """
+    group = os.getpgrp()
+
+    def prepare() -> None:
+        os.setpgid(0, 0)
+        pass_terminal(group, os.getpid())
+
+    return _start(command, environ, prepare)
+
+
+def start_agent(command: Sequence[str], environ: Mapping[str, str], handover: Handover) -> int:
+    """Start the agent in a session of its own, first in line for the OOM killer; its process ID.
+
+    Raises:
+        OSError: no process can be made.
+    """
+
+    def prepare() -> None:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
+        handover.let_inherit()
+        with suppress(OSError):
+            _raise_oom_score()
+
+    return _start(command, environ, prepare)
+
+
+def pass_terminal(owner: int, heir: int) -> None:
+    """Make another process group the foreground of the terminal that is our input, if any.
+
+    Left alone where `owner` has not the foreground: whoever put us in the background meant it.
+    """
+    with suppress(OSError):
+        if os.tcgetpgrp(_STDIN) == owner:
+            os.tcsetpgrp(_STDIN, heir)
+
+
+def exit_code(status: int) -> int:
+    """The exit code a shell would give a wait status: 128 + signal for one that was killed."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str], prepare: Callable[[], None]) -> int:
+    process = os.fork()
+    if process:
+        return process
+    code = NOT_EXECUTABLE
+    try:
+        prepare()
+        # After `prepare`: taking the terminal from the background is safe only while
+        # SIGTTOU is blocked.
+        for number in CATCHABLE:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.execvpe(command[0], list(command), environ)  # noqa: S606
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            code = NOT_FOUND
+        say("start.failed", command=command[0], error=error.strerror)
+    finally:
+        os._exit(code)
+
+
+def _raise_oom_score() -> None:
+    with open("/proc/self/oom_score_adj", "r+") as file:  # noqa: PTH123
+        score = int(file.read())
+        file.write(str(min(score + _OOM_SCORE_RAISE, _OOM_SCORE_MAX)))

@@ -1,0 +1,131 @@
+"""Listening sockets, made before anyone else can take their ports."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from contextlib import suppress
+
+from selfinspect.listen import ListenAddress, parse_listen
+from selfinspect.supervise.messages import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BACKLOG = 512
+
+
+def bind(address: ListenAddress) -> socket.socket:
+    """A socket that listens there; `[::]` takes IPv4 too, and is `0.0.0.0` where IPv6 is not.
+
+    Raises:
+        OSError: the address is taken, not ours, or not allowed.
+    """
+    if address.path:
+        return _bind_unix(address.path)
+    try:
+        return _bind_tcp(address.host, address.port)
+    except OSError as error:
+        if address.host == "::" and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return _bind_tcp("0.0.0.0", address.port)  # noqa: S104 - asked for
+        raise
+
+
+def bound(listener: socket.socket) -> ListenAddress:
+    """Where a socket listens, with the port it was given."""
+    name = listener.getsockname()
+    return ListenAddress(path=name) if isinstance(name, str) else ListenAddress(*name[:2])
+
+
+def claim(asked: Sequence[str], default: ListenAddress) -> list[socket.socket]:
+    """Listeners on the addresses asked for, or on the default one where none were.
+
+    A taken default becomes a free port on the same address: another agent may share this
+    network namespace. What was asked for and cannot be had is logged and left out. Text that
+    is no address is left out in silence, for the agent refuses it and says why.
+    """
+    if not asked:
+        listeners = [_bind_or_say(default, instead=ListenAddress(default.host, 0))]
+    else:
+        listeners = [_bind_or_say(address) for address in _addresses(asked)]
+    return [listener for listener in listeners if listener is not None]
+
+
+def silence(listener: socket.socket) -> None:
+    """Refuse callers at once, yet keep the port, lest another's agent answer in our place."""
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _addresses(texts: Sequence[str]) -> list[ListenAddress]:
+    addresses = []
+    for text in texts:
+        try:
+            addresses.append(parse_listen(text))
+        except ValueError:
+            continue
+    return addresses
+
+
+def _bind_or_say(
+    address: ListenAddress, *, instead: ListenAddress | None = None
+) -> socket.socket | None:
+    try:
+        return bind(address)
+    except OSError as error:
+        if instead is None or error.errno != errno.EADDRINUSE:
+            say("listen.failed", address=address, error=error.strerror or error)
+            return None
+    listener = _bind_or_say(instead)
+    if listener is not None:
+        say("listen.moved", address=address, to=bound(listener))
+    return listener
+
+
+def _bind_tcp(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With protocol 0 asyncio does not see TCP here and leaves TCP_NODELAY off.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind_unix(path: str) -> socket.socket:
+    if _is_stale(path):
+        os.unlink(path)  # noqa: PTH108 - pathlib would cost PID 1 half a megabyte
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o117)
+    try:
+        listener.bind(path)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(umask)
+    return listener
+
+
+def _is_stale(path: str) -> bool:
+    """Whether a socket file is left there by someone who listens no more."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return False
+    except FileNotFoundError:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # A listener whose backlog is full would hold a blocking connect up.
+        probe.setblocking(False)  # noqa: FBT003
+        return probe.connect_ex(path) == errno.ECONNREFUSED

@@ -1,0 +1,138 @@
+"""The loop of PID 1: signals in, signals out, children reaped, until the command has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from selfinspect.supervise.children import (
+    CATCHABLE,
+    NOT_EXECUTABLE,
+    exit_code,
+    pass_terminal,
+    start_command,
+)
+from selfinspect.supervise.messages import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from selfinspect.supervise.agent import Agent
+
+_HARMLESS = {
+    signal.SIGCHLD,
+    signal.SIGCONT,
+    signal.SIGURG,
+    signal.SIGWINCH,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+}
+_READINESS_LOOK = 0.01
+_LONGEST_SLEEP = 3600.0
+_FAREWELL = 0.2
+
+
+def block_signals() -> None:
+    """Let signals wait until `Supervisor.run` takes them, one by one and with no handler.
+
+    A blocked signal is kept even for PID 1, to which the kernel delivers none that it has
+    not asked for, while a fault of our own still ends us instead of coming round for ever.
+    """
+    # Inherited as ignored it would have the kernel reap our children, exit codes and all.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, CATCHABLE)
+
+
+class Supervisor:
+    """A command, the agent beside it, and what passes between them and the world."""
+
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], agent: Agent, wait: float = 0
+    ) -> None:
+        self._command = command
+        self._environ = environ
+        self._agent = agent
+        self._process: int | None = None
+        self._hold_until = time.monotonic() + wait if wait else None
+        self._code: int | None = None
+
+    def run(self) -> int:
+        """Run the command to its end and give the exit code; signals must be blocked."""
+        if self._hold_until is None:
+            self._start_command()
+        self._agent.start()
+        while self._code is None:
+            self._do_what_is_due()
+            received = signal.sigtimedwait(CATCHABLE, self._until_next())
+            if received is not None:
+                self._handle(received)
+        self._dismiss_agent()
+        return self._code
+
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        if self._hold_until is not None and (now >= self._hold_until or self._agent.settled()):
+            self._hold_until = None
+            self._start_command()
+        if self._agent.restart_at is not None and now >= self._agent.restart_at:
+            self._agent.start()
+
+    def _until_next(self) -> float:
+        """Seconds to sleep at most; a signal wakes us anyway."""
+        if self._hold_until is not None:
+            # Only while the command is held back: nothing else wakes us for the agent's word.
+            return _READINESS_LOOK
+        if self._agent.restart_at is not None:
+            return max(0.0, self._agent.restart_at - time.monotonic())
+        return _LONGEST_SLEEP
+
+    def _handle(self, received: signal.struct_siginfo) -> None:
+        number = received.si_signo
+        if number == signal.SIGCHLD:
+            self._reap()
+        elif received.si_pid == os.getpid():
+            pass  # our own SIGPIPE, from a standard error nobody reads
+        elif self._process is not None:
+            try:
+                os.kill(self._process, number)
+            except PermissionError as error:
+                say("signal.failed", signal=number, error=error.strerror)
+        elif number not in _HARMLESS:
+            # Held back, the command meets a signal as it would without a handler yet.
+            self._code = 128 + number
+
+    def _start_command(self) -> None:
+        try:
+            self._process = start_command(self._command, self._environ)
+        except OSError as error:
+            say("start.failed", command=self._command[0], error=error.strerror)
+            self._code = NOT_EXECUTABLE
+
+    def _reap(self) -> None:
+        """Reap every child that has ended, our own and the orphans PID 1 inherits."""
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if process == 0:
+                return
+            if process == self._process:
+                pass_terminal(process, os.getpgrp())
+                self._code = exit_code(status)
+            elif process == self._agent.process:
+                self._agent.ended(exit_code(status))
+
+    def _dismiss_agent(self) -> None:
+        self._agent.dismiss()
+        until = time.monotonic() + _FAREWELL
+        while self._agent.process is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                self._agent.kill(signal.SIGKILL)
+                return
+            if signal.sigtimedwait({signal.SIGCHLD}, left):
+                self._reap()

@@ -1,0 +1,167 @@
+"""Before every route: who may ask, by which name, and how much.
+
+An ASGI middleware, so that it stands before streams as well and costs no task.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from email.utils import formatdate
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from selfinspect.errors import (
+    BadRequestError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    MisdirectedError,
+    SelfinspectError,
+)
+from selfinspect.web.answers import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from selfinspect.model import Snapshot
+
+MAX_REQUEST_LINE = 8192
+MAX_HEADERS = 64
+_FORWARDED = ("forwarded", "via")
+
+
+class Guard:
+    """Lets a request through, or answers it with a problem.
+
+    Args:
+        app: what stands behind.
+        names: the host names we answer to now; None on a listener that checks none.
+        allowed: globs over further names.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: Callable[[], Collection[str]] | None,
+        allowed: Collection[str] = (),
+    ) -> None:
+        self._app = app
+        self._names = names
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            self._check(scope)
+        except SelfinspectError as error:
+            response = problem(error)
+            if isinstance(error, MethodNotAllowedError):
+                response.headers["allow"] = "GET, HEAD"
+            await response(scope, receive, hardened)
+        else:
+            await self._app(scope, receive, hardened)
+
+    def _check(self, scope: Scope) -> None:
+        method: str = scope["method"]
+        if method not in ("GET", "HEAD"):
+            raise MethodNotAllowedError(f"{method} is not served: this agent only reads")
+        line = len(method) + len(scope["raw_path"]) + len(scope["query_string"]) + 11
+        if line > MAX_REQUEST_LINE or len(scope["headers"]) > MAX_HEADERS:
+            raise BadRequestError(
+                f"a request has at most {MAX_REQUEST_LINE} bytes in its first line"
+                f" and {MAX_HEADERS} headers"
+            )
+        if self._names is None:
+            return
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        check_forwarding(headers)
+        check_host(headers.get("host", ""), self._names(), self._allowed)
+        check_origin(headers, scope["scheme"])
+
+
+def check_forwarding(headers: Mapping[str, str]) -> None:
+    """Refuse what came through a proxy: whoever is behind it is not local.
+
+    Raises:
+        ForbiddenError: a header says so.
+    """
+    for name in headers:
+        if name in _FORWARDED or name.startswith("x-forwarded-"):
+            raise ForbiddenError(
+                f"the request came through a proxy: it has a {name} header",
+                hint="ask from inside the container",
+            )
+
+
+def check_host(host: str, names: Collection[str], allowed: Collection[str] = ()) -> None:
+    """Refuse a request for another host: a web page may have made its name point here.
+
+    Args:
+        host: the Host header.
+        names: what we are called, besides `localhost` and every IP address.
+        allowed: globs over further names.
+
+    Raises:
+        MisdirectedError: it is none of ours.
+    """
+    name = _host_name(host)
+    ours = name == "localhost" or _is_address(name) or name in {own.lower() for own in names}
+    if not ours and not any(fnmatchcase(name, glob.lower()) for glob in allowed):
+        raise MisdirectedError(
+            f"host {host!r} is not served here",
+            hint="ask by IP address or localhost, or name the host with --allow-host",
+        )
+
+
+def check_origin(headers: Mapping[str, str], scheme: str) -> None:
+    """Refuse a web page of another origin.
+
+    Raises:
+        ForbiddenError: the browser says that there is one.
+    """
+    origin = headers.get("origin")
+    if origin is not None and origin != f"{scheme}://{headers.get('host', '')}":
+        raise ForbiddenError(f"a page of {origin} may not ask here")
+    if headers.get("sec-fetch-site") == "cross-site":
+        raise ForbiddenError("a page of another site may not ask here")
+
+
+def names_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """The names by which a container is called: its hostname, its own, its network aliases."""
+    own = snapshot.self
+    if own is None:
+        return ()
+    aliases = [alias for network in (own.networks or {}).values() for alias in network.aliases]
+    return tuple(name for name in (own.hostname, own.name, *aliases) if name)
+
+
+def _host_name(host: str) -> str:
+    """A Host header without its port, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdecimal() else host).lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

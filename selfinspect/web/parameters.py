@@ -1,0 +1,74 @@
+"""What stands behind the question mark of a URL."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from selfinspect import times
+from selfinspect.duration import parse_duration
+from selfinspect.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+_UNIX = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def single(query: QueryParams, name: str) -> str | None:
+    """The value of a parameter, None where it is not given.
+
+    Raises:
+        BadRequestError: it is given more than once.
+    """
+    values = query.getlist(name)
+    if len(values) > 1:
+        raise BadRequestError(f"{name} is given {len(values)} times, and may be once")
+    return values[0] if values else None
+
+
+def number(query: QueryParams, name: str, *, default: int, largest: int) -> int:
+    """A whole number from 1 to the largest.
+
+    Raises:
+        BadRequestError: it is none, or given more than once.
+    """
+    text = single(query, name)
+    if text is None:
+        return default
+    if not (_DIGITS.fullmatch(text) and 1 <= int(text) <= largest):
+        raise BadRequestError(
+            f"{name} {text!r} is not possible", hint=f"{name} takes a number from 1 to {largest}"
+        )
+    return int(text)
+
+
+def moment(query: QueryParams, name: str, now: int) -> int | None:
+    """A time, in nanoseconds since the Unix epoch; None where it is not given.
+
+    Args:
+        query: all parameters.
+        name: which one: RFC 3339, Unix seconds, or a duration back from now.
+        now: nanoseconds since the Unix epoch.
+
+    Raises:
+        BadRequestError: it is none, or given more than once.
+    """
+    text = single(query, name)
+    if text is None:
+        return None
+    if unix := _UNIX.fullmatch(text):
+        return int(unix[1]) * 10**9 + int((unix[2] or "").ljust(9, "0"))
+    try:
+        # A plus sign in a query is a space, and most people leave the one of `+02:00` as it is.
+        return times.nanoseconds(re.sub(r" (?=\d\d:\d\d$)", "+", text))
+    except ValueError:
+        pass
+    try:
+        return now - round(parse_duration(text) * 10**9)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(
+            f"{name} {text!r} is no time",
+            hint=f"{name} takes RFC 3339, Unix seconds, or a duration back from now such as 5m",
+        ) from error

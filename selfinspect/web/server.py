@@ -1,0 +1,117 @@
+"""Listeners served by uvicorn, without the ten wake-ups a second of its own main loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Sequence
+
+    from starlette.types import ASGIApp
+
+# With the tenths of a second around it a stop takes no more than five.
+_GRACE_SECONDS = 4
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 on one connection, which is closed when a request's headers take too long."""
+
+    header_seconds: ClassVar[float] = 10.0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request's headers."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(self.header_seconds, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on, from the first byte of a request's headers to their last."""
+        super().data_received(data)
+        begun = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if not begun:
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._in_time()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, in the form of every other answer of this listener."""
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=msg.encode()),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class Server(uvicorn.Server):
+    """Serves one application on listeners that are open already, until told to stop.
+
+    Args:
+        app: the application.
+        stopping: set to stop: answers under way are finished, for four seconds at most.
+        protocol: what speaks HTTP on each connection.
+    """
+
+    def __init__(
+        self, app: ASGIApp, stopping: asyncio.Event, protocol: type[Protocol] = Protocol
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                ws="none",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        self._stopping = stopping
+
+    async def main_loop(self) -> None:
+        """Wait; uvicorn's own loop ticks to refresh a Date header and to look for signals."""
+        await self._stopping.wait()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the agent, which has two servers to stop."""
+        yield
+
+
+async def serve(
+    served: Sequence[tuple[ASGIApp, Sequence[socket.socket]]],
+    stopping: asyncio.Event,
+    protocol: type[Protocol] = Protocol,
+) -> None:
+    """Serve each application on its listeners until `stopping` is set."""
+    async with asyncio.TaskGroup() as group:
+        for app, listeners in served:
+            if listeners:
+                group.create_task(Server(app, stopping, protocol).serve(list(listeners)))

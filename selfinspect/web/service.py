@@ -1,0 +1,54 @@
+"""What the routes need of the agent, and nothing more of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selfinspect.events.journal import Journal
+    from selfinspect.events.subscribers import Subscribers
+    from selfinspect.model import Sample, Snapshot
+
+
+class Check(NamedTuple):
+    """One thing that readiness depends on."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Exposition(NamedTuple):
+    """A whole page of metrics and the format it is in."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The agent as the routes see it.
+
+    `sample` and `metrics` may wait for the engine, and are called in a thread.
+
+    Attributes:
+        snapshot: all that is known now.
+        sample: a reading of the resources, None where there is nothing to read; raises
+            EngineError where only an engine could say.
+        metrics: a page of metrics, in the format an Accept header asks for.
+        checks: what readiness depends on, as it stands now.
+        journal: the events held.
+        subscribers: who listens to events.
+        allowed_hosts: globs over further names we may be called by.
+    """
+
+    snapshot: Callable[[], Snapshot]
+    sample: Callable[[], Sample | None]
+    metrics: Callable[[str], Exposition]
+    checks: Callable[[], tuple[Check, ...]]
+    journal: Journal
+    subscribers: Subscribers
+    allowed_hosts: tuple[str, ...] = ()

@@ -1,0 +1,35 @@
+"""Calls that may wait for the engine, beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Result = TypeVar("_Result")
+
+
+async def in_thread(call: Callable[[], _Result]) -> _Result:
+    """The result of a call, made in a thread of its own.
+
+    A daemon thread, unlike those of `asyncio.to_thread`: an engine that takes its time does
+    not hold up the agent's stop.
+    """
+    future: Future[_Result] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=work, name="request", daemon=True).start()
+    return await asyncio.wrap_future(future)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.relay import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from selfinspect.model import Json
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+_numbers = itertools.count(1)
+
+
+def sh(*command: object, check: bool = True) -> str:
+    """A command's standard output, without the last line break."""
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 or not check, f"{command}: {done.stderr}"
+    return done.stdout.rstrip("\n")
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition, but not for ever."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Container:
+    """A container with an agent in it, seen from outside."""
+
+    engine: Engine
+    id: str
+
+    @property
+    def pid(self) -> int:
+        return int(self.inspect("{{.State.Pid}}"))
+
+    def inspect(self, template: str) -> str:
+        return self.engine.docker("inspect", "--format", template, self.id)
+
+    def curl(self, path: str, *options: str, port: int = 10310) -> str:
+        """What curl prints in the container's network."""
+        return sh(
+            "nsenter", "--net", "--target", self.pid, "curl", "--silent", "--show-error",
+            "--max-time", "10", *options, f"http://127.0.0.1:{port}{path}",
+        )  # fmt: skip
+
+    def status(self, path: str, *options: str, port: int = 10310) -> int:
+        return int(
+            self.curl(
+                path, "--output", "/dev/null", "--write-out", "%{http_code}", *options, port=port
+            )
+        )
+
+    def json(self, path: str) -> Json:
+        document: Json = json.loads(self.curl(path, "--header", "Accept: application/json"))
+        return document
+
+    def ready(self) -> Container:
+        until(lambda: self._status_or_zero("/readyz") == 200, f"/readyz: {self.logs()}")
+        return self
+
+    def up(self) -> Container:
+        """Wait until the agent answers at all, and has looked for an engine."""
+        until(lambda: self._status_or_zero("/healthz") == 200, f"/healthz: {self.logs()}")
+        until(lambda: "still being resolved" not in self.curl("/v1/identity"), "identity")
+        return self
+
+    def logs(self) -> str:
+        return sh("docker", "--host", self.engine.url, "logs", self.id, check=False)
+
+    def exec(self, *command: str) -> str:
+        return self.engine.docker("exec", self.id, *command)
+
+    def _status_or_zero(self, path: str) -> int:
+        with contextlib.suppress(AssertionError):
+            return self.status(path)
+        assert self.inspect("{{.State.Running}}") == "true", self.engine.docker("logs", self.id)
+        return 0
+
+
+@dataclass
+class Engine:
+    """A private engine with the agent's image in it."""
+
+    home: Path
+    image: str = ""
+    busybox: str = ""
+    started: list[str] = field(default_factory=list)
+
+    @property
+    def socket(self) -> Path:
+        return self.home / "docker.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def group(self) -> int:
+        return self.socket.stat().st_gid
+
+    @property
+    def pid(self) -> int:
+        return int((self.home / "docker.pid").read_text())
+
+    def docker(self, *arguments: object) -> str:
+        return sh("docker", "--host", self.url, *arguments)
+
+    def start(
+        self,
+        *options: object,
+        image: str | None = None,
+        command: tuple[str, ...] = (),
+        socket: Path | None = None,
+        joined: bool = True,
+    ) -> Container:
+        """Start a container with the engine's socket in it, as a member of its group."""
+        mounted = ("--volume", f"{socket or self.socket}:/var/run/docker.sock")
+        group = ("--group-add", self.group) if joined else ()
+        return self.start_plain(*mounted, *group, *options, image=image, command=command)
+
+    def start_plain(
+        self, *options: object, image: str | None = None, command: tuple[str, ...] = ()
+    ) -> Container:
+        """Start a container without any socket."""
+        name = () if "--name" in options else ("--name", f"t-{os.getpid()}-{next(_numbers)}")
+        identifier = self.docker("run", "--detach", *name, *options, image or self.image, *command)
+        self.started.append(identifier)
+        return Container(self, identifier)
+
+    def remove_started(self) -> None:
+        if self.started:
+            self.docker("rm", "--force", "--volumes", *self.started)
+            self.started.clear()
+
+
+@pytest.fixture(scope="session")
+def private_engine() -> Iterator[Engine]:
+    """An engine for the whole session; its images stay on disk for the next one."""
+    state = Path(os.environ.get("XDG_STATE_HOME", "/var/lib"))
+    engine = Engine(state / "selfinspect-tests")
+    script = ROOT / "deploy" / "local-engine.sh"
+    sh(script, "up", "--dir", engine.home)
+    try:
+        base = sh(script, "base-image", "--dir", engine.home)
+        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
+        sh(ROOT / "deploy" / "wheelhouse.sh")
+        engine.image = "selfinspect:test"
+        engine.docker(
+            "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
+        )
+        yield engine
+        engine.docker("container", "prune", "--force")
+        engine.docker("image", "prune", "--force")
+    finally:
+        sh(script, "down", "--dir", engine.home)
+
+
+@pytest.fixture
+def engine(private_engine: Engine) -> Iterator[Engine]:
+    """The session's engine; the containers a test starts end with it."""
+    yield private_engine
+    private_engine.remove_started()
+
+
+@pytest.fixture
+def relay(engine: Engine, tmp_path: Path) -> Iterator[Relay]:
+    """A socket that leads to the engine and counts what passes."""
+    with Relay(tmp_path / "relay.sock", engine.socket) as relay:
+        os.chown(relay.path, -1, engine.group)
+        relay.path.chmod(0o660)
+        yield relay

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine.access import member, sequence, text
+from tests.engine.conftest import until
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+    from tests.relay import Relay
+
+pytestmark = pytest.mark.engine
+
+
+def test_the_id_is_the_engines_own(engine: Engine) -> None:
+    """`/v1/self/id` says what `docker inspect` says, and the identity is proven."""
+    app = engine.start().ready()
+    assert app.curl("/v1/self/id") == app.inspect("{{.Id}}")
+    assert app.curl("/v1/self/identity/level") == "proven"
+
+
+def test_the_published_port_is_plain_text(engine: Engine) -> None:
+    """One curl learns the host port; an exposed port without one is empty."""
+    app = engine.start("--publish", "8080", "--expose", "9090").ready()
+    published = app.inspect('{{(index .NetworkSettings.Ports "8080/tcp" 0).HostPort}}')
+    assert app.curl("/v1/self/ports/8080/tcp") == published
+    assert app.curl("/v1/self/ports/9090/tcp") == ""
+
+
+def test_every_member_of_the_document_agrees_with_inspect(engine: Engine) -> None:
+    """What was asked for on the command line stands in `/v1/self`."""
+    app = engine.start(
+        "--name", "whole", "--hostname", "whole-host", "--memory", "256m", "--cpus", "0.5",
+        "--pids-limit", "100", "--cpu-shares", "512", "--env", "COLOUR=blue",
+        "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web",
+        "--label", "com.docker.compose.container-number=2", "--restart", "on-failure:3",
+        "--tmpfs", "/scratch", "--volume", "whole-data:/data:ro", "--workdir", "/tmp",
+        "--health-cmd", "true",
+    ).ready()  # fmt: skip
+    own = app.json("/v1/self")
+    assert text(own, "name") == "whole"
+    assert text(own, "hostname") == "whole-host"
+    assert text(own, "image", "reference") == engine.image
+    assert text(own, "state") == "running"
+    assert text(own, "working_dir") == "/tmp"
+    assert text(own, "env", "COLOUR") == "blue"
+    assert member(own, "restart_policy") == {"name": "on-failure", "maximum_retries": 3}
+    assert member(own, "compose") == {"project": "shop", "service": "web", "number": 2}
+    assert member(own, "limits") == {
+        "cpus": 0.5,
+        "cpu_shares": 512,
+        "cpuset": None,
+        "memory_bytes": 256 << 20,
+        "memory_reservation_bytes": None,
+        "memory_swap_bytes": 512 << 20,
+        "pids": 100,
+    }
+    assert text(own, "networks", "bridge", "ip") == app.inspect("{{.NetworkSettings.IPAddress}}")
+    mounts = {text(mount, "destination"): mount for mount in sequence(own, "mounts")}
+    assert member(mounts["/data"], "read_only") is True
+    assert text(mounts["/scratch"], "type") == "tmpfs"
+    assert text(own, "health", "status") in ("starting", "healthy")
+    engine.docker("rm", "--force", "--volumes", app.id)
+    engine.started.remove(app.id)
+    engine.docker("volume", "rm", "whole-data")
+
+
+def test_it_works_without_any_privilege(engine: Engine) -> None:
+    """Read-only, without capabilities, as nobody: proven all the same, and healthy."""
+    app = engine.start("--read-only", "--cap-drop", "ALL", "--user", "65534").ready()
+    assert app.curl("/v1/self/identity/level") == "proven"
+    assert app.exec("selfinspect", "healthcheck") == "ok"
+
+
+@pytest.mark.parametrize("namespace", ["host", "private"])
+def test_without_a_socket_the_kernel_alone_identifies(engine: Engine, namespace: str) -> None:
+    """No engine: the right ID, observed or assumed, figures from the kernel, and readiness."""
+    app = engine.start_plain("--cgroupns", namespace).ready()
+    identity = app.json("/v1/identity")
+    assert text(identity, "id") == app.id
+    assert text(identity, "level") == ("observed" if namespace == "host" else "assumed")
+    assert text(app.json("/v1/stats"), "source") == "kernel"
+    assert app.curl("/v1/self/name") == ""
+
+
+def test_without_a_socket_what_an_engine_knows_is_unavailable(engine: Engine) -> None:
+    """`/v1/inspect` is 503 with a hint that names the mount and its price."""
+    app = engine.start_plain().up()
+    assert app.status("/v1/inspect") == 503
+    problem = app.json("/v1/inspect")
+    assert text(problem, "type") == "urn:selfinspect:problem:engine-unreachable"
+    assert "-v /var/run/docker.sock" in (text(problem, "hint") or "")
+    assert "root on the host" in (text(problem, "hint") or "")
+
+
+def test_a_socket_it_may_not_read_names_the_group_to_add(engine: Engine) -> None:
+    """The hint of `/v1/inspect` holds the very option that mends it."""
+    app = engine.start(joined=False).up()
+    problem = app.json("/v1/inspect")
+    assert text(problem, "status") or member(problem, "status") == 503
+    assert f"--group-add {engine.group}" in (text(problem, "hint") or "")
+
+
+def test_a_rename_shows_without_polling(engine: Engine, relay: Relay) -> None:
+    """After its rename a container answers its new name, for the price of one inspect."""
+    app = engine.start("--name", "before", socket=relay.path).ready()
+    settled(relay)
+    asked = len(relay.requests)
+    engine.docker("rename", "before", "after")
+    until(lambda: app.curl("/v1/self/name") == "after", "the new name")
+    assert [request.rpartition("/")[2] for request in relay.requests[asked:]] == ["json"]
+
+
+def test_an_event_reaches_the_stream(engine: Engine) -> None:
+    """A subscriber sees a pause as it happens, with a cursor to resume from."""
+    app = engine.start().ready()
+    with subprocess.Popen(
+        ["nsenter", "--net", "--target", str(app.pid), "curl", "--silent", "--no-buffer",
+         "http://127.0.0.1:10310/v1/events/stream"],
+        stdout=subprocess.PIPE, text=True,
+    ) as stream:  # fmt: skip
+        assert stream.stdout is not None
+        assert stream.stdout.readline().startswith(":")
+        engine.docker("rename", app.id, "renamed")
+        lines = [stream.stdout.readline().rstrip() for _ in range(5)]
+        stream.kill()
+    lines = [line for line in lines if line]
+    assert lines[0].startswith("id: ")
+    assert lines[1] == "event: rename"
+    event = json.loads(lines[2].removeprefix("data: "))
+    assert (event["action"], event["actor"]["id"]) == ("rename", app.id)
+    assert app.json(f"/v1/events?after={event['cursor']}") == {
+        "events": [],
+        "next": event["cursor"],
+    }
+
+
+def test_networks_are_followed(engine: Engine) -> None:
+    """A network connected at run time stands in `/v1/self`, and is an event."""
+    app = engine.start().ready()
+    engine.docker("network", "create", "t-side")
+    try:
+        engine.docker("network", "connect", "--alias", "sidekick", "t-side", app.id)
+        until(lambda: "sidekick" in app.curl("/v1/self/networks"), "the network")
+        actions = [
+            (text(event, "type"), text(event, "action"))
+            for event in sequence(app.json("/v1/events"), "events")
+        ]
+        assert ("network", "connect") in actions
+        assert app.status("/healthz", "--header", "Host: sidekick") == 200
+    finally:
+        engine.docker("network", "disconnect", "--force", "t-side", app.id)
+        engine.docker("network", "rm", "t-side")
+
+
+def test_another_containers_events_stay_away(engine: Engine) -> None:
+    """What happens to a neighbour reaches neither the journal nor the document."""
+    app = engine.start().ready()
+    neighbour = engine.start_plain(image=engine.busybox, command=("sleep", "1000"))
+    engine.docker("rename", neighbour.id, "neighbour")
+    engine.docker("rename", app.id, "own")
+    until(lambda: app.curl("/v1/self/name") == "own", "our own rename")
+    events = sequence(app.json("/v1/events"), "events")
+    assert [text(event, "action") for event in events] == ["rename"]
+
+
+def test_the_engine_goes_and_comes_back(engine: Engine, relay: Relay) -> None:
+    """While it is away its last word is served with an Age; after that a rename shows again."""
+    app = engine.start(socket=relay.path).ready()
+    relay.cut()
+    until(lambda: "selfinspect_engine_up 0.0" in app.curl("/metrics"), "the loss")
+    assert "age: " in app.curl("/v1/inspect/Id", "--include").lower()
+    relay.restore()
+    until(lambda: "selfinspect_engine_up 1.0" in app.curl("/metrics"), "the return")
+    engine.docker("rename", app.id, "survivor")
+    until(lambda: app.curl("/v1/self/name") == "survivor", "the new name")
+
+
+def test_the_nonce_proves_where_nothing_else_can(engine: Engine, relay: Relay) -> None:
+    """An engine without layers in its inspect, behind a proxy that denies archive."""
+    relay.of_answer = lambda data: data.replace(b'"GraphDriver"', b'"NoLayerHere"')
+    relay.of_request = lambda data: data.replace(b"/archive?", b"/archivX?")
+    app = engine.start(socket=relay.path).ready()
+    assert app.curl("/v1/self/id") == app.id
+    assert app.curl("/v1/self/identity/method") == "nonce"
+    assert app.exec("cat", "/proc/1/comm") == "selfinspect"
+
+
+def test_secrets_are_hidden_everywhere(engine: Engine) -> None:
+    """A password in a variable, a URL and a label stands in no answer and no log line."""
+    secrets = ("hunter2-env", "hunter2-url", "hunter2-label")
+    app = engine.start(
+        "--env", f"DB_PASSWORD={secrets[0]}", "--env", f"DSN=postgres://u:{secrets[1]}@db/x",
+        "--label", f"api.token={secrets[2]}", "--env", "SELFINSPECT_METRICS_LABELS=*",
+        "--env", "SELFINSPECT_LOG_LEVEL=debug",
+    ).ready()  # fmt: skip
+    engine.docker("exec", app.id, "true", "--password", secrets[0])
+    until(lambda: "exec_die" in app.curl("/v1/events"), "the exec event")
+    pages = ("/v1/self", "/v1/inspect", "/v1/identity", "/v1/events", "/v1/stats", "/metrics")
+    shown = "".join(app.curl(page) for page in pages) + app.logs()
+    assert [secret for secret in secrets if secret in shown] == []
+    assert "[masked]" in shown
+
+
+def test_the_metrics_listener_serves_nothing_else(engine: Engine) -> None:
+    """From the network: metrics and health; the API stays inside the container."""
+    app = engine.start().ready()
+    assert app.status("/metrics", port=10311) == 200
+    assert app.status("/readyz", port=10311) == 200
+    assert app.status("/v1/self", port=10311) == 404
+    address = app.inspect("{{.NetworkSettings.IPAddress}}")
+    reached = subprocess.run(
+        ["nsenter", "--net", "--target", str(engine.pid), "curl", "--silent", "--max-time", "5",
+         f"http://{address}:10310/v1/self"],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    assert reached.returncode == 7  # connection refused
+
+
+def test_the_idle_agent_leaves_the_engine_alone(engine: Engine, relay: Relay) -> None:
+    """In the minute after its start it makes no request but what it took to get ready."""
+    app = engine.start("--no-healthcheck", socket=relay.path).ready()
+    settled(relay)
+    asked = list(relay.requests)
+    time.sleep(60)
+    assert relay.requests == asked
+    assert app.status("/readyz") == 200
+
+
+def settled(relay: Relay) -> None:
+    """Wait until the event streams are open and the inspect after them is made."""
+    until(
+        lambda: (
+            sum("/events" in request for request in relay.requests) == 2
+            and relay.requests[-1].endswith("/json")
+        ),
+        f"two streams, then an inspect: {relay.requests}",
+    )

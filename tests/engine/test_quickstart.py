@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+RUN = Path(__file__).parents[2] / "examples" / "quickstart" / "run.sh"
+
+
+def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
+    """From no engine at all to a name, a port, a metric and a live event; `--down` ends it all."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    environ["XDG_STATE_HOME"] = str(tmp_path)
+    try:
+        shown = subprocess.run([RUN], env=environ, capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stderr
+        assert "I am selfinspect-quickstart, and the host reaches me at port" in shown.stdout
+        assert '"level": "proven"' in shown.stdout
+        assert "container_memory_working_set_bytes{" in shown.stdout
+        assert "event: rename" in shown.stdout
+        assert "its name is now: selfinspect-quickstart-renamed" in shown.stdout
+        assert "correct-horse" not in shown.stdout.replace(
+            "DATABASE_URL=postgres://shop:correct-horse@db/shop", ""
+        )
+    finally:
+        subprocess.run([RUN, "--down"], env=environ, check=True)
+    assert not (tmp_path / "selfinspect-engine" / "docker.sock").exists()

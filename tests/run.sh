@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them: lint, types, import contracts, then pytest.
+# --full adds the slow ones; any other argument goes to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/packages.sh
+source deploy/packages.sh
+
+marks='not slow and not benchmark'
+if [[ ${1:-} == --full ]]; then
+  marks='not benchmark'
+  shift
+fi
+((EUID == 0)) || fail 'needs root: the tests run real engines in namespaces of their own'
+
+say 'packages'
+install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debootstrap \
+  prometheus=prometheus shellcheck=shellcheck
+
+venv=.venv
+pins=$(sha256sum tests/constraints.txt pyproject.toml)
+if [[ ! -f $venv/.complete || $(<"$venv/.complete") != "$pins" ]]; then
+  say 'Python environment'
+  python3 -m venv --clear "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+    --requirement tests/constraints.txt
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --editable .
+  printf '%s\n' "$pins" >"$venv/.complete"
+fi
+export PATH=$PWD/$venv/bin:$PATH
+
+say 'lint'
+shellcheck --external-sources deploy/*.sh tests/*.sh examples/*/*.sh
+ruff check --quiet .
+ruff format --quiet --check .
+say 'types'
+mypy
+say 'import contracts'
+lint-imports | tail -n 3
+say 'tests'
+coverage erase
+exec pytest --cov --cov-report=term -m "$marks" "$@"

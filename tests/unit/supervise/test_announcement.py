@@ -1,0 +1,28 @@
+"""The file that names the agent's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfinspect.supervise.announcement import announce
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_uri_is_written_and_taken_away(tmp_path: Path) -> None:
+    """The file holds the URI as its one line, in a folder made for it, until there is none."""
+    path = tmp_path / "selfinspect" / "uri"
+    announce("http://127.0.0.1:1", str(path))
+    announce("http://127.0.0.1:2", str(path))
+    assert path.read_text() == "http://127.0.0.1:2\n"
+    announce(None, str(path))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:
+    """A place that takes no file is no error, to write or to clear."""
+    (tmp_path / "run").touch()
+    announce("http://127.0.0.1:1", str(tmp_path / "run" / "uri"))
+    announce(None, str(tmp_path / "run" / "uri"))
+    assert [each.name for each in tmp_path.iterdir()] == ["run"]

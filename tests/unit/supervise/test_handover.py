@@ -1,0 +1,54 @@
+"""What PID 1 hands to the agent."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from selfinspect.listen import ListenAddress
+from selfinspect.supervise.handover import VARIABLE, Handover
+from selfinspect.supervise.listeners import bind, bound
+
+
+def test_an_agent_by_itself_has_none() -> None:
+    """Without the variable nothing was handed over."""
+    assert Handover.from_environment({}) is None
+
+
+def test_the_agent_gets_the_sockets_as_they_were_bound() -> None:
+    """Every socket arrives in its role, and none of them goes on to the agent's own children."""
+    with ExitStack() as stack:
+        api = [stack.enter_context(bind(ListenAddress("127.0.0.1", 0))) for _ in range(2)]
+        ours, theirs = socket.socketpair()
+        stack.enter_context(ours)
+        given = Handover(api, [], theirs)
+        given.let_inherit()
+        taken = Handover.from_environment({VARIABLE: given.encode()})
+        assert taken is not None
+        assert [bound(each) for each in taken.api] == [bound(each) for each in api]
+        assert [each.proto for each in taken.api] == [socket.IPPROTO_TCP] * 2
+        assert taken.metrics == []
+        assert not any(each.get_inheritable() for each in (*taken.api, taken.control))
+        for each in (*taken.api, theirs):
+            each.detach()
+        taken.control.close()
+        assert ours.recv(1) == b""
+
+
+def test_ready_reaches_pid_1_and_outlives_it() -> None:
+    """The word is read at the other end; with nobody there it is lost without an error."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        with ours:
+            Handover([], [], theirs).ready()
+            assert ours.recv(16) == b"ready"
+        Handover([], [], theirs).ready()
+
+
+@pytest.mark.parametrize("value", ["", "api", "api=x,control=1", "shell=1,control=2", "api=9999"])
+def test_a_variable_of_another_make_is_refused(value: str) -> None:
+    """What does not name open sockets by their roles is refused."""
+    with pytest.raises((ValueError, OSError)):
+        Handover.from_environment({VARIABLE: value})
