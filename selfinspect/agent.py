@@ -131,13 +131,15 @@ class Agent:
 
     def metrics(self, accept: str) -> Exposition:
         """A page of metrics."""
-        snapshot = self._keeper.observation.snapshot
+        observation = self._keeper.observation
+        snapshot = observation.snapshot
         labels: Mapping[str, str] = {}
         if snapshot.self is not None:
             admitted = self._settings.metrics_labels
             labels = container_labels(
                 snapshot.self,
-                cgroup_path=self._keeper.observation.cgroup_path,
+                cgroup_path=observation.cgroup_path,
+                masking=Masking(secrets=observation.masking.secrets),
                 admitted=DEFAULT_LABELS if admitted is None else admitted,
             )
         condition = Condition(self._keeper.following, len(self._subscribers), time.time())
@@ -210,7 +212,8 @@ class Agent:
         if told != self._told:
             self._told = told
             if snapshot.failure is not None:
-                self._log.warning(
+                say = self._log.warning if snapshot.tried else self._log.info
+                say(
                     "engine.lost" if snapshot.engine else "engine.missing",
                     reason=snapshot.failure.detail,
                     hint=snapshot.failure.hint,

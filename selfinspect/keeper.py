@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from selfinspect.engine.client import Client
     from selfinspect.events.translate import Occurrence
     from selfinspect.model import Json
     from selfinspect.observe import Observation
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
-# What only a new container can mend; asking again soon would be waking up for nothing.
+# What only a new container can mend, unless an engine was there before: it may come back.
 _HOPELESS = frozenset({"missing", "denied", "unsupported"})
 
 
@@ -74,7 +75,7 @@ class Keeper:
             self._take(found)
             if found.client is not None:
                 begun = time.monotonic()
-                self._follow()
+                self._follow(found.client)
                 if time.monotonic() - begun > _LONGEST_DELAY:
                     failed = 0
             elif not found.snapshot.tried:
@@ -97,14 +98,13 @@ class Keeper:
                 last.snapshot, failure=found.snapshot.failure, tried=found.snapshot.tried
             )
             found = replace(last, snapshot=known)
+        if last.client is not None and last.client is not found.client:
+            last.close()
         self.observation = found
         self._on_look()
 
-    def _follow(self) -> None:
+    def _follow(self, client: Client) -> None:
         """Deliver events until the streams end, and say why they did."""
-        client = self.observation.client
-        if client is None:
-            return
         try:
             with EventStream(client, self._deliver) as stream:
                 self._stream = stream
@@ -152,7 +152,8 @@ def delay(observation: Observation, failed: int) -> float:
         failed: how many looks in a row led to nothing that lasted.
     """
     failure, tried = observation.snapshot.failure, observation.snapshot.tried
-    if (failure and failure.denied) or {attempt.outcome for attempt in tried} <= _HOPELESS:
+    never = observation.client is None and {one.outcome for one in tried} <= _HOPELESS
+    if never or (failure and failure.denied):
         return _HOPELESS_DELAY
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failed, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads agents, guards nothing

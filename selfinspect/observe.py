@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,11 @@ class Observation:
     cgroup_path: str | None = None
     own_network: bool = True
 
+    def close(self) -> None:
+        """Close the connections to the engine that are idle."""
+        if self.client is not None:
+            self.client.connection.transport.close()
+
 
 def observe(
     settings: Settings, environ: Mapping[str, str], *, observe_request: Observe | None = None
@@ -82,17 +88,21 @@ def observe(
     found: Resolution | None = None
     for endpoint in endpoints(settings.engine, environ):
         try:
-            connection = connect(
-                endpoint, api_version=settings.api_version, observe=observe_request
-            )
-            found = resolve(
-                evidence, Prober(connection), claim=settings.container, target=settings.target
-            )
-            if found.identity.id is not None and found.inspect is not None:
-                return _with_engine(first, connection, found, tuple(tried))
-            if found.identity.id is not None:
-                # Known from the kernel alone: the engine denied the rest, and says so again.
-                Prober(connection).inspect(found.identity.id)
+            with ExitStack() as unless_it_counts:
+                connection = connect(
+                    endpoint, api_version=settings.api_version, observe=observe_request
+                )
+                unless_it_counts.callback(connection.transport.close)
+                found = resolve(
+                    evidence, Prober(connection), claim=settings.container, target=settings.target
+                )
+                if found.identity.id is not None and found.inspect is not None:
+                    observation = _with_engine(first, connection, found, tuple(tried))
+                    unless_it_counts.pop_all()
+                    return observation
+                if found.identity.id is not None:
+                    # Known from the kernel alone: the engine denied the rest, and says so again.
+                    Prober(connection).inspect(found.identity.id)
         except EngineError as error:
             failures.append(error)
             tried.append(Attempt(endpoint, _outcome(error)))
@@ -127,6 +137,7 @@ def _with_engine(
     observation = replace(
         first,
         snapshot=Snapshot(found.identity, engine=connection.engine, tried=tried),
+        masking=first.masking.learn(inspect),
         client=client,
         image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
         cgroup_path=cgroup_path(container, driver=driver, parent=parent) if driver else None,
@@ -148,8 +159,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
     engine = last.snapshot.engine
     if engine is None:
         raise ValueError("an inspect document comes from an engine")
-    masking = last.masking.learn(inspect)
-    masked = masking.inspect(inspect)
+    masked = last.masking.inspect(inspect)
     identity = replace(
         last.snapshot.identity, name=(text(masked, "Name") or "").removeprefix("/") or None
     )
@@ -161,7 +171,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
         inspected_at=times.rfc3339(time.time_ns()),
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
-    return replace(last, snapshot=snapshot, masking=masking)
+    return replace(last, snapshot=snapshot)
 
 
 def _alone(

@@ -38,7 +38,9 @@ def from_agent_or_here(
         if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
             document: Json = json.loads(reply.body)
             return document
-    return here(observe(settings(given, streams.environ), streams.environ).snapshot)
+    observation = observe(settings(given, streams.environ), streams.environ)
+    observation.close()
+    return here(observation.snapshot)
 
 
 def _chosen(given: Mapping[str, Any]) -> bool:

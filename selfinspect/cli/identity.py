@@ -11,9 +11,9 @@ from selfinspect.cli.answers import from_agent_or_here, pretty
 from selfinspect.cli.exit_codes import ExitCode
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.documents import identity_document
 from selfinspect.engine.access import member, sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
-from selfinspect.web.identity import identity_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ import click
 from selfinspect.cli.answers import from_agent_or_here, pretty
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.web.answers import refused
-from selfinspect.web.drill import as_document, as_text, drill, segments
+from selfinspect.documents import as_document, refused
+from selfinspect.web.drill import as_text, drill, segments
 
 if TYPE_CHECKING:
     from selfinspect.model import Json, Snapshot

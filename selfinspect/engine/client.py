@@ -15,6 +15,7 @@ from selfinspect.engine.transport import Answer, Stream, Transport
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
+    EngineError,
     EngineUnreachableError,
     EngineUnsupportedError,
     UnknownContainerError,
@@ -66,6 +67,14 @@ def connect(
             hint="mount the engine's socket, or a proxy's, and name it with --engine unix://…",
         )
     transport = Transport(endpoint, timeout=timeout, observe=observe)
+    try:
+        return Connection(transport, _greet(transport, api_version))
+    except EngineError:
+        transport.close()
+        raise
+
+
+def _greet(transport: Transport, api_version: str | None) -> Engine:
     answer = transport.get("ping", "/_ping")
     _check(answer, "ping", transport)
     offered = answer.headers.get("Api-Version", "")
@@ -76,7 +85,7 @@ def connect(
     else:
         product, _, version = answer.headers.get("Server", "").partition(" ")[0].partition("/")
     spoken = api_version or min(offered, HIGHEST_API, key=_version)
-    return Connection(transport, Engine(endpoint, product or "Docker", version or None, spoken))
+    return Engine(transport.endpoint, product or "Docker", version or None, spoken)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -243,5 +252,5 @@ def _message(body: bytes) -> str:
     try:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
-        message = re.sub(r"<[^>]*>|\s+", " ", text).strip()
+        message = re.sub(r"(?:<[^>]*>|\s)+", " ", text).strip()
     return str(message)[:200]

@@ -16,6 +16,7 @@ from selfinspect import times
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from selfinspect.masking import Masking
     from selfinspect.model import Identity, Interface, Sample, Self
 
 Kind: TypeAlias = Literal["counter", "gauge", "unknown"]
@@ -60,7 +61,11 @@ class Family:
 
 
 def container_labels(
-    own: Self, *, cgroup_path: str | None, admitted: Sequence[str] = DEFAULT_LABELS
+    own: Self,
+    *,
+    cgroup_path: str | None,
+    masking: Masking,
+    admitted: Sequence[str] = DEFAULT_LABELS,
 ) -> Labels:
     """The labels on every `container_` series: `id`, `name`, `image` and admitted labels.
 
@@ -70,6 +75,7 @@ def container_labels(
     Args:
         own: what is known of the container.
         cgroup_path: its cgroup as the host sees it, None where that is not known.
+        masking: what is a secret here, where anyone may scrape.
         admitted: globs over the names of its labels.
     """
     assumed = own.identity.level == "assumed"
@@ -80,7 +86,8 @@ def container_labels(
     }
     for key, value in sorted((own.labels or {}).items()):
         if any(fnmatchcase(key, glob) for glob in admitted):
-            labels.setdefault(f"container_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}", value)
+            name = f"container_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}"
+            labels.setdefault(name, masking.value(key, value))
     return labels
 
 

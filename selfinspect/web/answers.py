@@ -8,11 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from selfinspect.errors import (
-    AmbiguousIdentityError,
     EngineDeniedError,
     EngineError,
     EngineUnreachableError,
-    IdentityError,
     MethodNotAllowedError,
     NotFoundError,
     SelfinspectError,
@@ -80,15 +78,6 @@ def _no_such_path(request: Request) -> NotFoundError:
     path = request.scope["raw_path"].decode("latin-1")
     served = [route.path for route in request.app.routes if "{" not in route.path]
     return NotFoundError(f"no path {path!r}: there are {', '.join(served)}", members=served)
-
-
-def refused(snapshot: Snapshot) -> IdentityError:
-    """Why there is nothing to say about ourselves: the identity does not stand."""
-    kind = AmbiguousIdentityError if snapshot.identity.candidates else IdentityError
-    return kind(
-        snapshot.identity.reason or "the identity is still being resolved",
-        hint="selfinspect id --explain shows the evidence; --container settles it",
-    )
 
 
 def engine_missing(snapshot: Snapshot) -> EngineError:

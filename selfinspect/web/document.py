@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from selfinspect import times
-from selfinspect.web.answers import engine_missing, member_answer, refused
-from selfinspect.web.drill import as_document
+from selfinspect.documents import as_document, refused
+from selfinspect.web.answers import engine_missing, member_answer
 
 if TYPE_CHECKING:
     from starlette.requests import Request

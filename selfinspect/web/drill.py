@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -14,18 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selfinspect.model import Json
-
-
-def as_document(record: object) -> Json:
-    """A record as a JSON document: objects, arrays and scalars."""
-    if is_dataclass(record):
-        return {each.name: as_document(getattr(record, each.name)) for each in fields(record)}
-    if isinstance(record, Mapping):
-        return {name: as_document(value) for name, value in record.items()}
-    if isinstance(record, tuple | list):
-        return [as_document(value) for value in record]
-    scalar: Json = record  # type: ignore[assignment]
-    return scalar
 
 
 def segments(raw_path: bytes, prefix: str) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from selfinspect.documents import refused
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.web.answers import json_answer, refused
+from selfinspect.web.answers import json_answer
 from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:

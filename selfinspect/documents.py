@@ -1,0 +1,48 @@
+"""Records as the documents that HTTP answers and the command line prints. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
+
+from selfinspect.errors import AmbiguousIdentityError, IdentityError
+
+if TYPE_CHECKING:
+    from selfinspect.model import Json, Snapshot
+
+
+def as_document(record: object) -> Json:
+    """A record as a JSON document: objects, arrays and scalars."""
+    if is_dataclass(record):
+        return {each.name: as_document(getattr(record, each.name)) for each in fields(record)}
+    if isinstance(record, Mapping):
+        return {name: as_document(value) for name, value in record.items()}
+    if isinstance(record, tuple | list):
+        return [as_document(value) for value in record]
+    scalar: Json = record  # type: ignore[assignment]
+    return scalar
+
+
+def identity_document(snapshot: Snapshot) -> Json:
+    """What `/v1/identity` answers, and `selfinspect id --json` prints."""
+    identity = snapshot.identity
+    return {
+        "id": identity.id,
+        "name": identity.name,
+        "level": identity.level,
+        "method": identity.method,
+        "reason": identity.reason,
+        "engine": as_document(snapshot.engine),
+        "candidates": as_document(identity.candidates),
+        "tried": as_document(snapshot.tried),
+    }
+
+
+def refused(snapshot: Snapshot) -> IdentityError:
+    """Why there is nothing to say about ourselves: the identity does not stand."""
+    kind = AmbiguousIdentityError if snapshot.identity.candidates else IdentityError
+    return kind(
+        snapshot.identity.reason or "the identity is still being resolved",
+        hint="selfinspect id --explain shows the evidence; --container settles it",
+    )

@@ -1,0 +1,98 @@
+"""Runs inside a container beside the agent's libraries and prints figures as JSON."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+API = ("127.0.0.1", 10310)
+ENGINE = "/var/run/docker.sock"
+
+
+class OverSocket(http.client.HTTPConnection):
+    """HTTP over the engine's socket, kept alive: the least that asking it can cost."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(ENGINE)
+
+
+def milliseconds(ask: Callable[[], object], times: int) -> dict[str, float]:
+    """The median and the 99th percentile of a call."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        ask()
+        taken.append((time.perf_counter() - begun) * 1e3)
+    return {"p50": statistics.median(taken), "p99": statistics.quantiles(taken, n=100)[98]}
+
+
+def getter(connection: http.client.HTTPConnection, path: str) -> Callable[[], bytes]:
+    def get() -> bytes:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+
+    return get
+
+
+def latencies() -> dict[str, dict[str, float]]:
+    """Our answers and the engine's, in turn, so that the machine's noise meets both."""
+    agent = http.client.HTTPConnection(*API)
+    own = json.loads(getter(agent, "/v1/self")())
+    engine = OverSocket("engine")
+    asks = {
+        "/v1/self": getter(agent, "/v1/self"),
+        "/v1/stats": getter(agent, "/v1/stats"),
+        "/metrics": getter(agent, "/metrics"),
+        "engine inspect, raw socket": getter(engine, f"/v1.41/containers/{own['id']}/json"),
+    }
+    return {name: milliseconds(ask, 500) for name, ask in asks.items()}
+
+
+def starts(times: int) -> dict[str, float]:
+    """Milliseconds from exec to the first right /v1/self, of agents started beside."""
+    taken = []
+    for number in range(times):
+        begun = time.perf_counter()
+        agent = subprocess.Popen(
+            [
+                "selfinspect",
+                "serve",
+                f"--listen=127.0.0.1:{20000 + number}",
+                "--metrics-listen=off",
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        while not answers(20000 + number):
+            time.sleep(0.002)
+        taken.append((time.perf_counter() - begun) * 1e3)
+        agent.terminate()
+        agent.wait()
+    return {"median": statistics.median(taken), "min": min(taken), "max": max(taken)}
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/v1/self")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    figures: Callable[[], object] = {"latencies": latencies, "starts": lambda: starts(9)}[
+        sys.argv[1]
+    ]
+    print(json.dumps(figures()))

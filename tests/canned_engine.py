@@ -1,0 +1,359 @@
+"""A small engine on a Unix socket whose every answer a test scripts.
+
+It speaks real HTTP over a real socket: what a client does with it, it does with an engine. Event
+streams are filtered as an engine filters them, and fed line by line by the test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socket import SHUT_RDWR
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
+    from types import TracebackType
+
+    from selfinspect.model import Json
+
+_FIXTURES = Path(__file__).parent / "fixtures" / "engine"
+_PATIENCE = 20.0
+"""Seconds after which a test that waits for something that never comes is told so."""
+
+
+def recorded(name: str) -> dict[str, Json]:
+    """A recorded document of an engine: `fixtures/engine/<name>.json`."""
+    document: dict[str, Json] = json.loads((_FIXTURES / f"{name}.json").read_text())
+    return document
+
+
+def recorded_events(name: str) -> list[dict[str, Json]]:
+    """A recorded excerpt of an event stream: `fixtures/engine/<name>.jsonl`."""
+    lines = (_FIXTURES / f"{name}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: the HTTP status.
+        body: sent as it is where it is bytes, else as JSON.
+        headers: beside Content-Type and Content-Length.
+        raw: sent instead of all this, whatever it is; then the connection is closed.
+        hangs: nothing is sent until the engine closes.
+        drips: the body comes byte by byte and never ends.
+    """
+
+    status: int = 200
+    body: Json | bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    hangs: bool = False
+    drips: bool = False
+
+
+PING = Answer(
+    body=b"OK",
+    headers={"Api-Version": "1.41", "Server": "Docker/20.10.24 (linux)", "Ostype": "linux"},
+)
+UNKNOWN = Answer(404, {"message": "page not found"})
+
+
+class CannedEngine:
+    """Serves scripted answers on a Unix socket for as long as its context lasts.
+
+    Attributes:
+        answers: by path, without the version before it and the query behind it. A path that is
+            not there answers 404; `/events` that is not there answers a stream of events.
+        requests: each request in order, `GET /v1.41/info`.
+        connections: how many connections were accepted.
+        closed: set once the engine goes away.
+    """
+
+    def __init__(self, socket_path: Path) -> None:
+        self.answers: dict[str, Answer] = {"/_ping": PING}
+        self.requests: list[str] = []
+        self.connections = 0
+        self._path = socket_path
+        self._changed = threading.Condition()
+        self._streams: list[EventStream] = []
+        self._open: set[socket.socket] = set()
+        self._server: _Server | None = None
+        self.closed = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """The endpoint, as `--engine` takes it."""
+        return f"unix://{self._path}"
+
+    def knows(self, inspect: Json, *, image: Json = None, stats: Json = None) -> None:
+        """Answer for a running container, and its image and stats where they are given."""
+        assert isinstance(inspect, dict)
+        identifier = inspect["Id"]
+        self.answers[f"/containers/{identifier}/json"] = Answer(body=inspect)
+        self.answers["/containers/json"] = Answer(body=[{"Id": identifier}])
+        if image is not None:
+            self.answers[f"/images/{inspect['Image']}/json"] = Answer(body=image)
+        if stats is not None:
+            self.answers[f"/containers/{identifier}/stats"] = Answer(body=stats)
+
+    def emit(self, event: Mapping[str, Json]) -> None:
+        """Send an event to every open stream whose filter lets it through."""
+        line = json.dumps(event).encode() + b"\n"
+        with self._changed:
+            for stream in self._streams:
+                if stream.admits(event):
+                    stream.send(line)
+
+    def emit_line(self, line: bytes) -> None:
+        """Send a line to every open stream, whatever it is."""
+        with self._changed:
+            for stream in self._streams:
+                stream.send(line)
+
+    def end_streams(self) -> None:
+        """End every event stream as HTTP ends an answer."""
+        with self._changed:
+            for stream in self._streams:
+                stream.finish(b"0\r\n\r\n")
+            self._streams.clear()
+
+    def cut_streams(self) -> None:
+        """Break every event stream off in the middle of a chunk."""
+        with self._changed:
+            for stream in self._streams:
+                stream.finish(b"ff\r\n{")
+            self._streams.clear()
+
+    def wait_for_streams(self, count: int = 2) -> None:
+        """Wait until this many event streams are open."""
+        self._wait(lambda: len(self._streams) == count)
+
+    def wait_for_requests(self, count: int, matching: str = "") -> None:
+        """Wait until this many requests that match a pattern were made."""
+        self._wait(lambda: len(self.matching(matching)) >= count)
+
+    def matching(self, pattern: str) -> list[str]:
+        """The requests in which a regular expression is found."""
+        return [request for request in self.requests if re.search(pattern, request)]
+
+    def start(self) -> None:
+        """Listen."""
+        self.closed.clear()
+        self._server = _Server(self._path, self)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self, *, unlink: bool = True) -> None:
+        """Close the socket and every connection, and remove the socket's file."""
+        self.closed.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        with self._changed:
+            self._streams.clear()
+            for connection in self._open:
+                _hang_up(connection)
+        self._wait(lambda: not self._open)
+        if unlink:
+            self._path.unlink(missing_ok=True)
+
+    def note(self, request: str) -> None:
+        """A request came."""
+        with self._changed:
+            self.requests.append(request)
+            self._changed.notify_all()
+
+    @contextmanager
+    def connection(self, connection: socket.socket) -> Iterator[None]:
+        """A client is connected for as long as the context lasts."""
+        with self._changed:
+            self.connections += 1
+            self._open.add(connection)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._open.discard(connection)
+                self._changed.notify_all()
+
+    @contextmanager
+    def following(self, stream: EventStream) -> Iterator[None]:
+        """A client follows events for as long as the context lasts."""
+        with self._changed:
+            stream.begin()
+            self._streams.append(stream)
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                if stream in self._streams:
+                    self._streams.remove(stream)
+                self._changed.notify_all()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _wait(self, reached: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(reached, _PATIENCE), "what was waited for never came"
+
+
+class _Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, path: Path, engine: CannedEngine) -> None:
+        self.engine = engine
+        super().__init__(str(path), _Handler)
+
+
+class EventStream:
+    """One open answer to `/events`."""
+
+    def __init__(self, handler: _Handler, filters: Mapping[str, list[str]]) -> None:
+        self._handler = handler
+        self._filters = filters
+        self.ended = threading.Event()
+
+    def admits(self, event: Mapping[str, Json]) -> bool:
+        """Whether the event passes, as moby's daemon/events/filter.go has it."""
+        actor = event.get("Actor")
+        identifier = str(actor.get("ID")) if isinstance(actor, dict) else ""
+        containers, types = self._filters.get("container"), self._filters.get("type")
+        return (containers is None or any(identifier.startswith(name) for name in containers)) and (
+            types is None or event.get("Type") in types
+        )
+
+    def begin(self) -> None:
+        """Send the headers."""
+        self._handler.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+
+    def send(self, line: bytes) -> None:
+        """Send one chunk."""
+        self._handler.send(b"%x\r\n%s\r\n" % (len(line), line))
+
+    def finish(self, last: bytes) -> None:
+        """Send these bytes, then hang up."""
+        self._handler.send(last)
+        self.ended.set()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def handle(self) -> None:
+        with self.server.engine.connection(self.connection):
+            super().handle()
+            _hang_up(self.connection)
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def send(self, data: bytes) -> None:
+        """Write, unless the client has gone."""
+        try:
+            self.connection.sendall(data)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def _answer(self) -> None:
+        engine = self.server.engine
+        engine.note(f"{self.command} {self.path}")
+        target = urlsplit(self.path)
+        path = re.sub(r"^/v\d+\.\d+(?=/)", "", unquote(target.path))
+        answer = engine.answers.get(path)
+        if answer is None and path == "/events":
+            self._stream(json.loads(parse_qs(target.query).get("filters", ["{}"])[0]))
+        else:
+            self._send(answer or UNKNOWN)
+
+    def _stream(self, filters: Mapping[str, list[str]]) -> None:
+        stream = EventStream(self, filters)
+        self.close_connection = True
+        with self.server.engine.following(stream):
+            self._watch(stream.ended)
+
+    def _watch(self, ended: threading.Event) -> None:
+        """Return when the stream has ended, the client has gone, or the engine closes."""
+        self.connection.settimeout(0.02)
+        while not (ended.is_set() or self.server.engine.closed.is_set()):
+            try:
+                if not self.connection.recv(1):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    def _send(self, answer: Answer) -> None:
+        if answer.hangs:
+            self.close_connection = True
+            self._watch(threading.Event())
+        elif answer.raw is not None:
+            self.send(answer.raw)
+            self.close_connection = True
+        else:
+            self.send(b"".join(self._head(answer)))
+            if answer.drips:
+                self._drip()
+            elif self.command != "HEAD":
+                self.send(_body(answer))
+
+    def _head(self, answer: Answer) -> Iterator[bytes]:
+        kind = "text/plain" if isinstance(answer.body, bytes) else "application/json"
+        length = 2**20 if answer.drips else len(_body(answer))
+        headers = {"Content-Type": kind, "Content-Length": str(length), **answer.headers}
+        yield f"HTTP/1.1 {answer.status} Whatever\r\n".encode()
+        for name, value in headers.items():
+            yield f"{name}: {value}\r\n".encode()
+        yield b"\r\n"
+
+    def _drip(self) -> None:
+        self.close_connection = False
+        while not self.close_connection and not self.server.engine.closed.wait(0.005):
+            self.send(b" ")
+        self.close_connection = True
+
+
+def _body(answer: Answer) -> bytes:
+    return answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(SHUT_RDWR)
+    except OSError:
+        return  # the other side was faster

@@ -1,0 +1,233 @@
+"""`selfinspect run`, from outside: the program as an image's ENTRYPOINT starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RUN = [sys.executable, "-m", "selfinspect", "run"]
+QUIET = ["--listen", "127.0.0.1:0", "--metrics-listen", "off", "--engine", "off"]
+AS_PID_1 = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
+
+# The environment without coverage's hook: it loads into PID 1 what a user's never does.
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+
+
+def run(
+    *arguments: str, environ: Mapping[str, str] | None = None, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run to the end."""
+    return subprocess.run(
+        [*RUN, *arguments],
+        env={**os.environ, **(environ or {})},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["true"], 0),
+        (["sh", "-c", "exit 3"], 3),
+        (["sh", "-c", "kill -TERM $$"], 143),
+        (["sh", "-c", "kill -KILL $$"], 137),
+        (["no-such-command"], 127),
+        (["/no/such/command"], 127),
+        (["/dev/null"], 126),
+        (["/"], 126),
+    ],
+)
+def test_it_exits_as_the_command_did(command: list[str], code: int) -> None:
+    """The exit code is the command's, or a shell's for one that was killed or never ran."""
+    assert run(*QUIET, "--", *command).returncode == code
+
+
+def test_a_parent_that_ignores_sigchld_does_not_lose_the_exit_code() -> None:
+    """Inherited as ignored, SIGCHLD would have the kernel reap the command before us."""
+    script = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    command = [*RUN, *QUIET, "--", "sh", "-c", "exit 7"]
+    ended = subprocess.run([sys.executable, "-c", script, *command], check=False)
+    assert ended.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        ([], {}, "no `--`"),
+        (["true"], {}, "no `--`"),
+        (["--"], {}, "no command"),
+        (["--wait", "5", "--", "true"], {}, "--wait '5'"),
+        (["--", "true"], {"SELFINSPECT_WAIT": "soon"}, "--wait 'soon'"),
+    ],
+)
+def test_its_own_usage_errors_are_125(
+    arguments: list[str], environ: dict[str, str], said: str
+) -> None:
+    """A command line without a command, or with a bad wait, starts nothing and says why."""
+    ended = run(*arguments, environ=environ)
+    assert ended.returncode == 125
+    assert ended.stdout == ""
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"selfinspect run: error: {said}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--no-such-option"],
+        ["--engine", "nonsense"],
+        ["--listen"],
+        ["--listen", "nonsense"],
+        ["--metrics-listen", "192.0.2.1:1"],
+    ],
+)
+def test_no_option_of_the_agent_stops_the_command(options: list[str]) -> None:
+    """What the agent cannot take, or PID 1 not bind, is no matter of the command's."""
+    ended = run(*QUIET, *options, "--", "sh", "-c", "echo here; exit 4")
+    assert (ended.stdout, ended.returncode) == ("here\n", 4)
+
+
+def test_help_is_shown_without_a_command() -> None:
+    """`--help` names run's own option and is no error."""
+    ended = run("--help")
+    assert ended.returncode == 0
+    assert "--wait" in ended.stdout
+
+
+def test_the_command_gets_its_arguments_input_and_environment() -> None:
+    """All after the first `--` is the command's, `--` and `--wait` too; so is the input."""
+    script = 'echo "$*" $COLOUR; cat'
+    ended = run(
+        *QUIET,
+        "--",
+        "sh",
+        "-c",
+        script,
+        "--",
+        "--wait",
+        "a b",
+        environ={"COLOUR": "red"},
+        text="in",
+    )
+    assert ended.stdout == "--wait a b red\nin"
+
+
+def test_the_uri_is_where_pid_1_listens() -> None:
+    """SELFINSPECT_URI leads to a listener that is open before the command starts."""
+    script = (
+        "import os, socket, urllib.parse as u;"
+        "at = u.urlsplit(os.environ['SELFINSPECT_URI']);"
+        "socket.create_connection((at.hostname, at.port)); print('open')"
+    )
+    assert run(*QUIET, "--", sys.executable, "-c", script).stdout == "open\n"
+
+
+def test_a_unix_socket_is_named_in_the_uri(tmp_path: Path) -> None:
+    """A Unix listener stands in SELFINSPECT_URI with its path percent-encoded."""
+    options = [f"--listen=unix://{tmp_path}/s", "--metrics-listen=off"]
+    ended = run(*options, "--", "printenv", "SELFINSPECT_URI")
+    assert ended.stdout == f"http+unix://{str(tmp_path).replace('/', '%2F')}%2Fs\n"
+
+
+def test_signals_reach_the_command() -> None:
+    """`docker stop` is the command's to handle."""
+    script = "trap 'echo stopped; exit 9' TERM; echo up; while :; do read line; done"
+    with subprocess.Popen(
+        [*RUN, *QUIET, "--", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == b"stopped\n"
+    assert process.returncode == 9
+
+
+REAPED = """
+import os, signal, subprocess
+echo = {signal.SIGRTMAX}
+signal.pthread_sigmask(signal.SIG_BLOCK, echo)
+script = "(read end; :) <&3 3<&- >&- & echo $!"
+gate, opened = os.pipe()
+os.dup2(gate, 3)
+orphans = [
+    int(subprocess.run(["sh", "-c", script], pass_fds=[3], stdout=subprocess.PIPE).stdout)
+    for _ in range(20)
+]
+parents = {open(f"/proc/{each}/stat").read().rpartition(")")[2].split()[1] for each in orphans}
+os.close(opened)
+# A signal that comes back has passed PID 1's loop, where SIGCHLD has the lower number.
+for _ in range(10_000):
+    os.kill(1, signal.SIGRTMAX)
+    signal.sigwait(echo)
+    if not any(os.path.exists(f"/proc/{each}") for each in orphans):
+        print("parents", parents, "all reaped")
+        break
+"""
+
+
+@needs_root
+def test_pid_1_reaps_orphans() -> None:
+    """As PID 1 it inherits orphans and leaves no zombie of them."""
+    ended = subprocess.run(
+        [*AS_PID_1, *RUN, *QUIET, "--", sys.executable, "-c", REAPED],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "parents {'1'} all reaped\n", ended.stderr
+
+
+@needs_root
+def test_pid_1_forwards_signals_the_kernel_would_drop() -> None:
+    """As PID 1 it forwards what the kernel gives no PID 1 without a handler."""
+    script = "trap 'exit 9' SEGV; kill -SEGV 1; while :; do read line; done"
+    with subprocess.Popen(
+        [*AS_PID_1, *RUN, *QUIET, "--", "sh", "-c", script], stdin=subprocess.PIPE
+    ) as process:
+        assert process.wait() == 9
+
+
+def test_pid_1_loads_nothing_heavy() -> None:
+    """`run` stays clear of the libraries and of the heavier parts of the standard library."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", *RUN[1:], *QUIET, "--", "true"],
+        env=PLAIN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    own, _, _agent = ended.stderr.partition("selfinspect.supervise.run\n")
+    loaded = {line.rpartition("|")[2].strip() for line in own.splitlines()}
+    assert "selfinspect.supervise.agent" in loaded
+    heavy = {"argparse", "click", "dataclasses", "http", "inspect", "json", "logging", "re"}
+    heavy |= {"requests", "selfinspect.cli", "structlog", "subprocess", "typing", "urllib"}
+    assert loaded & heavy == set()
+
+
+def test_pid_1_is_small() -> None:
+    """Resident, `run` takes no more than 3.5 MiB above an interpreter that does nothing."""
+    resident = "grep VmRSS /proc/$PPID/status"
+    script = f"import os; os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', '{resident}')"
+    bare, ours = (
+        int(subprocess.run(each, env=PLAIN, stdout=subprocess.PIPE, check=True).stdout.split()[1])
+        for each in ([sys.executable, "-c", script], [*RUN, *QUIET, "--", "sh", "-c", resident])
+    )
+    assert ours - bare <= 3.5 * 1024

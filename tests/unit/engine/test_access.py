@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine import access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selfinspect.model import Json
+
+DOCUMENT: Json = {
+    "text": "x",
+    "empty": "",
+    "number": 7,
+    "true": True,
+    "list": ["a", 1, None, "b"],
+    "object": {"a": "1", "b": 2, "c": None},
+    "null": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "expected"),
+    [
+        (access.text, "text", "x"),
+        (access.text, "empty", None),
+        (access.text, "number", None),
+        (access.integer, "number", 7),
+        (access.integer, "true", None),
+        (access.integer, "text", None),
+        (access.boolean, "true", True),
+        (access.boolean, "number", None),
+        (access.mapping, "object", {"a": "1", "b": 2, "c": None}),
+        (access.mapping, "null", {}),
+        (access.sequence, "list", ["a", 1, None, "b"]),
+        (access.sequence, "text", []),
+        (access.texts, "list", ("a", "b")),
+        (access.text_mapping, "object", {"a": "1"}),
+    ],
+)
+def test_a_member_of_another_type_counts_as_absent(
+    read: Callable[..., object], name: str, expected: object
+) -> None:
+    """Each reader hands out its own type or nothing."""
+    assert read(DOCUMENT, name) == expected
+
+
+@pytest.mark.parametrize("path", [("object", "z"), ("text", "a"), ("list", "0"), ("z", "y", "x")])
+def test_a_path_that_leads_nowhere_is_none(path: tuple[str, ...]) -> None:
+    """Neither a missing member nor one of a scalar or an array raises."""
+    assert access.member(DOCUMENT, *path) is None
+
+
+def test_no_path_is_the_document() -> None:
+    """Without names the whole document stands there."""
+    assert access.member(DOCUMENT) is DOCUMENT

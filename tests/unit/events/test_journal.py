@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from selfinspect.errors import BadRequestError
+from selfinspect.events.journal import Journal
+from selfinspect.events.translate import Occurrence
+from selfinspect.model import Actor
+
+
+def _occurrence(number: int, action: str = "start") -> Occurrence:
+    return Occurrence(
+        nanoseconds=number,
+        time=f"1970-01-01T00:00:00.{number:09d}Z",
+        type="container",
+        action=action,
+        actor=Actor("ab", "web"),
+        attributes={"n": number},
+        source="live",
+        key=(number, "container", action, "ab", ""),
+    )
+
+
+def _filled(count: int, limit: int = 100) -> Journal:
+    journal = Journal(limit)
+    for number in range(1, count + 1):
+        journal.append(_occurrence(number))
+    return journal
+
+
+def test_an_event_keeps_what_happened() -> None:
+    """All that was translated stands in the event, with its place in our order."""
+    event = Journal(9).append(_occurrence(7))
+    assert event is not None
+    assert (event.seq, event.time, event.type, event.action, event.run, event.source) == (
+        1,
+        "1970-01-01T00:00:00.000000007Z",
+        "container",
+        "start",
+        None,
+        "live",
+    )
+    assert (event.actor, event.attributes) == (Actor("ab", "web"), {"n": 7})
+
+
+def test_the_order_is_that_of_arrival() -> None:
+    """`seq` rises by one, even where times step back."""
+    journal = Journal(9)
+    for number in (5, 3, 4):
+        journal.append(_occurrence(number))
+    page = journal.after(None)
+    assert [event.seq for event in page.events] == [1, 2, 3]
+    assert [event.attributes["n"] for event in page.events] == [5, 3, 4]
+
+
+def test_what_stands_there_already_is_not_added() -> None:
+    """An event that comes live and in a replay has one place."""
+    journal = _filled(2)
+    assert journal.append(_occurrence(1)) is None
+    third = journal.append(_occurrence(1, "stop"))
+    assert third is not None
+    assert third.seq == 3
+
+
+def test_what_is_long_past_is_forgotten() -> None:
+    """Only so many keys are kept as an engine could replay, and more."""
+    journal = _filled(513)
+    assert journal.append(_occurrence(2)) is None
+    assert journal.append(_occurrence(1)) is not None
+
+
+def test_only_the_newest_are_kept() -> None:
+    """Beyond the limit the oldest event goes."""
+    assert [event.seq for event in _filled(5, limit=3).after(None).events] == [3, 4, 5]
+
+
+def test_reading_on_from_a_cursor() -> None:
+    """Page after page each event comes once, and the last cursor leads to what comes next."""
+    journal = _filled(3)
+    first = journal.after(None, limit=2)
+    second = journal.after(first.next)
+    third = journal.after(second.next)
+    assert [event.seq for event in (*first.events, *second.events)] == [1, 2, 3]
+    assert (third.events, third.next, third.gap) == ((), second.next, False)
+    journal.append(_occurrence(4))
+    assert [event.seq for event in journal.after(third.next).events] == [4]
+
+
+def test_the_cursor_of_an_event_leads_to_the_next() -> None:
+    """The `id` of a streamed event resumes behind it."""
+    journal = _filled(3)
+    cursor = journal.after(None).events[1].cursor
+    assert [event.seq for event in journal.after(cursor).events] == [3]
+
+
+def test_an_empty_journal_has_a_cursor() -> None:
+    """Before the first event one can already say where to go on."""
+    journal = Journal(9)
+    start = journal.after(None)
+    journal.append(_occurrence(1))
+    page = journal.after(start.next)
+    assert ([event.seq for event in page.events], page.gap) == ([1], False)
+
+
+def test_a_pruned_cursor_is_a_gap() -> None:
+    """Where events after the cursor were dropped, that is said, and all that is held comes."""
+    journal = _filled(2, limit=3)
+    lost = journal.after(None).events[0].cursor
+    kept = journal.after(None).next
+    for number in (3, 4, 5):
+        journal.append(_occurrence(number))
+    gap, whole = journal.after(lost), journal.after(kept)
+    assert (gap.gap, [event.seq for event in gap.events]) == (True, [3, 4, 5])
+    assert (whole.gap, [event.seq for event in whole.events]) == (False, [3, 4, 5])
+
+
+def test_another_journals_cursor_is_a_gap() -> None:
+    """After a restart of the agent an old cursor means all that is held."""
+    first, second = _filled(3), _filled(2)
+    while first.after(None).next.split("-")[0] == second.after(None).next.split("-")[0]:
+        second = _filled(2)
+    page = second.after(first.after(None).events[0].cursor)
+    assert (page.gap, [event.seq for event in page.events]) == (True, [1, 2])
+
+
+def test_a_cursor_of_the_future_is_a_gap() -> None:
+    """A number not given out yet is not ours."""
+    journal = _filled(2)
+    name = journal.after(None).next.split("-")[0]
+    assert journal.after(f"{name}-3").gap
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "-", "x", "ab-", "-1", "ab--1", "ab-1x", "ab-٣", "AB-1\n", "ab-" + "9" * 5000]
+)
+def test_what_no_journal_gives_out_is_refused(cursor: str) -> None:
+    """Garbage is the caller's mistake, with a hint where cursors come from."""
+    with pytest.raises(BadRequestError, match="is no cursor") as caught:
+        _filled(1).after(cursor)
+    assert caught.value.hint is not None
+
+
+def test_threads_get_places_of_their_own() -> None:
+    """However many append at once, each number is given once."""
+    journal = Journal(1000)
+    start = threading.Barrier(4)
+
+    def append(first: int) -> None:
+        start.wait()
+        for number in range(first, first + 100):
+            journal.append(_occurrence(number))
+
+    threads = [threading.Thread(target=append, args=(100 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [event.seq for event in journal.after(None).events] == list(range(1, 401))

@@ -1,0 +1,233 @@
+"""An engine's events as what happened to this container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.events.translate import Occurrence, translate
+from selfinspect.masking import Masking
+from selfinspect.model import Actor
+from tests.canned_engine import recorded, recorded_events
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from selfinspect.model import Json
+
+ID = "7badd33650b90e2d3003590fc6629ed48dba2d0b1541a2c7ae760d252d3b182d"
+OTHER = "22" * 32
+LABELS = ("exitCode", "signal", "team", "api_token")
+
+
+def _event(action: str, *, kind: str = "container", actor: str = ID, **attributes: str) -> Json:
+    given: dict[str, Json] = {**attributes}
+    return {
+        "Type": kind,
+        "Action": action,
+        "Actor": {"ID": actor, "Attributes": given},
+        "timeNano": 1_795_264_561_447_859_168,
+    }
+
+
+def _translated(raw: Json, *, labels: Collection[str] = ()) -> Occurrence:
+    found = translate(raw, container=ID, labels=labels, masking=Masking())
+    assert found is not None
+    return found
+
+
+def _foreign(raw: Json) -> bool:
+    return translate(raw, container=ID, labels=LABELS, masking=Masking()) is None
+
+
+def test_the_plain_parts_of_an_event() -> None:
+    """Type, action, actor and the time to the nanosecond, with attributes in our spelling."""
+    found = _translated(_event("rename", name="shop", oldName="/web", image="base"))
+    assert (found.type, found.action, found.source) == ("container", "rename", "live")
+    assert found.actor == Actor(id=ID, name="shop")
+    assert found.time == "2026-11-21T12:36:01.447859168Z"
+    assert found.attributes == {"old_name": "/web", "image": "base"}
+
+
+@pytest.mark.parametrize(
+    ("whole", "action", "attributes"),
+    [
+        ("health_status: healthy", "health_status", {"status": "healthy"}),
+        ("health_status", "health_status", {}),
+        ("exec_create: sh -c true", "exec_create", {"command": ["sh", "-c", "true"]}),
+        ("exec_start: ls", "exec_start", {"command": ["ls"]}),
+        ("exec_create: ", "exec_create", {}),
+        ("odd: rest", "odd", {"detail": "rest"}),
+        ("exec_start: a: b", "exec_start", {"command": ["a:", "b"]}),
+    ],
+)
+def test_the_action_is_the_word_before_the_colon(
+    whole: str, action: str, attributes: dict[str, Json]
+) -> None:
+    """What stands behind it is an attribute with a name."""
+    found = _translated(_event(whole))
+    assert (found.action, found.attributes) == (action, attributes)
+
+
+def test_the_command_of_an_exec_is_masked() -> None:
+    """Secrets of a command line do not reach the journal, learnt ones neither."""
+    masking = Masking().learn(recorded("inspect"))
+    raw = _event("exec_create: login --password swordfish-9 hunter2-correct-horse user")
+    found = translate(raw, container=ID, labels=(), masking=masking)
+    assert found is not None
+    assert "swordfish" not in str(found.attributes)
+    assert "hunter2" not in str(found.attributes)
+    assert found.attributes["command"] == ["login", "--password", "[masked]", "[masked]", "user"]
+
+
+def test_other_text_behind_the_colon_is_masked() -> None:
+    """An action of the future may carry anything."""
+    found = _translated(_event("odd: PASSWORD=swordfish-9"))
+    assert found.attributes == {"detail": "PASSWORD=[masked]"}
+
+
+def test_attributes_are_masked_by_name() -> None:
+    """An attribute whose name says that it is a secret is hidden."""
+    found = _translated(_event("mount", kind="volume", actor="v", container=ID, password="swordf1"))
+    assert found.attributes["password"] == "[masked]"
+
+
+def test_labels_are_no_attributes() -> None:
+    """An engine copies a container's labels among the attributes; they say nothing new."""
+    found = _translated(_event("start", team="blue", image="base"), labels=LABELS)
+    assert found.attributes == {"image": "base"}
+
+
+@pytest.mark.parametrize(("name", "ours"), [("exitCode", "exit_code"), ("signal", "signal")])
+def test_what_stands_under_a_labels_name_is_not_the_engines_word(name: str, ours: str) -> None:
+    """A container labelled `exitCode=99` did not exit with 99: it is unknown."""
+    raw = _event("die", **{name: "99"})
+    assert _translated(raw, labels=LABELS).attributes == {ours: None}
+    assert _translated(raw, labels=()).attributes == {ours: "99"}
+
+
+def test_our_labels_shadow_only_our_own_events() -> None:
+    """A network's or a volume's attributes are the engine's, whatever we are labelled."""
+    raw = _event("connect", kind="network", actor="n1", container=ID, type="bridge", name="front")
+    found = _translated(raw, labels=("type", "container"))
+    assert found.attributes == {"container": ID, "type": "bridge"}
+    assert found.actor == Actor(id="n1", name="front")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _event("die", actor=OTHER),
+        _event("die", actor=OTHER, container=ID),
+        _event("die", actor=ID[:12]),
+        _event("connect", kind="network", actor="n1", container=OTHER),
+        _event("create", kind="network", actor="n1"),
+        _event("reload", kind="daemon", actor="d1"),
+    ],
+    ids=[
+        "another container",
+        "another container labelled with our ID",
+        "the beginning of our ID",
+        "another container's network",
+        "nobody's network",
+        "the engine",
+    ],
+)
+def test_what_is_about_others_is_dropped(raw: Json) -> None:
+    """Only our own full ID counts: as the actor, or as the container of a network or volume."""
+    assert _foreign(raw)
+
+
+def test_podman_names_the_container_as_a_networks_actor() -> None:
+    """There the actor of a network's event is the container itself."""
+    assert not _foreign(_event("connect", kind="network", actor=ID))
+
+
+@pytest.mark.parametrize("missing", ["Type", "Action", "timeNano"])
+@pytest.mark.parametrize("junk", [None, [], 1.5])
+def test_what_is_no_event_is_dropped(missing: str, junk: Json) -> None:
+    """A line without type, action or time says nothing."""
+    raw = _event("die")
+    assert isinstance(raw, dict)
+    assert _foreign({**raw, missing: junk})
+    assert _foreign(junk)
+
+
+def test_each_event_has_a_key_of_its_own() -> None:
+    """A replay of an event has its key, any other event another one."""
+    events = recorded_events("events")
+    found = [
+        translate(raw, container=ID, labels=LABELS, masking=Masking()) for raw in (*events, *events)
+    ]
+    kept = [one.key for one in found if one is not None]
+    assert len(set(kept)) == len(kept) // 2
+
+
+def test_an_exec_is_told_from_another_at_the_same_time() -> None:
+    """Two equal commands in one nanosecond differ in the ID of their exec."""
+    first, second = (_translated(_event("exec_die", execID=one)) for one in ("a", "b"))
+    assert first.key != second.key
+
+
+def test_the_source_is_told() -> None:
+    """What was replayed is marked as such."""
+    found = translate(_event("die"), container=ID, labels=(), masking=Masking(), source="replay")
+    assert found is not None
+    assert found.source == "replay"
+
+
+@pytest.mark.parametrize("action", ["exec_create: ls", "exec_die", "top", "attach", "resize"])
+def test_a_quiet_event_changes_nothing_in_inspect(action: str) -> None:
+    """A health check's exec every second must not cost an inspect each."""
+    assert not _translated(_event(action)).changes_inspect
+
+
+@pytest.mark.parametrize("action", ["rename", "die", "health_status: unhealthy", "update", "new"])
+def test_any_other_event_may_change_inspect(action: str) -> None:
+    """What is not known to be quiet is looked at."""
+    assert _translated(_event(action)).changes_inspect
+
+
+def test_a_recorded_life() -> None:
+    """Of an engine's stream our own events remain, in order, with nothing of our labels."""
+    seen = [
+        found
+        for raw in recorded_events("events")
+        if (found := translate(raw, container=ID, labels=LABELS, masking=Masking()))
+    ]
+    loud = [f"{found.type} {found.action}" for found in seen if found.changes_inspect]
+    assert loud == [
+        "network connect",
+        "volume mount",
+        "container start",
+        "container health_status",
+        "container rename",
+        "container pause",
+        "container unpause",
+        "network connect",
+        "network disconnect",
+        "network disconnect",
+        *loud[10:],
+    ]
+    assert loud[-5:] == [
+        "container kill",
+        "container die",
+        "network disconnect",
+        "volume unmount",
+        "container destroy",
+    ]
+    assert not any("blue" in str(found.attributes) for found in seen)
+    assert {found.attributes["exit_code"] for found in seen if found.action == "die"} == {None}
+
+
+def test_events_of_the_newest_api_are_the_same() -> None:
+    """API 1.52 left out members that we do not read."""
+    old, new = (
+        [
+            translate(raw, container=ID, labels=LABELS, masking=Masking())
+            for raw in recorded_events(name)
+        ]
+        for name in ("events", "events-api-1.52")
+    )
+    assert old == new

@@ -1,0 +1,369 @@
+"""Names, units and rules of the metrics, from a sample and from the document about ourselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.masking import Masking
+from selfinspect.metrics import families
+from selfinspect.metrics.families import Family, Point, container_labels
+from selfinspect.model import (
+    Compose,
+    Cpu,
+    Detail,
+    Device,
+    Health,
+    Identity,
+    IdentitySummary,
+    Image,
+    Interface,
+    Limits,
+    Memory,
+    Pids,
+    Sample,
+    Self,
+    Swarm,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from selfinspect.model import Level
+
+ID = "ab" * 32
+EMPTY = Sample(read_at="2026-11-21T12:00:00.000000000Z", source="kernel")
+IDENTITY = Identity(ID, "proven", "layer")
+OWN = Self(
+    id=ID,
+    short_id=ID[:12],
+    name="web",
+    image=Image(reference="base", id="sha256:cd"),
+    identity=IdentitySummary("proven", "layer"),
+)
+
+
+def _values(found: Iterable[Family]) -> dict[str, float]:
+    """Each family's only value, by name."""
+    return {family.name: family.points[0].value for family in found if family.points}
+
+
+def _labelled(found: Iterable[Family], name: str) -> list[tuple[dict[str, str], float]]:
+    return [
+        (dict(point.labels), point.value)
+        for family in found
+        if family.name == name
+        for point in family.points
+    ]
+
+
+def test_cpu_time_is_in_seconds() -> None:
+    """Usage, its parts, and how a quota held it back."""
+    sample = replace(
+        EMPTY,
+        cpu=Cpu(
+            usage_seconds=3.5,
+            user_seconds=2.0,
+            system_seconds=1.0,
+            periods=10,
+            throttled_periods=4,
+            throttled_seconds=0.5,
+        ),
+    )
+    found = list(families.cpu(sample))
+    assert _values(found) == {
+        "container_cpu_usage_seconds": 3.5,
+        "container_cpu_user_seconds": 2.0,
+        "container_cpu_system_seconds": 1.0,
+        "container_cpu_cfs_periods": 10,
+        "container_cpu_cfs_throttled_periods": 4,
+        "container_cpu_cfs_throttled_seconds": 0.5,
+    }
+    assert {family.kind for family in found} == {"counter"}
+    assert _labelled(found, "container_cpu_usage_seconds") == [({"cpu": "total"}, 3.5)]
+
+
+def test_cpu_time_is_total_or_by_cpu_but_never_both() -> None:
+    """A sum over the label must not count anything twice."""
+    sample = replace(EMPTY, cpu=Cpu(usage_seconds=3.5), detail=Detail(per_cpu_seconds=(1.5, 2.0)))
+    assert _labelled(families.cpu(sample), "container_cpu_usage_seconds") == [
+        ({"cpu": "cpu00"}, 1.5),
+        ({"cpu": "cpu01"}, 2.0),
+    ]
+
+
+def test_memory_is_in_bytes() -> None:
+    """Every figure under the name that dashboards ask for."""
+    sample = replace(
+        EMPTY,
+        memory=Memory(
+            usage_bytes=9,
+            working_set_bytes=8,
+            rss_bytes=7,
+            cache_bytes=6,
+            swap_bytes=5,
+            peak_bytes=10,
+            oom_kills=2,
+        ),
+        detail=Detail(mapped_file_bytes=4, active_file_bytes=3, inactive_file_bytes=1, failcnt=11),
+    )
+    found = list(families.memory(sample))
+    assert _values(found) == {
+        "container_memory_usage_bytes": 9,
+        "container_memory_working_set_bytes": 8,
+        "container_memory_rss": 7,
+        "container_memory_cache": 6,
+        "container_memory_swap": 5,
+        "container_memory_mapped_file": 4,
+        "container_memory_max_usage_bytes": 10,
+        "container_memory_total_active_file_bytes": 3,
+        "container_memory_total_inactive_file_bytes": 1,
+        "container_memory_failcnt": 11,
+        "container_oom_events": 2,
+    }
+    kinds = {family.name: family.kind for family in found}
+    assert kinds["container_memory_failcnt"] == "unknown"
+    assert kinds["container_oom_events"] == "counter"
+    assert kinds["container_memory_usage_bytes"] == "gauge"
+
+
+_INTERFACE = Interface(1, 2, 3, 4, 5, 6, 7, 8)
+
+
+def test_traffic_of_each_interface() -> None:
+    """Eight counters an interface, labelled by its name."""
+    sample = replace(EMPTY, network={"eth0": _INTERFACE, "eth1": replace(_INTERFACE, rx_bytes=9)})
+    found = list(families.network(sample))
+    assert _values(found) == {
+        "container_network_receive_bytes": 1,
+        "container_network_receive_packets": 2,
+        "container_network_receive_errors": 3,
+        "container_network_receive_packets_dropped": 4,
+        "container_network_transmit_bytes": 5,
+        "container_network_transmit_packets": 6,
+        "container_network_transmit_errors": 7,
+        "container_network_transmit_packets_dropped": 8,
+    }
+    assert _labelled(found, "container_network_receive_bytes") == [
+        ({"interface": "eth0"}, 1),
+        ({"interface": "eth1"}, 9),
+    ]
+
+
+@pytest.mark.parametrize("name", ["lo", "veth12ab", "docker0"])
+def test_interfaces_that_carry_others_traffic_are_left_out(name: str) -> None:
+    """Loopback and an engine's own interfaces are not the container's traffic."""
+    assert _values(families.network(replace(EMPTY, network={name: _INTERFACE}))) == {}
+
+
+def test_an_interface_that_only_begins_so_is_reported() -> None:
+    """`local0` is no loopback."""
+    assert _values(families.network(replace(EMPTY, network={"local0": _INTERFACE})))
+
+
+def test_io_of_each_device() -> None:
+    """Bytes and operations, labelled by the device; what is unknown of one is absent."""
+    sample = replace(EMPTY, io={"/dev/sda": Device(1, 2, 3, 4), "8:16": Device(5, None, None, 6)})
+    found = list(families.io(sample))
+    assert _labelled(found, "container_fs_reads_bytes") == [
+        ({"device": "/dev/sda"}, 1),
+        ({"device": "8:16"}, 5),
+    ]
+    assert _labelled(found, "container_fs_writes_bytes") == [({"device": "/dev/sda"}, 2)]
+    assert _values(found)["container_fs_writes"] == 4
+
+
+@pytest.mark.parametrize(
+    ("pids", "expected"),
+    [
+        (Pids(3, 50), {"container_threads": 3, "container_threads_max": 50}),
+        (Pids(3, None), {"container_threads": 3, "container_threads_max": 0}),
+        (Pids(None, 50), {}),
+    ],
+)
+def test_tasks_and_their_limit(pids: Pids, expected: Mapping[str, float]) -> None:
+    """Unlimited is 0, and without a count there is no limit either."""
+    assert _values(families.tasks(replace(EMPTY, pids=pids))) == expected
+
+
+@pytest.mark.parametrize(
+    "collect", [families.cpu, families.memory, families.network, families.io, families.tasks]
+)
+def test_what_is_unknown_has_no_point(collect: Callable[[Sample], Iterable[Family]]) -> None:
+    """A zero would look like a counter that was reset."""
+    assert _values(collect(EMPTY)) == {}
+
+
+def test_a_zero_is_known() -> None:
+    """A figure that is zero has its point."""
+    sample = replace(EMPTY, memory=Memory(usage_bytes=0, oom_kills=0), cpu=Cpu(usage_seconds=0.0))
+    assert set(_values((*families.memory(sample), *families.cpu(sample))).values()) == {0}
+
+
+def test_what_binds_the_container() -> None:
+    """Limits in bytes, shares as they are, and a quota over a period of a tenth of a second."""
+    limits = Limits(
+        cpus=1.5,
+        cpu_shares=512,
+        memory_bytes=64,
+        memory_reservation_bytes=32,
+        memory_swap_bytes=128,
+    )
+    assert _values(families.specification(replace(OWN, limits=limits))) == {
+        "container_spec_memory_limit_bytes": 64,
+        "container_spec_memory_swap_limit_bytes": 128,
+        "container_spec_memory_reservation_limit_bytes": 32,
+        "container_spec_cpu_shares": 512,
+        "container_spec_cpu_quota": 150_000,
+        "container_spec_cpu_period": 100_000,
+    }
+
+
+def test_unlimited_memory_is_zero_and_no_quota_is_absent() -> None:
+    """As dashboards filter: `> 0` for memory; for CPU there is nothing to divide by."""
+    assert _values(families.specification(replace(OWN, limits=Limits()))) == {
+        "container_spec_memory_limit_bytes": 0,
+        "container_spec_memory_swap_limit_bytes": 0,
+        "container_spec_memory_reservation_limit_bytes": 0,
+        "container_spec_cpu_shares": 1024,
+    }
+
+
+def test_unknown_limits_are_absent() -> None:
+    """Without an engine nothing is claimed."""
+    assert _values(families.specification(OWN)) == {}
+
+
+def test_times_are_unix_seconds() -> None:
+    """When it started and was created."""
+    own = replace(OWN, started_at="1970-01-01T00:01:00.5Z", created_at="1970-01-01T00:00:01Z")
+    assert _values(families.specification(own)) == {
+        "container_start_time_seconds": 60.5,
+        "container_creation_time_seconds": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("health", "value"),
+    [
+        (None, -1),
+        (Health("healthy", 0, ()), 1),
+        (Health("starting", 0, ()), 0),
+        (Health("unhealthy", 3, ()), 0),
+    ],
+)
+def test_the_health_as_cadvisor_counts_it(health: Health | None, value: int) -> None:
+    """1 healthy, -1 no check, else 0."""
+    own = replace(OWN, state="running", health=health)
+    assert _values(families.specification(own)) == {"container_health_state": value}
+
+
+def test_last_seen_carries_its_own_time() -> None:
+    """So its series ends with the container."""
+    (family,) = families.last_seen(1_700_000_000.9)
+    assert family.points == (Point(1_700_000_000.0, {}, timestamp=1_700_000_000.9),)
+
+
+def test_who_this_is() -> None:
+    """ID, name, image, proof and the places in orchestrators; empty where there is none."""
+    own = replace(
+        OWN,
+        compose=Compose("shop", None, None),
+        swarm=Swarm("web", "web.1.x", 1, "n1"),
+    )
+    labels, value = _labelled(families.own_state(own, IDENTITY), "selfinspect_container_info")[0]
+    assert value == 1
+    assert labels == {
+        "id": ID,
+        "name": "web",
+        "image": "base",
+        "image_id": "sha256:cd",
+        "proof": "proven",
+        "compose_project": "shop",
+        "compose_service": "",
+        "swarm_service": "web",
+        "swarm_task": "web.1.x",
+    }
+
+
+def test_each_state_has_a_series() -> None:
+    """One is 1, the others 0, so that none of them goes stale unseen."""
+    own = replace(OWN, state="paused", health=Health("unhealthy", 1, ()), restart_count=4)
+    found = list(families.own_state(own, IDENTITY))
+    states = {
+        labels["state"]: value for labels, value in _labelled(found, "selfinspect_container_state")
+    }
+    assert states.pop("paused") == 1
+    assert len(states) == 6
+    assert set(states.values()) == {0}
+    health = {
+        labels["status"]: value
+        for labels, value in _labelled(found, "selfinspect_container_health")
+    }
+    assert health == {"none": 0, "starting": 0, "healthy": 0, "unhealthy": 1}
+    assert _labelled(found, "selfinspect_container_restarts") == [({}, 4)]
+
+
+def test_an_unknown_state_has_no_series() -> None:
+    """Without an engine neither state nor health is claimed."""
+    assert set(_values(families.own_state(OWN, IDENTITY))) == {"selfinspect_container_info"}
+
+
+def _labels(own: Self = OWN, *admitted: str, cgroup_path: str | None = None) -> Mapping[str, str]:
+    return container_labels(
+        own,
+        cgroup_path=cgroup_path,
+        masking=Masking(),
+        admitted=admitted or families.DEFAULT_LABELS,
+    )
+
+
+def test_the_labels_of_every_series() -> None:
+    """The cgroup's path as the host sees it, the name without slash, the image as typed."""
+    assert _labels(cgroup_path="/system.slice/x.scope") == {
+        "id": "/system.slice/x.scope",
+        "name": "web",
+        "image": "base",
+    }
+
+
+@pytest.mark.parametrize(("level", "expected"), [("observed", f"/docker/{ID}"), ("assumed", "")])
+def test_an_assumed_id_is_no_label(level: Level, expected: str) -> None:
+    """What is only assumed must not be joined on."""
+    own = replace(OWN, identity=IdentitySummary(level, "kernel"))
+    assert _labels(own)["id"] == expected
+
+
+def test_only_admitted_labels_become_labels() -> None:
+    """By default those of Compose, Swarm and the image's version; no host path among them."""
+    own = replace(
+        OWN,
+        labels={
+            "com.docker.compose.project": "shop",
+            "com.docker.compose.project.working_dir": "/home/someone",
+            "org.opencontainers.image.version": "1.2",
+            "team": "blue",
+        },
+    )
+    assert set(_labels(own)) - {"id", "name", "image"} == {
+        "container_label_com_docker_compose_project",
+        "container_label_org_opencontainers_image_version",
+    }
+    assert len(_labels(own, "*")) == 7
+    assert len(_labels(own, "te?m")) == 4
+
+
+def test_labels_that_become_the_same_name() -> None:
+    """Odd characters become underscores; on a collision the first in sort order stays."""
+    own = replace(OWN, labels={"a_b": "3", "a.b": "2", "a-b": "1", "ä/b": "4"})
+    labels = _labels(own, "*")
+    assert labels["container_label_a_b"] == "1"
+    assert labels["container_label___b"] == "4"
+
+
+def test_a_secret_label_is_masked() -> None:
+    """Anyone may scrape."""
+    labels = _labels(replace(OWN, labels={"api_token": "tok-abcdefgh12345678"}), "*")
+    assert labels["container_label_api_token"] == "[masked]"

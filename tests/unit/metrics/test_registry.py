@@ -1,0 +1,214 @@
+"""A page of metrics, read back as Prometheus would read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.openmetrics import parser
+from prometheus_client.parser import text_string_to_metric_families as plain_text
+
+from selfinspect.metrics.families import Family, Point
+from selfinspect.metrics.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.samples import Sample
+
+    from selfinspect.metrics.families import Labels
+    from selfinspect.metrics.registry import Collect
+
+OPENMETRICS = "application/openmetrics-text"
+ODD = 'line\nbreak "quoted" back\\slash tab\t ünï=código, {a="b"} \x1b \U0001f433'
+
+
+def open_metrics(page: str) -> Iterable[Metric]:
+    """The families of a page of OpenMetrics."""
+    families: Iterable[Metric] = parser.text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
+    return families
+
+
+def _page(
+    collectors: Mapping[str, Collect],
+    *,
+    common: Mapping[str, Labels] | None = None,
+    accept: str = "",
+    registry: Registry | None = None,
+) -> tuple[str, str]:
+    page, content_type = (registry or Registry()).render(
+        collectors, common=common or {}, accept=accept
+    )
+    return page.decode(), content_type
+
+
+def _samples(page: str) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for family in plain_text(page):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(sample)
+    return found
+
+
+def _broken() -> Iterable[Family]:
+    yield Family("container_half", "gauge", "Half.", (Point(1, {}),))
+    raise ValueError("broken")
+
+
+def _families(*families: Family) -> Collect:
+    return lambda: families
+
+
+USAGE = Family("container_cpu_usage_seconds", "counter", "CPU.", (Point(1.5, {"cpu": "total"}),))
+FAILCNT = Family("container_memory_failcnt", "unknown", "Hits.", (Point(3, {}),))
+SEEN = Family("container_last_seen", "gauge", "Seen.", (Point(7.0, {}, timestamp=7.25),))
+
+
+def test_a_counter_ends_in_total_and_nothing_else_does() -> None:
+    """A counter that cAdvisor names without it is of an unknown kind."""
+    page, _ = _page({"all": _families(USAGE, FAILCNT)})
+    found = _samples(page)
+    assert found["container_cpu_usage_seconds_total"][0].value == 1.5
+    assert found["container_memory_failcnt"][0].value == 3
+    assert "# TYPE container_memory_failcnt untyped" in page
+
+
+def test_a_timestamp_is_written_where_there_is_one() -> None:
+    """In milliseconds, and on no other sample."""
+    page, _ = _page({"all": _families(SEEN, FAILCNT)})
+    assert "container_last_seen 7.0 7250\n" in page
+    assert "container_memory_failcnt 3.0\n" in page
+
+
+def test_common_labels_stand_on_the_families_they_are_for() -> None:
+    """Every `container_` series carries the container's labels, ours do not."""
+    ours = Family("selfinspect_engine_up", "gauge", "Up.", (Point(1, {}),))
+    page, _ = _page({"all": _families(USAGE, ours)}, common={"container_": {"name": "web"}})
+    found = _samples(page)
+    usage = found["container_cpu_usage_seconds_total"][0]
+    assert usage.labels == {"name": "web", "cpu": "total"}
+    assert found["selfinspect_engine_up"][0].labels == {}
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_a_failing_collector_costs_only_its_own(accept: str) -> None:
+    """What it had already yielded is dropped too; every other page and figure stays."""
+    page, _ = _page({"good": _families(FAILCNT), "bad": _broken, "more": _families(SEEN)},
+                    accept=accept)  # fmt: skip
+    assert "container_memory_failcnt 3.0" in page
+    assert "container_last_seen 7.0" in page
+    assert "container_half" not in page
+    assert 'selfinspect_collector_success{collector="good"} 1.0' in page
+    assert 'selfinspect_collector_success{collector="bad"} 0.0' in page
+
+
+def test_each_collector_is_timed() -> None:
+    """A failing one as well."""
+    page, _ = _page({"good": _families(), "bad": _broken})
+    timed = _samples(page)["selfinspect_collector_duration_seconds"]
+    assert {sample.labels["collector"] for sample in timed} == {"good", "bad"}
+    assert all(sample.value >= 0 for sample in timed)
+
+
+def test_a_family_without_points_is_not_mentioned() -> None:
+    """No HELP, no TYPE, nothing."""
+    empty = Family("container_memory_swap", "gauge", "Swap.", ())
+    page, _ = _page({"all": _families(empty)})
+    assert "container_memory_swap" not in page
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_odd_characters_stay_what_they_are(accept: str) -> None:
+    """Whatever a container or an image is called, the page is valid and says so exactly."""
+    family = Family("container_x", "gauge", "X.", (Point(1, {"name": ODD, "image": ""}),))
+    page, _ = _page({"all": _families(family)}, accept=accept)
+    parse = open_metrics if accept else plain_text
+    (sample,) = (
+        sample for one in parse(page) for sample in one.samples if sample.name == "container_x"
+    )
+    assert sample.labels == {"name": ODD, "image": ""}
+
+
+def test_openmetrics_for_who_asks_for_it() -> None:
+    """The page ends as OpenMetrics wants it, and parses as such."""
+    accept = (
+        f"{OPENMETRICS};version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        f"{OPENMETRICS};version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    )
+    page, content_type = _page({"all": _families(USAGE, FAILCNT, SEEN)}, accept=accept)
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert page.endswith("# EOF\n")
+    assert {"container_cpu_usage_seconds", "container_last_seen"} <= {
+        family.name for family in open_metrics(page)
+    }
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "text/plain; version=abc",
+        "text/plain; version=1.0.0; escaping=nonsense",
+        "text/plain;version=é\r\nX: y",
+        ";;;,,,===",
+        "application/json",
+    ],
+)
+def test_any_other_accept_header_gets_plain_text(accept: str) -> None:
+    """Nothing a client writes there costs it the page, or comes back in a header."""
+    page, content_type = _page({"all": _families(USAGE)}, accept=accept)
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert _samples(page)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["", "; version=abc", "; version=99.9.9", ";version", ";q=x;escaping=y", ";version=\xff"],
+)
+def test_a_hostile_wish_for_openmetrics_is_granted_plainly(rest: str) -> None:
+    """Whatever version is asked for, the content type is one of ours."""
+    page, content_type = _page({}, accept=OPENMETRICS + rest)
+    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert list(open_metrics(page))
+
+
+def test_the_agent_counts_what_it_does() -> None:
+    """Requests by name and status with their times, events by type and action, reconnections."""
+    registry = Registry()
+    registry.engine_answered("inspect", 200, 0.003)
+    registry.engine_answered("inspect", 0, 3.0)
+    registry.event_arrived("container", "rename")
+    registry.event_arrived("container", "rename")
+    registry.stream_reopened()
+    found = _samples(_page({}, registry=registry)[0])
+    requests = {
+        sample.labels["code"]: sample.value for sample in found["selfinspect_engine_requests_total"]
+    }
+    assert requests == {"200": 1, "0": 1}
+    assert found["selfinspect_engine_request_duration_seconds_count"][0].value == 2
+    assert found["selfinspect_events_total"][0].value == 2
+    assert found["selfinspect_event_stream_reconnects_total"][0].value == 1
+
+
+def test_no_created_series() -> None:
+    """They would double what is stored and tell nothing."""
+    registry = Registry()
+    registry.event_arrived("container", "rename")
+    assert "_created" not in _page({}, registry=registry, accept=OPENMETRICS)[0]
+
+
+def test_the_agent_tells_of_itself() -> None:
+    """Its version, its process, its interpreter."""
+    found = _samples(_page({})[0])
+    assert found["selfinspect_build_info"][0].labels.keys() == {"version", "python"}
+    assert {"process_resident_memory_bytes", "python_info"} <= found.keys()
+
+
+def test_registries_are_apart() -> None:
+    """Two agents in one process count for themselves."""
+    one, other = Registry(), Registry()
+    one.stream_reopened()
+    found = _samples(_page({}, registry=other)[0])
+    assert found["selfinspect_event_stream_reconnects_total"][0].value == 0

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.errors import EngineUnreachableError
+from selfinspect.model import Cpu, Detail, Sample
+from selfinspect.stats.sampler import Sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Clock:
+    """Time that stands still until it is told."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+@dataclass
+class Canned:
+    """A source whose container uses half of one of two CPUs, counting its readings."""
+
+    clock: Clock
+    readings: int = 0
+    before: list[Callable[[], None]] = field(default_factory=list)
+    running: bool = True
+
+    def read(self) -> Sample | None:
+        """A sample, at the clock's time."""
+        self.readings += 1
+        for step in self.before:
+            step()
+        if not self.running:
+            return None
+        seconds = self.clock.now
+        return Sample(
+            read_at=f"2026-11-21T12:00:{seconds - 100:012.9f}Z",
+            source="kernel",
+            cpu=Cpu(usage_seconds=seconds / 2, online=2),
+            detail=Detail(system_seconds=seconds * 2),
+        )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def source(clock: Clock) -> Canned:
+    """Reads as the clock says."""
+    return Canned(clock)
+
+
+def test_the_first_sample_has_no_percentage(clock: Clock, source: Canned) -> None:
+    """There is nothing to compare with yet."""
+    sample = Sampler(clock=clock).sample(source)
+    assert sample is not None
+    assert (sample.cpu.percent, sample.cpu.percent_interval_seconds) == (None, None)
+
+
+def test_the_second_sample_has_one(clock: Clock, source: Canned) -> None:
+    """Since the sample before: a quarter of the machine's two CPUs is 50 %."""
+    sampler = Sampler(clock=clock)
+    sampler.sample(source)
+    clock.now += 5
+    sample = sampler.sample(source)
+    assert sample is not None
+    assert (sample.cpu.percent, sample.cpu.percent_interval_seconds) == (50.0, 5.0)
+
+
+def test_a_reading_serves_for_a_while(clock: Clock, source: Canned) -> None:
+    """Who asks within its age gets the same sample, percentage and all."""
+    sampler = Sampler(max_age=1.0, clock=clock)
+    first = sampler.sample(source)
+    clock.now += 0.99
+    assert sampler.sample(source) is first
+    clock.now += 0.01
+    assert sampler.sample(source) is not first
+    assert source.readings == 2
+
+
+def test_those_who_ask_together_share_a_reading(clock: Clock, source: Canned) -> None:
+    """However many wait, the source is read once."""
+    sampler = Sampler(clock=clock)
+    begun, go_on = threading.Event(), threading.Event()
+    source.before = [begun.set, lambda: assert_set(go_on)]
+    found: list[Sample | None] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(sampler.sample(source))) for _ in range(4)
+    ]
+    threads[0].start()
+    assert begun.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert source.readings == 1
+    assert found == [found[0]] * 4
+
+
+def assert_set(event: threading.Event) -> None:
+    """Wait for an event that has to come."""
+    assert event.wait(20)
+
+
+def test_the_age_counts_from_the_end_of_a_reading(clock: Clock, source: Canned) -> None:
+    """An engine that takes a second to answer is not asked at once again."""
+    sampler = Sampler(max_age=1.0, clock=clock)
+
+    def take_long() -> None:
+        clock.now += 2
+
+    source.before = [take_long]
+    sampler.sample(source)
+    sampler.sample(source)
+    assert source.readings == 1
+
+
+def test_a_container_without_figures_has_no_sample(clock: Clock, source: Canned) -> None:
+    """While it is stopped there is none, and what comes after compares with nothing older."""
+    sampler = Sampler(clock=clock)
+    sampler.sample(source)
+    clock.now += 5
+    source.running = False
+    assert sampler.sample(source) is None
+    clock.now += 5
+    source.running = True
+    sample = sampler.sample(source)
+    assert sample is not None
+    assert sample.cpu.percent is None
+
+
+def test_a_failure_is_not_kept(clock: Clock, source: Canned) -> None:
+    """Who asks after a failure has the source asked again."""
+
+    def fail() -> None:
+        raise EngineUnreachableError("gone")
+
+    sampler = Sampler(clock=clock)
+    source.before = [fail]
+    with pytest.raises(EngineUnreachableError):
+        sampler.sample(source)
+    source.before = []
+    assert sampler.sample(source) is not None

@@ -1,0 +1,316 @@
+"""What is known of ourselves, kept true while an engine comes, speaks, goes and returns."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.keeper import Keeper, delay
+from selfinspect.logs import logger
+from selfinspect.masking import Masking
+from selfinspect.model import Attempt, EngineFailure, Snapshot
+from selfinspect.observe import NOT_KNOWN_YET, Observation, observe
+from selfinspect.settings import Settings
+from tests.canned_container import ID, lay_container
+from tests.canned_engine import Answer, CannedEngine, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from selfinspect.events.translate import Occurrence
+    from selfinspect.model import Json
+
+PATIENCE = 20.0
+FIRST = Observation(Snapshot(NOT_KNOWN_YET), Masking())
+
+
+class Kept:
+    """A keeper in a thread of its own, and what it told."""
+
+    def __init__(
+        self, settings: Settings, *, after_look: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self.events: list[tuple[str, str | None]] = []
+        self.looks = 0
+        self.log = StringIO()
+        self._after_look = after_look
+        self._told = threading.Condition()
+        self._connections: list[Observation] = []
+        self.keeper = Keeper(
+            FIRST,
+            look=self._look,
+            on_event=self._event,
+            on_look=self._looked,
+            log=logger(self.log, level="info", form="json", mask=str),
+        )
+        self.thread = threading.Thread(target=self.keeper.run)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now."""
+        return self.keeper.observation.snapshot
+
+    @property
+    def name(self) -> str | None:
+        """The container's name as known now."""
+        return self.snapshot.self.name if self.snapshot.self else None
+
+    def wait_for(self, reached: Callable[[], bool]) -> None:
+        """Wait until what was told makes it true."""
+        with self._told:
+            assert self._told.wait_for(reached, PATIENCE), "what was waited for was never told"
+
+    def start(self, engine: CannedEngine) -> None:
+        """Start it, and see it follow: a quiet event comes through."""
+        self.thread.start()
+        engine.wait_for_streams(2)
+        engine.emit(_event("top"))
+        self.wait_for(lambda: len(self.events) == 1)
+        self.events.clear()
+
+    def stop(self) -> None:
+        """Stop it, and see it end."""
+        self.keeper.stop()
+        if self.thread.ident is not None:
+            self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+        for found in self._connections:
+            if found.client is not None:
+                found.client.connection.transport.close()
+
+    def _look(self) -> Observation:
+        found = observe(self.settings, {})
+        self._connections.append(found)
+        return found
+
+    def _event(self, occurrence: Occurrence) -> None:
+        with self._told:
+            self.events.append((occurrence.action, self.name))
+            self._told.notify_all()
+
+    def _looked(self) -> None:
+        self._after_look()
+        with self._told:
+            self.looks += 1
+            self._told.notify_all()
+
+
+@pytest.fixture
+def known(engine: CannedEngine) -> CannedEngine:
+    """An engine that knows the container."""
+    engine.knows(recorded("inspect"), image=recorded("image"))
+    engine.answers["/info"] = Answer(body=recorded("info"))
+    return engine
+
+
+@pytest.fixture
+def kept(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
+    """A keeper that follows the engine's events already."""
+    made = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    made.start(known)
+    yield made
+    made.stop()
+
+
+def _event(action: str, **attributes: Json) -> dict[str, Json]:
+    return {
+        "Type": "container",
+        "Action": action,
+        "Actor": {"ID": ID, "Attributes": {"name": "shop", **attributes}},
+        "timeNano": 1_795_264_561_447_859_168,
+    }
+
+
+def _away(kept: Kept) -> bool:
+    return kept.snapshot.failure is not None
+
+
+def test_an_event_is_told_after_what_it_changed_is_known(known: CannedEngine, kept: Kept) -> None:
+    """Who hears of a rename asks for the name and gets the new one."""
+    known.knows({**recorded("inspect"), "Name": "/shop"})
+    known.emit(_event("rename", oldName="/web"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    assert kept.events == [("rename", "shop")]
+
+
+def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: Kept) -> None:
+    """After the first look one more inspect closes the gap, and then nothing is asked."""
+    known.emit(_event("exec_create: true"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    asked = [request.split(" ")[1].split("?")[0] for request in known.requests]
+    image = recorded("inspect")["Image"]
+    inspect = f"/v1.41/containers/{ID}/json"
+    assert asked == [
+        "/_ping",
+        inspect,
+        "/v1.41/info",
+        f"/v1.41/images/{image}/json",
+        "/v1.41/events",
+        "/v1.41/events",
+        inspect,
+    ]
+
+
+def test_what_happened_before_the_streams_opened_is_seen(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """Renamed between the look and the subscription, it is known by its new name."""
+    made = Kept(
+        Settings(engine=known.url, root=lay_container(tmp_path)),
+        after_look=lambda: known.knows({**recorded("inspect"), "Name": "/shop"}),
+    )
+    made.start(known)
+    assert made.name == "shop"
+    made.stop()
+
+
+def test_others_events_are_not_ours(known: CannedEngine, kept: Kept) -> None:
+    """An event of a network without us is passed over, the next one of ours told."""
+    known.emit({"Type": "network", "Action": "create", "Actor": {"ID": "n"}, "timeNano": 1})
+    known.emit(_event("pause"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    assert kept.events == [("pause", "web")]
+
+
+def test_an_inspect_that_fails_costs_no_event(known: CannedEngine, kept: Kept) -> None:
+    """A removed container cannot be inspected: the event is told, the last inspect kept."""
+    del known.answers[f"/containers/{ID}/json"]
+    known.emit(_event("destroy"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    assert kept.events == [("destroy", "web")]
+    assert "inspect.failed" in kept.log.getvalue()
+
+
+@pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])
+def test_a_lost_engine_is_found_again(
+    known: CannedEngine, kept: Kept, end: Callable[[CannedEngine], None]
+) -> None:
+    """However the streams end, the agent looks anew and follows again."""
+    known.knows({**recorded("inspect"), "Name": "/shop"})
+    end(known)
+    kept.wait_for(lambda: kept.looks >= 3)
+    known.wait_for_streams(2)
+    known.emit(_event("start"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    assert kept.events == [("start", "shop")]
+    assert kept.snapshot.failure is None
+
+
+def test_while_the_engine_is_away_what_was_known_stays(known: CannedEngine, kept: Kept) -> None:
+    """The last inspect is served with the reason why it is old, and is true again afterwards."""
+    known.stop()
+    kept.wait_for(lambda: any(a.outcome == "missing" for a in kept.snapshot.tried))
+    assert kept.name == "web"
+    assert kept.snapshot.inspect is not None
+    assert kept.snapshot.failure is not None
+    assert "there is no engine's socket" in kept.snapshot.failure.detail
+    assert not kept.keeper.following
+
+
+def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> None:
+    """Refused for a while, the engine comes back, and with it what changed meanwhile."""
+    known.stop(unlink=False)
+    kept.wait_for(lambda: any(a.outcome == "refused" for a in kept.snapshot.tried))
+    assert kept.name == "web"
+    known.knows({**recorded("inspect"), "Name": "/shop"})
+    known.stop()
+    known.start()
+    known.wait_for_streams(2)
+    known.emit(_event("start"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    assert kept.events == [("start", "shop")]
+    assert kept.snapshot.failure is None
+    assert kept.keeper.following
+
+
+def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_path: Path) -> None:
+    """What was found stays, with the denial, and nothing is asked again soon."""
+    known.answers["/events"] = Answer(403, b"no")
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks == 2)
+    assert kept.name == "web"
+    assert kept.snapshot.failure is not None
+    assert kept.snapshot.failure.denied
+    assert kept.snapshot.failure.hint == "let the proxy in front of the engine allow events"
+    assert delay(kept.keeper.observation, 0) == 60.0
+    kept.stop()
+    assert len(known.matching("/_ping")) == 1
+
+
+def test_stopping_ends_it(known: CannedEngine, kept: Kept) -> None:
+    """Stopped while it follows, it ends, and nothing is told of a loss."""
+    kept.stop()
+    known.wait_for_streams(0)
+    assert not _away(kept)
+    assert kept.looks == 1
+
+
+def test_stopping_while_it_waits_for_an_engine(tmp_path: Path) -> None:
+    """A minute's delay is not sat out."""
+    kept = Kept(Settings(engine=f"unix://{tmp_path}/no.sock", root=lay_container(tmp_path)))
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks == 1)
+    kept.stop()
+    assert kept.snapshot.self is not None
+
+
+def test_stopped_before_it_begins_it_does_nothing(known: CannedEngine, tmp_path: Path) -> None:
+    """A stop that comes first counts."""
+    kept = Kept(Settings(engine=known.url, root=tmp_path))
+    kept.keeper.stop()
+    kept.keeper.run()
+    assert known.requests == []
+    assert kept.snapshot.identity == NOT_KNOWN_YET
+
+
+def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None:
+    """With `--engine off` there is nothing to wait for."""
+    kept = Kept(Settings(engine="off", root=lay_container(tmp_path)))
+    kept.keeper.run()
+    assert (kept.looks, kept.snapshot.identity.id) == (1, ID)
+
+
+def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
+    tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
+    return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
+
+
+@pytest.mark.parametrize(
+    ("failed", "longest"), [(0, 0.1), (1, 0.2), (5, 3.2), (9, 30.0), (10_000, 30.0)]
+)
+def test_the_delay_doubles_up_to_a_bound(failed: int, longest: float) -> None:
+    """From a tenth of a second to half a minute, and never the same for every agent."""
+    delays = {delay(_tried("refused"), failed) for _ in range(50)}
+    assert all(longest / 2 <= one <= longest for one in delays)
+    assert len(delays) > 1
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [
+        _tried("missing", "denied"),
+        _tried("unsupported"),
+        _tried("answers", failure=EngineFailure("no events", denied=True)),
+    ],
+)
+def test_what_waiting_cannot_mend_is_seldom_asked(observation: Observation) -> None:
+    """No timer is faster than a minute where only a new container or proxy can help."""
+    assert delay(observation, 0) == 60.0
+
+
+def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
+    """A socket that went missing under us is looked for as soon as one that refuses."""
+    assert delay(replace(_tried("missing"), client=kept.keeper.observation.client), 0) <= 0.1
+
+
+@pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
+def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
+    """One place with hope is enough."""
+    assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import logging
+from io import StringIO
+
+import pytest
+
+from selfinspect.logs import Forward, logger
+
+
+class Terminal(StringIO):
+    """A stream that people read."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+def _hide(text: str) -> str:
+    return text.replace("hunter2", "[masked]")
+
+
+def test_a_line_is_json_for_programs() -> None:
+    """Without a terminal each event is one JSON object with level and time."""
+    stream = StringIO()
+    logger(stream, level="info", form="auto", mask=_hide).info("engine.lost", attempt=3)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["attempt"]) == ("engine.lost", "info", 3)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_terminal_gets_text() -> None:
+    """On a terminal the line is for people, unless JSON was asked for."""
+    for_people, for_programs = Terminal(), Terminal()
+    logger(for_people, level="info", form="auto", mask=_hide).info("engine.lost")
+    logger(for_programs, level="info", form="json", mask=_hide).info("engine.lost")
+    assert "engine.lost" in for_people.getvalue()
+    assert not for_people.getvalue().startswith("{")
+    assert json.loads(for_programs.getvalue())["event"] == "engine.lost"
+
+
+def test_console_lines_can_be_had_in_a_file() -> None:
+    """`console` needs no terminal, and writes no colours where there is none."""
+    stream = StringIO()
+    logger(stream, level="info", form="console", mask=_hide).info("engine.lost")
+    assert "engine.lost" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_secrets_are_masked_in_event_values_and_tracebacks() -> None:
+    """Whatever text is logged goes through the mask."""
+    stream = StringIO()
+    log = logger(stream, level="info", form="json", mask=_hide)
+    try:
+        int("hunter2")
+    except ValueError:
+        log.exception("login.failed hunter2", error="hunter2")
+    assert "hunter2" not in stream.getvalue()
+    assert "base 10: '[masked]'" in json.loads(stream.getvalue())["exception"]
+
+
+def test_less_severe_lines_are_not_written() -> None:
+    """The level is a floor."""
+    stream = StringIO()
+    log = logger(stream, level="warning", form="json", mask=_hide)
+    log.info("quiet")
+    log.warning("loud")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["loud"]
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_web_servers_warnings_are_logged(*, failing: bool) -> None:
+    """A record of the standard library's logging becomes an event, its traceback with it."""
+    stream = StringIO()
+    handler = Forward(logger(stream, level="info", form="json", mask=_hide))
+    error = ValueError("hunter2") if failing else None
+    handler.handle(
+        logging.LogRecord(
+            "uvicorn.error",
+            logging.ERROR,
+            __file__,
+            1,
+            "no %s",
+            ("hunter2",),
+            (ValueError, error, None) if error else None,
+        )
+    )
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["message"], line["level"]) == ("web.failed", "no [masked]", "error")
+    assert ("exception" in line) is failing
+
+
+def test_the_web_servers_chatter_is_not_logged() -> None:
+    """Below a warning nothing is handed on."""
+    assert Forward(logger(StringIO(), level="info", form="json", mask=_hide)).level == (
+        logging.WARNING
+    )

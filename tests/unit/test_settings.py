@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from selfinspect.listen import parse_listen
+from selfinspect.settings import (
+    Settings,
+    parse_container,
+    parse_engine,
+    parse_labels,
+    parse_metrics_listen,
+)
+
+
+def test_the_defaults_go_together() -> None:
+    """Settings without a choice are valid, and serve the API on loopback alone."""
+    settings = Settings().checked()
+    assert all(address.is_loopback for address in settings.listen)
+
+
+def test_an_open_api_is_refused() -> None:
+    """Beyond loopback everyone could ask everything: the message names option and way out."""
+    settings = Settings(listen=(parse_listen("0.0.0.0:10310"),))
+    with pytest.raises(ValueError, match=r"--listen .*0\.0\.0\.0:10310.*--insecure-api"):
+        settings.checked()
+
+
+@pytest.mark.parametrize("address", ["unix:///run/si.sock", "[::1]:1", "127.0.0.2:1"])
+def test_an_address_that_only_neighbours_reach_is_fine(address: str) -> None:
+    """Loopback and Unix sockets need no further word."""
+    settings = Settings(listen=(parse_listen(address),))
+    assert settings.checked() is settings
+
+
+def test_an_open_api_can_be_asked_for() -> None:
+    """`--insecure-api` lets any address pass."""
+    settings = Settings(listen=(parse_listen("0.0.0.0:1"),), insecure_api=True)
+    assert settings.checked() is settings
+
+
+@pytest.mark.parametrize("version", ["", "latest", "v1.41", "1", "1.41/../../x", "1.41\n"])
+def test_an_api_version_is_two_numbers(version: str) -> None:
+    """It becomes part of every path: anything else is refused, by the variable's name."""
+    with pytest.raises(ValueError, match="DOCKER_API_VERSION"):
+        Settings(api_version=version).checked()
+
+
+def test_metrics_can_be_switched_off() -> None:
+    """`off` is no address at all."""
+    assert parse_metrics_listen("off") == "off"
+    assert parse_metrics_listen("127.0.0.1:9") == parse_listen("127.0.0.1:9")
+
+
+@pytest.mark.parametrize("text", ["auto", "off", "unix:///run/docker.sock"])
+def test_an_engine_is_auto_off_or_a_socket(text: str) -> None:
+    """What can be reached is taken as it is."""
+    assert parse_engine(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "tcp://1.2.3.4:2375", "unix://", "unix:///", "docker.sock"])
+def test_another_engine_is_refused(text: str) -> None:
+    """The message quotes the text and says what is taken."""
+    with pytest.raises(ValueError, match=r"takes auto, off or unix:///"):
+        parse_engine(text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [([], None), (["none"], ()), (["*"], ("*",)), (["a", "none"], ("a", "none"))],
+)
+def test_metric_labels(texts: list[str], expected: tuple[str, ...] | None) -> None:
+    """Nothing said means the default ones, `none` alone means none."""
+    assert parse_labels(texts) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a/b", "a\n", "../x"])
+def test_a_container_is_named_by_one_word(text: str) -> None:
+    """What could be a path or two words is refused."""
+    with pytest.raises(ValueError, match="takes a container's ID or name"):
+        parse_container(text)
+
+
+def test_a_container_is_taken_as_typed() -> None:
+    """A name or an ID stays as it is."""
+    assert parse_container("web-1") == "web-1"

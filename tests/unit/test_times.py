@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from selfinspect.times import known, nanoseconds, rfc3339
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01t00:00:01.5z", 1_500_000_000),
+        ("2026-11-21T12:36:01.447859168Z", 1_795_264_561_447_859_168),
+        ("2026-11-21T14:36:01.447859168+02:00", 1_795_264_561_447_859_168),
+        ("2026-11-21 12:36:01.4478591689999Z", 1_795_264_561_447_859_168),
+        ("1969-12-31T23:59:59.25Z", -750_000_000),
+    ],
+)
+def test_every_nanosecond_of_a_time_is_read(text: str, expected: int) -> None:
+    """An RFC 3339 time of any zone and precision becomes nanoseconds since the epoch."""
+    assert nanoseconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-11-21",
+        "2026-11-21T12:36:01",
+        "2026-13-21T12:36:01Z",
+        "2026-11-21T25:36:01Z",
+        "0000-01-01T00:00:00Z",
+        "2026-11-21T12:36:01+99:99",
+        "2026-11-21T12:36:01Z\n",
+        "٢٠٢٦-11-21T12:36:01Z",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """Anything but an RFC 3339 time raises ValueError."""
+    with pytest.raises(ValueError, match=r".+"):
+        nanoseconds(text)
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        (0, "1970-01-01T00:00:00.000000000Z"),
+        (1_795_264_561_000_000_007, "2026-11-21T12:36:01.000000007Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+    ],
+)
+def test_a_time_is_written_with_nine_digits_and_z(since: int, expected: str) -> None:
+    """Every time leaves in UTC with exactly nine digits."""
+    assert rfc3339(since) == expected
+
+
+def test_reading_what_was_written_changes_nothing() -> None:
+    """A time survives the round trip to the nanosecond."""
+    assert nanoseconds(rfc3339(1_795_264_561_447_859_168)) == 1_795_264_561_447_859_168
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, "", "soon", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"]
+)
+def test_an_absent_or_zero_time_is_unknown(value: object) -> None:
+    """Go's zero time and junk are None, not a time."""
+    assert known(value) is None
+
+
+def test_a_known_time_takes_our_form() -> None:
+    """A time in another zone and precision comes out in ours."""
+    assert known("2026-11-21T13:36:01.5+01:00") == "2026-11-21T12:36:01.500000000Z"

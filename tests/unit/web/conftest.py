@@ -1,0 +1,211 @@
+"""The applications without a server: a service of canned knowledge, asked in process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
+
+import pytest
+
+from selfinspect.events.journal import Journal
+from selfinspect.events.subscribers import Subscribers
+from selfinspect.events.translate import Occurrence
+from selfinspect.model import (
+    Actor,
+    Engine,
+    Identity,
+    IdentitySummary,
+    Network,
+    Sample,
+    Self,
+    Snapshot,
+)
+from selfinspect.web.app import api, metrics_only
+from selfinspect.web.service import Check, Exposition, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import ASGIApp, Message, Scope
+
+    from selfinspect.model import Json
+
+ID = "a1b2c3d4" * 8
+SELF = Self(
+    id=ID,
+    short_id=ID[:12],
+    name="app",
+    hostname="a1b2c3d4a1b2",
+    inspected_at="2026-11-21T09:00:00.000000000Z",
+    command=("serve", "--all"),
+    labels={"a/b": "slashed", "naïve": "ünïcode", "": "empty"},
+    ports={"8080": {"tcp": 49153}, "9090": {"tcp": None}},
+    networks={"front": Network("172.18.0.2", None, None, None, ("web", "www"))},
+    identity=IdentitySummary("proven", "layer"),
+)
+SNAPSHOT = Snapshot(
+    identity=Identity(ID, "proven", "layer", "app"),
+    self=SELF,
+    inspect={"Id": ID, "State": {"Running": True, "Pid": 42}, "Mounts": [{"Type": "bind"}]},
+    engine=Engine("unix:///var/run/docker.sock", "Docker", "28.5.2", "1.51"),
+)
+SAMPLE = Sample("2026-11-21T09:00:00.000000000Z", "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it went out."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Json:
+        """The body, read as JSON."""
+        document: Json = json.loads(self.body)
+        return document
+
+    @property
+    def problem(self) -> dict[str, Json]:
+        """The problem in the body."""
+        assert self.headers["content-type"] == "application/problem+json"
+        document = self.json
+        assert isinstance(document, dict)
+        assert document["status"] == self.status
+        return document
+
+
+class MistakeError(Exception):
+    """One of our own, which the application hands on to the server's log."""
+
+
+@dataclass
+class World:
+    """What the service knows, for a test to change, and a client of both applications."""
+
+    snapshot: Snapshot = SNAPSHOT
+    sample: Sample | Exception | None = SAMPLE
+    ready: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+    journal: Journal = field(default_factory=lambda: Journal(1000))
+    subscribers: Subscribers = field(default_factory=Subscribers)
+
+    def fails(self) -> None:
+        """Let the next sample be a mistake of our own."""
+        self.sample = MistakeError("a secret")
+
+    @property
+    def service(self) -> Service:
+        """The service as the routes get it."""
+        return Service(
+            snapshot=lambda: self.snapshot,
+            sample=self._sample,
+            metrics=lambda accept: Exposition(f"# {accept}\n".encode(), "text/plain; version=1"),
+            checks=lambda: (Check("identity", self.ready, "by a test"),),
+            journal=self.journal,
+            subscribers=self.subscribers,
+            allowed_hosts=self.allowed_hosts,
+        )
+
+    def happens(self, action: str, *, type_: str = "container", second: int = 0) -> None:
+        """Append an event, so many seconds after the epoch."""
+        self.journal.append(
+            Occurrence(
+                nanoseconds=second * 10**9,
+                time=f"1970-01-01T00:00:{second:02}.000000000Z",
+                type=type_,
+                action=action,
+                actor=Actor(ID, "app"),
+                attributes={},
+                source="live",
+                key=(second, type_, action, ID, ""),
+            )
+        )
+
+    def _sample(self) -> Sample | None:
+        if isinstance(self.sample, Exception):
+            raise self.sample
+        return self.sample
+
+
+class Ask(Protocol):
+    """Asks the application."""
+
+    def __call__(
+        self,
+        target: str | bytes,
+        *,
+        method: str = ...,
+        headers: Mapping[str, str] = ...,
+        host: str = ...,
+    ) -> Reply:
+        """The answer to a request for a target: a path and what follows a question mark."""
+        ...
+
+
+@pytest.fixture
+def world() -> World:
+    """A proven container called `app`, with an engine that answers."""
+    return World()
+
+
+@pytest.fixture
+def ask(world: World) -> Ask:
+    """A client of the API."""
+    return _client(lambda: api(world.service))
+
+
+@pytest.fixture
+def ask_metrics(world: World) -> Ask:
+    """A client of the metrics listener."""
+    return _client(lambda: metrics_only(world.service))
+
+
+def _client(app: Callable[[], ASGIApp]) -> Ask:
+    def ask(
+        target: str | bytes,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1:10310",
+    ) -> Reply:
+        raw = target if isinstance(target, bytes) else target.encode()
+        raw_path, _, query = raw.partition(b"?")
+        stated = {"host": host, **(headers or {})}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(raw_path.decode("ascii")),
+            "raw_path": raw_path,
+            "root_path": "",
+            "query_string": query,
+            "headers": [(name.encode(), value.encode()) for name, value in stated.items()],
+        }
+        return asyncio.run(_answer(app(), scope))
+
+    return ask
+
+
+async def _answer(app: ASGIApp, scope: Scope) -> Reply:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with suppress(MistakeError):
+        await app(scope, receive, send)
+    start, *rest = sent
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], headers, b"".join(part.get("body", b"") for part in rest))

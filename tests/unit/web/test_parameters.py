@@ -1,0 +1,73 @@
+"""What stands behind the question mark."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from selfinspect.errors import BadRequestError
+from selfinspect.web.parameters import moment, number, single
+
+NOW = 1_000_000_000 * 10**9
+
+
+def test_a_parameter_is_given_once_or_not_at_all() -> None:
+    """Which of two values was meant cannot be told; others do not matter."""
+    query = QueryParams("a=1&b=2&b=2&c=")
+    assert (single(query, "a"), single(query, "c"), single(query, "d")) == ("1", "", None)
+    with pytest.raises(BadRequestError, match="b is given 2 times"):
+        single(query, "b")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", 1), ("1000", 1000), ("007", 7)])
+def test_a_number_is_read(text: str, expected: int) -> None:
+    """Any whole number in range."""
+    assert number(QueryParams({"n": text}), "n", default=100, largest=1000) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "-1", "+1", "1.0", "", " 1", "ten", "٣", "9" * 5000])
+def test_a_number_out_of_range_is_refused(text: str) -> None:
+    """Nothing is clamped or guessed."""
+    with pytest.raises(BadRequestError) as raised:
+        number(QueryParams({"n": text}), "n", default=100, largest=1000)
+    assert raised.value.hint == "n takes a number from 1 to 1000"
+
+
+def test_a_number_that_is_not_given_has_its_default() -> None:
+    """Absent is not empty."""
+    assert number(QueryParams(""), "n", default=100, largest=1000) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("5", 5 * 10**9),
+        ("1700000000", 1_700_000_000 * 10**9),
+        ("1700000000.5", 1_700_000_000_500_000_000),
+        ("1700000000.000000001", 1_700_000_000_000_000_001),
+        ("1970-01-01T00:00:01Z", 10**9),
+        ("1970-01-01T01:00:00.000000001+01:00", 1),
+        ("1970-01-01T01:00:00 01:00", 0),
+        ("5m", NOW - 300 * 10**9),
+        ("500ms", NOW - 5 * 10**8),
+    ],
+)
+def test_a_time_has_three_forms(text: str, expected: int) -> None:
+    """RFC 3339, Unix seconds, or a duration back from now."""
+    assert moment(QueryParams({"since": text}), "since", NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "-5", "-5m", "1e9", "2026-11-21", "1" * 12, "9" * 400 + "m"]
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """The hint says what a time looks like."""
+    with pytest.raises(BadRequestError, match=r"since .* is no time") as raised:
+        moment(QueryParams({"since": text}), "since", NOW)
+    assert "RFC 3339" in str(raised.value.hint)
+
+
+def test_a_time_that_is_not_given_is_none() -> None:
+    """Absent bounds nothing."""
+    assert moment(QueryParams(""), "since", NOW) is None

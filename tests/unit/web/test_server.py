@@ -1,0 +1,167 @@
+"""The server on real sockets, in process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from selfinspect.listen import ListenAddress
+from selfinspect.supervise.listeners import bind
+from selfinspect.web.server import Protocol, serve
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Impatient(Protocol):
+    header_seconds = 0.01
+
+
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    """Answer every request alike."""
+    headers = [(b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"hi"})
+
+
+@asynccontextmanager
+async def serving(protocol: type[Protocol] = Protocol) -> AsyncIterator[socket.socket]:
+    """A server for as long as the context lasts; yields its listener."""
+    stopping = asyncio.Event()
+    listener = bind(ListenAddress("127.0.0.1", 0))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve([(hello, [listener]), (hello, [])], stopping, protocol))
+        yield listener
+        stopping.set()
+
+
+def talk(converse: Converse, protocol: type[Protocol] = Protocol) -> None:
+    """Have a conversation over one connection."""
+
+    async def run() -> None:
+        async with serving(protocol) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            try:
+                await converse(reader, writer)
+            finally:
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
+
+    asyncio.run(run())
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """One answer of `hello`."""
+    return await reader.readuntil(b"\r\n\r\nhi")
+
+
+def test_a_connection_serves_one_request_after_another() -> None:
+    """It is kept, also for requests whose headers come in pieces or two at a time."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for pieces in ([REQUEST], [REQUEST[:9], REQUEST[9:]], [REQUEST + REQUEST[:5], REQUEST[5:]]):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+
+    talk(converse)
+
+
+def test_who_says_nothing_is_hung_up_on() -> None:
+    """A connection without a request ends after the time for headers."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+        assert await reader.read() == b""
+
+    talk(converse, Impatient)
+
+
+def test_who_never_finishes_is_hung_up_on() -> None:
+    """So does one with half a request, however often another byte comes."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET / HTTP/1.1\r\nX-Slow: ")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"x")
+                await asyncio.sleep(0.001)
+
+        dripping = asyncio.create_task(drip())
+        assert await reader.read() == b""
+        dripping.cancel()
+
+    talk(converse, Impatient)
+
+
+def test_a_later_request_has_the_same_time() -> None:
+    """Half a request after a whole one ends the connection as well."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST)
+        await answer(reader)
+        writer.write(REQUEST[:-2])
+        assert await reader.read() == b""
+
+    talk(converse, Impatient)
+
+
+def test_an_answer_may_take_its_time() -> None:
+    """The time for headers is over with the headers; what follows has no such end."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST[:-2])
+        writer.write(b"Content-Length: 3\r\n\r\n")
+        await answer(reader)
+        await asyncio.sleep(Impatient.header_seconds * 3)
+        writer.write(b"abc" + REQUEST)
+        await answer(reader)
+
+    talk(converse, Impatient)
+
+
+def test_what_is_no_http_is_answered_and_ended() -> None:
+    """The parser's own answer is plain text, hardened like any other, and the last."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"nonsense\r\n\r\n")
+        said = await reader.read()
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert b"\r\nx-content-type-options: nosniff\r\n" in said.lower()
+
+    talk(converse)
+
+
+def test_too_long_a_head_is_answered_and_ended() -> None:
+    """What has no end of headers within the parser's bound is 400, not held in memory."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET /" + b"x" * 100_000)
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+
+    talk(converse)
+
+
+def test_stopping_closes_idle_connections() -> None:
+    """A client that keeps its connection open does not hold the stop up."""
+
+    async def run() -> None:
+        async with serving() as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await answer(reader)
+        assert await reader.read() == b""
+        writer.close()
+
+    asyncio.run(run())

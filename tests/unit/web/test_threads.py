@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from selfinspect.web.threads import in_thread
+
+
+def test_the_loop_turns_while_a_call_waits() -> None:
+    """The call's result comes from another thread, which may wait for the loop's."""
+
+    async def both() -> str:
+        turned = threading.Event()
+        call = asyncio.ensure_future(in_thread(lambda: "came" if turned.wait(20) else "stuck"))
+        await asyncio.sleep(0)
+        turned.set()
+        return await call
+
+    assert asyncio.run(both()) == "came"
+
+
+def test_an_error_comes_through() -> None:
+    """What the call raises is raised where it is awaited."""
+
+    def fail() -> None:
+        raise LookupError("here")
+
+    with pytest.raises(LookupError, match="here"):
+        asyncio.run(in_thread(fail))
+
+
+def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
+    """A loop ends while the call still waits, and the call's result then hurts nobody."""
+    release, ended = threading.Event(), threading.Event()
+
+    def call() -> None:
+        release.wait(20)
+        ended.set()
+
+    async def give_up() -> None:
+        waiting = asyncio.ensure_future(in_thread(call))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(give_up())
+    assert not ended.is_set()
+    release.set()
+    assert ended.wait(20)
