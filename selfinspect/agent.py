@@ -9,21 +9,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import EngineUnreachableError, SelfinspectError
+from selfinspect.errors import SelfinspectError
 from selfinspect.events.journal import Journal
 from selfinspect.events.subscribers import Subscribers
 from selfinspect.keeper import Keeper
-from selfinspect.kernel.devices import Devices
-from selfinspect.kernel.reader import CgroupReader
 from selfinspect.logs import Forward, logger
 from selfinspect.masking import Masking
-from selfinspect.metrics.collectors import Condition, collectors
-from selfinspect.metrics.families import DEFAULT_LABELS, container_labels
+from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Snapshot
 from selfinspect.observe import NOT_KNOWN_YET, Observation, observe
-from selfinspect.stats.sampler import Sampler
-from selfinspect.stats.sources import EngineSource, KernelSource
+from selfinspect.readings import Readings
 from selfinspect.supervise.listeners import bound
 from selfinspect.web.app import api, metrics_only
 from selfinspect.web.server import serve
@@ -34,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from selfinspect.engine.client import Client
     from selfinspect.events.translate import Occurrence
     from selfinspect.model import Event, Sample
     from selfinspect.settings import Settings
-    from selfinspect.stats.sampler import SampleSource
 
 
 class Agent:
@@ -60,11 +56,10 @@ class Agent:
         self._registry = Registry()
         self._journal = Journal(settings.journal_max_events)
         self._subscribers = Subscribers()
-        self._sampler = Sampler()
-        self._cgroup = CgroupReader(settings.root)
-        self._devices = Devices(str(settings.root).rstrip("/"))
-        self._sampled = False
+        self._readings = Readings(settings, lambda: self._keeper.observation)
         self._announced = False
+        self._failed = False
+        self._client: Client | None = None
         self._on_ready: Callable[[], None] = lambda: None
         self._told: tuple[object, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,8 +78,8 @@ class Agent:
         metrics_listeners: Sequence[socket.socket],
         *,
         on_ready: Callable[[], None],
-    ) -> None:
-        """Serve until SIGTERM, SIGINT or `stop`.
+    ) -> bool:
+        """Serve until SIGTERM, SIGINT or `stop`; whether that was all that ended it.
 
         Args:
             api_listeners: for everything.
@@ -110,6 +105,7 @@ class Agent:
         )
         keeping.join(timeout=1.0)
         self._log.info("agent.stopped")
+        return not self._failed
 
     def stop(self) -> None:
         """End `run`: streams end, answers under way are finished. Call from the loop's thread."""
@@ -117,58 +113,40 @@ class Agent:
         self._subscribers.end()
         self._keeper.stop()
 
-    def sample(self) -> Sample | None:
-        """A reading of the container's resources, None while there is none.
-
-        Raises:
-            EngineError: only the engine could say, and does not.
-        """
-        reading = self._sampler.sample(self._source())
-        if reading is not None and not self._sampled:
-            self._sampled = True
-            self._announce()
-        return reading
-
-    def metrics(self, accept: str) -> Exposition:
-        """A page of metrics."""
-        observation = self._keeper.observation
-        snapshot = observation.snapshot
-        labels: Mapping[str, str] = {}
-        if snapshot.self is not None:
-            admitted = self._settings.metrics_labels
-            labels = container_labels(
-                snapshot.self,
-                cgroup_path=observation.cgroup_path,
-                masking=Masking(secrets=observation.masking.secrets),
-                admitted=DEFAULT_LABELS if admitted is None else admitted,
-            )
-        condition = Condition(self._keeper.following, len(self._subscribers), time.time())
-        groups = collectors(snapshot, self._sampled_once(), condition)
-        return Exposition(
-            *self._registry.render(groups, common={"container_": labels}, accept=accept)
-        )
-
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
         identity = self._keeper.observation.snapshot.identity
+        taken = self._readings.taken
         stands = f"{identity.level} by {identity.method}"
         return (
             Check(
                 "identity", identity.id is not None, stands if identity.id else str(identity.reason)
             ),
-            Check("sample", self._sampled, "taken" if self._sampled else "none taken yet"),
+            Check("sample", taken, "taken" if taken else "none taken yet"),
         )
 
     def _service(self) -> Service:
         return Service(
             snapshot=lambda: self._keeper.observation.snapshot,
-            sample=self.sample,
-            metrics=self.metrics,
+            sample=self._sample,
+            metrics=self._metrics,
             checks=self.checks,
             journal=self._journal,
             subscribers=self._subscribers,
             allowed_hosts=self._settings.allow_host,
         )
+
+    def _sample(self) -> Sample | None:
+        reading = self._readings.sample()
+        self._announce()
+        return reading
+
+    def _metrics(self, accept: str) -> Exposition:
+        condition = Condition(self._keeper.following, len(self._subscribers), time.time())
+        groups = self._readings.collectors(condition)
+        self._announce()
+        labels = {"container_": self._readings.labels()}
+        return Exposition(*self._registry.render(groups, common=labels, accept=accept))
 
     def _keep(self) -> None:
         """The keeper's thread. Its failure is ours: an agent that keeps nothing ends."""
@@ -176,37 +154,17 @@ class Agent:
             self._keeper.run()
         except Exception:  # noqa: BLE001
             self._log.exception("agent.failed")
+            self._failed = True
             self._in_loop(self.stop)
-
-    def _source(self) -> SampleSource:
-        observation = self._keeper.observation
-        choice = self._settings.stats_source
-        if choice != "engine" and self._cgroup.folders and self._settings.target == "self":
-            return KernelSource(self._cgroup, own_network=observation.own_network)
-        if choice == "kernel" or observation.client is None:
-            failure = observation.snapshot.failure
-            raise EngineUnreachableError(
-                failure.detail if failure else "the engine has not been asked yet",
-                hint=failure.hint if failure else None,
-            )
-        return EngineSource(observation.client, self._devices)
-
-    def _sampled_once(self) -> Callable[[], Sample | None]:
-        """A reading taken now, or the reason why there is none, again and again."""
-        try:
-            reading = self.sample()
-        except SelfinspectError as error:
-            failed = error
-
-            def fails() -> Sample | None:
-                raise failed
-
-            return fails
-        return lambda: reading
 
     def _on_look(self) -> None:
         """Log what changed, and take the first sample: readiness waits for it."""
-        snapshot = self._keeper.observation.snapshot
+        observation = self._keeper.observation
+        snapshot = observation.snapshot
+        if observation.client is not self._client:
+            if self._client is not None:
+                self._registry.stream_reopened()
+            self._client = observation.client
         identity = snapshot.identity
         told = (identity.id, identity.level, snapshot.failure)
         if told != self._told:
@@ -225,9 +183,15 @@ class Agent:
                     f"identity.{identity.level}", container=identity.id, method=identity.method
                 )
         self._announce()
-        if not self._sampled:
+        if not self._readings.taken:
             # An engine may take a second; events are not to wait for that.
-            threading.Thread(target=self._sampled_once, name="first-sample", daemon=True).start()
+            threading.Thread(target=self._first_sample, name="first-sample", daemon=True).start()
+
+    def _first_sample(self) -> None:
+        try:
+            self._sample()
+        except SelfinspectError as error:
+            self._log.info("sample.failed", reason=error.detail)
 
     def _announce(self) -> None:
         """Say once that the agent is ready, when it is."""

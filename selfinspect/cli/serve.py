@@ -35,23 +35,22 @@ def serve(streams: Streams, /, **given: Any) -> int:
     """
     chosen = settings(given, streams.environ)
     handed = Handover.from_environment(streams.environ)
-    asyncio.run(_serve(chosen, streams, handed))
-    return ExitCode.OK
+    well = asyncio.run(_serve(chosen, streams, handed))
+    return ExitCode.OK if well else ExitCode.NO
 
 
-async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> None:
+async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> bool:
     agent = Agent(chosen, streams.environ, streams.err)
     if handed is not None:
         _end_with(handed.control, agent)
-        await agent.run(handed.api, handed.metrics, on_ready=handed.ready)
-        return
+        return await agent.run(handed.api, handed.metrics, on_ready=handed.ready)
     api = _bind("--listen", chosen.listen)
     metrics = _bind(
         "--metrics-listen", [] if chosen.metrics_listen == "off" else [chosen.metrics_listen]
     )
     if api:
         announce(bound(api[0]).uri())
-    await agent.run(api, metrics, on_ready=lambda: None)
+    return await agent.run(api, metrics, on_ready=lambda: None)
 
 
 def _end_with(control: socket.socket, agent: Agent) -> None:

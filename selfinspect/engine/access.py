@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from selfinspect.model import Json
 
@@ -37,13 +37,13 @@ def boolean(document: Json, *path: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def mapping(document: Json, *path: str) -> Mapping[str, Json]:
+def mapping(document: Json, *path: str) -> dict[str, Json]:
     """An object; an empty one where there is none."""
     value = member(document, *path)
     return value if isinstance(value, dict) else {}
 
 
-def sequence(document: Json, *path: str) -> Sequence[Json]:
+def sequence(document: Json, *path: str) -> list[Json]:
     """An array; an empty one where there is none."""
     value = member(document, *path)
     return value if isinstance(value, list) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.access import integer, mapping, sequence
 from selfinspect.kernel.memory import is_v1, memory
 from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample
 from selfinspect.times import known
@@ -42,16 +43,16 @@ def engine_sample(
     read_at = known(stats.get("read", now))
     if read_at is None:
         return None
-    cpu, per_cpu, system = _cpu(_member(stats, "cpu_stats"))
-    memory_part, detail = _memory(_member(stats, "memory_stats"))
-    pids = _member(stats, "pids_stats")
+    cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))
+    memory_part, detail = _memory(mapping(stats, "memory_stats"))
+    pids = mapping(stats, "pids_stats")
     return Sample(
         read_at=read_at,
         source="engine",
         cpu=cpu,
         memory=memory_part,
         network=_network(stats.get("networks")),
-        io=_io(_member(stats, "blkio_stats"), device),
+        io=_io(mapping(stats, "blkio_stats"), device),
         pids=Pids(_count(pids, "current"), _count(pids, "limit") or None),
         detail=replace(detail, system_seconds=system, per_cpu_seconds=per_cpu),
     )
@@ -59,8 +60,8 @@ def engine_sample(
 
 def _cpu(stats: dict[str, Json]) -> tuple[Cpu, tuple[float, ...], float | None]:
     """CPU time, its share on each CPU (cgroup v1), and the machine's CPU time."""
-    usage, throttling = _member(stats, "cpu_usage"), _member(stats, "throttling_data")
-    per_cpu = [nano / 1e9 for nano in _list(usage, "percpu_usage") if isinstance(nano, int)]
+    usage, throttling = mapping(stats, "cpu_usage"), mapping(stats, "throttling_data")
+    per_cpu = [nano / 1e9 for nano in sequence(usage, "percpu_usage") if isinstance(nano, int)]
     # Without a quota, and from Podman always, there are no periods and the zeros mean nothing.
     periods = _count(throttling, "periods") or None
     return (
@@ -79,7 +80,7 @@ def _cpu(stats: dict[str, Json]) -> tuple[Cpu, tuple[float, ...], float | None]:
 
 
 def _memory(stats: dict[str, Json]) -> tuple[Memory, Detail]:
-    inner = _member(stats, "stats")
+    inner = mapping(stats, "stats")
     stat = {name: value for name in inner if (value := _count(inner, name)) is not None}
     # Docker leaves a zero out, so without its statistics an absent count of failures says
     # nothing; and older Podmans, which have none, give the limit for the peak.
@@ -104,7 +105,7 @@ def _network(networks: Json) -> dict[str, Interface] | None:
             )
         )
         for name in networks
-        if (counters := _member(networks, name))
+        if (counters := mapping(networks, name))
     }
 
 
@@ -131,7 +132,7 @@ def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict
     if not isinstance(stats.get(name), list):
         return None
     found: dict[tuple[int, int], dict[str, int]] = {}
-    for entry in _list(stats, name):
+    for entry in sequence(stats, name):
         if not isinstance(entry, dict):
             continue
         major, minor, value = (_count(entry, part) for part in ("major", "minor", "value"))
@@ -146,21 +147,9 @@ def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict
     return found
 
 
-def _member(parent: dict[str, Json], name: str) -> dict[str, Json]:
-    value = parent.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _list(parent: dict[str, Json], name: str) -> list[Json]:
-    value = parent.get(name)
-    return value if isinstance(value, list) else []
-
-
 def _count(parent: dict[str, Json], name: str) -> int | None:
-    value = parent.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value < _UNSIGNED_OVERFLOW else None
+    value = integer(parent, name)
+    return value if value is not None and 0 <= value < _UNSIGNED_OVERFLOW else None
 
 
 def _seconds(parent: dict[str, Json], name: str) -> float | None:

@@ -140,6 +140,20 @@ def test_an_event_reaches_the_stream(engine: Engine) -> None:
     }
 
 
+def test_its_own_health_is_followed(engine: Engine) -> None:
+    """The image's health check asks the agent; the engine's verdict shows by itself."""
+    app = engine.start("--health-interval", "1s").ready()
+    until(lambda: app.curl("/v1/self/health/status") == "healthy", "the first check")
+    assert app.inspect("{{.State.Health.Status}}") == "healthy"
+
+
+def test_docker_stop_is_heeded_at_once(engine: Engine) -> None:
+    """The agent alone ends with 0 on SIGTERM, long before it would be killed."""
+    app = engine.start().ready()
+    engine.docker("stop", "--time", "60", app.id)
+    assert app.inspect("{{.State.ExitCode}}") == "0"
+
+
 def test_networks_are_followed(engine: Engine) -> None:
     """A network connected at run time stands in `/v1/self`, and is an event."""
     app = engine.start().ready()
