@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from selfinspect.settings import LogFormat
 
-LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
-
 
 def logger(
     stream: TextIO, *, level: str, form: LogFormat, mask: Callable[[str], str]
@@ -23,7 +21,7 @@ def logger(
 
     Args:
         stream: where lines go.
-        level: the least severe level written, a key of `LEVELS`.
+        level: the least severe level written, one of `settings.LOG_LEVELS`.
         form: `console` for people, `json` for programs, `auto` by whether it is a terminal.
         mask: takes the secrets out of a text.
     """
@@ -45,7 +43,7 @@ def logger(
             if console
             else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     return made

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from selfinspect.listen import ListenAddress
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
 StatsChoice: TypeAlias = Literal["auto", "engine", "kernel"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ from selfinspect.cli.exit_codes import ExitCode
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.documents import identity_document
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.engine.access import sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
 
 if TYPE_CHECKING:
@@ -59,22 +58,10 @@ def _explained(document: Json) -> Iterator[str]:
         yield f"{identifier}  {text(document, 'level')} by {text(document, 'method')}"
     else:
         yield f"no identity: {text(document, 'reason') or 'no evidence was found'}"
-    rows = [
-        (
-            (text(candidate, "id") or "")[:_SHORT],
-            text(candidate, "source") or "",
-            text(candidate, "scope") or "",
-            text(candidate, "verdict") or "",
-            text(candidate, "reason") or "",
-        )
-        for candidate in sequence(document, "candidates")
-    ]
+    rows = [_row(candidate) for candidate in sequence(document, "candidates")]
     if rows:
         yield ""
-        yield from _table(("ID", "SOURCE", "SCOPE", "VERDICT", "REASON"), rows)
-        yield ""
-        for row, candidate in zip(rows, sequence(document, "candidates"), strict=True):
-            yield f"{row[0]:{_SHORT}}  {json.dumps(member(candidate, 'evidence'))}"
+        yield from _table(("ID", "SOURCE", "SCOPE", "VERDICT", "REASON", "EVIDENCE"), rows)
     tried = sequence(document, "tried")
     if tried:
         yield ""
@@ -82,6 +69,16 @@ def _explained(document: Json) -> Iterator[str]:
             ("ENGINE", "OUTCOME"),
             [(text(place, "endpoint") or "", text(place, "outcome") or "") for place in tried],
         )
+
+
+def _row(candidate: Json) -> tuple[str, ...]:
+    """A candidate; its evidence last, for it is long, with no more of the ID than is shown."""
+    identifier = text(candidate, "id") or ""
+    evidence = text(candidate, "evidence") or ""
+    if len(identifier) > _SHORT:
+        evidence = evidence.replace(identifier, f"{identifier[:_SHORT]}…")
+    columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
+    return (identifier[:_SHORT], *columns, evidence)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

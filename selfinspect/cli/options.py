@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
-from selfinspect.logs import LEVELS
 from selfinspect.settings import (
+    LOG_LEVELS,
     Settings,
     parse_container,
     parse_engine,
@@ -120,7 +120,7 @@ def serving(verb: Verb) -> Verb:
         ),
         _option(
             "--log-level",
-            click.Choice(tuple(LEVELS)),
+            click.Choice(LOG_LEVELS),
             "The least severe level logged; info by default.",
         ),
         _option(
