@@ -3,10 +3,12 @@
 set -euo pipefail
 # shellcheck source=deploy/packages.sh
 source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
+# shellcheck source=deploy/engine-processes.sh
+source "$(dirname "${BASH_SOURCE[0]}")/engine-processes.sh"
 
 usage() {
   cat <<'TEXT'
-usage: local-engine.sh up [--dir D] [-- DOCKERD-OPTION...]
+usage: local-engine.sh up [--dir D] [--cgroup2] [-- DOCKERD-OPTION...]
        local-engine.sh down [--dir D]
        local-engine.sh env [--dir D]
        local-engine.sh base-image [--dir D] [--suite S | --busybox]
@@ -17,6 +19,8 @@ env         print the line that points a docker client to the engine: eval "$(lo
 base-image  build an image from Debian packages, import it and print its name:
             selfinspect-base:S with python3, or selfinspect-base:busybox
 
+--cgroup2   show the engine, and nobody else, a machine with cgroup v2 alone. Where that machine has
+            v1 as well the controllers stay there: namespaces and paths are v2's, figures are few
 --dir D     where the engine lives (default: ${XDG_STATE_HOME:-/var/lib}/selfinspect-engine);
             base-image without it takes the engine of DOCKER_HOST when that is set
 --suite S   the Debian release of the base image (default: bookworm)
@@ -29,49 +33,14 @@ TEXT
 
 bad_usage() { say "$1"; usage >&2; exit 2; }
 
-need_root() { ((EUID == 0)) || fail "$1 needs root"; }
-
 # --- the engine -------------------------------------------------------------------------------
-
-check_socket_length() {
-  local LC_ALL=C longest=107 # sockaddr_un holds 108 bytes, the last of them NUL
-  ((${#socket} <= longest)) ||
-    fail "the socket's path has ${#socket} bytes, a Unix socket takes $longest: choose a shorter --dir: $socket" 2
-}
-
-answers() {
-  python3 - "$socket" 2>/dev/null <<'PYTHON'
-import socket, sys
-
-with socket.socket(socket.AF_UNIX) as connection:
-    connection.settimeout(2)
-    connection.connect(sys.argv[1])
-    connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-    sys.exit(b" 200 " not in connection.recv(64))
-PYTHON
-}
-
-# dockerd, containerd, the shims and the proxies inherit this variable, containers do not.
-mark() { printf 'SELFINSPECT_ENGINE=%s' "$dir"; }
-
-marked() { grep -lzxsF -- "$(mark)" "$@" | cut -d/ -f3; }
-
-container_ids() { [[ ! -d $dir/data/containers ]] || ls "$dir/data/containers"; }
-
-container_processes() { grep -lsFf <(container_ids) /proc/[0-9]*/cgroup | cut -d/ -f3 || true; }
-
-processes() { { marked /proc/[0-9]*/environ; container_processes; } | sort -u || true; }
-
-daemon() {
-  [[ -s $dir/docker.pid ]] && marked "/proc/$(<"$dir/docker.pid")/environ"
-}
 
 # Run in the new namespaces; becomes dockerd. Sockets and locks below /run and the settings below
 # /etc/docker would otherwise be shared with the machine's own engine and with other private ones.
 # shellcheck disable=SC2016 # expanded by the inner shell
 readonly enter='
   set -e
-  dir=$1; shift
+  dir=$1 cgroup2=$2; shift 2
   readlink /proc/self/ns/mnt >"$dir/namespace"
   ip link set lo up
   exec 3<"$dir"
@@ -80,6 +49,7 @@ readonly enter='
   exec 3<&-
   ln -s "$dir/docker.sock" /run/docker.sock # so that -v /var/run/docker.sock:… means this engine
   mount --bind "$dir/etc" /etc/docker
+  if [ "$cgroup2" ]; then umount --recursive /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
   exec dockerd --data-root "$dir/data" --pidfile "$dir/docker.pid" --host "unix://$dir/docker.sock" \
     --exec-opt native.cgroupdriver=cgroupfs "$@"'
 
@@ -93,18 +63,8 @@ up() {
   flock 9
   if daemon >/dev/null && answers; then return; fi
   end_processes
-  say "starting dockerd in $dir"
-  env "$(mark)" setsid unshare --net --mount bash -c "$enter" dockerd "$dir" "$@" \
-    </dev/null >"$dir/dockerd.log" 2>&1 9>&- &
-  local pid=$! deadline=$((SECONDS + 60))
-  until answers; do
-    if ! kill -0 "$pid" 2>/dev/null || ((SECONDS > deadline)); then
-      tail -n 20 "$dir/dockerd.log" >&2
-      end_processes
-      fail "dockerd did not come up; the whole log is $dir/dockerd.log"
-    fi
-    sleep 0.1
-  done
+  [[ -z $cgroup2 || ! -d $unified ]] || cat "$unified/cgroup.subtree_control" >"$dir/subtree_control"
+  start_daemon dockerd "$enter" "$cgroup2" "$@"
 }
 
 down() {
@@ -113,62 +73,6 @@ down() {
   exec 9>"$dir/lock"
   flock 9
   end_processes
-}
-
-end_processes() {
-  local pid
-  if pid=$(daemon); then
-    say "stopping dockerd and its containers"
-    kill "$pid" 2>/dev/null || true
-    # dockerd gives each container ten seconds, which a PID 1 without a handler always uses up.
-    within 3 has_ended "$pid" || { kill_all container_processes; within 10 has_ended "$pid" || true; }
-  fi
-  kill_all processes
-  within 10 namespace_is_empty || say "the kernel is still busy with the engine's mounts"
-  remove_cgroups
-  rm -f "$dir/docker.sock" "$dir/docker.pid" "$dir/namespace"
-}
-
-within() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    ((SECONDS < deadline)) || return 1
-    sleep 0.1
-  done
-}
-
-has_ended() { [[ -z $(marked "/proc/$1/environ") ]]; }
-
-# A process that is ending has no environment any more, but holds on to the mounts for a moment.
-namespace_is_empty() {
-  [[ ! -s $dir/namespace || $(readlink /proc/[0-9]*/ns/mnt) != *"$(<"$dir/namespace")"* ]]
-}
-
-kill_all() {
-  within 10 none_left "$1" || fail "these processes do not end: $("$1" | tr '\n' ' ')"
-}
-
-none_left() {
-  local pids
-  pids=$("$1")
-  [[ -n $pids ]] || return 0
-  # shellcheck disable=SC2086 # one PID a line
-  kill -KILL $pids 2>/dev/null || true
-  return 1
-}
-
-# A shim that was killed has left its container's groups behind. /docker is the parent of every
-# engine's containers: it goes with the last.
-remove_cgroups() {
-  local id parent
-  for parent in /sys/fs/cgroup/docker /sys/fs/cgroup/*/docker; do
-    [[ -d $parent ]] || continue
-    while read -r id; do
-      [[ ! -d $parent/$id ]] || find "$parent/$id" -depth -type d -exec rmdir {} \;
-    done < <(container_ids)
-    rmdir "$parent" 2>/dev/null || true
-  done
 }
 
 # --- base images ------------------------------------------------------------------------------
@@ -196,13 +100,6 @@ busybox_rootfs() {
 
 recipe() {
   { printf '%s ' "$suite" && dpkg --print-architecture && declare -f "$1"; } | sha256sum | cut -c 1-16
-}
-
-# Empty where apt knows of no Debian archive: debootstrap has a default.
-debian_mirror() {
-  # shellcheck disable=SC2016 # apt's own variables
-  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Identifier: Packages' 2>/dev/null |
-    sed -n 's,^Debian \(https\?://.*\),\1,p;T;q'
 }
 
 # In a subshell of its own, which ends at the first step that fails: no half image is ever kept.
@@ -251,10 +148,12 @@ shift
 dir=${XDG_STATE_HOME:-/var/lib}/selfinspect-engine
 suite=bookworm
 explicit_dir=
+cgroup2=
 while (($#)); do
   case $1 in
     --dir) dir=${2:?--dir takes a folder} explicit_dir=yes && shift 2 ;;
     --suite) suite=${2:?--suite takes the name of a Debian release} && shift 2 ;;
+    --cgroup2) cgroup2=yes && shift ;;
     --busybox) suite=busybox && shift ;;
     --) shift && break ;;
     *) bad_usage "unknown option: $1" ;;

@@ -40,3 +40,10 @@ without_services() (
   fi
   "$@"
 )
+
+# Empty where apt knows of no Debian archive: debootstrap has a default.
+debian_mirror() {
+  # shellcheck disable=SC2016 # apt's own variables
+  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Identifier: Packages' 2>/dev/null |
+    sed -n 's,^Debian \(https\?://.*\),\1,p;T;q'
+}

@@ -18,7 +18,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Observation, observe
+from selfinspect.observe import NOT_KNOWN_YET, Observation, observe, reach
 from selfinspect.readings import Readings
 from selfinspect.supervise.listeners import bound
 from selfinspect.web.app import api, metrics_only
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.client import Client
     from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Event, Sample
+    from selfinspect.model import Event, Sample, StatsSource
     from selfinspect.settings import Settings
 
 
@@ -129,24 +129,27 @@ class Agent:
         return Service(
             snapshot=lambda: self._keeper.observation.snapshot,
             sample=self._sample,
+            raw_stats=self._readings.raw,
             metrics=self._metrics,
+            reach=lambda: reach(self._keeper.observation),
             checks=self.checks,
             journal=self._journal,
             subscribers=self._subscribers,
             allowed_hosts=self._settings.allow_host,
         )
 
-    def _sample(self) -> Sample | None:
-        reading = self._readings.sample()
+    def _sample(self, source: StatsSource | None = None) -> Sample | None:
+        reading = self._readings.sample(source)
         self._announce()
         return reading
 
-    def _metrics(self, accept: str) -> Exposition:
+    def _metrics(self, accept: str, timeout: float | None) -> Exposition:
         condition = Condition(self._keeper.following, len(self._subscribers), time.time())
-        groups = self._readings.collectors(condition)
-        self._announce()
+        groups = self._readings.collectors(condition, timeout)
         labels = {"container_": self._readings.labels()}
-        return Exposition(*self._registry.render(groups, common=labels, accept=accept))
+        page = Exposition(*self._registry.render(groups, common=labels, accept=accept))
+        self._announce()
+        return page
 
     def _keep(self) -> None:
         """The keeper's thread. Its failure is ours: an agent that keeps nothing ends."""
@@ -204,7 +207,7 @@ class Agent:
         event = self._journal.append(occurrence)
         if event is None:
             return
-        self._registry.event_arrived(event.type, event.action)
+        self._registry.event_arrived(event)
         self._in_loop(self._subscribers.publish, event)
 
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:

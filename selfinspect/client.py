@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from contextlib import closing, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 URI_FILE = "/run/selfinspect/uri"
 
@@ -54,6 +55,36 @@ def ask(uri: str, path: str, *, timeout: float, accept: str = "*/*") -> Reply | 
             return Reply(response.status, media_type, response.read())
     except (OSError, HTTPException, ValueError):
         return None
+
+
+def follow(uri: str, path: str, *, timeout: float) -> Iterator[bytes] | None:
+    """The lines of an answer that goes on, as they come; None where none begins.
+
+    It ends when the agent does.
+
+    Args:
+        uri: as `ask` takes it.
+        path: with its leading slash, percent-encoded.
+        timeout: seconds for the connection and the answer's beginning.
+    """
+    connection = None
+    try:
+        connection = _connection(uri, timeout)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        if response.status == HTTPStatus.OK:
+            connection.sock.settimeout(None)
+            return _lines(connection, response)
+    except (OSError, HTTPException, ValueError):
+        pass
+    if connection is not None:
+        connection.close()
+    return None
+
+
+def _lines(connection: HTTPConnection, response: HTTPResponse) -> Iterator[bytes]:
+    with closing(connection), suppress(OSError, HTTPException):
+        yield from response
 
 
 def _connection(uri: str, timeout: float) -> HTTPConnection:

@@ -7,9 +7,10 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
+from selfinspect.model import CAPABILITIES
 
 if TYPE_CHECKING:
-    from selfinspect.model import Json, Snapshot
+    from selfinspect.model import Json, Reach, Snapshot
 
 
 def as_document(record: object) -> Json:
@@ -35,8 +36,37 @@ def identity_document(snapshot: Snapshot) -> Json:
         "reason": identity.reason,
         "engine": as_document(snapshot.engine),
         "candidates": as_document(identity.candidates),
-        "tried": as_document(snapshot.tried),
+        "tried": _tried(snapshot),
     }
+
+
+def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
+    """What `/v1/engine` answers: the engine, and the limits of our access to it.
+
+    Args:
+        snapshot: what is known now.
+        reach: the engine that answered last, None where none ever did.
+    """
+    engine = reach.engine if reach else None
+    learnt = reach.capabilities if reach else {}
+    away = snapshot.failure is not None and not snapshot.failure.denied
+    return {
+        "endpoint": engine.endpoint if engine else None,
+        "product": engine.product if engine else None,
+        "version": engine.version if engine else None,
+        "api_version": engine.api_version if engine else None,
+        "min_api_version": reach.min_api_version if reach else None,
+        "os": reach.os if reach else None,
+        "kernel": reach.kernel if reach else None,
+        "encrypted": reach.encrypted if reach else None,
+        "reachable": reach is not None and not away,
+        "capabilities": {name: learnt.get(name, "unknown") for name in CAPABILITIES},
+        "tried": _tried(snapshot),
+    }
+
+
+def _tried(snapshot: Snapshot) -> Json:
+    return [{"endpoint": one.endpoint, "outcome": one.outcome} for one in snapshot.tried]
 
 
 def refused(snapshot: Snapshot) -> IdentityError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import EngineDeniedError, EngineError
+from selfinspect.engine.changes import NetworkChanges
+from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
 from selfinspect.events.stream import EventStream
 from selfinspect.events.translate import translate
 from selfinspect.model import EngineFailure
@@ -16,6 +18,7 @@ from selfinspect.observe import look_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from structlog.typing import FilteringBoundLogger
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
+_DENIED_DELAY = 600.0
 # What only a new container can mend, unless an engine was there before: it may come back.
 _HOPELESS = frozenset({"missing", "denied", "unsupported"})
 
@@ -61,6 +65,8 @@ class Keeper:
         self._stopping = threading.Event()
         self._refreshing = threading.Lock()
         self._stream: EventStream | None = None
+        self._warned: set[str] = set()
+        self._health: Json = None
 
     @property
     def following(self) -> bool:
@@ -101,7 +107,22 @@ class Keeper:
         if last.client is not None and last.client is not found.client:
             last.close()
         self.observation = found
+        self._warn_of_clear_text(found)
         self._on_look()
+
+    def _warn_of_clear_text(self, found: Observation) -> None:
+        """Say once of each engine that everyone on the way reads what it says, and may forge it."""
+        if found.client is None:
+            return
+        transport = found.client.connection.transport
+        if transport.local or transport.encrypted or transport.endpoint in self._warned:
+            return
+        self._warned.add(transport.endpoint)
+        self._log.warning(
+            "engine.unencrypted",
+            endpoint=transport.endpoint,
+            hint="whoever reaches it is root on the engine's host: let it listen with --tlsverify",
+        )
 
     def _follow(self, client: Client) -> None:
         """Deliver events until the streams end, and say why they did."""
@@ -110,7 +131,8 @@ class Keeper:
                 self._stream = stream
                 self._refresh()
                 if not self._stopping.is_set():
-                    stream.run()
+                    with self._watching(client):
+                        stream.run()
             failure = EngineFailure(f"{client.connection.engine.endpoint}: the engine went away")
         except EngineError as error:
             denied = isinstance(error, EngineDeniedError)
@@ -130,14 +152,37 @@ class Keeper:
         occurrence = translate(
             raw, container=own.id, labels=own.labels or {}, masking=observation.masking
         )
-        if occurrence is None:
+        if occurrence is None or not self._is_news(occurrence):
             return
         if occurrence.changes_inspect:
             try:
                 self._refresh()
             except EngineError as error:
                 self._log.info("inspect.failed", error=error.detail)
+                if isinstance(error, EngineUnreachableError):
+                    self._look_elsewhere()
         self._on_event(occurrence)
+
+    def _watching(self, client: Client) -> AbstractContextManager[object]:
+        """Look elsewhere when the network changes that leads to the engine."""
+        if client.connection.transport.local:
+            return nullcontext()
+        return NetworkChanges(self._look_elsewhere)
+
+    def _look_elsewhere(self) -> None:
+        """End the streams: the network that led to the engine may be another now."""
+        stream = self._stream
+        if stream is not None:
+            stream.cancel()
+
+    def _is_news(self, occurrence: Occurrence) -> bool:
+        """False for a health check that ended as the one before it did."""
+        if occurrence.action == "start":
+            self._health = None
+        if not occurrence.check:
+            return True
+        last, self._health = self._health, occurrence.attributes["status"]
+        return self._health is None or self._health != last
 
     def _refresh(self) -> None:
         with self._refreshing:
@@ -152,8 +197,9 @@ def delay(observation: Observation, failed: int) -> float:
         failed: how many looks in a row led to nothing that lasted.
     """
     failure, tried = observation.snapshot.failure, observation.snapshot.tried
-    never = observation.client is None and {one.outcome for one in tried} <= _HOPELESS
-    if never or (failure and failure.denied):
+    if failure and failure.denied:
+        return _DENIED_DELAY
+    if observation.client is None and all(one.guessed or one.outcome in _HOPELESS for one in tried):
         return _HOPELESS_DELAY
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failed, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads agents, guards nothing

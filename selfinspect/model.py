@@ -32,6 +32,8 @@ Scope: TypeAlias = Literal["container", "network", "ipc", "pid"]
 Verdict: TypeAlias = Literal["proven", "confirmed", "disproved", "unknown", "chosen", "ignored"]
 Level: TypeAlias = Literal["proven", "confirmed", "observed", "assumed"]
 Method: TypeAlias = Literal["layer", "stamp", "nonce", "engine", "kernel", "option"]
+Access: TypeAlias = Literal["allowed", "denied", "unsupported", "unknown"]
+CAPABILITIES = ("inspect", "stats", "events", "top", "logs", "changes", "image", "info")
 StatsSource: TypeAlias = Literal["engine", "kernel"]
 EventSource: TypeAlias = Literal["live", "replay", "reconciled"]
 
@@ -66,10 +68,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A place where an engine was looked for, and the outcome."""
+    """A place where an engine was looked for, and the outcome in a word or two.
+
+    `detail` is the outcome in a sentence and `hint` what a person can do about it, None where the
+    engine answered. `guessed` is a place that nobody named and no mount brought: the gateway.
+    """
 
     endpoint: str
     outcome: str
+    detail: str | None = field(default=None, compare=False)
+    hint: str | None = field(default=None, compare=False)
+    guessed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,22 @@ class Engine:
     product: str
     version: str | None
     api_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """An engine that answers, and how far our access to it goes.
+
+    `encrypted` is None for a Unix socket, which leaves no machine. `capabilities` has what has been
+    asked for already, by the name of the request.
+    """
+
+    engine: Engine
+    encrypted: bool | None = None
+    min_api_version: str | None = None
+    os: str | None = None
+    kernel: str | None = None
+    capabilities: Mapping[str, Access] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,11 +360,24 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes moved between the container and a block device by one kind of operation, `Read`."""
+
+    device: str
+    major: int
+    minor: int
+    operation: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """Figures that only the metrics carry.
 
     `system_seconds` is the machine's CPU time over all CPUs, which `percent` is measured
-    against; `per_cpu_seconds` stands on cgroup v1 alone.
+    against; `per_cpu_seconds` stands on cgroup v1 alone. The page faults are those of the whole
+    container, the `own_` ones those outside of cgroups below it, which v2 doesn't tell apart.
+    `tasks_limit` is 0 where there is none.
     """
 
     system_seconds: float | None = None
@@ -350,6 +388,44 @@ class Detail:
     failcnt: int | None = None
     page_faults: int | None = None
     major_page_faults: int | None = None
+    own_page_faults: int | None = None
+    own_major_page_faults: int | None = None
+    tasks_limit: int | None = None
+    transfers: tuple[Transfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What binds the container, as the metrics tell it: 0 is unlimited, None unknown.
+
+    A quota is CPU time in microseconds a period; without one both are None.
+    """
+
+    memory_bytes: int | None = None
+    memory_swap_bytes: int | None = None
+    memory_reservation_bytes: int | None = None
+    cpu_shares: int | None = None
+    cpu_quota: int | None = None
+    cpu_period: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The container's processes, and what they hold open; None where not all let us see."""
+
+    count: int
+    file_descriptors: int | None
+    sockets: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filesystem:
+    """The file system that the container's root lies on. 0 inodes: it counts none."""
+
+    device: str
+    size_bytes: int
+    inodes: int
+    inodes_free: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,36 +11,27 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.engine.access import text
 from selfinspect.engine.cgroup_path import cgroup_path
-from selfinspect.engine.client import Client, Prober, connect
+from selfinspect.engine.client import Client, Prober
+from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
-from selfinspect.engine.locate import endpoints
-from selfinspect.errors import (
-    EngineAnswerError,
-    EngineDeniedError,
-    EngineError,
-    EngineUnreachableError,
-)
+from selfinspect.engine.tried import STRANGER, attempt, failure, tells
+from selfinspect.errors import EngineAnswerError, EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.masking import Masking
-from selfinspect.model import Attempt, EngineFailure, Identity, Snapshot
+from selfinspect.model import Attempt, Identity, Reach, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from selfinspect.engine.client import Connection
+    from selfinspect.engine.transport import Observe
     from selfinspect.identity.resolve import Resolution
     from selfinspect.model import Json
     from selfinspect.settings import Settings
 
-    Observe = Callable[[str, int, float], None]
-
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
-_MOUNT = (
-    "mount the engine's socket with -v /var/run/docker.sock:/var/run/docker.sock"
-    " (root on the host: see Security in the README), or a proxy's"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,9 @@ class Observation:
         image: the inspect document of our image, None where it is not known.
         cgroup_path: our cgroup as the host sees it, None where it is not known.
         own_network: false where our network is the host's or another container's.
+        info: what the engine says of itself and its machine, None where it does not tell.
+        connection: the engine that answers, even where it denies us the rest.
+        release: what that engine says of its version, None where it does not tell.
     """
 
     snapshot: Snapshot
@@ -62,6 +56,9 @@ class Observation:
     image: Json = None
     cgroup_path: str | None = None
     own_network: bool = True
+    info: Json = None
+    connection: Connection | None = None
+    release: Json = None
 
     def close(self) -> None:
         """Close the connections to the engine that are idle."""
@@ -86,12 +83,15 @@ def observe(
     tried: list[Attempt] = []
     failures: list[EngineError] = []
     found: Resolution | None = None
-    for endpoint in endpoints(settings.engine, environ):
+    # A container's network alone is probed: another's, or a machine's, is somebody else's.
+    contained = bool(evidence.candidates or files.dockerenv_mtime or files.containerenv)
+    guess = settings.engine == "auto" and own_root and contained
+    for place, answered in contacts(settings, environ, observe_request, guess=guess):
         try:
+            if isinstance(answered, EngineError):
+                raise answered
             with ExitStack() as unless_it_counts:
-                connection = connect(
-                    endpoint, api_version=settings.api_version, observe=observe_request
-                )
+                connection = answered
                 unless_it_counts.callback(connection.transport.close)
                 found = resolve(
                     evidence, Prober(connection), claim=settings.container, target=settings.target
@@ -101,16 +101,36 @@ def observe(
                     unless_it_counts.pop_all()
                     return observation
                 if found.identity.id is not None:
+                    first = replace(
+                        first, connection=connection, release=_allowed(connection.version)
+                    )
                     # Known from the kernel alone: the engine denied the rest, and says so again.
-                    Prober(connection).inspect(found.identity.id)
+                    Client(connection, found.identity.id).inspect()
         except EngineError as error:
-            failures.append(error)
-            tried.append(Attempt(endpoint, _outcome(error)))
+            if tells(place, error):
+                failures.append(error)
+            tried.append(attempt(place, error))
         else:
-            tried.append(Attempt(endpoint, "does not know this container"))
+            tried.append(Attempt(place.endpoint, STRANGER, guessed=place.guessed))
     if found is None:
         found = resolve(evidence, None, claim=settings.container, target=settings.target)
     return _alone(first, found.identity, files.hostname.strip(), tuple(tried), failures)
+
+
+def reach(observation: Observation) -> Reach | None:
+    """The engine that answered, and what is known of our access to it; asks it nothing."""
+    connection, release = observation.connection, observation.release
+    if connection is None:
+        return None
+    transport = connection.transport
+    return Reach(
+        connection.engine,
+        encrypted=None if transport.local else transport.encrypted,
+        min_api_version=text(release, "MinAPIVersion"),
+        os=text(release, "Os"),
+        kernel=text(release, "KernelVersion"),
+        capabilities=connection.capabilities.states(),
+    )
 
 
 def look_again(last: Observation) -> Observation:
@@ -130,8 +150,11 @@ def _with_engine(
 ) -> Observation:
     inspect, container = found.inspect, found.identity.id or ""
     client = Client(connection, container)
+    # It was let through before there was a client.
+    connection.capabilities.ask("inspect", lambda: inspect)
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
-    driver = text(_allowed(client.info), "CgroupDriver")
+    info = _allowed(client.info)
+    driver = text(info, "CgroupDriver")
     parent = text(inspect, "HostConfig", "CgroupParent") or ""
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
     observation = replace(
@@ -140,8 +163,18 @@ def _with_engine(
         masking=first.masking.learn(inspect),
         client=client,
         image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
-        cgroup_path=cgroup_path(container, driver=driver, parent=parent) if driver else None,
+        info=info,
+        cgroup_path=cgroup_path(
+            container,
+            driver=driver,
+            parent=parent,
+            podman=connection.engine.product == "Podman",
+        )
+        if driver
+        else None,
         own_network=mode != "host" and not mode.startswith("container:"),
+        connection=connection,
+        release=_allowed(connection.version),
     )
     return _described(observation, inspect)
 
@@ -182,29 +215,5 @@ def _alone(
     failures: list[EngineError],
 ) -> Observation:
     own = without_engine(identity, hostname=hostname or None) if identity.id else None
-    snapshot = Snapshot(identity, self=own, tried=tried, failure=_failure(tried, failures))
+    snapshot = Snapshot(identity, self=own, tried=tried, failure=failure(tried, failures))
     return replace(first, snapshot=snapshot)
-
-
-def _failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFailure:
-    """Why there is no engine: of several reasons the one that a person can act on."""
-    if not tried:
-        return EngineFailure("the engine is switched off", "start the agent without --engine off")
-    if len(failures) < len(tried):
-        return EngineFailure(
-            "the engine that answers does not know this container",
-            "mount the socket of the engine that started it, or name it with --container",
-        )
-    there = [error for error in failures if _outcome(error) != "missing"]
-    if not there:
-        places = ", ".join(attempt.endpoint.removeprefix("unix://") for attempt in tried)
-        return EngineFailure(f"there is no engine's socket at {places}", _MOUNT)
-    worst = next((error for error in there if _outcome(error) == "denied"), there[0])
-    return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
-
-
-def _outcome(error: EngineError) -> str:
-    """An attempt's end in a word or two."""
-    if isinstance(error, EngineUnreachableError):
-        return error.outcome
-    return "denied" if isinstance(error, EngineDeniedError) else error.detail

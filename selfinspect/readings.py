@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import EngineUnreachableError, SelfinspectError
+from selfinspect.engine.links import links
+from selfinspect.engine.routes import is_host
+from selfinspect.engine.specification import specification
+from selfinspect.errors import BadRequestError, EngineUnreachableError
 from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking
-from selfinspect.metrics.collectors import collectors
-from selfinspect.metrics.families import DEFAULT_LABELS, container_labels
+from selfinspect.metrics.collectors import Sources, collectors
+from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
+from selfinspect.stats.fs_usage import FsUsage
 from selfinspect.stats.sampler import Sampler
 from selfinspect.stats.sources import EngineSource, KernelSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from selfinspect.engine.client import Client
     from selfinspect.metrics.collectors import Condition
-    from selfinspect.metrics.families import Family, Labels
-    from selfinspect.model import Sample
+    from selfinspect.metrics.families.family import Family, Labels
+    from selfinspect.model import (
+        Filesystem,
+        Identity,
+        Json,
+        Processes,
+        Sample,
+        Specification,
+        StatsSource,
+    )
     from selfinspect.observe import Observation
     from selfinspect.settings import Settings
     from selfinspect.stats.sampler import SampleSource
+
+_SCRAPE_MAX_AGE = 1.0
+_OF_THE_NETWORK = ("hostname-file", "hosts-file", "resolv-file")
 
 
 class Readings:
@@ -39,23 +57,81 @@ class Readings:
         self.taken = False
         self._settings = settings
         self._observation = observation
-        self._sampler = Sampler()
+        self._samplers = {"engine": Sampler(), "kernel": Sampler()}
         self._cgroup = CgroupReader(settings.root)
         self._devices = Devices(str(settings.root).rstrip("/"))
+        self._in_hosts_network = is_host(links(settings.root))
+        interval = settings.fs_usage_interval
+        self._fs_usage = FsUsage(interval) if interval is not None else None
 
-    def sample(self) -> Sample | None:
+    def sample(
+        self,
+        source: StatsSource | None = None,
+        *,
+        max_age: float = 0.0,
+        timeout: float | None = None,
+    ) -> Sample | None:
         """A reading of the container's resources, None while there is none.
+
+        Args:
+            source: whose figures; None for where the settings say.
+            max_age: seconds for which the engine's last figures are good enough.
+            timeout: seconds to wait for the engine.
 
         Raises:
             EngineError: only the engine could say, and does not.
+            BadRequestError: the kernel's figures are wanted, and are not this container's.
         """
-        reading = self._sampler.sample(self._source())
+        observation = self._observation()
+        chosen = self._source(observation, source)
+        sampler = self._samplers["engine" if chosen.waits else "kernel"]
+        reading = sampler.sample(chosen, max_age=max_age, timeout=timeout)
         self.taken = self.taken or reading is not None
-        return reading
+        if reading is None or self._own_network(observation):
+            return reading
+        return replace(reading, network=None)
 
-    def collectors(self, condition: Condition) -> Mapping[str, Callable[[], Iterable[Family]]]:
-        """What makes up a page of metrics, on a reading taken now."""
-        return collectors(self._observation().snapshot, self._taken_once(), condition)
+    def raw(self) -> Json:
+        """The engine's stats as they are.
+
+        Raises:
+            EngineError: there is no engine, or it does not say.
+        """
+        return self._client(self._observation()).stats()
+
+    def collectors(
+        self, condition: Condition, timeout: float | None = None
+    ) -> Mapping[str, Callable[[], Iterable[Family]]]:
+        """What makes up a page of metrics, on a reading taken when first asked for.
+
+        Args:
+            condition: how the agent is.
+            timeout: seconds to wait for the engine.
+        """
+        observation = self._observation()
+
+        @cache
+        def taken() -> tuple[Sample | None, Exception | None]:
+            try:
+                return self.sample(max_age=_SCRAPE_MAX_AGE, timeout=timeout), None
+            except Exception as error:  # noqa: BLE001 - raised again in each group
+                return None, error
+
+        def sample() -> Sample | None:
+            reading, failed = taken()
+            if failed is not None:
+                raise failed
+            return reading
+
+        sources = Sources(
+            sample,
+            specification=partial(self._specification, observation),
+            processes=self._processes,
+            filesystem=self._filesystem,
+            fs_usage=partial(self._used, observation.client),
+            machine=lambda: observation.info if self._settings.metrics_machine else None,
+        )
+        return collectors(observation.snapshot, sources, condition)
 
     def labels(self) -> Labels:
         """The labels on every series about the container."""
@@ -64,35 +140,69 @@ class Readings:
         if own is None:
             return {}
         admitted = self._settings.metrics_labels
+        seen = self._cgroup.cgroup_path(own.id) if self._is_ours else None
         return container_labels(
             own,
-            cgroup_path=observation.cgroup_path,
+            cgroup_path=seen or observation.cgroup_path,
             masking=Masking(secrets=observation.masking.secrets),
             admitted=DEFAULT_LABELS if admitted is None else admitted,
         )
 
-    def _source(self) -> SampleSource:
-        observation = self._observation()
-        choice = self._settings.stats_source
-        if choice != "engine" and self._cgroup.folders and self._settings.target == "self":
-            return KernelSource(self._cgroup, own_network=observation.own_network)
-        if choice == "kernel" or observation.client is None:
-            failure = observation.snapshot.failure
-            raise EngineUnreachableError(
-                failure.detail if failure else "the engine has not been asked yet",
-                hint=failure.hint if failure else None,
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the kernel's files are those of the container reported on."""
+        return self._settings.target == "self"
+
+    def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
+        choice = source or self._settings.stats_source
+        if choice != "engine" and self._cgroup.folders and self._is_ours:
+            return KernelSource(self._cgroup)
+        if source == "kernel":
+            raise BadRequestError(
+                "the kernel's files are not of the container reported on",
+                hint="source=engine asks the engine",
             )
-        return EngineSource(observation.client, self._devices)
+        if choice == "kernel":
+            raise self._no_engine(observation)
+        return EngineSource(self._client(observation), self._devices)
 
-    def _taken_once(self) -> Callable[[], Sample | None]:
-        """A reading taken now, or the reason why there is none, again and again."""
-        try:
-            reading = self.sample()
-        except SelfinspectError as error:
-            failed = error
+    def _client(self, observation: Observation) -> Client:
+        if observation.client is None:
+            raise self._no_engine(observation)
+        return observation.client
 
-            def fails() -> Sample | None:
-                raise failed
+    def _no_engine(self, observation: Observation) -> EngineUnreachableError:
+        failure = observation.snapshot.failure
+        return EngineUnreachableError(
+            failure.detail if failure else "the engine has not been asked yet",
+            hint=failure.hint if failure else None,
+        )
 
-            return fails
-        return lambda: reading
+    def _own_network(self, observation: Observation) -> bool:
+        """Whether the network is the container's alone, as far as that can be told."""
+        if observation.snapshot.inspect is not None:
+            return observation.own_network
+        return not self._in_hosts_network and not in_anothers_network(observation.snapshot.identity)
+
+    def _specification(self, observation: Observation) -> Specification | None:
+        configured = specification(observation.snapshot.inspect)
+        if configured is not None or not self._is_ours:
+            return configured
+        return self._cgroup.specification()
+
+    def _processes(self) -> Processes | None:
+        return self._cgroup.processes() if self._is_ours else None
+
+    def _filesystem(self) -> Filesystem | None:
+        return self._cgroup.filesystem() if self._is_ours else None
+
+    def _used(self, client: Client | None) -> int | None:
+        return self._fs_usage.bytes(client) if self._fs_usage and client else None
+
+
+def in_anothers_network(identity: Identity) -> bool:
+    """Whether the files that a network brings with it name another container. Pure."""
+    return identity.id is not None and any(
+        candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
+        for candidate in identity.candidates
+    )

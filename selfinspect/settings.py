@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from selfinspect.duration import parse_duration
+from selfinspect.endpoint import parse_endpoint
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Settings:
         metrics_listen: where metrics alone are served, or `off`.
         insecure_api: serve the API beyond loopback without a token.
         engine: `auto`, `off` or an endpoint.
+        engine_server_name: the name the engine's certificate bears, None for its address.
         api_version: the engine API version to speak, None to negotiate.
         container: a claim about who we are, still to be proven.
         target: whom to report on: `self`, `netns`, or a container's name or ID.
@@ -42,6 +45,8 @@ class Settings:
         allow_host: globs over names we may be called by.
         reveal: globs over names whose values are not masked.
         metrics_labels: globs over the container's labels that become metric labels.
+        metrics_machine: whether metrics tell of the machine as well.
+        fs_usage_interval: seconds after which the writable layer is counted anew, None for never.
         journal_max_events: how many events are held.
         log_level: the least severe level that is logged.
         log_format: how log lines look.
@@ -51,6 +56,7 @@ class Settings:
     metrics_listen: ListenAddress | Literal["off"] = DEFAULT_METRICS
     insecure_api: bool = False
     engine: str = "auto"
+    engine_server_name: str | None = None
     api_version: str | None = None
     container: str | None = None
     target: str = "self"
@@ -59,6 +65,8 @@ class Settings:
     allow_host: tuple[str, ...] = ()
     reveal: tuple[str, ...] = ()
     metrics_labels: tuple[str, ...] | None = None
+    metrics_machine: bool = False
+    fs_usage_interval: float | None = None
     journal_max_events: int = 10_000
     log_level: str = "info"
     log_format: LogFormat = "auto"
@@ -88,10 +96,27 @@ def parse_metrics_listen(text: str) -> ListenAddress | Literal["off"]:
 
 
 def parse_engine(text: str) -> str:
-    """`auto`, `off`, or the endpoint of a Unix socket."""
-    if text in ("auto", "off") or (text.startswith("unix:///") and len(text) > len("unix:///")):
+    """`auto`, `off`, or an endpoint: a Unix socket's, or a host's and a port."""
+    if text in ("auto", "off"):
         return text
-    raise ValueError(f"{text!r}: takes auto, off or unix:///path/of.sock")
+    try:
+        return str(parse_endpoint(text))
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r}: takes auto, off, unix:///path/of.sock or tcp://host:port"
+        ) from error
+
+
+def parse_server_name(text: str) -> str:
+    """The DNS name or IP address that a certificate bears."""
+    if text and not any(character in text for character in "/ \t\n"):
+        return text
+    raise ValueError(f"{text!r}: takes a name or an address, such as engine.example or 10.0.0.1")
+
+
+def parse_interval(text: str) -> float | None:
+    """A duration in seconds, None for `off`."""
+    return None if text == "off" else parse_duration(text)
 
 
 def parse_labels(texts: Sequence[str]) -> tuple[str, ...] | None:

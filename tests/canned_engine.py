@@ -77,6 +77,7 @@ class CannedEngine:
         answers: by path, without the version before it and the query behind it. A path that is
             not there answers 404; `/events` that is not there answers a stream of events.
         requests: each request in order, `GET /v1.41/info`.
+        headers: the headers of each request, in the same order.
         connections: how many connections were accepted.
         closed: set once the engine goes away.
     """
@@ -84,6 +85,7 @@ class CannedEngine:
     def __init__(self, socket_path: Path) -> None:
         self.answers: dict[str, Answer] = {"/_ping": PING}
         self.requests: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self.connections = 0
         self._path = socket_path
         self._changed = threading.Condition()
@@ -169,9 +171,10 @@ class CannedEngine:
         if unlink:
             self._path.unlink(missing_ok=True)
 
-    def note(self, request: str) -> None:
+    def note(self, request: str, headers: Mapping[str, str]) -> None:
         """A request came."""
         with self._changed:
+            self.headers.append(headers)
             self.requests.append(request)
             self._changed.notify_all()
 
@@ -291,7 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         engine = self.server.engine
-        engine.note(f"{self.command} {self.path}")
+        engine.note(f"{self.command} {self.path}", dict(self.headers.items()))
         target = urlsplit(self.path)
         path = re.sub(r"^/v\d+\.\d+(?=/)", "", unquote(target.path))
         answer = engine.answers.get(path)

@@ -6,16 +6,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/packages.sh
 source deploy/packages.sh
 
-marks='not slow and not benchmark'
+marks='not slow and not benchmark' for_slow=()
 if [[ ${1:-} == --full ]]; then
-  marks='not benchmark'
+  marks='not benchmark' for_slow=(qemu-system-x86_64=qemu-system-x86 depmod=kmod)
   shift
 fi
 ((EUID == 0)) || fail 'needs root: the tests run real engines in namespaces of their own'
 
 say 'packages'
 install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debootstrap \
-  prometheus=prometheus shellcheck=shellcheck
+  prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl "${for_slow[@]}"
 
 venv=.venv
 pins=$(sha256sum tests/constraints.txt pyproject.toml)
@@ -31,7 +31,7 @@ fi
 export PATH=$PWD/$venv/bin:$PATH
 
 say 'lint'
-shellcheck --external-sources deploy/*.sh tests/*.sh examples/*/*.sh
+shellcheck --external-sources deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh examples/*/*.sh
 ruff check --quiet .
 ruff format --quiet --check .
 say 'types'

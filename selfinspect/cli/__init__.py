@@ -23,7 +23,7 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order in which a person meets them."""
-        return ["run", "serve", "id", "show", "healthcheck", "version"]
+        return ["run", "serve", "id", "show", "stats", "doctor", "healthcheck", "version"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb of that name."""
@@ -34,6 +34,10 @@ class Verbs(click.Group):
                 from selfinspect.cli.identity import identify as verb  # noqa: PLC0415
             case "show":
                 from selfinspect.cli.show import show as verb  # noqa: PLC0415
+            case "doctor":
+                from selfinspect.cli.doctor import doctor as verb  # noqa: PLC0415
+            case "stats":
+                from selfinspect.cli.stats import stats as verb  # noqa: PLC0415
             case "healthcheck":
                 from selfinspect.cli.healthcheck import healthcheck as verb  # noqa: PLC0415
             case "run":

@@ -32,7 +32,7 @@ def from_agent_or_here(
     Raises:
         SelfinspectError: whatever `here` raises.
     """
-    uri = None if _chosen(given) else find(streams.environ)
+    uri = agent_of(streams, given)
     if uri is not None:
         reply = ask(uri, path, timeout=_TIMEOUT, accept="application/json")
         if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
@@ -41,6 +41,11 @@ def from_agent_or_here(
     observation = observe(settings(given, streams.environ), streams.environ)
     observation.close()
     return here(observation.snapshot)
+
+
+def agent_of(streams: Streams, given: Mapping[str, Any]) -> str | None:
+    """Where this container's agent is, None where one is not to be asked."""
+    return None if _chosen(given) else find(streams.environ)
 
 
 def _chosen(given: Mapping[str, Any]) -> bool:

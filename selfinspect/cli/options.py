@@ -13,8 +13,10 @@ from selfinspect.settings import (
     Settings,
     parse_container,
     parse_engine,
+    parse_interval,
     parse_labels,
     parse_metrics_listen,
+    parse_server_name,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +59,12 @@ def observing(verb: Verb) -> Verb:
         _option(
             "--engine",
             Parsed("endpoint", parse_engine),
-            "auto (the default), off or unix:///path/of.sock.",
+            "auto (the default), off, unix:///path/of.sock or tcp://host:port.",
+        ),
+        _option(
+            "--engine-server-name",
+            Parsed("name", parse_server_name),
+            "The name the engine's certificate bears where it is not the address.",
         ),
         _option(
             "--container",
@@ -107,6 +114,17 @@ def serving(verb: Verb) -> Verb:
         _many("--allow-host", "glob", str, "Further host names we may be called by."),
         _many(
             "--metrics-labels", "glob", str, "Container labels that become metric labels, or none."
+        ),
+        click.option(
+            "--metrics-machine",
+            is_flag=True,
+            envvar="SELFINSPECT_METRICS_MACHINE",
+            help="Tell of the machine as well, where no other agent on it does.",
+        ),
+        _option(
+            "--fs-usage-interval",
+            Parsed("duration", parse_interval),
+            "How often a scrape may have the engine count the writable layer: 5m; or off.",
         ),
         _option(
             "--stats-source",

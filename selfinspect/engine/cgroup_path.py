@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 
-def cgroup_path(container: str, *, driver: str, parent: str) -> str:
+def cgroup_path(container: str, *, driver: str, parent: str, podman: bool = False) -> str:
     """The path that cAdvisor calls a container's `id`.
 
     Args:
         container: the full ID.
         driver: the engine's `CgroupDriver`, `cgroupfs` or `systemd`.
         parent: the container's `CgroupParent`, empty for the engine's default.
+        podman: whether the engine is Podman, which has names of its own.
     """
     if driver != "systemd":
-        return f"{_absolute(parent or 'docker')}/{container}"
-    return f"{_slice(parent or 'system.slice')}/docker-{container}.scope"
+        default, name = ("libpod_parent", "libpod-") if podman else ("docker", "")
+        return f"{_absolute(parent or default)}/{name}{container}"
+    default, name = ("machine.slice", "libpod") if podman else ("system.slice", "docker")
+    return f"{_slice(parent or default)}/{name}-{container}.scope"
 
 
 def _absolute(parent: str) -> str:

@@ -122,7 +122,8 @@ def _health(inspect: Json) -> Health | None:
     if status is None or status == "none":
         return None
     return Health(
-        status=status,
+        # Podman's word for a check that has not ended yet since the container went on.
+        status="starting" if status == "reset" else status,
         failing_streak=integer(inspect, "State", "Health", "FailingStreak") or 0,
         log=tuple(
             HealthCheck(

@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
+from selfinspect.engine.links import links
+from selfinspect.engine.routes import bridge_hosts, ipv6_routes, is_host, routes
+from selfinspect.engine.tls import Tls, certificates
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from selfinspect.engine.links import Link
+
+HOST_NAME = "host.docker.internal"
+"""What Docker Desktop, and `--add-host …:host-gateway` elsewhere, call the engine's host."""
 
 
-def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The endpoints to try, first to last, each once.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An endpoint to try, and the certificates to try it with.
+
+    `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly.
+    """
+
+    endpoint: str
+    tls: Tls | None = None
+    guessed: bool = False
+
+
+def places(
+    setting: str, environ: Mapping[str, str], *, server_name: str | None = None
+) -> tuple[Place, ...]:
+    """What was named or mounted, first to last, each once.
 
     Args:
         setting: `auto`, `off` or one endpoint.
-        environ: read for `DOCKER_HOST` and `XDG_RUNTIME_DIR`.
+        environ: read for `DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH` and `HOME`, and
+            for `XDG_RUNTIME_DIR`.
+        server_name: the name that the engine's certificate bears, None for its address.
     """
+    return tuple(
+        Place(endpoint, _tls(endpoint, environ, server_name))
+        for endpoint in endpoints(setting, environ)
+    )
+
+
+def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The endpoints of those places."""
     if setting == "off":
         return ()
     if setting != "auto":
@@ -28,13 +63,67 @@ def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
         *((f"unix://{runtime}/docker.sock",) if runtime else ()),
         "unix:///run/podman/podman.sock",
     )
-    places: dict[str, str] = {}
+    found: dict[str, str] = {}
     for endpoint in usual:
-        places.setdefault(_place(endpoint), endpoint)
-    return tuple(places.values())
+        found.setdefault(_identity(endpoint), endpoint)
+    return tuple(found.values())
 
 
-def _place(endpoint: str) -> str:
+def gateway_places(
+    root: Path,
+    environ: Mapping[str, str],
+    *,
+    server_name: str | None = None,
+    seen: Sequence[Link] | None = None,
+) -> tuple[Place, ...]:
+    """Where the host's engine may be reached over the network, first to last.
+
+    None in a Kubernetes pod, whose network is no bridge of an engine.
+
+    Args:
+        root: the folder below which `proc/net` and `sys/class/net` are read.
+        environ: read for the certificates, and for `KUBERNETES_SERVICE_HOST`.
+        server_name: the name that the engine's certificate bears, None for its address.
+        seen: the network's links, where they are known already.
+    """
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return ()
+    seen = links(root) if seen is None else seen
+    table = (
+        *routes(_text(root / "proc/net/route")),
+        *ipv6_routes(_text(root / "proc/net/ipv6_route")),
+    )
+    offered = certificates(environ, server_name)
+    tls = offered if offered.at_hand else None
+    hosts = bridge_hosts(table, seen)
+    named = () if is_host(seen) or not seen else (HOST_NAME,)
+    return tuple(
+        Place(str(Endpoint(host=host, port=port)), tls if port == TLS_PORT else None, guessed=True)
+        for group in (hosts, named)
+        for port in ((TLS_PORT, PLAIN_PORT) if tls else (PLAIN_PORT,))
+        for host in group
+    )
+
+
+def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> Tls | None:
+    """TLS where it is asked for, and at its own port where there are certificates."""
+    try:
+        port = parse_endpoint(endpoint).port
+    except ValueError:
+        return None
+    offered = certificates(environ, server_name)
+    wanted = environ.get("DOCKER_TLS_VERIFY") or (port == TLS_PORT and offered.at_hand)
+    return offered if wanted else None
+
+
+def _identity(endpoint: str) -> str:
     """What two names of one socket have in common: `/var/run` is most often a link to `/run`."""
     path = endpoint.removeprefix("unix://")
     return endpoint if path == endpoint else str(Path(path).resolve())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

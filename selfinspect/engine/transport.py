@@ -1,35 +1,41 @@
-"""HTTP to one engine over its Unix socket: bounded in time and size, errors mapped to ours.
+"""HTTP to one engine over a Unix socket, TCP or TLS: bounded in time and size, errors ours.
 
-The only importer of requests. A request never follows a redirect and never takes a proxy, a
-credential or a certificate from the environment.
+A request never follows a redirect and never takes a proxy, a credential or a certificate from the
+environment.
 """
 
 from __future__ import annotations
 
-import os
-import socket
+import threading
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Self
-from urllib.parse import quote, unquote, urlsplit
 
 import requests
-from requests_unixsocket import UnixAdapter
-from requests_unixsocket.adapters import UnixHTTPConnection, UnixHTTPConnectionPool
-from urllib3.connectionpool import HTTPConnectionPool
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
+from selfinspect.engine import failures
+from selfinspect.engine.pools import tcp_pool, tls_pool, unbounded, unix_pool
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    from selfinspect.endpoint import Endpoint
+    from selfinspect.engine.tls import Tls
+
     Observe = Callable[[str, int, float], None]
 
 MAX_BODY = 32 * 2**20
-MAX_SOCKET_PATH = 107
-_POOLED = 8
+MAX_LINE = 2**20
+_PIECE = 65_536
+_NO_TLS = b"HTTP request to an HTTPS server"
+"""What an engine says in the clear where it speaks TLS."""
 
 
 class Answer(NamedTuple):
@@ -40,65 +46,75 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class _Connection(UnixHTTPConnection):  # type: ignore[misc]  # the library has no types
-    """Closes its socket where it cannot connect; the library leaves that to the collector."""
+class _Adapter(HTTPAdapter):
+    """Asks one pool, whatever a URL says: whom to reach is decided here, and the TLS with it."""
 
-    def connect(self) -> None:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            made.settimeout(self.timeout)
-            made.connect(unquote(urlsplit(self.unix_socket_url).netloc))
-        except OSError:
-            made.close()
-            raise
-        self.sock = made
+    def __init__(self, make: Callable[[], HTTPConnectionPool]) -> None:
+        super().__init__()
+        self._make = make
+        self._changing = threading.Lock()
+        self._pool: HTTPConnectionPool | None = make()
 
+    def get_connection_with_tls_context(self, *_: object, **__: object) -> HTTPConnectionPool:
+        with self._changing:
+            if self._pool is None:
+                self._pool = self._make()
+            return self._pool
 
-class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]  # the library has no types
-    """Keeps as many idle connections as an agent has threads; the library's keeps one."""
+    def request_url(self, request: requests.PreparedRequest, _: object) -> str:
+        return request.path_url
 
-    def __init__(self, url: str, timeout: float) -> None:
-        HTTPConnectionPool.__init__(self, "localhost", timeout=timeout, maxsize=_POOLED)
-        self.socket_path = url
+    def cert_verify(self, *_: object) -> None:
+        """The pool's own context verifies; requests would let every public authority in."""
 
-    def _new_conn(self) -> _Connection:
-        return _Connection(self.socket_path, self.timeout)
-
-
-class _Adapter(UnixAdapter):  # type: ignore[misc]  # the library has no types
-    """Keys pools by socket; the library keys by URL, so every path would open a socket."""
-
-    def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> _Pool:  # noqa: ARG002
-        place = f"http+unix://{urlsplit(url).netloc}"
-        with self.pools.lock:
-            pool: _Pool | None = self.pools.get(place)
-            if pool is None:
-                pool = self.pools[place] = _Pool(place, self.timeout)
-        return pool
+    def close(self) -> None:
+        super().close()
+        with self._changing:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
 
 class Transport:
     """One engine's socket. Safe to use from several threads.
 
     Args:
-        endpoint: `unix:///path/of.sock`.
+        endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         timeout: seconds for a whole answer, and for the headers of a stream.
         observe: told of each request: its name, the answer's status (0 for none), seconds.
+        tls: whom to trust and who we are; None speaks in the clear.
 
     Raises:
-        EngineUnreachableError: from every request, when no whole answer came in time.
+        EngineUnreachableError: from every request, when no whole answer came in time; at once,
+            when it cannot be spoken to such an endpoint, or without the certificates.
     """
 
     def __init__(
-        self, endpoint: str, *, timeout: float = 10.0, observe: Observe | None = None
+        self,
+        endpoint: str,
+        *,
+        timeout: float = 10.0,
+        observe: Observe | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self.endpoint = endpoint
+        self._place = _place(endpoint, tls)
+        self._tls = tls if self._place.host else None
+        self.endpoint = str(self._place)
         self.timeout = timeout
         self._observe = observe
-        self._path = endpoint.removeprefix("unix://")
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("http+unix://", _Adapter(timeout=timeout))
+        self._session.mount("http://", _Adapter(self._pool))
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a Unix socket: nothing leaves the machine."""
+        return bool(self._place.path)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is spoken."""
+        return self._tls is not None
 
     def get(self, name: str, path: str) -> Answer:
         """GET a path, the whole answer."""
@@ -116,34 +132,64 @@ class Transport:
         """Close the idle connections."""
         self._session.close()
 
+    def failed(
+        self, what: str, *, outcome: str = "no engine", hint: str | None = None
+    ) -> EngineUnreachableError:
+        """The error of an engine that is there and does not do as engines do."""
+        return failures.failed(self._place, what, outcome=outcome, hint=hint)
+
+    def _pool(self) -> HTTPConnectionPool:
+        place = self._place
+        if place.path:
+            return unix_pool(place.path, self.timeout)
+        port = place.port or PLAIN_PORT
+        if self._tls is None:
+            return tcp_pool(place.host, port, self.timeout)
+        try:
+            return tls_pool(place.host, port, self.timeout, self._tls)
+        except OSError as error:
+            raise self.failed(
+                f"the certificates in {self._tls.folder} cannot be used: {error}",
+                outcome="no certificates",
+                hint="mount ca.pem, cert.pem and key.pem, readable by the agent, and name their"
+                " folder with DOCKER_CERT_PATH",
+            ) from error
+
     def _whole(self, method: str, name: str, path: str) -> Answer:
-        deadline = time.monotonic() + self.timeout
         response = self._send(method, name, path)
         body = bytearray()
         try:
-            while piece := response.raw.read1(65_536, decode_content=True):
+            while piece := response.raw.read1(_PIECE, decode_content=True):
                 body += piece
                 if len(body) > MAX_BODY:
                     raise self.failed(f"an answer of more than {MAX_BODY >> 20} MiB")
-                if time.monotonic() > deadline:
-                    raise self.failed(
-                        f"no whole answer within {self.timeout:g} s", outcome="timeout"
-                    )
         except (HTTPError, OSError) as error:
+            if failures.timed_out(error):
+                within = f"no whole answer within {self.timeout:g} s"
+                raise self.failed(within, outcome="timeout") from error
             raise self.failed(f"the answer broke off: {error}") from error
         finally:
             response.close()
+        if _NO_TLS in body and self._place.host and self._tls is None:
+            raise self.failed(
+                "the engine speaks TLS there",
+                outcome="TLS wanted",
+                hint="set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, and mount the certificates",
+            )
         return Answer(response.status_code, response.headers, bytes(body))
 
     def _send(self, method: str, name: str, path: str) -> requests.Response:
-        url = f"http+unix://{quote(self._path, safe='')}{path}"
         begun, code = time.monotonic(), 0
         try:
             response = self._session.request(
-                method, url, stream=True, allow_redirects=False, timeout=self.timeout
+                method,
+                f"http://localhost{path}",
+                stream=True,
+                allow_redirects=False,
+                timeout=self.timeout,
             )
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise failures.unreachable(error, self._place, self._tls, self.timeout) from error
         else:
             code = response.status_code
             return response
@@ -151,39 +197,21 @@ class Transport:
             if self._observe is not None:
                 self._observe(name, code, time.monotonic() - begun)
 
-    def failed(
-        self, what: str, *, outcome: str = "no engine", hint: str | None = None
-    ) -> EngineUnreachableError:
-        """The error of an engine that is there and does not do as engines do."""
-        return EngineUnreachableError(
-            f"{self.endpoint}: {what}", endpoint=self.endpoint, outcome=outcome, hint=hint
-        )
 
-    def _unreachable(self, error: Exception) -> EngineUnreachableError:
-        cause = _os_error(error)
-        if isinstance(cause, FileNotFoundError):
-            return self.failed(
-                "there is no such socket",
-                outcome="missing",
-                hint=f"mount the engine's socket: -v {self._path}:{self._path}",
-            )
-        if isinstance(cause, PermissionError):
-            return self.failed(
-                f"permission denied for uid {os.geteuid()}",
-                outcome="denied",
-                hint=f"join the group the socket belongs to: --group-add {_group(self._path)}",
-            )
-        if isinstance(cause, ConnectionRefusedError):
-            return self.failed(
-                "the connection was refused",
-                outcome="refused",
-                hint="start the engine; a socket file outlives the engine that made it",
-            )
-        if isinstance(error, requests.Timeout):
-            return self.failed(f"no answer within {self.timeout:g} s", outcome="timeout")
-        if len(self._path.encode()) > MAX_SOCKET_PATH:
-            return self.failed(f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-        return self.failed(str(cause or error))
+def _place(endpoint: str, tls: Tls | None) -> Endpoint:
+    """The endpoint, with its port."""
+    try:
+        place = parse_endpoint(endpoint)
+    except ValueError as error:
+        raise EngineUnreachableError(
+            f"{endpoint}: there is no way to speak to it",
+            endpoint=endpoint,
+            outcome="unsupported",
+            hint=f"name the engine's socket: it {error}",
+        ) from error
+    if place.host and place.port is None:
+        return replace(place, port=TLS_PORT if tls else PLAIN_PORT)
+    return place
 
 
 class Stream:
@@ -219,15 +247,22 @@ class Stream:
         Raises:
             EngineUnreachableError: the stream broke off.
         """
-        connection = self._response.raw.connection
-        if connection is not None and connection.sock is not None:
-            connection.sock.settimeout(None)
+        raw = self._response.raw
+        if raw.connection is not None and raw.connection.sock is not None:
+            unbounded(raw.connection.sock)
+        rest = b""
         try:
-            yield from filter(None, self._response.iter_lines())
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            while piece := raw.read1(_PIECE, decode_content=True):
+                *whole, rest = (rest + piece).split(b"\n")
+                yield from filter(None, (line.removesuffix(b"\r") for line in whole))
+                if len(rest) > MAX_LINE:
+                    raise self._transport.failed(f"a line of more than {MAX_LINE >> 20} MiB")
+        except (HTTPError, OSError, ValueError) as error:
             # A ValueError, "read of closed file", is how a cancelled read may end.
             if not self._cancelled:
                 raise self._transport.failed(f"the stream broke off: {error}") from error
+        if rest and not self._cancelled:
+            yield rest
 
     def cancel(self) -> None:
         """End the iteration, wherever it waits."""
@@ -236,20 +271,3 @@ class Stream:
             self._response.raw.shutdown()
         except (OSError, ValueError, RuntimeError):
             return  # it has ended by itself already
-
-
-def _os_error(error: BaseException | None) -> OSError | None:
-    """The operating system's error at the bottom of what requests and urllib3 wrap."""
-    found = None
-    while error is not None:
-        if isinstance(error, OSError) and error.errno is not None:
-            found = error
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _group(path: str) -> str:
-    try:
-        return str(Path(path).stat().st_gid)
-    except OSError:
-        return f"$(stat -c %g {path})"

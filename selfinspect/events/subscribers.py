@@ -1,10 +1,10 @@
-"""Who listens to events now, each with a queue of its own that nobody else waits for."""
+"""Who listens now, each with a queue of its own that nobody else waits for."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from selfinspect.errors import TooManyStreamsError
 
@@ -51,8 +51,15 @@ class Subscription:
             yield event
 
 
+class Ended(Protocol):
+    """Something open that the agent's stop ends."""
+
+    def end(self) -> None:
+        """End it soon."""
+
+
 class Subscribers:
-    """All open subscriptions. Belongs to the event loop's thread.
+    """All open streams, those of events and others. Belongs to the event loop's thread.
 
     Args:
         limit: how many may be open at once.
@@ -60,24 +67,40 @@ class Subscribers:
 
     def __init__(self, limit: int = 256) -> None:
         self._limit = limit
-        self._open: set[Subscription] = set()
+        self._open: set[Ended] = set()
+        self._to_events: set[Subscription] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def publish(self, event: Event) -> None:
         """Queue an event for everybody who listens."""
-        for subscription in self._open:
+        for subscription in self._to_events:
             subscription.offer(event)
 
     def end(self) -> None:
-        """End every subscription: the agent stops."""
-        for subscription in self._open:
-            subscription.end()
+        """End every stream: the agent stops."""
+        for stream in self._open:
+            stream.end()
 
     @contextmanager
     def subscription(self) -> Iterator[Subscription]:
-        """A subscription for as long as the context lasts.
+        """A subscription to events for as long as the context lasts.
+
+        Raises:
+            TooManyStreamsError: as many streams are open as may be.
+        """
+        subscription = Subscription()
+        with self.place(subscription):
+            self._to_events.add(subscription)
+            try:
+                yield subscription
+            finally:
+                self._to_events.discard(subscription)
+
+    @contextmanager
+    def place(self, stream: Ended) -> Iterator[None]:
+        """A place among the open streams for as long as the context lasts.
 
         Raises:
             TooManyStreamsError: as many are open as may be.
@@ -85,11 +108,10 @@ class Subscribers:
         if len(self._open) >= self._limit:
             raise TooManyStreamsError(
                 f"{self._limit} streams are open already",
-                hint="close one, or read /v1/events?after=CURSOR instead",
+                hint="close one, or ask without a stream",
             )
-        subscription = Subscription()
-        self._open.add(subscription)
+        self._open.add(stream)
         try:
-            yield subscription
+            yield
         finally:
-            self._open.discard(subscription)
+            self._open.discard(stream)

@@ -3,6 +3,8 @@
 A container's labels stand among its event's attributes and overwrite them: a container
 labelled `exitCode=99` reports that on `die`. What stands under a label's name is therefore
 never the engine's word.
+
+Podman's compatible API has words of its own for what Docker tells as well; ours are Docker's.
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ _QUIET = frozenset(
     {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
     | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
 )
+_DOCKERS_WORD = {
+    "died": "die",
+    "exec": "exec_start",
+    "exec_died": "exec_die",
+    "remove": "destroy",
+}
 # The rest of these actions, behind the colon, and its name among the attributes.
 _REST = {"exec_create": "command", "exec_start": "command", "health_status": "status"}
 
@@ -34,7 +42,9 @@ _REST = {"exec_create": "command", "exec_start": "command", "health_status": "st
 class Occurrence:
     """An event before it has its place in our order.
 
-    `key` tells it from every other event: a replay may bring what came live already.
+    Attributes:
+        key: tells it from every other event: a replay may bring what came live already.
+        check: a health check ended, as Podman says of each; Docker tells of changes alone.
     """
 
     nanoseconds: int
@@ -45,6 +55,7 @@ class Occurrence:
     attributes: Mapping[str, Json]
     source: EventSource
     key: tuple[int, str, str, str, str]
+    check: bool = False
 
     @property
     def changes_inspect(self) -> bool:
@@ -73,12 +84,13 @@ def translate(
     when = integer(raw, "timeNano")
     if type_ is None or whole is None or when is None:
         return None
-    stated = text_mapping(raw, "Actor", "Attributes")
+    word, _, rest = whole.partition(": ")
+    action = _DOCKERS_WORD.get(word, word)
+    stated = _dockers(text_mapping(raw, "Actor", "Attributes"), action)
     own_labels = labels if type_ == "container" else ()
     # A neighbour may be labelled `container=<our ID>`: of a container only the actor counts.
     if container != actor and (type_ == "container" or container != stated.get("container")):
         return None
-    action, _, rest = whole.partition(": ")
     attributes: dict[str, Json] = {
         _snake(name): None if name in own_labels else masking.value(name, value)
         for name, value in stated.items()
@@ -89,6 +101,9 @@ def translate(
         attributes[name] = (
             list(masking.arguments(rest.split())) if name == "command" else masking.text(rest)
         )
+    check = action == "health_status" and not rest
+    if check:
+        attributes["status"] = text(raw, "HealthStatus")
     return Occurrence(
         nanoseconds=when,
         time=times.rfc3339(when),
@@ -98,12 +113,33 @@ def translate(
         attributes=attributes,
         source=source,
         key=(when, type_, whole, actor or "", stated.get("execID", "")),
+        check=check,
     )
 
+
+_EXIT_CODE = "containerExitCode"
 
 # What the engine itself writes among a container's attributes: under a label of the same
 # name the value is lost, and None says so.
 _ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "container"})
+
+
+def _dockers(stated: Mapping[str, str], action: str) -> Mapping[str, str]:
+    """A container's attributes as Docker has them.
+
+    Podman adds an exit code to events without one (only an exec's end and `die` have one, and
+    `die` has it under Docker's name, too), a pod where there is none, and an empty image.
+    """
+    if "podId" not in stated:
+        return stated
+    kept = {
+        name: value
+        for name, value in stated.items()
+        if name != _EXIT_CODE and (value or name not in ("podId", "image"))
+    }
+    if action == "exec_die" and _EXIT_CODE in stated:
+        kept["exitCode"] = stated[_EXIT_CODE]
+    return kept
 
 
 def _snake(name: str) -> str:

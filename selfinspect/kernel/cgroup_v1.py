@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel.files import count, keyed, number, read
 from selfinspect.kernel.memory import memory as memory_parts
-from selfinspect.model import Cpu, Detail, Device, Memory
+from selfinspect.model import Cpu, Detail, Device, Memory, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,17 +59,19 @@ def memory(folder: str) -> tuple[Memory, Detail]:
     )
 
 
-def io(folder: str, device: Callable[[int, int], str]) -> dict[str, Device] | None:
-    """Traffic with each block device, from the folder of the `blkio` controller.
+def io(
+    folder: str, device: Callable[[int, int], str]
+) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
+    """Traffic with each block device, and its bytes by operation; from the `blkio` folder.
 
     None where neither file of its counters is there.
     """
     volume = _operations(folder, "blkio.throttle.io_service_bytes")
     number_of = _operations(folder, "blkio.throttle.io_serviced")
     if volume is None and number_of is None:
-        return None
+        return None, ()
     volume, number_of = volume or {}, number_of or {}
-    return {
+    devices = {
         device(*key): Device(
             read_bytes=volume.get(key, {}).get(b"Read"),
             write_bytes=volume.get(key, {}).get(b"Write"),
@@ -78,6 +80,12 @@ def io(folder: str, device: Callable[[int, int], str]) -> dict[str, Device] | No
         )
         for key in volume | number_of
     }
+    transfers = (
+        Transfer(device(*key), *key, operation.decode(errors="replace"), value)
+        for key, operations in volume.items()
+        for operation, value in operations.items()
+    )
+    return devices, tuple(transfers)
 
 
 def _operations(folder: str, name: str) -> dict[tuple[int, int], dict[bytes, int]] | None:

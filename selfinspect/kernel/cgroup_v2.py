@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel.files import count, keyed, number, read
 from selfinspect.kernel.memory import memory as memory_parts
-from selfinspect.model import Cpu, Detail, Device, Memory, Pressure, Stall
+from selfinspect.model import Cpu, Detail, Device, Memory, Pressure, Stall, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIGURES = (b"rbytes", b"wbytes", b"rios", b"wios")
+_OPERATIONS = {"Read": b"rbytes", "Write": b"wbytes", "Discard": b"dbytes"}
+"""As v1 calls them."""
 
 
 def cpu(folder: str) -> Cpu:
@@ -46,12 +48,15 @@ def memory(folder: str) -> tuple[Memory, Detail]:
     )
 
 
-def io(folder: str, device: Callable[[int, int], str]) -> dict[str, Device] | None:
-    """Traffic with each block device, None where there is no `io.stat`."""
+def io(
+    folder: str, device: Callable[[int, int], str]
+) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
+    """Traffic with each block device, None where there is no `io.stat`; its bytes by operation."""
     content = read(f"{folder}/io.stat")
     if content is None:
-        return None
+        return None, ()
     found: dict[str, Device] = {}
+    transfers: list[Transfer] = []
     for line in content.splitlines():
         # Some kernels forget the line break after a device without figures, so that the
         # figures of a line are those of the last device named in it.
@@ -60,8 +65,14 @@ def io(folder: str, device: Callable[[int, int], str]) -> dict[str, Device] | No
         key = count(major), count(minor)
         figures = {name: count(value) for name, _, value in (w.partition(b"=") for w in words)}
         if key[0] is not None and key[1] is not None and figures.keys() & _FIGURES:
-            found[device(key[0], key[1])] = Device(*map(figures.get, _FIGURES))
-    return found
+            name = device(key[0], key[1])
+            found[name] = Device(*map(figures.get, _FIGURES))
+            transfers += (
+                Transfer(name, key[0], key[1], operation, value)
+                for operation, figure in _OPERATIONS.items()
+                if (value := figures.get(figure)) is not None
+            )
+    return found, tuple(transfers)
 
 
 def pressure(folder: str) -> Pressure:

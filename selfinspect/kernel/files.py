@@ -7,6 +7,9 @@ import os
 _LONGEST = 20  # digits of 2^64
 _BUFFER = 65_536
 
+UNLIMITED = 1 << 62
+"""cgroup v1 writes "no limit" as the largest multiple of the page size below 2^63."""
+
 
 def read(path: str) -> bytes | None:
     """The content of a file, None where it is missing, forbidden, or cannot be read."""
@@ -37,6 +40,15 @@ def count(word: bytes | None) -> int | None:
 def number(path: str) -> int | None:
     """The number that a file holds alone, None where it holds none."""
     return count(read(path))
+
+
+def limit_of(content: bytes | None) -> int | None:
+    """A limit: 0 for none (`max`, `-1`, v1's largest number), None where that isn't told."""
+    word = (content or b"").strip()
+    value = count(word)
+    if value is None:
+        return 0 if word in (b"max", b"-1") else None
+    return 0 if value >= UNLIMITED else value
 
 
 def keyed(path: str) -> dict[str, int]:

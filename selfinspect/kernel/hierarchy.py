@@ -54,6 +54,21 @@ def directories(cgroup: str, mountinfo: str, namespace: str | None, root: str) -
     return found
 
 
+def path_naming(cgroup: str, container: str) -> str | None:
+    """The path of a container's cgroup, in which its ID stands; None where none does.
+
+    Args:
+        cgroup: the text of `/proc/self/cgroup`.
+        container: the full ID.
+    """
+    for line in cgroup.splitlines():
+        segments = line.split(":", 2)[-1].split("/")
+        named = next((end for end, name in enumerate(segments, 1) if container in name), None)
+        if named and not segments[0] and ".." not in segments:
+            return "/".join(segments[:named])
+    return None
+
+
 def _container_path(path: str, namespace: str | None) -> str | None:
     """The path of the container's cgroup, from that of a process somewhere in it."""
     segments = path.split("/")

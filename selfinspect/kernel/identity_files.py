@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
 LONGEST = 4 << 20
 """Bytes. A mountinfo of a machine with ten thousand mounts is half as long."""
+
+_PIECE = 1 << 16
 
 _INTERFACES = 64
 _ETC = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
@@ -68,10 +71,20 @@ def _text(path: Path) -> str:
         # Non-blocking: opening a FIFO put in a file's place would otherwise wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            content = file.read(LONGEST + 1)
+            content = _bounded(file)
         return content.decode() if content and len(content) <= LONGEST else ""
     except (OSError, ValueError):
         return ""
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    """All there is, or one piece too many; in pieces, for the kernel has no memory to fill
+    a buffer of such a size from `/proc/sys`.
+    """
+    pieces: list[bytes] = []
+    while len(pieces) * _PIECE <= LONGEST and (piece := file.read(_PIECE)):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _mtime(path: Path) -> int | None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from selfinspect.kernel.files import UNLIMITED
 from selfinspect.model import Detail, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_UNLIMITED = 1 << 62
-"""v1 writes "no limit" as the largest multiple of the page size below 2^63."""
 
 
 class _Names(NamedTuple):
@@ -22,6 +20,8 @@ class _Names(NamedTuple):
     inactive_file: str
     page_faults: str
     major_page_faults: str
+    own_page_faults: str
+    own_major_page_faults: str
 
 
 # On v1 the plain names leave out what child cgroups were charged.
@@ -34,6 +34,8 @@ _V1 = _Names(
     "total_inactive_file",
     "total_pgfault",
     "total_pgmajfault",
+    "pgfault",
+    "pgmajfault",
 )
 # v2 has its swap in a file of its own.
 _V2 = _Names(
@@ -43,6 +45,8 @@ _V2 = _Names(
     "file_mapped",
     "active_file",
     "inactive_file",
+    "pgfault",
+    "pgmajfault",
     "pgfault",
     "pgmajfault",
 )
@@ -75,8 +79,8 @@ def memory(
         oom_kills: how many processes the kernel killed for want of memory.
     """
     names = _V1 if is_v1(stat) else _V2
-    rss, cache, swapped, mapped, active, inactive, faults, major = map(stat.get, names)
-    limit = limit if limit is not None and 0 < limit < _UNLIMITED else None
+    rss, cache, swapped, mapped, active, inactive, *faults = map(stat.get, names)
+    limit = limit if limit is not None and 0 < limit < UNLIMITED else None
     working_set = None if usage is None or inactive is None else max(0, usage - inactive)
     return (
         Memory(
@@ -95,7 +99,9 @@ def memory(
             active_file_bytes=active,
             inactive_file_bytes=inactive,
             failcnt=failcnt,
-            page_faults=faults,
-            major_page_faults=major,
+            page_faults=faults[0],
+            major_page_faults=faults[1],
+            own_page_faults=faults[2],
+            own_major_page_faults=faults[3],
         ),
     )

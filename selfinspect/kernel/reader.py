@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel import cgroup_v1, cgroup_v2
 from selfinspect.kernel.devices import Devices
-from selfinspect.kernel.files import number, text
-from selfinspect.kernel.hierarchy import UNIFIED, directories
+from selfinspect.kernel.files import limit_of, number, read, text
+from selfinspect.kernel.filesystem import filesystem
+from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
 from selfinspect.kernel.machine import machine
 from selfinspect.kernel.net import interfaces
+from selfinspect.kernel.processes import processes
+from selfinspect.kernel.specification import specification
 from selfinspect.model import Cpu, Detail, Device, Memory, Pids, Pressure, Sample
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from selfinspect.model import Filesystem, Processes, Specification, Transfer
 
 
 class CgroupReader:
@@ -33,8 +38,9 @@ class CgroupReader:
         """
         self._root = str(root).rstrip("/")
         self._device = Devices(self._root)
+        self._cgroup = text(f"{self._root}/proc/self/cgroup")
         self.folders = directories(
-            text(f"{self._root}/proc/self/cgroup"),
+            self._cgroup,
             text(f"{self._root}/proc/self/mountinfo"),
             _link(root / "proc/self/ns/cgroup"),
             self._root,
@@ -49,17 +55,42 @@ class CgroupReader:
         host = machine(self._root)
         cpu, per_cpu = self._cpu()
         memory, detail = self._memory()
+        io, transfers = self._io()
+        pids, tasks_limit = self._pids()
         return Sample(
             read_at=rfc3339(now_ns),
             source="kernel",
             cpu=replace(cpu, online=host.online),
             memory=memory,
             network=interfaces(self._root),
-            io=self._io(),
-            pids=self._pids(),
+            io=io,
+            pids=pids,
             pressure=self._pressure(),
-            detail=replace(detail, system_seconds=host.system_seconds, per_cpu_seconds=per_cpu),
+            detail=replace(
+                detail,
+                system_seconds=host.system_seconds,
+                per_cpu_seconds=per_cpu,
+                tasks_limit=tasks_limit,
+                transfers=transfers,
+            ),
         )
+
+    def specification(self) -> Specification:
+        """What binds the container, as its cgroup says."""
+        return specification(self.folders)
+
+    def processes(self) -> Processes | None:
+        """The container's processes; None where they cannot be told."""
+        folder = self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
+        return processes(folder, self._root) if folder else None
+
+    def filesystem(self) -> Filesystem | None:
+        """The file system of the container's root, None where it cannot be told."""
+        return filesystem(self._root)
+
+    def cgroup_path(self, container: str) -> str | None:
+        """The path of a container's cgroup as we see it, None where it does not name it."""
+        return path_naming(self._cgroup, container)
 
     def _cpu(self) -> tuple[Cpu, tuple[float, ...]]:
         accounting, bandwidth = self.folders.get("cpuacct"), self.folders.get("cpu")
@@ -74,17 +105,19 @@ class CgroupReader:
         unified = self.folders.get(UNIFIED)
         return cgroup_v2.memory(unified) if unified else (Memory(), Detail())
 
-    def _io(self) -> dict[str, Device] | None:
+    def _io(self) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
         if folder := self.folders.get("blkio"):
             return cgroup_v1.io(folder, self._device)
         unified = self.folders.get(UNIFIED)
-        return cgroup_v2.io(unified, self._device) if unified else None
+        return cgroup_v2.io(unified, self._device) if unified else (None, ())
 
-    def _pids(self) -> Pids:
+    def _pids(self) -> tuple[Pids, int | None]:
+        """The tasks, and their limit as it is written: 0 for `max`, None where there is none."""
         folder = self.folders.get("pids") or self.folders.get(UNIFIED)
         if not folder:
-            return Pids()
-        return Pids(number(f"{folder}/pids.current"), number(f"{folder}/pids.max"))
+            return Pids(), None
+        limit = limit_of(read(f"{folder}/pids.max"))
+        return Pids(number(f"{folder}/pids.current"), limit or None), limit
 
     def _pressure(self) -> Pressure:
         unified = self.folders.get(UNIFIED)

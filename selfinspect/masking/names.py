@@ -66,7 +66,7 @@ _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})? ?[A-Za-z%]{0,7}")
 _PATH = re.compile(
     r"(?:(?:file:/{2,3})?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
     r"|sbin|secrets?|srv|ssl|sys|tmp|usr|var|vault|workspace)|\.{1,2}|~)(?:/[\w.@+-]{1,64})+/?"
-    r"|[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
+    r"|[\w.@-]{1,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
 )
 # Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
 _PIECES = r"[A-Za-z]{0,24}\d{0,5}(?:[-_.,/*`()&| ][A-Za-z]{0,24}\d{0,5})*+"
@@ -88,8 +88,8 @@ def is_secret_word(word: str) -> bool:
 def is_secret(name: str, value: str) -> bool:
     """Whether the name says that its value is secret, and the value does not plainly deny it.
 
-    A switch, a number of one or two digits, a path below a well-known folder and a file of a
-    well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
+    A switch, a number of one or two digits, a path below a well-known folder and one to a file
+    of a well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
     under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
     """
     if name in {"PWD", "OLDPWD"} and value.startswith("/"):  # the shell's; ODBC's holds a password

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import integer, mapping, sequence
 from selfinspect.kernel.memory import is_v1, memory
-from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample
+from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample, Transfer
 from selfinspect.times import known
 
 if TYPE_CHECKING:
@@ -45,16 +45,24 @@ def engine_sample(
         return None
     cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))
     memory_part, detail = _memory(mapping(stats, "memory_stats"))
+    io, transfers = _io(mapping(stats, "blkio_stats"), device)
     pids = mapping(stats, "pids_stats")
+    current, limit = _count(pids, "current"), _count(pids, "limit") or None
     return Sample(
         read_at=read_at,
         source="engine",
         cpu=cpu,
         memory=memory_part,
         network=_network(stats.get("networks")),
-        io=_io(mapping(stats, "blkio_stats"), device),
-        pids=Pids(_count(pids, "current"), _count(pids, "limit") or None),
-        detail=replace(detail, system_seconds=system, per_cpu_seconds=per_cpu),
+        io=io,
+        pids=Pids(current, limit),
+        detail=replace(
+            detail,
+            system_seconds=system,
+            per_cpu_seconds=per_cpu,
+            tasks_limit=None if current is None else limit or 0,
+            transfers=transfers,
+        ),
     )
 
 
@@ -109,14 +117,16 @@ def _network(networks: Json) -> dict[str, Interface] | None:
     }
 
 
-def _io(stats: dict[str, Json], device: Callable[[int, int], str]) -> dict[str, Device] | None:
-    """Traffic with each device; a null list does not say that there was none."""
+def _io(
+    stats: dict[str, Json], device: Callable[[int, int], str]
+) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
+    """Traffic with each device, and by operation; a null list does not say there was none."""
     volume = _operations(stats, "io_service_bytes_recursive")
     number_of = _operations(stats, "io_serviced_recursive")
     if volume is None and number_of is None:
-        return None
+        return None, ()
     volume, number_of = volume or {}, number_of or {}
-    return {
+    devices = {
         device(*key): Device(
             read_bytes=volume.get(key, {}).get("read"),
             write_bytes=volume.get(key, {}).get("write"),
@@ -125,6 +135,12 @@ def _io(stats: dict[str, Json], device: Callable[[int, int], str]) -> dict[str, 
         )
         for key in volume | number_of
     }
+    transfers = (
+        Transfer(device(*key), *key, operation.capitalize(), value)
+        for key, operations in volume.items()
+        for operation, value in operations.items()
+    )
+    return devices, tuple(transfers)
 
 
 def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict[str, int]] | None:

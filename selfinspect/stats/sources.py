@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from selfinspect.stats.engine_sample import engine_sample
 from selfinspect.times import rfc3339
@@ -22,6 +22,7 @@ class EngineSource:
 
     client: Client
     devices: Devices
+    waits: ClassVar[bool] = True
 
     def read(self) -> Sample | None:
         """A sample, None while the container does not run.
@@ -34,16 +35,11 @@ class EngineSource:
 
 @dataclass(frozen=True, slots=True)
 class KernelSource:
-    """The container's own cgroup files, well under a millisecond a reading.
-
-    Attributes:
-        own_network: false where the interfaces seen are the host's or another container's.
-    """
+    """The container's own cgroup files, well under a millisecond a reading."""
 
     reader: CgroupReader
-    own_network: bool = True
+    waits: ClassVar[bool] = False
 
     def read(self) -> Sample | None:
         """A sample of the container that this process is in."""
-        sample = self.reader.read(time.time_ns())
-        return sample if self.own_network else replace(sample, network=None)
+        return self.reader.read(time.time_ns())

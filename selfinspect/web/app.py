@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from selfinspect.errors import SelfinspectError
-from selfinspect.web import document, events, health, identity, metrics, stats
+from selfinspect.web import document, engine, events, health, identity, metrics, stats
 from selfinspect.web.answers import problem_handler
 from selfinspect.web.guard import Guard, names_of
 
@@ -23,6 +23,7 @@ def api(service: Service) -> Guard:
     routes = [
         *document.routes(service),
         *identity.routes(service),
+        *engine.routes(service),
         *stats.routes(service),
         *events.routes(service),
         *metrics.routes(service),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from selfinspect.events.journal import Journal
     from selfinspect.events.subscribers import Subscribers
-    from selfinspect.model import Sample, Snapshot
+    from selfinspect.model import Json, Reach, Sample, Snapshot, StatsSource
 
 
 class Check(NamedTuple):
@@ -36,9 +36,13 @@ class Service:
 
     Attributes:
         snapshot: all that is known now.
-        sample: a reading of the resources, None where there is nothing to read; raises
-            EngineError where only an engine could say.
-        metrics: a page of metrics, in the format an Accept header asks for.
+        sample: a reading of the resources, from the source named or as the settings have it;
+            None where there is nothing to read; raises EngineError where only an engine could
+            say.
+        raw_stats: the engine's stats as they are; raises EngineError where it gives none.
+        metrics: a page of metrics, in the format an Accept header asks for, made in so many
+            seconds; None is as long as it takes.
+        reach: how far our access to the engine goes, None where none ever answered.
         checks: what readiness depends on, as it stands now.
         journal: the events held.
         subscribers: who listens to events.
@@ -46,8 +50,10 @@ class Service:
     """
 
     snapshot: Callable[[], Snapshot]
-    sample: Callable[[], Sample | None]
-    metrics: Callable[[str], Exposition]
+    sample: Callable[[StatsSource | None], Sample | None]
+    raw_stats: Callable[[], Json]
+    metrics: Callable[[str, float | None], Exposition]
+    reach: Callable[[], Reach | None]
     checks: Callable[[], tuple[Check, ...]]
     journal: Journal
     subscribers: Subscribers

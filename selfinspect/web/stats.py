@@ -1,40 +1,100 @@
-"""`/v1/stats`: one normalised reading of the container's resources."""
+"""`/v1/stats`: the container's resources, once, raw, or as server-sent events."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from selfinspect.documents import refused
-from selfinspect.errors import EngineUnreachableError
-from selfinspect.web.answers import json_answer
+from selfinspect.errors import BadRequestError, EngineUnreachableError
+from selfinspect.web.answers import engine_missing, json_answer
+from selfinspect.web.drill import as_json
+from selfinspect.web.feed import Feed
+from selfinspect.web.parameters import single
 from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from collections.abc import AsyncGenerator
 
-    from selfinspect.model import Json, Sample
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+
+    from selfinspect.model import Json, Sample, StatsSource
     from selfinspect.web.service import Service
+
+_SHORTEST, _LONGEST = 0.2, 60.0
+_SECONDS = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
+_KEEP_ALIVE_SECONDS = 15.0
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def routes(service: Service) -> list[Route]:
-    """The one route; reading may take the engine a second, so a thread does it."""
+    """The three; reading may take the engine a second, so a thread does it."""
+    feed = Feed(lambda: service.sample(None), service.subscribers)
 
-    async def stats(request: Request) -> Response:  # noqa: ARG001
-        snapshot = service.snapshot()
-        if snapshot.self is None:
-            raise refused(snapshot)
-        sample = await in_thread(service.sample)
+    async def stats(request: Request) -> Response:
+        source = _source(request.query_params)
+        _known(service)
+        sample = await in_thread(lambda: service.sample(source))
         if sample is None:
             raise EngineUnreachableError(
                 "there are no figures now", hint="a container that does not run has none"
             )
         return json_answer(sample_document(sample))
 
-    return [Route("/v1/stats", stats)]
+    async def raw(request: Request) -> Response:  # noqa: ARG001
+        _known(service)
+        snapshot = service.snapshot()
+        if snapshot.engine is None:
+            raise engine_missing(snapshot)
+        return json_answer(await in_thread(service.raw_stats))
+
+    async def stream(request: Request) -> Response:
+        interval = _interval(request.query_params)
+        _known(service)
+        if request.method != "GET":
+            return Response(media_type="text/event-stream", headers=_HEADERS)
+        frames = sample_frames(feed, interval)
+        first = await anext(frames)
+        return StreamingResponse(
+            _after(first, frames), media_type="text/event-stream", headers=_HEADERS
+        )
+
+    return [
+        Route("/v1/stats", stats),
+        Route("/v1/stats/raw", raw),
+        Route("/v1/stats/stream", stream),
+    ]
+
+
+async def sample_frames(
+    feed: Feed, interval: float, keep_alive: float = _KEEP_ALIVE_SECONDS
+) -> AsyncGenerator[bytes, None]:
+    """The frames of one stream: a sample at once, and one every interval.
+
+    While there are no figures there is nothing but comments.
+
+    Args:
+        feed: takes the samples.
+        interval: seconds between two.
+        keep_alive: seconds without a sample after which a comment is sent.
+
+    Raises:
+        TooManyStreamsError: before the first frame.
+    """
+    with feed.listener(interval) as listener:
+        yield b": selfinspect stats\n\n"
+        async for sample in listener.samples(keep_alive):
+            yield b":\n\n" if sample is None else sample_frame(sample)
+
+
+def sample_frame(sample: Sample) -> bytes:
+    """A sample as a frame of the event stream format; JSON has no line break of its own."""
+    return b"event: sample\ndata: %s\n\n" % as_json(sample_document(sample))
 
 
 def sample_document(sample: Sample) -> Json:
@@ -42,3 +102,34 @@ def sample_document(sample: Sample) -> Json:
     document = asdict(sample)
     del document["detail"]
     return document
+
+
+def _known(service: Service) -> None:
+    snapshot = service.snapshot()
+    if snapshot.self is None:
+        raise refused(snapshot)
+
+
+def _source(query: QueryParams) -> StatsSource | None:
+    text = single(query, "source")
+    if text in (None, "engine", "kernel"):
+        return cast("StatsSource | None", text)
+    raise BadRequestError(f"source {text!r} is not possible", hint="source takes engine or kernel")
+
+
+def _interval(query: QueryParams) -> float:
+    text = single(query, "interval")
+    if text is None:
+        return 1.0
+    if _SECONDS.fullmatch(text) and _SHORTEST <= float(text) <= _LONGEST:
+        return float(text)
+    raise BadRequestError(
+        f"interval {text!r} is not possible",
+        hint=f"interval takes seconds from {_SHORTEST:g} to {_LONGEST:g}",
+    )
+
+
+async def _after(head: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield head
+    async for piece in rest:
+        yield piece

@@ -58,6 +58,23 @@ def latencies() -> dict[str, dict[str, float]]:
     return {name: milliseconds(ask, 500) for name, ask in asks.items()}
 
 
+def stats() -> dict[str, dict[str, float]]:
+    """A page of metrics from the kernel, and what the engine's own stats cost on two ways."""
+    import docker  # type: ignore[import-untyped]  # noqa: PLC0415 - copied in for this alone
+
+    agent = http.client.HTTPConnection(*API)
+    own = json.loads(getter(agent, "/v1/self")())["id"]
+    path = f"/v1.41/containers/{own}/stats?stream=false&one-shot=true"
+    sdk = docker.APIClient(base_url=f"unix://{ENGINE}", version="1.41")
+    return {
+        "/metrics from the kernel": milliseconds(getter(agent, "/metrics"), 500),
+        "engine one-shot stats, raw socket": milliseconds(getter(OverSocket("engine"), path), 5),
+        "engine one-shot stats, docker SDK": milliseconds(
+            lambda: sdk.stats(own, stream=False, one_shot=True), 5
+        ),
+    }
+
+
 def starts(times: int) -> dict[str, float]:
     """Milliseconds from exec to the first right /v1/self, of agents started beside."""
     taken = []
@@ -92,7 +109,9 @@ def answers(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    figures: Callable[[], object] = {"latencies": latencies, "starts": lambda: starts(9)}[
-        sys.argv[1]
-    ]
+    figures: Callable[[], object] = {
+        "latencies": latencies,
+        "stats": stats,
+        "starts": lambda: starts(9),
+    }[sys.argv[1]]
     print(json.dumps(figures()))

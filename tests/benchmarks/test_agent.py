@@ -9,6 +9,7 @@ import socket
 import statistics
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -73,6 +74,18 @@ def test_memory_of_pid_1(engine: Engine) -> None:
 def test_latencies(engine: Engine) -> None:
     """Milliseconds an answer, beside the engine's own inspect over a kept-alive raw socket."""
     report("ms an answer", inside(engine.start().ready(), "latencies"))
+
+
+def test_stats(engine: Engine) -> None:
+    """Milliseconds a page of metrics, on one CPU, beside the engine's own stats."""
+    app = engine.start("--cpuset-cpus", "0", "--user", "0").ready()
+    sdk = find_spec("docker")
+    assert sdk is not None
+    assert sdk.origin is not None
+    app.engine.docker("cp", Path(sdk.origin).parent, f"{app.id}:/tmp/docker")
+    app.engine.docker("cp", INSIDE, f"{app.id}:/tmp/inside.py")
+    figures = app.exec("/opt/selfinspect/bin/python", "/tmp/inside.py", "stats")
+    report("ms on one CPU", json.loads(figures))
 
 
 def test_start(engine: Engine) -> None:

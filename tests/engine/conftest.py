@@ -24,6 +24,15 @@ PATIENCE = 30.0
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For a run of `test_engines.py` alone."""
+    parser.addoption(
+        "--update-engines-table",
+        action="store_true",
+        help="write what the engines give into the README's table",
+    )
+
+
 def sh(*command: object, check: bool = True) -> str:
     """A command's standard output, without the last line break."""
     done = subprocess.run(

@@ -17,6 +17,7 @@ from selfinspect.observe import NOT_KNOWN_YET, Observation, observe
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
 from tests.canned_engine import Answer, CannedEngine, recorded
+from tests.tcp_front import TcpFront
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ class Kept:
             on_look=self._looked,
             log=logger(self.log, level="info", form="json", mask=str),
         )
-        self.thread = threading.Thread(target=self.keeper.run)
+        self.thread = threading.Thread(target=self.keeper.run, daemon=True)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -151,6 +152,7 @@ def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: 
         inspect,
         "/v1.41/info",
         f"/v1.41/images/{image}/json",
+        "/v1.41/version",
         "/v1.41/events",
         "/v1.41/events",
         inspect,
@@ -185,6 +187,19 @@ def test_an_inspect_that_fails_costs_no_event(known: CannedEngine, kept: Kept) -
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("destroy", "web")]
     assert "inspect.failed" in kept.log.getvalue()
+
+
+def test_of_podmans_health_checks_the_changes_are_told(known: CannedEngine, kept: Kept) -> None:
+    """Podman has an event for each check; the first after a start tells of a change, too."""
+    asked = len(known.matching(r"/json$"))
+    for status in ("starting", "healthy", "healthy", "unhealthy"):
+        known.emit(_event("health_status") | {"HealthStatus": status})
+    known.emit(_event("start"))
+    known.emit(_event("health_status") | {"HealthStatus": "unhealthy"})
+    kept.wait_for(lambda: len(kept.events) >= 5)
+    told = ["health_status"] * 3 + ["start", "health_status"]
+    assert [action for action, _ in kept.events] == told
+    assert len(known.matching(r"/json$")) == asked + len(told)
 
 
 @pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])
@@ -238,8 +253,9 @@ def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_pa
     assert kept.name == "web"
     assert kept.snapshot.failure is not None
     assert kept.snapshot.failure.denied
-    assert kept.snapshot.failure.hint == "let the proxy in front of the engine allow events"
-    assert delay(kept.keeper.observation, 0) == 60.0
+    assert kept.snapshot.failure.hint is not None
+    assert kept.snapshot.failure.hint.endswith("allow GET /events")
+    assert delay(kept.keeper.observation, 0) == 600.0
     kept.stop()
     assert len(known.matching("/_ping")) == 1
 
@@ -297,12 +313,47 @@ def test_the_delay_doubles_up_to_a_bound(failed: int, longest: float) -> None:
     [
         _tried("missing", "denied"),
         _tried("unsupported"),
-        _tried("answers", failure=EngineFailure("no events", denied=True)),
     ],
 )
 def test_what_waiting_cannot_mend_is_seldom_asked(observation: Observation) -> None:
     """No timer is faster than a minute where only a new container or proxy can help."""
     assert delay(observation, 0) == 60.0
+
+
+def test_an_engine_in_the_clear_is_warned_of_once(known: CannedEngine, tmp_path: Path) -> None:
+    """However often it is found again."""
+    with TcpFront(tmp_path / "engine.sock") as front:
+        endpoint = f"tcp://127.0.0.1:{front.port}"
+        kept = Kept(Settings(engine=endpoint, root=lay_container(tmp_path / "root")))
+        kept.start(known)
+        known.end_streams()
+        kept.wait_for(lambda: kept.looks >= 3)
+        known.wait_for_streams(2)
+        kept.stop()
+    assert kept.log.getvalue().count("engine.unencrypted") == 1
+    assert endpoint in kept.log.getvalue()
+
+
+def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Kept) -> None:
+    """An event that costs an inspect, which fails, is the end of the streams."""
+    path = f"/containers/{ID}/json"
+    inspect, known.answers[path] = known.answers[path], Answer(raw=b"")
+    known.emit(_event("rename", oldName="/web"))
+    kept.wait_for(lambda: len(kept.events) == 1)
+    known.answers[path] = inspect
+    kept.wait_for(lambda: kept.looks >= 3)
+    known.wait_for_streams(2)
+
+
+def test_a_denial_is_believed_for_ten_minutes() -> None:
+    """A proxy that was asked and said no is not asked every minute."""
+    assert delay(_tried("answers", failure=EngineFailure("no", denied=True)), 0) == 600.0
+
+
+def test_a_gateway_that_nobody_named_is_seldom_asked() -> None:
+    """Where no engine was ever found, the network is probed once a minute and no more."""
+    guess = Attempt("tcp://172.17.0.1:2375", "refused", guessed=True)
+    assert delay(Observation(Snapshot(NOT_KNOWN_YET, tried=(guess,)), Masking()), 0) == 60.0
 
 
 def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:

@@ -51,16 +51,21 @@ def test_metrics_can_be_switched_off() -> None:
     assert parse_metrics_listen("127.0.0.1:9") == parse_listen("127.0.0.1:9")
 
 
-@pytest.mark.parametrize("text", ["auto", "off", "unix:///run/docker.sock"])
-def test_an_engine_is_auto_off_or_a_socket(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["auto", "off", "unix:///run/docker.sock", "tcp://box:2375", "tcp://[::1]:2376", "tcp://box"],
+)
+def test_an_engine_is_auto_off_or_an_endpoint(text: str) -> None:
     """What can be reached is taken as it is."""
     assert parse_engine(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "tcp://1.2.3.4:2375", "unix://", "unix:///", "docker.sock"])
+@pytest.mark.parametrize(
+    "text", ["", "tcp://", "tcp://:1", "tcp://box/path", "tcp://box:no", "ssh://box", "unix:///"]
+)
 def test_another_engine_is_refused(text: str) -> None:
     """The message quotes the text and says what is taken."""
-    with pytest.raises(ValueError, match=r"takes auto, off or unix:///"):
+    with pytest.raises(ValueError, match=r"takes auto, off, unix:///"):
         parse_engine(text)
 
 

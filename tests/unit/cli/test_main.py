@@ -25,7 +25,7 @@ from selfinspect.errors import (
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Call
 
-VERBS = ["run", "serve", "id", "show", "healthcheck", "version"]
+VERBS = ["run", "serve", "id", "show", "stats", "doctor", "healthcheck", "version"]
 
 
 def answered(kind: type[EngineAnswerError]) -> EngineAnswerError:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.unit.cli.conftest import Call
 
-ENDPOINT = "takes auto, off or unix:///path/of.sock"
+ENDPOINT = "takes auto, off, unix:///path/of.sock or tcp://host:port"
 ADDRESS = "takes host:port, [ipv6]:port"
 BAD = [
     ("--listen", "nonsense", ADDRESS),

@@ -224,6 +224,16 @@ def test_ports_are_in_the_order_of_their_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "read_only"),
+    [("", False), ("ro", True), ("size=1m,ro", True), ("rw,errors=remount-ro", False)],
+)
+def test_a_tmpfs_is_read_only_where_its_options_say_so(options: str, *, read_only: bool) -> None:
+    """`ro` is an option of its own, not a part of another one."""
+    (mount,) = _described({"HostConfig": {"Tmpfs": {"/x": options}}}).mounts or ()
+    assert (mount.type, mount.destination, mount.read_only) == ("tmpfs", "/x", read_only)
+
+
+@pytest.mark.parametrize(
     ("host", "cpus"),
     [
         ({"NanoCpus": 500_000_000}, 0.5),

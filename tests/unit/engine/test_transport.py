@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.transport import MAX_BODY, MAX_SOCKET_PATH, Transport
+from selfinspect.engine.failures import MAX_SOCKET_PATH
+from selfinspect.engine.transport import MAX_BODY, Transport
 from selfinspect.errors import EngineUnreachableError
 from tests.canned_engine import Answer, CannedEngine
 
@@ -103,6 +104,7 @@ def test_the_environment_is_not_asked(
     made = Transport(engine.url)
     assert made.get("ping", "/_ping").code == 200
     made.close()
+    assert "Authorization" not in engine.headers[0]
 
 
 def test_a_redirect_is_not_followed(engine: CannedEngine, transport: Transport) -> None:
@@ -223,8 +225,15 @@ def _asked_by_nobody(endpoint: str) -> list[str]:
     return done.stdout.strip().split("|")
 
 
-def test_a_socket_that_may_not_be_opened_names_the_group() -> None:
-    """Denied by the kernel, the hint is the `--group-add` with the socket's own group."""
+@pytest.mark.parametrize(
+    ("mode", "hint"),
+    [
+        (0o060, "join the group the socket belongs to: --group-add {group}"),
+        (0o000, "the socket is its owner's alone: on the host, chmod g+rw {path}"),
+    ],
+)
+def test_a_socket_that_may_not_be_opened_says_how_to_be_let_in(mode: int, hint: str) -> None:
+    """Denied by the kernel, the hint names the socket's own group, if that may write to it."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     try:
         folder.chmod(0o755)
@@ -232,13 +241,13 @@ def test_a_socket_that_may_not_be_opened_names_the_group() -> None:
         with CannedEngine(path) as engine:
             group = 4242 if os.geteuid() == 0 else os.getegid()
             os.chown(path, -1, group)
-            path.chmod(0o000)
-            outcome, detail, hint = _asked_by_nobody(engine.url)
+            path.chmod(mode)
+            outcome, detail, given = _asked_by_nobody(engine.url)
     finally:
         shutil.rmtree(folder)
     assert outcome == "denied"
     assert f"permission denied for uid {65534 if os.geteuid() == 0 else os.geteuid()}" in detail
-    assert hint == f"join the group the socket belongs to: --group-add {group}"
+    assert given == hint.format(group=group, path=path)
 
 
 def test_a_socket_in_a_folder_that_may_not_be_seen_names_the_command() -> None:

@@ -41,7 +41,7 @@ class Reader:
         self.error: EngineError | None = None
         self._arrived = threading.Condition()
         self._stream = EventStream(client, self._take)
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def wait_for(self, count: int) -> None:

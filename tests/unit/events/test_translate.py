@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.engine.access import text
 from selfinspect.events.translate import Occurrence, translate
 from selfinspect.masking import Masking
 from selfinspect.model import Actor
@@ -54,7 +55,7 @@ def test_the_plain_parts_of_an_event() -> None:
     ("whole", "action", "attributes"),
     [
         ("health_status: healthy", "health_status", {"status": "healthy"}),
-        ("health_status", "health_status", {}),
+        ("health_status", "health_status", {"status": None}),
         ("exec_create: sh -c true", "exec_create", {"command": ["sh", "-c", "true"]}),
         ("exec_start: ls", "exec_start", {"command": ["ls"]}),
         ("exec_create: ", "exec_create", {}),
@@ -142,6 +143,33 @@ def test_what_is_about_others_is_dropped(raw: Json) -> None:
 def test_podman_names_the_container_as_a_networks_actor() -> None:
     """There the actor of a network's event is the container itself."""
     assert not _foreign(_event("connect", kind="network", actor=ID))
+
+
+@pytest.mark.parametrize(
+    ("podmans", "dockers"),
+    [("died", "die"), ("exec", "exec_start"), ("exec_died", "exec_die"), ("remove", "destroy")],
+)
+def test_podmans_words_are_told_as_dockers(podmans: str, dockers: str) -> None:
+    """Who reads our events need not know which engine it was."""
+    assert _translated(_event(podmans)).action == dockers
+
+
+@pytest.mark.parametrize("version", ["4.3", "5.8"])
+def test_a_recorded_life_on_podman(version: str) -> None:
+    """The same words as Docker's, exit codes where something ended, and nothing of Podman's own."""
+    events = recorded_events(f"events-podman-{version}")
+    [identifier] = {str(text(raw, "Actor", "ID")) for raw in events}
+    told = [translate(raw, container=identifier, labels=(), masking=Masking()) for raw in events]
+    seen = [one for one in told if one is not None]
+    assert len(seen) == len(events)
+    assert {"rename", "pause", "connect", "exec_start", "exec_die", "health_status", "die"} <= {
+        one.action for one in seen
+    }
+    codes = {one.action: one.attributes.get("exit_code") for one in seen}
+    assert {action for action, code in codes.items() if code is not None} == {"exec_die", "die"}
+    assert not any({"pod_id", "container_exit_code"} & {*one.attributes} for one in seen)
+    checks = [one.attributes["status"] for one in seen if one.check]
+    assert {*checks} == {"starting", "healthy"}
 
 
 @pytest.mark.parametrize("missing", ["Type", "Action", "timeNano"])

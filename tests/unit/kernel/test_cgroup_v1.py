@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.kernel import cgroup_v1
-from selfinspect.model import Cpu, Device
+from selfinspect.model import Cpu, Device, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,22 +95,22 @@ def test_io_by_device_and_operation(lay: Lay) -> None:
             "blkio.throttle.io_serviced_recursive": "7:0 Read 1\n7:0 Write 2\nTotal 3\n",
         }
     )
-    assert cgroup_v1.io(root, _device) == {
-        "7:0": Device(10, 20, 1, 2),
-        "8:16": Device(5, None, None, None),
-    }
+    devices, transfers = cgroup_v1.io(root, _device)
+    assert devices == {"7:0": Device(10, 20, 1, 2), "8:16": Device(5, None, None, None)}
+    assert transfers[0] == Transfer("7:0", 7, 0, "Read", 10)
+    assert [each.operation for each in transfers] == ["Read", "Write", "Sync", "Total", "Read"]
 
 
 def test_io_of_older_kernels(lay: Lay) -> None:
     """Where there are no `_recursive` files the plain ones are read."""
     root = lay({"blkio.throttle.io_service_bytes": BYTES})
-    io = cgroup_v1.io(root, _device)
+    io, _ = cgroup_v1.io(root, _device)
     assert io is not None
     assert io["7:0"] == Device(10, 20, None, None)
 
 
 def test_no_io_yet_is_not_unknown(lay: Lay) -> None:
     """A file without devices says that there was no traffic; no file says nothing."""
-    assert cgroup_v1.io(lay({}), _device) is None
+    assert cgroup_v1.io(lay({}), _device) == (None, ())
     root = lay({"blkio.throttle.io_serviced_recursive": "Total 0\n"})
-    assert cgroup_v1.io(root, _device) == {}
+    assert cgroup_v1.io(root, _device) == ({}, ())

@@ -70,21 +70,38 @@ def test_unlimited_memory(lay: Lay) -> None:
 
 
 def test_io(lay: Lay) -> None:
-    """Each device has its bytes and operations; discards are not counted."""
+    """Each device has its bytes and operations; discards are told by operation alone."""
     root = lay({"io.stat": "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n"})
-    assert cgroup_v2.io(root, _device) == {"8:0": Device(1, 2, 3, 4)}
+    devices, transfers = cgroup_v2.io(root, _device)
+    assert devices == {"8:0": Device(1, 2, 3, 4)}
+    assert [(each.operation, each.bytes) for each in transfers] == [
+        ("Read", 1),
+        ("Write", 2),
+        ("Discard", 5),
+    ]
+
+
+def test_io_of_several_devices(lay: Lay) -> None:
+    """Each device has figures of its own."""
+    root = lay(
+        {"io.stat": "259:1 rbytes=1 wbytes=2 rios=3 wios=4\n8:0 rbytes=5 wbytes=0 rios=1 wios=0\n"}
+    )
+    assert cgroup_v2.io(root, _device)[0] == {
+        "259:1": Device(1, 2, 3, 4),
+        "8:0": Device(5, 0, 1, 0),
+    }
 
 
 def test_io_of_devices_without_figures(lay: Lay) -> None:
     """A device named without figures is skipped, with or without a line break after it."""
     root = lay({"io.stat": "7:0 \n7:1 8:0 rbytes=1 wbytes=2 rios=3 wios=4\n8:1 cost.wait=3\n\n"})
-    assert cgroup_v2.io(root, _device) == {"8:0": Device(1, 2, 3, 4)}
+    assert cgroup_v2.io(root, _device)[0] == {"8:0": Device(1, 2, 3, 4)}
 
 
 def test_no_io_yet_is_not_unknown(lay: Lay) -> None:
     """An empty `io.stat` says that there was no traffic; no file says nothing."""
-    assert cgroup_v2.io(lay({}), _device) is None
-    assert cgroup_v2.io(lay({"io.stat": ""}), _device) == {}
+    assert cgroup_v2.io(lay({}), _device) == (None, ())
+    assert cgroup_v2.io(lay({"io.stat": ""}), _device) == ({}, ())
 
 
 def test_pressure(lay: Lay) -> None:

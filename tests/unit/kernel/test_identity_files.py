@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import platform
+from pathlib import Path
 
 from selfinspect.kernel.identity_files import LONGEST, IdentityFiles, read_identity_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def put(root: Path, name: str, content: str | bytes) -> Path:
@@ -71,3 +69,8 @@ def test_our_own_files_are_read() -> None:
     files = read_identity_files(Path("/"))
     assert files.mountinfo
     assert files.init_started_at is not None
+
+
+def test_this_machines_own_hostname_is_read() -> None:
+    """`/proc/sys` answers no request for megabytes at once."""
+    assert read_identity_files(Path("/")).hostname == f"{platform.node()}\n"

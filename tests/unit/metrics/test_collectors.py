@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.metrics.collectors import Condition, collectors
+from selfinspect.metrics.collectors import Condition, Sources, collectors
 from selfinspect.model import (
     Engine,
     EngineFailure,
@@ -27,7 +27,7 @@ CONDITION = Condition(following=True, subscribers=2, now=1_700_000_000.0)
 def _points(
     snapshot: Snapshot, sample: Sample | None, condition: Condition = CONDITION
 ) -> dict[str, list[float]]:
-    groups = collectors(snapshot, lambda: sample, condition)
+    groups = collectors(snapshot, Sources(lambda: sample), condition)
     return {
         family.name: [point.value for point in family.points]
         for collect in groups.values()
@@ -78,7 +78,7 @@ def test_a_sample_that_cannot_be_taken_fails_its_own_groups() -> None:
     def fail() -> Sample | None:
         raise EngineUnreachableError("gone")
 
-    groups = collectors(Snapshot(IDENTITY, self=OWN), fail, CONDITION)
+    groups = collectors(Snapshot(IDENTITY, self=OWN), Sources(fail), CONDITION)
     with pytest.raises(EngineUnreachableError):
         list(groups["cpu"]())
     assert list(groups["agent"]())

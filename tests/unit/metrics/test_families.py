@@ -8,30 +8,48 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.masking import Masking
-from selfinspect.metrics import families
-from selfinspect.metrics.families import Family, Point, container_labels
+from selfinspect.metrics.families import (
+    container,
+    cpu,
+    machine,
+    memory,
+    network,
+    pressure,
+    storage,
+    tasks,
+)
+from selfinspect.metrics.families import (
+    own as ours,
+)
+from selfinspect.metrics.families.family import Family, Point
+from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
 from selfinspect.model import (
     Compose,
     Cpu,
     Detail,
     Device,
+    Filesystem,
     Health,
     Identity,
     IdentitySummary,
     Image,
     Interface,
-    Limits,
     Memory,
     Pids,
+    Pressure,
+    Processes,
     Sample,
     Self,
+    Specification,
+    Stall,
     Swarm,
+    Transfer,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from selfinspect.model import Level
+    from selfinspect.model import Json, Level
 
 ID = "ab" * 32
 EMPTY = Sample(read_at="2026-11-21T12:00:00.000000000Z", source="kernel")
@@ -72,7 +90,7 @@ def test_cpu_time_is_in_seconds() -> None:
             throttled_seconds=0.5,
         ),
     )
-    found = list(families.cpu(sample))
+    found = list(cpu.cpu(sample))
     assert _values(found) == {
         "container_cpu_usage_seconds": 3.5,
         "container_cpu_user_seconds": 2.0,
@@ -88,7 +106,7 @@ def test_cpu_time_is_in_seconds() -> None:
 def test_cpu_time_is_total_or_by_cpu_but_never_both() -> None:
     """A sum over the label must not count anything twice."""
     sample = replace(EMPTY, cpu=Cpu(usage_seconds=3.5), detail=Detail(per_cpu_seconds=(1.5, 2.0)))
-    assert _labelled(families.cpu(sample), "container_cpu_usage_seconds") == [
+    assert _labelled(cpu.cpu(sample), "container_cpu_usage_seconds") == [
         ({"cpu": "cpu00"}, 1.5),
         ({"cpu": "cpu01"}, 2.0),
     ]
@@ -109,7 +127,7 @@ def test_memory_is_in_bytes() -> None:
         ),
         detail=Detail(mapped_file_bytes=4, active_file_bytes=3, inactive_file_bytes=1, failcnt=11),
     )
-    found = list(families.memory(sample))
+    found = list(memory.memory(sample))
     assert _values(found) == {
         "container_memory_usage_bytes": 9,
         "container_memory_working_set_bytes": 8,
@@ -135,7 +153,7 @@ _INTERFACE = Interface(1, 2, 3, 4, 5, 6, 7, 8)
 def test_traffic_of_each_interface() -> None:
     """Eight counters an interface, labelled by its name."""
     sample = replace(EMPTY, network={"eth0": _INTERFACE, "eth1": replace(_INTERFACE, rx_bytes=9)})
-    found = list(families.network(sample))
+    found = list(network.network(sample))
     assert _values(found) == {
         "container_network_receive_bytes": 1,
         "container_network_receive_packets": 2,
@@ -155,18 +173,18 @@ def test_traffic_of_each_interface() -> None:
 @pytest.mark.parametrize("name", ["lo", "veth12ab", "docker0"])
 def test_interfaces_that_carry_others_traffic_are_left_out(name: str) -> None:
     """Loopback and an engine's own interfaces are not the container's traffic."""
-    assert _values(families.network(replace(EMPTY, network={name: _INTERFACE}))) == {}
+    assert _values(network.network(replace(EMPTY, network={name: _INTERFACE}))) == {}
 
 
 def test_an_interface_that_only_begins_so_is_reported() -> None:
     """`local0` is no loopback."""
-    assert _values(families.network(replace(EMPTY, network={"local0": _INTERFACE})))
+    assert _values(network.network(replace(EMPTY, network={"local0": _INTERFACE})))
 
 
 def test_io_of_each_device() -> None:
     """Bytes and operations, labelled by the device; what is unknown of one is absent."""
     sample = replace(EMPTY, io={"/dev/sda": Device(1, 2, 3, 4), "8:16": Device(5, None, None, 6)})
-    found = list(families.io(sample))
+    found = list(storage.io(sample))
     assert _labelled(found, "container_fs_reads_bytes") == [
         ({"device": "/dev/sda"}, 1),
         ({"device": "8:16"}, 5),
@@ -179,17 +197,18 @@ def test_io_of_each_device() -> None:
     ("pids", "expected"),
     [
         (Pids(3, 50), {"container_threads": 3, "container_threads_max": 50}),
-        (Pids(3, None), {"container_threads": 3, "container_threads_max": 0}),
-        (Pids(None, 50), {}),
+        (Pids(3, 0), {"container_threads": 3, "container_threads_max": 0}),
+        (Pids(3, None), {"container_threads": 3}),
     ],
 )
 def test_tasks_and_their_limit(pids: Pids, expected: Mapping[str, float]) -> None:
-    """Unlimited is 0, and without a count there is no limit either."""
-    assert _values(families.tasks(replace(EMPTY, pids=pids))) == expected
+    """Unlimited is 0, and an unknown limit is absent."""
+    sample = replace(EMPTY, pids=pids, detail=Detail(tasks_limit=pids.limit))
+    assert _values(tasks.tasks(sample)) == expected
 
 
 @pytest.mark.parametrize(
-    "collect", [families.cpu, families.memory, families.network, families.io, families.tasks]
+    "collect", [cpu.cpu, memory.memory, network.network, storage.io, tasks.tasks]
 )
 def test_what_is_unknown_has_no_point(collect: Callable[[Sample], Iterable[Family]]) -> None:
     """A zero would look like a counter that was reset."""
@@ -199,47 +218,101 @@ def test_what_is_unknown_has_no_point(collect: Callable[[Sample], Iterable[Famil
 def test_a_zero_is_known() -> None:
     """A figure that is zero has its point."""
     sample = replace(EMPTY, memory=Memory(usage_bytes=0, oom_kills=0), cpu=Cpu(usage_seconds=0.0))
-    assert set(_values((*families.memory(sample), *families.cpu(sample))).values()) == {0}
+    assert set(_values((*memory.memory(sample), *cpu.cpu(sample))).values()) == {0}
 
 
 def test_what_binds_the_container() -> None:
-    """Limits in bytes, shares as they are, and a quota over a period of a tenth of a second."""
-    limits = Limits(
-        cpus=1.5,
-        cpu_shares=512,
-        memory_bytes=64,
-        memory_reservation_bytes=32,
-        memory_swap_bytes=128,
-    )
-    assert _values(families.specification(replace(OWN, limits=limits))) == {
+    """Limits in bytes, 0 for unlimited; shares, and a quota with its period."""
+    found = Specification(64, 128, 0, 512, 150_000, 100_000)
+    assert _values(container.specification(found)) == {
         "container_spec_memory_limit_bytes": 64,
         "container_spec_memory_swap_limit_bytes": 128,
-        "container_spec_memory_reservation_limit_bytes": 32,
+        "container_spec_memory_reservation_limit_bytes": 0,
         "container_spec_cpu_shares": 512,
         "container_spec_cpu_quota": 150_000,
         "container_spec_cpu_period": 100_000,
     }
 
 
-def test_unlimited_memory_is_zero_and_no_quota_is_absent() -> None:
-    """As dashboards filter: `> 0` for memory; for CPU there is nothing to divide by."""
-    assert _values(families.specification(replace(OWN, limits=Limits()))) == {
-        "container_spec_memory_limit_bytes": 0,
-        "container_spec_memory_swap_limit_bytes": 0,
-        "container_spec_memory_reservation_limit_bytes": 0,
-        "container_spec_cpu_shares": 1024,
+def test_unknown_limits_are_absent() -> None:
+    """Nothing is claimed that nobody told, and no quota has no sample."""
+    assert _values(container.specification(Specification())) == {}
+
+
+def test_page_faults_by_kind_and_scope() -> None:
+    """As cAdvisor tells them: of the container alone, and with what is below it."""
+    detail = Detail(
+        page_faults=9, major_page_faults=3, own_page_faults=8, own_major_page_faults=None
+    )
+    found = _labelled(memory.memory(replace(EMPTY, detail=detail)), "container_memory_failures")
+    assert found == [
+        ({"failure_type": "pgfault", "scope": "container"}, 8),
+        ({"failure_type": "pgfault", "scope": "hierarchy"}, 9),
+        ({"failure_type": "pgmajfault", "scope": "hierarchy"}, 3),
+    ]
+
+
+def test_bytes_by_device_and_operation() -> None:
+    """With the device's name and numbers."""
+    detail = Detail(transfers=(Transfer("/dev/sda", 8, 0, "Read", 7),))
+    assert _labelled(storage.io(replace(EMPTY, detail=detail)), "container_blkio_device_usage") == [
+        ({"device": "/dev/sda", "major": "8", "minor": "0", "operation": "Read"}, 7)
+    ]
+
+
+def test_the_file_system() -> None:
+    """Its size and inodes by device; the writable layer where it was counted."""
+    there = Filesystem("overlay", 1000, 50, 20)
+    assert _values(storage.filesystem(there, None)) == {
+        "container_fs_limit_bytes": 1000,
+        "container_fs_inodes_free": 20,
+        "container_fs_inodes_total": 50,
+    }
+    found = storage.filesystem(there, 0)
+    assert _labelled(found, "container_fs_usage_bytes") == [({"device": "overlay"}, 0)]
+
+
+def test_a_file_system_without_inodes_has_none_free() -> None:
+    """Btrfs counts none: 0 of 0 would read as full."""
+    found = storage.filesystem(Filesystem("/dev/sda", 1000, 0, 0), None)
+    assert _values(found) == {"container_fs_limit_bytes": 1000}
+
+
+def test_processes_and_what_they_hold_open() -> None:
+    """What could not be looked into is absent."""
+    assert _values(tasks.processes(Processes(2, None, None))) == {"container_processes": 2}
+    assert _values(tasks.processes(Processes(2, 9, 1))) == {
+        "container_processes": 2,
+        "container_file_descriptors": 9,
+        "container_sockets": 1,
     }
 
 
-def test_unknown_limits_are_absent() -> None:
-    """Without an engine nothing is claimed."""
-    assert _values(families.specification(OWN)) == {}
+def test_pressure_in_seconds() -> None:
+    """Waiting is some tasks, stalled is all; absent where the kernel keeps none."""
+    sample = replace(EMPTY, pressure=Pressure(cpu=Stall(2.5, None), io=Stall(1.0, 0.5)))
+    assert _values(pressure.pressure(sample)) == {
+        "container_pressure_cpu_waiting_seconds": 2.5,
+        "container_pressure_io_waiting_seconds": 1.0,
+        "container_pressure_io_stalled_seconds": 0.5,
+    }
+
+
+def test_the_machine() -> None:
+    """CPUs, memory and versions as the engine tells them; nothing where it does not."""
+    info: Json = {"NCPU": 4, "MemTotal": 1 << 33, "ServerVersion": "28.5"}
+    assert _values(machine.machine(info)) == {
+        "machine_cpu_cores": 4,
+        "machine_memory_bytes": 1 << 33,
+        "cadvisor_version_info": 1,
+    }
+    assert _values(machine.machine(None)) == {}
 
 
 def test_times_are_unix_seconds() -> None:
     """When it started and was created."""
     own = replace(OWN, started_at="1970-01-01T00:01:00.5Z", created_at="1970-01-01T00:00:01Z")
-    assert _values(families.specification(own)) == {
+    assert _values(container.life(own)) == {
         "container_start_time_seconds": 60.5,
         "container_creation_time_seconds": 1.0,
     }
@@ -257,12 +330,12 @@ def test_times_are_unix_seconds() -> None:
 def test_the_health_as_cadvisor_counts_it(health: Health | None, value: int) -> None:
     """1 healthy, -1 no check, else 0."""
     own = replace(OWN, state="running", health=health)
-    assert _values(families.specification(own)) == {"container_health_state": value}
+    assert _values(container.life(own)) == {"container_health_state": value}
 
 
 def test_last_seen_carries_its_own_time() -> None:
     """So its series ends with the container."""
-    (family,) = families.last_seen(1_700_000_000.9)
+    (family,) = container.last_seen(1_700_000_000.9)
     assert family.points == (Point(1_700_000_000.0, {}, timestamp=1_700_000_000.9),)
 
 
@@ -273,7 +346,7 @@ def test_who_this_is() -> None:
         compose=Compose("shop", None, None),
         swarm=Swarm("web", "web.1.x", 1, "n1"),
     )
-    labels, value = _labelled(families.own_state(own, IDENTITY), "selfinspect_container_info")[0]
+    labels, value = _labelled(ours.own_state(own, IDENTITY), "selfinspect_container_info")[0]
     assert value == 1
     assert labels == {
         "id": ID,
@@ -291,7 +364,7 @@ def test_who_this_is() -> None:
 def test_each_state_has_a_series() -> None:
     """One is 1, the others 0, so that none of them goes stale unseen."""
     own = replace(OWN, state="paused", health=Health("unhealthy", 1, ()), restart_count=4)
-    found = list(families.own_state(own, IDENTITY))
+    found = list(ours.own_state(own, IDENTITY))
     states = {
         labels["state"]: value for labels, value in _labelled(found, "selfinspect_container_state")
     }
@@ -308,7 +381,7 @@ def test_each_state_has_a_series() -> None:
 
 def test_an_unknown_state_has_no_series() -> None:
     """Without an engine neither state nor health is claimed."""
-    assert set(_values(families.own_state(OWN, IDENTITY))) == {"selfinspect_container_info"}
+    assert set(_values(ours.own_state(OWN, IDENTITY))) == {"selfinspect_container_info"}
 
 
 def _labels(own: Self = OWN, *admitted: str, cgroup_path: str | None = None) -> Mapping[str, str]:
@@ -316,7 +389,7 @@ def _labels(own: Self = OWN, *admitted: str, cgroup_path: str | None = None) -> 
         own,
         cgroup_path=cgroup_path,
         masking=Masking(),
-        admitted=admitted or families.DEFAULT_LABELS,
+        admitted=admitted or DEFAULT_LABELS,
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from selfinspect.metrics.families import Family, Point
+from selfinspect.metrics.families.family import Family, Point
 from selfinspect.metrics.registry import Registry
+from selfinspect.model import Actor, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample
 
-    from selfinspect.metrics.families import Labels
+    from selfinspect.metrics.families.family import Labels
     from selfinspect.metrics.registry import Collect
 
 OPENMETRICS = "application/openmetrics-text"
@@ -54,6 +56,31 @@ def _samples(page: str) -> dict[str, list[Sample]]:
 def _broken() -> Iterable[Family]:
     yield Family("container_half", "gauge", "Half.", (Point(1, {}),))
     raise ValueError("broken")
+
+
+def event(action: str, **attributes: str) -> Event:
+    """An event of the container."""
+    return Event("c", 1, None, "", "container", action, Actor("", None), attributes, "live")
+
+
+def test_a_health_checks_verdicts_are_counted_apart() -> None:
+    """As the engine writes them; no other attribute makes a series of its own."""
+    registry = Registry()
+    registry.event_arrived(event("health_status", status="unhealthy"))
+    registry.event_arrived(event("exec_start", command="sh -c secret"))
+    found = _samples(_page({}, registry=registry)[0])["selfinspect_events_total"]
+    assert {sample.labels["action"] for sample in found} == {
+        "health_status: unhealthy",
+        "exec_start",
+    }
+
+
+def test_events_told_afterwards_are_counted() -> None:
+    """They were missed while they happened."""
+    registry = Registry()
+    registry.event_arrived(replace(event("die"), source="reconciled"))
+    found = _samples(_page({}, registry=registry)[0])
+    assert found["selfinspect_events_reconciled_total"][0].value == 1
 
 
 def _families(*families: Family) -> Collect:
@@ -179,8 +206,8 @@ def test_the_agent_counts_what_it_does() -> None:
     registry = Registry()
     registry.engine_answered("inspect", 200, 0.003)
     registry.engine_answered("inspect", 0, 3.0)
-    registry.event_arrived("container", "rename")
-    registry.event_arrived("container", "rename")
+    registry.event_arrived(event("rename"))
+    registry.event_arrived(event("rename"))
     registry.stream_reopened()
     found = _samples(_page({}, registry=registry)[0])
     requests = {
@@ -195,7 +222,7 @@ def test_the_agent_counts_what_it_does() -> None:
 def test_no_created_series() -> None:
     """They would double what is stored and tell nothing."""
     registry = Registry()
-    registry.event_arrived("container", "rename")
+    registry.event_arrived(event("rename"))
     assert "_created" not in _page({}, registry=registry, accept=OPENMETRICS)[0]
 
 

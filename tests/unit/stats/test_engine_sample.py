@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from selfinspect.engine.access import member
 from selfinspect.kernel.reader import read_sample
 from selfinspect.model import Device, Interface, Pids
 from selfinspect.stats.engine_sample import engine_sample
@@ -66,6 +67,36 @@ def test_engine_and_kernel_agree_on_one_container() -> None:
     assert kernel.pids.limit == engine.pids.limit
     assert kernel.detail.failcnt == engine.detail.failcnt
     assert (kernel.io or {}).keys() == (engine.io or {}).keys()
+
+
+def test_kernel_and_engine_agree_on_cgroup_v2() -> None:
+    """What the kernel tells later is no less than what Docker told, of the same things."""
+    kernel = read_sample(FIXTURES / "cgroup-v2", 1)
+    engine = engine_sample(_frame("docker-26-v2"), NOW, lambda *_: "/dev/nvme0n1")
+    assert engine is not None
+    for later, earlier in [
+        (kernel.cpu.usage_seconds, engine.cpu.usage_seconds),
+        (kernel.cpu.user_seconds, engine.cpu.user_seconds),
+        (kernel.cpu.system_seconds, engine.cpu.system_seconds),
+        (kernel.cpu.throttled_periods, engine.cpu.throttled_periods),
+        (kernel.cpu.throttled_seconds, engine.cpu.throttled_seconds),
+        (kernel.detail.page_faults, engine.detail.page_faults),
+    ]:
+        assert later is not None
+        assert earlier is not None
+        assert 0 < earlier < later < earlier * 2
+    assert kernel.cpu.online == engine.cpu.online
+    assert kernel.memory.limit_bytes == engine.memory.limit_bytes
+    assert kernel.pids.limit == engine.pids.limit
+    assert (kernel.io or {}).keys() == (engine.io or {}).keys()
+    assert (kernel.network or {}).keys() == (engine.network or {}).keys()
+
+
+def test_the_limit_hits_of_docker_on_v2_are_passed_over() -> None:
+    """Docker's `failcnt` there is how often memory ran out; the limit was hit more often."""
+    assert member(_frame("docker-26-v2"), "memory_stats", "failcnt") == 1
+    assert _sample(_frame("docker-26-v2")).detail.failcnt is None
+    assert read_sample(FIXTURES / "cgroup-v2", 1).detail.failcnt == 39
 
 
 def test_docker_on_cgroup_v2() -> None:

@@ -33,6 +33,7 @@ class Canned:
     readings: int = 0
     before: list[Callable[[], None]] = field(default_factory=list)
     running: bool = True
+    waits: bool = True
 
     def read(self) -> Sample | None:
         """A sample, at the clock's time."""
@@ -79,15 +80,50 @@ def test_the_second_sample_has_one(clock: Clock, source: Canned) -> None:
     assert (sample.cpu.percent, sample.cpu.percent_interval_seconds) == (50.0, 5.0)
 
 
-def test_a_reading_serves_for_a_while(clock: Clock, source: Canned) -> None:
-    """Who asks within its age gets the same sample, percentage and all."""
-    sampler = Sampler(max_age=1.0, clock=clock)
+def test_a_reading_of_an_engine_serves_for_a_while(clock: Clock, source: Canned) -> None:
+    """Who takes one of that age gets the same sample, percentage and all."""
+    sampler = Sampler(clock=clock)
     first = sampler.sample(source)
     clock.now += 0.99
-    assert sampler.sample(source) is first
-    clock.now += 0.01
+    assert sampler.sample(source, max_age=1.0) is first
     assert sampler.sample(source) is not first
+    clock.now += 1
+    sampler.sample(source, max_age=1.0)
+    assert source.readings == 3
+
+
+def test_a_reading_that_costs_nothing_is_always_made(clock: Clock, source: Canned) -> None:
+    """The kernel's figures are of now."""
+    source.waits = False
+    sampler = Sampler(clock=clock)
+    sampler.sample(source, max_age=1.0)
+    sampler.sample(source, max_age=1.0)
     assert source.readings == 2
+
+
+def test_a_percentage_is_over_half_a_second_at_least(clock: Clock, source: Canned) -> None:
+    """Who asks right after another does not get the noise of a moment."""
+    sampler = Sampler(clock=clock)
+    sampler.sample(source)
+    intervals = []
+    for step in (2.0, 0.1, 0.1, 0.5):
+        clock.now += step
+        sample = sampler.sample(source)
+        assert sample is not None
+        intervals.append(sample.cpu.percent_interval_seconds)
+    assert intervals == pytest.approx([2.0, 2.1, 2.2, 0.7])
+
+
+def test_an_engine_that_takes_too_long_is_left_to_it(clock: Clock, source: Canned) -> None:
+    """Whoever has a deadline gets an error then; the reading goes on, and serves the next."""
+    sampler = Sampler(clock=clock)
+    go_on = threading.Event()
+    source.before = [lambda: assert_set(go_on)]
+    with pytest.raises(EngineUnreachableError, match="in time"):
+        sampler.sample(source, timeout=0.01)
+    go_on.set()
+    assert sampler.sample(source, max_age=1.0, timeout=20) is not None
+    assert source.readings == 1
 
 
 def test_those_who_ask_together_share_a_reading(clock: Clock, source: Canned) -> None:
@@ -117,14 +153,14 @@ def assert_set(event: threading.Event) -> None:
 
 def test_the_age_counts_from_the_end_of_a_reading(clock: Clock, source: Canned) -> None:
     """An engine that takes a second to answer is not asked at once again."""
-    sampler = Sampler(max_age=1.0, clock=clock)
+    sampler = Sampler(clock=clock)
 
     def take_long() -> None:
         clock.now += 2
 
     source.before = [take_long]
     sampler.sample(source)
-    sampler.sample(source)
+    sampler.sample(source, max_age=1.0)
     assert source.readings == 1
 
 

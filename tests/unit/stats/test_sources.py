@@ -64,11 +64,3 @@ def test_the_kernels_figures() -> None:
     assert sample.source == "kernel"
     assert sample.memory.usage_bytes is not None
     assert sample.network
-
-
-def test_anothers_network_is_not_ours() -> None:
-    """Where the network is the host's or another container's its traffic is unknown."""
-    sample = KernelSource(CgroupReader(ROOT), own_network=False).read()
-    assert sample is not None
-    assert sample.network is None
-    assert sample.memory.usage_bytes is not None

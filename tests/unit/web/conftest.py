@@ -20,6 +20,7 @@ from selfinspect.model import (
     Identity,
     IdentitySummary,
     Network,
+    Reach,
     Sample,
     Self,
     Snapshot,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from selfinspect.model import Json
+    from selfinspect.model import Json, StatsSource
 
 ID = "a1b2c3d4" * 8
 SELF = Self(
@@ -89,8 +90,11 @@ class World:
     """What the service knows, for a test to change, and a client of both applications."""
 
     snapshot: Snapshot = SNAPSHOT
+    reach: Reach | None = None
     sample: Sample | Exception | None = SAMPLE
     ready: bool = True
+    page: bytes = b""
+    asked: list[StatsSource | None] = field(default_factory=list)
     allowed_hosts: tuple[str, ...] = ()
     journal: Journal = field(default_factory=lambda: Journal(1000))
     subscribers: Subscribers = field(default_factory=Subscribers)
@@ -105,7 +109,11 @@ class World:
         return Service(
             snapshot=lambda: self.snapshot,
             sample=self._sample,
-            metrics=lambda accept: Exposition(f"# {accept}\n".encode(), "text/plain; version=1"),
+            raw_stats=self._raw,
+            metrics=lambda accept, timeout: Exposition(
+                f"# {accept}\n".encode() + self.page, f"text/plain; version=1; timeout={timeout}"
+            ),
+            reach=lambda: self.reach,
             checks=lambda: (Check("identity", self.ready, "by a test"),),
             journal=self.journal,
             subscribers=self.subscribers,
@@ -127,7 +135,11 @@ class World:
             )
         )
 
-    def _sample(self) -> Sample | None:
+    def _raw(self) -> Json:
+        return {"cpu_stats": None}
+
+    def _sample(self, source: StatsSource | None) -> Sample | None:
+        self.asked.append(source)
         if isinstance(self.sample, Exception):
             raise self.sample
         return self.sample

@@ -12,7 +12,15 @@ from selfinspect.model import Attempt, Candidate, Identity, Snapshot
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, World
 
-PATHS = ["/v1/self", "/v1/identity", "/v1/inspect", "/v1/stats", "/v1/events", "/metrics"]
+PATHS = [
+    "/v1/self",
+    "/v1/identity",
+    "/v1/inspect",
+    "/v1/stats",
+    "/v1/stats/raw",
+    "/v1/events",
+    "/metrics",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1/self/id", "/healthz", "/readyz", "/nope"])
@@ -47,7 +55,7 @@ def test_metrics_pass_the_accept_header_on(ask: Ask, ask_metrics: Ask) -> None:
     for client in (ask, ask_metrics):
         reply = client("/metrics", headers={"accept": "application/openmetrics-text"})
         assert reply.body == b"# application/openmetrics-text\n"
-        assert reply.headers["content-type"] == "text/plain; version=1"
+        assert reply.headers["content-type"] == "text/plain; version=1; timeout=None"
 
 
 @pytest.mark.parametrize("ready", [True, False])

@@ -1,0 +1,108 @@
+"""`doctor`: what was tried, what was found, and the one command that mends each lack."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.options import observing, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.client import URI_FILE, ask, find
+from selfinspect.diagnosis import Facts, diagnose
+from selfinspect.documents import as_document
+from selfinspect.engine.client import Prober
+from selfinspect.errors import EngineError
+from selfinspect.kernel.hierarchy import UNIFIED
+from selfinspect.kernel.reader import CgroupReader
+from selfinspect.observe import observe, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selfinspect.diagnosis import Check, Status
+    from selfinspect.engine.client import Client
+    from selfinspect.settings import Settings
+
+_TIMEOUT = 2.0
+_SIGNS: dict[Status, tuple[str, str]] = {
+    "pass": ("✓", "\x1b[32m"),
+    "warn": ("!", "\x1b[33m"),
+    "fail": ("✗", "\x1b[31m"),
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The checks as JSON.")
+@observing
+@streams_of
+def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
+    """Check identity, engine and agent, and print the command that mends each lack.
+
+    Needs no agent: it looks for itself, and asks the engine for everything that the agent may
+    ask it for, once. It changes nothing. Exits 1 when a check fails.
+    """
+    checks = diagnose(_facts(settings(given, streams.environ), streams))
+    well = all(check.status != "fail" for check in checks)
+    if as_json:
+        document = {"ok": well, "checks": as_document(checks)}
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=streams.out)
+    else:
+        signs = streams.out.isatty()
+        colours = signs and not streams.environ.get("NO_COLOR")
+        for line in _lines(checks, signs=signs, colours=colours):
+            print(line, file=streams.out)
+    return ExitCode.OK if well else ExitCode.NO
+
+
+def _facts(chosen: Settings, streams: Streams) -> Facts:
+    """Look at everything once."""
+    observation = observe(chosen, streams.environ)
+    if observation.client is not None:
+        _try_all(observation.client)
+    observation.close()
+    folders = CgroupReader(chosen.root).folders
+    uri = find(streams.environ)
+    reply = ask(uri, "/healthz", timeout=_TIMEOUT) if uri else None
+    folder = Path(URI_FILE).parent
+    return Facts(
+        snapshot=observation.snapshot,
+        reach=reach(observation),
+        agent=uri,
+        agent_answers=reply is not None,
+        cgroup=None if not folders else "cgroup v2" if set(folders) == {UNIFIED} else "cgroup v1",
+        uri_folder=str(folder),
+        uri_folder_writable=os.access(folder if folder.exists() else folder.parent, os.W_OK),
+        read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
+        uid=os.geteuid(),
+    )
+
+
+def _try_all(client: Client) -> None:
+    """Ask once for what the first look did not ask for; the connection remembers what is denied."""
+    connection = client.connection
+    with suppress(EngineError):
+        client.inspect()
+    with suppress(EngineError):
+        client.stats()
+    with suppress(EngineError), client.own_events():
+        pass
+    with suppress(EngineError):
+        connection.capabilities.ask("top", lambda: Prober(connection).commands(client.id))
+
+
+def _lines(checks: Sequence[Check], *, signs: bool, colours: bool) -> Iterator[str]:
+    """A line a check, in columns; what mends it on a line of its own."""
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        sign, colour = _SIGNS[check.status]
+        status = sign if signs else check.status
+        shown = f"{colour}{status}\x1b[0m" if colours else status
+        yield f"{shown}  {check.name:{width}}  {check.seen}"
+        if check.fix:
+            yield f"{'':{len(status)}}  {check.fix}"

@@ -1,0 +1,128 @@
+"""`stats`: what this container uses now, once or for as long as one looks."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.cli.answers import agent_of, pretty
+from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.options import observing, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.client import ask, follow
+from selfinspect.documents import as_document, refused
+from selfinspect.engine.access import mapping, member
+from selfinspect.observe import observe
+from selfinspect.readings import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from selfinspect.model import Json
+
+_HEAD = ("CPU %", "MEM USAGE", "LIMIT", "MEM %", "NET I", "NET O", "BLOCK I", "BLOCK O", "PIDS")
+_WIDTH = 10
+_UP_AND_CLEAR = "\x1b[1A\x1b[2K"
+_TIMEOUT = 5.0
+_STEP = 1024
+
+
+@click.command()
+@click.option("--follow", "-f", "following", is_flag=True, help="Go on, once a second.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one document a sample.")
+@observing
+@streams_of
+def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) -> int:
+    """Print what this container uses: CPU, memory, network, block devices, tasks."""
+    samples = _samples(streams, given, following=following)
+    none = True
+    for sample in samples:
+        if as_json:
+            print(json.dumps(sample) if following else pretty(sample), file=streams.out)
+        elif none:
+            print(_line(_HEAD), _line(row(sample)), sep="\n", file=streams.out)
+        else:
+            again = _UP_AND_CLEAR if streams.out.isatty() else ""
+            print(f"{again}{_line(row(sample))}", file=streams.out)
+        streams.out.flush()
+        none = False
+        if not following:
+            break
+    if none:
+        print("selfinspect: error: there are no figures now", file=streams.err)
+    return ExitCode.NO if none else ExitCode.OK
+
+
+def row(sample: Json) -> tuple[str, ...]:
+    """A sample's cells; a dash is not known."""
+    network = [mapping(each) for each in mapping(sample, "network").values()]
+    devices = [mapping(each) for each in mapping(sample, "io").values()]
+    return (
+        _percent(member(sample, "cpu", "percent")),
+        _size(member(sample, "memory", "working_set_bytes")),
+        _size(member(sample, "memory", "limit_bytes")),
+        _percent(member(sample, "memory", "percent")),
+        _sum(network, "rx_bytes"),
+        _sum(network, "tx_bytes"),
+        _sum(devices, "read_bytes"),
+        _sum(devices, "write_bytes"),
+        str(member(sample, "pids", "current") or "-"),
+    )
+
+
+def _samples(streams: Streams, given: Mapping[str, Any], *, following: bool) -> Iterator[Json]:
+    """Samples of this container's agent where there is one, else taken here."""
+    uri = agent_of(streams, given)
+    if uri is not None and following:
+        lines = follow(uri, "/v1/stats/stream", timeout=_TIMEOUT)
+        if lines is not None:
+            yield from (json.loads(line[5:]) for line in lines if line.startswith(b"data:"))
+            return
+    elif uri is not None:
+        reply = ask(uri, "/v1/stats", timeout=_TIMEOUT, accept="application/json")
+        if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
+            yield json.loads(reply.body)
+            return
+    yield from _taken_here(streams, given)
+
+
+def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
+    chosen = settings(given, streams.environ)
+    observation = observe(chosen, streams.environ)
+    try:
+        if observation.snapshot.self is None:
+            raise refused(observation.snapshot)
+        readings = Readings(chosen, lambda: observation)
+        while (sample := readings.sample()) is not None:
+            document = as_document(sample)
+            yield {name: each for name, each in mapping(document).items() if name != "detail"}
+            time.sleep(1)
+    finally:
+        observation.close()
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip()
+
+
+def _percent(value: Json) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "-"
+
+
+def _size(value: Json) -> str:
+    """Bytes in the largest binary unit that leaves a digit before the point."""
+    if not isinstance(value, int):
+        return "-"
+    amount, units = float(value), iter(("KiB", "MiB", "GiB", "TiB"))
+    unit = "B"
+    while amount >= _STEP and (larger := next(units, None)):
+        amount, unit = amount / _STEP, larger
+    return f"{amount:.4g}{unit}"
+
+
+def _sum(parts: list[dict[str, Json]], name: str) -> str:
+    values = [value for part in parts if isinstance(value := part.get(name), int)]
+    return _size(sum(values)) if values else "-"

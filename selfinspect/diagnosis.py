@@ -1,0 +1,208 @@
+"""From what was seen to what is well, what is not, and the one command that mends it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from selfinspect.engine.proxies import allowing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selfinspect.model import Attempt, Reach, Snapshot
+
+Status: TypeAlias = Literal["pass", "warn", "fail"]
+
+_PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
+_ABSENT = frozenset({"missing", "unsupported"})
+_NOBODY = _ABSENT | {"refused", "timeout", "unknown name"}
+_THERE = 2
+_SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
+_CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
+_ENGINES_OWN = ("docker.sock", "podman.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    `fix` is what a person types or sets to mend it, None where nothing is to be mended.
+    """
+
+    name: str
+    status: Status
+    seen: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was seen.
+
+    Attributes:
+        snapshot: identity, engine and the places tried.
+        reach: the engine that answered, None where none did.
+        agent: where this container's agent is said to be, None where nothing says it.
+        agent_answers: whether it answers there.
+        cgroup: the cgroup version whose figures can be read, None where none can.
+        uri_folder: where the agent leaves its address.
+        uri_folder_writable: whether it can.
+        read_only: whether the root file system is read-only.
+        uid: who we are, and the agent most likely, too.
+    """
+
+    snapshot: Snapshot
+    reach: Reach | None
+    agent: str | None
+    agent_answers: bool
+    cgroup: str | None
+    uri_folder: str
+    uri_folder_writable: bool
+    read_only: bool
+    uid: int
+
+
+def diagnose(facts: Facts) -> tuple[Check, ...]:
+    """Every check, in the order in which one depends on another."""
+    return (
+        _identity(facts.snapshot),
+        *_places(facts.snapshot),
+        *_way(facts),
+        *(_capabilities(facts.reach) if facts.snapshot.engine else ()),
+        _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
+        _agent(facts),
+        _address(facts),
+    )
+
+
+def _identity(snapshot: Snapshot) -> Check:
+    identity = snapshot.identity
+    if identity.id is None:
+        fix = "docker run --env SELFINSPECT_CONTAINER=NAME …"
+        return Check("identity", "fail", identity.reason or "nothing names a container", fix)
+    seen = f"{identity.id[:12]}, {identity.level} by {identity.method}"
+    if identity.level in ("proven", "confirmed"):
+        return Check("identity", "pass", seen)
+    return Check("identity", "warn", f"{seen}: only an engine can prove it")
+
+
+def _places(snapshot: Snapshot) -> Iterator[Check]:
+    """Each place that an engine was looked for at.
+
+    Where none counts, one place fails: the one at which the least is amiss. What is merely absent
+    is of no matter beside an engine that counts.
+    """
+    if not snapshot.tried:
+        yield Check("engine", "pass", "switched off: the kernel alone is asked")
+    counts = snapshot.engine is not None
+    nearest = None if counts else max(snapshot.tried, key=_nearness, default=None)
+    for attempt in snapshot.tried:
+        name = f"engine {attempt.endpoint}"
+        seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
+        if attempt.outcome == "answers":
+            yield Check(name, "pass", _answering(snapshot))
+        elif attempt is nearest:
+            yield Check(name, "fail", seen, _fix(attempt))
+        elif _nearness(attempt) < _THERE:
+            yield Check(name, "pass" if counts else "warn", seen)
+        else:
+            yield Check(name, "warn", seen, _fix(attempt))
+
+
+def _nearness(attempt: Attempt) -> int:
+    """How little is amiss: a place that nobody named and where nobody is, a missing file, the rest.
+
+    A gateway need not listen: where it does not, a mount is the shorter way.
+    """
+    if attempt.guessed and attempt.outcome in _NOBODY:
+        return 0
+    return 1 if attempt.outcome in _ABSENT else _THERE
+
+
+def _fix(attempt: Attempt) -> str | None:
+    """The command where one mends it, else the hint that came with the outcome."""
+    if attempt.outcome == "missing":
+        path = attempt.endpoint.removeprefix("unix://")
+        return f"docker run -v {path}:{path} --group-add $(stat -c %g {path}) …"
+    if attempt.outcome in _SERVER_CERTIFICATE:
+        host = urlsplit(attempt.endpoint).hostname
+        return f"deploy/tls/certificates.sh DIR {host}, then restart the engine"
+    if attempt.outcome in _CLIENT_CERTIFICATE:
+        return "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
+    return attempt.hint or "mount the socket of the engine that started this container"
+
+
+def _answering(snapshot: Snapshot) -> str:
+    engine = snapshot.engine
+    return f"{engine.product} {engine.version}, API {engine.api_version}" if engine else "answers"
+
+
+def _way(facts: Facts) -> Iterator[Check]:
+    """What lies between us and the engine: a wire, or a mounted file."""
+    reach, own = facts.reach, facts.snapshot.self
+    if reach is None:
+        return
+    endpoint = reach.engine.endpoint
+    if reach.encrypted:
+        yield Check("encryption", "pass", "TLS")
+    elif reach.encrypted is False:
+        seen = "who is on this network can read along, and ask the engine for root on its host"
+        yield Check("encryption", "warn", seen, "deploy/tls/certificates.sh DIR, then TLS on 2376")
+    path = endpoint.removeprefix("unix://")
+    for mount in (own.mounts or ()) if own else ():
+        if (
+            mount.source
+            and PurePosixPath(mount.source).name in _ENGINES_OWN
+            and _same(mount.destination, path)
+        ):
+            seen = f"{mount.source} is mounted: if it is the engine's own, it is root on the host"
+            yield Check("socket", "warn", f"{seen} for whoever runs code in here", _PROXY)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two paths name one socket: `/var/run` is a link to `/run` nearly everywhere."""
+    return one.removeprefix("/var") == other.removeprefix("/var")
+
+
+def _capabilities(reach: Reach | None) -> Iterator[Check]:
+    if reach is None:
+        return
+    by_access: dict[str, list[str]] = {}
+    for name, access in reach.capabilities.items():
+        by_access.setdefault(access, []).append(name)
+    if allowed := by_access.get("allowed"):
+        yield Check("capabilities", "pass", f"allowed: {', '.join(sorted(allowed))}")
+    for name in sorted(by_access.get("denied", ())):
+        yield Check(f"capability {name}", "warn", "denied by a proxy", allowing(name))
+    for name in sorted(by_access.get("unsupported", ())):
+        yield Check(f"capability {name}", "warn", "this engine has no such endpoint")
+
+
+def _figures(cgroup: str | None, *, engine: bool) -> Check:
+    if cgroup is not None:
+        return Check("figures", "pass", f"from the kernel, {cgroup}")
+    if engine:
+        return Check("figures", "pass", "from the engine: no cgroup of ours is mounted")
+    fix = "docker run --cgroupns private …"
+    return Check("figures", "fail", "there are none: no cgroup of ours is mounted", fix)
+
+
+def _agent(facts: Facts) -> Check:
+    if facts.agent is None:
+        seen = "none was found: each verb looks for itself"
+        return Check("agent", "warn", seen, 'ENTRYPOINT ["selfinspect", "run", "--"]')
+    if facts.agent_answers:
+        return Check("agent", "pass", f"answers at {facts.agent}")
+    return Check("agent", "fail", f"{facts.agent} does not answer", "docker restart <container>")
+
+
+def _address(facts: Facts) -> Check:
+    folder = facts.uri_folder
+    if facts.uri_folder_writable:
+        return Check("address", "pass", f"{folder}/uri can be written, for a docker exec to read")
+    why = "the root file system is read-only" if facts.read_only else "the folder can't be written"
+    seen = f"a docker exec does not find the agent: {why}, so there is no {folder}/uri"
+    return Check("address", "warn", seen, f"docker run --tmpfs {folder}:uid={facts.uid} …")

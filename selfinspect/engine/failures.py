@@ -1,0 +1,136 @@
+"""Why a request got no whole answer, and what mends it: the one place where errors become ours."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfinspect.engine import tls
+from selfinspect.errors import EngineUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selfinspect.endpoint import Endpoint
+    from selfinspect.engine.tls import Tls
+
+MAX_SOCKET_PATH = 107
+
+
+def unreachable(
+    error: BaseException, endpoint: Endpoint, certificates: Tls | None, timeout: float
+) -> EngineUnreachableError:
+    """The error of ours for one of the libraries', of a request that has no headers yet."""
+    causes = tuple(_causes(error))
+    refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
+    if refused is not None and certificates is not None:
+        why = tls.explain(refused, endpoint.host, certificates)
+        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+    if any(isinstance(one, TimeoutError) for one in causes):
+        hint = _DROPPED.format(port=endpoint.port) if endpoint.host else None
+        return failed(endpoint, f"no answer within {timeout:g} s", outcome="timeout", hint=hint)
+    cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)
+    if len(endpoint.path.encode()) > MAX_SOCKET_PATH:
+        return failed(endpoint, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
+    if cause is None:
+        return failed(endpoint, str(causes[-1]))
+    return _of_tcp(cause, endpoint, certificates) if endpoint.host else _of_unix(cause, endpoint)
+
+
+def failed(
+    endpoint: Endpoint, what: str, *, outcome: str = "no engine", hint: str | None = None
+) -> EngineUnreachableError:
+    """The error of an endpoint that does not do as engines do."""
+    return EngineUnreachableError(
+        f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
+    )
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether a deadline is what an error comes from."""
+    return any(isinstance(one, TimeoutError) for one in _causes(error))
+
+
+_DROPPED = (
+    "a firewall may drop it; on the engine's host:"
+    " iptables -I INPUT -i docker0 -p tcp --dport {port} -j ACCEPT"
+)
+
+
+def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> EngineUnreachableError:
+    if isinstance(cause, socket.gaierror):
+        return failed(
+            endpoint,
+            f"the name {endpoint.host} is not known",
+            outcome="unknown name",
+            hint="give the address, or let the container know the name:"
+            f" --add-host {endpoint.host}:host-gateway",
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return failed(
+            endpoint,
+            "the connection was refused",
+            outcome="refused",
+            hint=f"let the engine listen there: dockerd -H tcp://{endpoint.host}:{endpoint.port}"
+            " --tlsverify …",
+        )
+    if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
+        why = tls.client_refused(certificates)
+        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+    return failed(endpoint, cause.strerror or str(cause))
+
+
+def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
+    path = endpoint.path
+    if isinstance(cause, FileNotFoundError):
+        return failed(
+            endpoint,
+            "there is no such socket",
+            outcome="missing",
+            hint=f"mount the engine's socket: -v {path}:{path}",
+        )
+    if isinstance(cause, PermissionError):
+        return failed(
+            endpoint,
+            f"permission denied for uid {os.geteuid()}",
+            outcome="denied",
+            hint=_admission(path),
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return failed(
+            endpoint,
+            "the connection was refused",
+            outcome="refused",
+            hint="start the engine; a socket file outlives the engine that made it",
+        )
+    return failed(endpoint, cause.strerror or str(cause))
+
+
+def _admission(path: str) -> str:
+    """How to be let in: by the socket's group, where that may write to it."""
+    group = f"$(stat -c %g {path})"
+    try:
+        status = Path(path).stat()
+    except OSError:
+        pass
+    else:
+        if not status.st_mode & stat.S_IWGRP:
+            return f"the socket is its owner's alone: on the host, chmod g+rw {path}"
+        group = str(status.st_gid)
+    return f"join the group the socket belongs to: --group-add {group}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What requests and urllib3 wrapped, from the outside in: in causes, reasons and arguments."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]

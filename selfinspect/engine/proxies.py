@@ -1,0 +1,32 @@
+"""What a proxy before the engine must be told so that it lets a request through. Pure."""
+
+from __future__ import annotations
+
+_OWN = "/containers/<this container's ID>"
+_REQUESTS = {
+    "ping": ("GET /_ping", "PING=1"),
+    "version": ("GET /version", "VERSION=1"),
+    "info": ("GET /info", "INFO=1"),
+    "events": ("GET /events", "EVENTS=1"),
+    "image": ("GET /images/<its image's ID>/json", "IMAGES=1"),
+    "archive": (f"HEAD {_OWN}/archive", "CONTAINERS=1"),
+    "list": ("GET /containers/json", "CONTAINERS=1"),
+    "inspect": (f"GET {_OWN}/json", "CONTAINERS=1"),
+    "stats": (f"GET {_OWN}/stats", "CONTAINERS=1"),
+    "top": (f"GET {_OWN}/top", "CONTAINERS=1"),
+    "logs": (f"GET {_OWN}/logs", "CONTAINERS=1"),
+    "changes": (f"GET {_OWN}/changes", "CONTAINERS=1"),
+}
+
+
+def allowing(capability: str) -> str:
+    """How a person opens a capability: a proxy's variable, or the path for one that takes paths.
+
+    The variables are those of Tecnativa's and linuxserver's proxies; the latter opens single paths
+    under `ADVANCED=1`, where `CONTAINERS_ID_STATS=1` is one.
+    """
+    request, variable = _REQUESTS[capability]
+    return (
+        f"set {variable} on the proxy in front of the engine (Tecnativa, linuxserver);"
+        f" on another, allow {request}"
+    )

@@ -1,0 +1,37 @@
+"""The file system that the container's root lies on: statvfs(3), proc_pid_mountinfo(5)."""
+
+from __future__ import annotations
+
+import os
+
+from selfinspect.kernel.files import text
+from selfinspect.model import Filesystem
+
+
+def filesystem(root: str) -> Filesystem | None:
+    """Its size and inodes, and what is mounted there; None where that cannot be told.
+
+    An overlay has the figures of the file system below it.
+
+    Args:
+        root: the prefix below which files are read, without a slash at its end.
+    """
+    device = mounted_at_root(text(f"{root}/proc/self/mountinfo"))
+    try:
+        figures = os.statvfs(f"{root}/")
+    except OSError:
+        return None
+    if device is None:
+        return None
+    return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)
+
+
+def mounted_at_root(mountinfo: str) -> str | None:
+    """The source of what is mounted at `/`: `overlay`, or a device."""
+    found = None
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        place, what = before.split(" "), after.split(" ")
+        if len(place) > 4 and place[4] == "/" and len(what) > 1:  # noqa: PLR2004  the fifth is it
+            found = what[1]
+    return found

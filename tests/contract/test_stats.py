@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from tests.canned_engine import Answer, recorded
+from tests.contract.conftest import PROGRAM, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.model import Json
+    from tests.canned_engine import CannedEngine
+    from tests.contract.conftest import Agent
+
+KNOWN = "container_memory_usage_bytes{"
+
+
+def run(*words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The program's answer to a command line."""
+    return subprocess.run(
+        [*PROGRAM, *words],
+        env=environment(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_samples_as_they_are_taken(web: Agent) -> None:
+    """A frame at once and one every interval; the first has no percentage."""
+    with web.api.open("/v1/stats/stream?interval=0.2") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.readline() == b": selfinspect stats\n"
+        assert response.readline() == b"\n"
+        for _ in range(2):
+            assert response.readline() == b"event: sample\n"
+            document = json.loads(response.readline().removeprefix(b"data: "))
+            assert response.readline() == b"\n"
+            assert document["memory"]["usage_bytes"] > 0
+            assert "detail" not in document
+
+
+def test_raw_stats_are_the_engines(web: Agent) -> None:
+    """Every member as it was."""
+    assert web.api.ask("/v1/stats/raw").json == recorded("stats")
+
+
+def test_the_kernel_is_not_asked_about_another(web: Agent) -> None:
+    """Its files are not there below this root."""
+    reply = web.api.ask("/v1/stats?source=kernel")
+    assert reply.status == 400
+    assert b"source=engine" in reply.body
+
+
+@pytest.mark.parametrize("body", [{}, recorded("stats-stopped")], ids=["empty", "Docker"])
+def test_a_container_that_does_not_run_has_no_figures(
+    web: Agent, engine: CannedEngine, body: Json
+) -> None:
+    """503 for one who asks, and a page without a sample of it for Prometheus."""
+    identifier = str(recorded("inspect")["Id"])
+    engine.answers[f"/containers/{identifier}/stats"] = Answer(body=body)
+    assert web.api.ask("/v1/stats").status == 503
+    page = web.metrics.text("/metrics")
+    assert "container_memory_usage_bytes" not in page
+    assert "container_last_seen" not in page
+
+
+def test_a_slow_engine_costs_its_own_metrics_alone(web: Agent, engine: CannedEngine) -> None:
+    """Within the time that Prometheus gives, and with everything else on the page."""
+    identifier = str(recorded("inspect")["Id"])
+    engine.answers[f"/containers/{identifier}/stats"] = Answer(hangs=True)
+    headers = {"X-Prometheus-Scrape-Timeout-Seconds": "0.5", "Connection": "close"}
+    page = KNOWN
+    while KNOWN in page:  # a reading of before serves for a second
+        page = web.metrics.ask("/metrics", headers=headers).body.decode()
+    assert 'selfinspect_collector_success{collector="memory"} 0.0' in page
+    assert 'selfinspect_collector_success{collector="state"} 1.0' in page
+    assert "container_start_time_seconds{" in page
+
+
+def test_a_packed_page(web: Agent) -> None:
+    """For who takes gzip; the same page."""
+    reply = web.metrics.ask("/metrics", headers={"Accept-Encoding": "gzip"})
+    assert reply.headers["content-encoding"] == "gzip"
+    assert b"container_memory_usage_bytes{" in gzip.decompress(reply.body)
+
+
+def test_the_verb_asks_the_agent(web: Agent) -> None:
+    """A line of what is used under a line of what is what; JSON for programs."""
+    where = {"SELFINSPECT_URI": uri_of(web)}
+    table = run("stats", environ=where)
+    assert table.returncode == 0, table.stderr
+    head, line = table.stdout.splitlines()
+    assert head.startswith("CPU %")
+    assert "MiB" in line
+    document = json.loads(run("stats", "--json", environ=where).stdout)
+    assert document["source"] == "engine"
+
+
+def test_the_verb_without_an_agent(here: tuple[str, ...]) -> None:
+    """It takes a sample of its own."""
+    options = [option for option in here if not option.startswith("--stats-source")]
+    done = run("stats", "--json", *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["memory"]["usage_bytes"] > 0
+
+
+def test_the_verb_follows(web: Agent) -> None:
+    """A JSON document a line, for as long as somebody reads."""
+    process = subprocess.Popen(
+        [*PROGRAM, "stats", "--follow", "--json"],
+        env=environment({"SELFINSPECT_URI": uri_of(web)}),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        for _ in range(2):
+            assert json.loads(process.stdout.readline())["source"] == "engine"
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+def uri_of(agent: Agent) -> str:
+    """Where an agent is, as the program takes it."""
+    return f"http+unix://{quote(agent.api.address.removeprefix('unix://'), safe='')}"

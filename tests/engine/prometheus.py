@@ -1,0 +1,82 @@
+"""Debian's Prometheus, in the network of an engine or of a container."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from selfinspect.engine.access import sequence, text, text_mapping
+from tests.engine.conftest import ROOT, sh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selfinspect.model import Json
+    from tests.engine.conftest import Container, Engine
+
+
+class Prometheus:
+    """A running Prometheus, asked over its own API."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """The labels and the value of each sample of an instant query; none while it starts."""
+        answer = sh(
+            "nsenter", "--net", "--target", self._pid, "curl", "--silent",
+            f"http://127.0.0.1:19090/api/v1/query?query={quote(expression)}", check=False,
+        )  # fmt: skip
+        document: Json = json.loads(answer) if answer.startswith("{") else {}
+        assert text(document, "status") != "error", document
+        return [
+            (dict(text_mapping(each, "metric")), float(str(sequence(each, "value")[1])))
+            for each in sequence(document, "data", "result")
+        ]
+
+
+@contextmanager
+def prometheus(pid: int, config: Path) -> Iterator[Prometheus]:
+    """A Prometheus with this configuration, its data beside it, in the network of a process."""
+    folder = config.parent
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            ["nsenter", "--net", "--target", str(pid), "prometheus", f"--config.file={config}",
+             f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:19090"],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        yield Prometheus(pid)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def configuration(name: str, engine: Engine, folder: Path) -> Path:
+    """A configuration as it is, with its rules, but for the socket and its patience."""
+    config = shutil.copytree(ROOT / "deploy" / "prometheus", folder / "prometheus") / name
+    config.write_text(
+        config.read_text().replace("unix:///var/run/docker.sock", engine.url).replace("15s", "1s")
+    )
+    return config
+
+
+@contextmanager
+def scraping(app: Container, folder: Path) -> Iterator[Prometheus]:
+    """One that scrapes the container every second."""
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\n"
+        "scrape_configs:\n"
+        "  - job_name: selfinspect\n"
+        "    static_configs:\n"
+        f"      - targets: ['{app.inspect('{{.NetworkSettings.IPAddress}}')}:10311']\n"
+    )
+    with prometheus(app.engine.pid, config) as server:
+        yield server

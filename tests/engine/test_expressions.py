@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.busy_container import busy_container
+from tests.engine.conftest import until
+from tests.engine.prometheus import scraping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.engine.conftest import Engine
+
+pytestmark = pytest.mark.engine
+
+EXPRESSIONS = """
+sum(rate(container_cpu_usage_seconds_total{name=~".+"}[1m])) by (name) * 100
+(sum(container_memory_working_set_bytes{name!=""}) BY (instance, name) \
+  / sum(container_spec_memory_limit_bytes > 0) BY (instance, name) * 100)
+sum(container_memory_rss{name=~".+"}) by (name)
+sum(container_memory_swap{name=~".+"}) by (name)
+container_memory_max_usage_bytes{image!=""}
+(time() - container_start_time_seconds{name=~".+"}) / 86400
+count(rate(container_last_seen{name=~".+"}[1m]))
+(1 - (sum(container_fs_inodes_free{name!=""}) BY (instance) \
+  / sum(container_fs_inodes_total) BY (instance))) * 100
+sum(rate(container_cpu_cfs_throttled_periods_total[1m])) by (name) \
+  / sum(rate(container_cpu_cfs_periods_total[1m])) by (name)
+sum(rate(container_network_receive_bytes_total{name=~".+"}[1m])) by (name)
+sum without (id) (irate(container_fs_writes_bytes_total{name=~".+",image!="",\
+  device!~"/dev/dm.*"}[1m]))
+container_spec_cpu_quota / container_spec_cpu_period
+container_threads{name!=""} / (container_threads_max{name!=""} > 0)
+sum(rate(container_memory_failures_total{failure_type="pgmajfault"}[1m])) by (name)
+sum(rate(container_blkio_device_usage_total{operation="Read"}[1m])) by (name, device)
+container_processes{name!=""} <= container_file_descriptors
+machine_memory_bytes / 2 ^ 30
+count(cadvisor_version_info) by (dockerVersion)
+rate(container_oom_events_total[1m]) == 0
+""".strip().splitlines()
+
+
+def test_every_expression_of_the_usual_dashboards_returns_data(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """A real Prometheus on a real busy container: no panel stays empty."""
+    with (
+        busy_container(engine, tmp_path, "--env", "SELFINSPECT_METRICS_MACHINE=1") as app,
+        scraping(app, tmp_path) as server,
+    ):
+        enough = "count_over_time(container_last_seen[1m]) >= 4"
+        until(lambda: server.query(enough), "four scrapes")
+        answers = {each: server.query(each) for each in EXPRESSIONS}
+    empty = [each for each, found in answers.items() if not found]
+    nonsense = [each for each, found in answers.items() if any(isnan(value) for _, value in found)]
+    assert (empty, nonsense) == ([], [])

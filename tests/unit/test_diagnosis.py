@@ -1,0 +1,242 @@
+"""What is well, what is not, and what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.diagnosis import Facts, diagnose
+from selfinspect.model import (
+    Attempt,
+    Engine,
+    Identity,
+    IdentitySummary,
+    Mount,
+    Reach,
+    Self,
+    Snapshot,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.diagnosis import Check
+    from selfinspect.model import Access
+
+ID = "a1b2c3d4" * 8
+SOCKET = "unix:///var/run/docker.sock"
+GATEWAY = Attempt(
+    "tcp://172.17.0.1:2376", "refused", "the connection was refused", "dockerd -H …", guessed=True
+)
+MISSING = Attempt(SOCKET, "missing", "there is no such socket", "mount it")
+PODMAN = Attempt("unix:///run/podman/podman.sock", "missing", "there is no such socket", "mount it")
+DENIED = Attempt(
+    SOCKET, "denied", f"{SOCKET}: permission denied for uid 65534", "join: --group-add 998"
+)
+ENGINE = Engine(SOCKET, "Docker", "28.5.2", "1.51")
+OWN = Self(id=ID, short_id=ID[:12], identity=IdentitySummary("proven", "layer"))
+WELL = Facts(
+    snapshot=Snapshot(
+        Identity(ID, "proven", "layer"),
+        self=OWN,
+        engine=ENGINE,
+        tried=(Attempt(SOCKET, "answers"),),
+    ),
+    reach=Reach(ENGINE, capabilities={"inspect": "allowed", "stats": "allowed"}),
+    agent="http://127.0.0.1:10310",
+    agent_answers=True,
+    cgroup="cgroup v2",
+    uri_folder="/run/selfinspect",
+    uri_folder_writable=True,
+    read_only=False,
+    uid=65532,
+)
+
+
+def checked(facts: Facts) -> Mapping[str, Check]:
+    """The checks by name; each name stands once."""
+    checks = diagnose(facts)
+    assert len({check.name for check in checks}) == len(checks)
+    return {check.name: check for check in checks}
+
+
+def without_engine(*tried: Attempt) -> Facts:
+    """The same container, where none of these places is an engine that counts."""
+    identity = Identity(ID, "observed", "kernel")
+    return replace(WELL, snapshot=Snapshot(identity, self=OWN, tried=tried), reach=None)
+
+
+def reaching(endpoint: str, *, encrypted: bool | None = None, **learnt: Access) -> Facts:
+    """The same container, with an engine elsewhere or otherwise open."""
+    engine = replace(ENGINE, endpoint=endpoint)
+    tried = (Attempt(endpoint, "answers"),)
+    return replace(
+        WELL,
+        snapshot=replace(WELL.snapshot, engine=engine, tried=tried),
+        reach=Reach(engine, encrypted=encrypted, capabilities=learnt),
+    )
+
+
+def test_where_all_is_well_nothing_needs_mending() -> None:
+    """Every check passes and none has a fix."""
+    assert {(check.status, check.fix) for check in diagnose(WELL)} == {("pass", None)}
+
+
+def test_no_identity_fails() -> None:
+    """The reason is what was seen; naming the container is the fix."""
+    refused = Snapshot(Identity(None, None, None, reason="two containers are named"))
+    check = checked(replace(WELL, snapshot=refused))["identity"]
+    assert (check.status, check.seen) == ("fail", "two containers are named")
+    assert "SELFINSPECT_CONTAINER" in (check.fix or "")
+
+
+def test_an_identity_from_the_kernel_alone_is_a_warning() -> None:
+    """It is shown, and that it is not proven."""
+    check = checked(without_engine(MISSING))["identity"]
+    assert check.status == "warn"
+    assert check.seen.startswith("a1b2c3d4a1b2, observed by kernel")
+
+
+def test_a_missing_mount_is_mended_by_a_mount() -> None:
+    """One place fails, the usual one, with the whole option; the rest only warn."""
+    checks = checked(without_engine(MISSING, PODMAN, GATEWAY))
+    assert checks[f"engine {SOCKET}"].status == "fail"
+    assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(checks[f"engine {SOCKET}"].fix)
+    for attempt in (PODMAN, GATEWAY):
+        check = checks[f"engine {attempt.endpoint}"]
+        assert (check.status, check.fix) == ("warn", None)
+
+
+@pytest.mark.parametrize("outcome", ["denied", "timeout", "refused", "API too old", "no TLS"])
+def test_what_is_nearest_fails_with_its_own_hint(outcome: str) -> None:
+    """An engine that is there and does not let us in is nearer than one that is missing."""
+    there = Attempt("tcp://engine:2376", outcome, "seen", "the very command")
+    checks = checked(without_engine(MISSING, there))
+    assert checks["engine tcp://engine:2376"].status == "fail"
+    assert checks["engine tcp://engine:2376"].fix == "the very command"
+    assert checks[f"engine {SOCKET}"].status == "warn"
+
+
+def test_no_permission_names_the_group() -> None:
+    """The hint with the real group is the fix; the place is named once."""
+    check = checked(without_engine(DENIED))[f"engine {SOCKET}"]
+    assert "--group-add 998" in str(check.fix)
+    assert check.seen == "permission denied for uid 65534"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "command"),
+    [
+        ("wrong name", "deploy/tls/certificates.sh DIR 172.17.0.1"),
+        ("certificate expired", "deploy/tls/certificates.sh DIR 172.17.0.1"),
+        ("wrong CA", "-e DOCKER_CERT_PATH=/certs"),
+        ("no client certificate", "-e DOCKER_CERT_PATH=/certs"),
+        ("client certificate refused", "-e DOCKER_CERT_PATH=/certs"),
+    ],
+)
+def test_certificates_are_mended_by_the_script(outcome: str, command: str) -> None:
+    """The engine's is made anew with the gateway's name in it; ours is mounted."""
+    attempt = replace(GATEWAY, outcome=outcome, detail="at length")
+    check = checked(without_engine(MISSING, attempt))["engine tcp://172.17.0.1:2376"]
+    assert (check.status, check.seen) == ("fail", "at length")
+    assert command in str(check.fix)
+
+
+def test_a_gateway_that_shows_an_engine_is_nearer_than_a_mount() -> None:
+    """A certificate that does not fit is mended; a gateway where nobody listens is not."""
+    shows = replace(GATEWAY, outcome="wrong name", hint="deploy/tls/certificates.sh")
+    checks = checked(without_engine(MISSING, shows))
+    assert checks["engine tcp://172.17.0.1:2376"].status == "fail"
+
+
+def test_beside_an_engine_that_counts_what_is_absent_is_of_no_matter() -> None:
+    """What is there and denies is still worth a warning."""
+    other = replace(DENIED, endpoint="unix:///run/other.sock")
+    tried = (MISSING, other, Attempt("tcp://e:2376", "answers"))
+    checks = checked(replace(WELL, snapshot=replace(WELL.snapshot, tried=tried)))
+    assert checks[f"engine {SOCKET}"].status == "pass"
+    assert checks["engine unix:///run/other.sock"].status == "warn"
+    assert checks["engine tcp://e:2376"].status == "pass"
+
+
+def test_an_engine_switched_off_is_well() -> None:
+    """Nothing was tried, on purpose."""
+    assert checked(without_engine())["engine"].status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "status"), [(True, "pass"), (False, "warn")], ids=["tls", "plain"]
+)
+def test_a_wire_in_the_clear_is_a_warning(encrypted: bool, status: str) -> None:  # noqa: FBT001
+    """With the script that makes certificates as the fix."""
+    check = checked(reaching("tcp://172.17.0.1:2375", encrypted=encrypted))["encryption"]
+    assert check.status == status
+    assert ("deploy/tls" in (check.fix or "")) is not encrypted
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "warned"),
+    [
+        ("/var/run/docker.sock", "/run/docker.sock", True),
+        ("/run/user/1000/podman/podman.sock", "/var/run/docker.sock", True),
+        ("/run/proxy/app.sock", "/var/run/docker.sock", False),
+        ("/run/proxy", "/run/proxy", False),
+        ("/var/run/docker.sock", "/elsewhere.sock", False),
+    ],
+)
+def test_the_engines_own_socket_is_root_on_the_host(
+    source: str, destination: str, *, warned: bool
+) -> None:
+    """Where the file we ask through is an engine's own, a proxy is the fix."""
+    mount = Mount("bind", source, destination, None, read_only=True)
+    own = replace(OWN, mounts=(mount,))
+    checks = checked(replace(WELL, snapshot=replace(WELL.snapshot, self=own)))
+    assert ("socket" in checks) is warned
+    if warned:
+        assert "root on the host" in checks["socket"].seen
+        assert "deploy/socket-proxy" in str(checks["socket"].fix)
+
+
+def test_each_denied_capability_names_the_variable() -> None:
+    """And the path, for a proxy that has no variables."""
+    checks = checked(reaching(SOCKET, inspect="allowed", stats="denied", image="denied"))
+    assert checks["capabilities"].seen == "allowed: inspect"
+    assert "CONTAINERS=1" in str(checks["capability stats"].fix)
+    assert "/stats" in str(checks["capability stats"].fix)
+    assert "IMAGES=1" in str(checks["capability image"].fix)
+
+
+def test_where_the_inspect_is_denied_the_place_says_so_alone() -> None:
+    """An engine that does not count has no list of what else it allows."""
+    denied = replace(WELL.reach or Reach(ENGINE), capabilities={"inspect": "denied"})
+    checks = checked(replace(without_engine(DENIED), reach=denied))
+    assert not [name for name in checks if name.startswith("capabilit")]
+
+
+def test_what_an_engine_has_not_cannot_be_mended() -> None:
+    """A warning without a fix."""
+    check = checked(reaching(SOCKET, top="unsupported"))["capability top"]
+    assert (check.status, check.fix) == ("warn", None)
+
+
+def test_figures_come_from_the_kernel_or_the_engine() -> None:
+    """Without a cgroup the engine has them; without both there are none."""
+    assert checked(WELL)["figures"].seen == "from the kernel, cgroup v2"
+    assert "engine" in checked(replace(WELL, cgroup=None))["figures"].seen
+    assert checked(replace(without_engine(MISSING), cgroup=None))["figures"].status == "fail"
+
+
+def test_an_agent_that_does_not_answer_fails() -> None:
+    """None at all is a warning only: each verb works without."""
+    assert checked(replace(WELL, agent_answers=False))["agent"].status == "fail"
+    assert checked(replace(WELL, agent=None, agent_answers=False))["agent"].status == "warn"
+
+
+def test_a_read_only_root_wants_a_place_for_the_address() -> None:
+    """The fix is a tmpfs on that folder."""
+    facts = replace(WELL, uri_folder_writable=False, read_only=True)
+    check = checked(facts)["address"]
+    assert "read-only" in check.seen
+    assert "--tmpfs /run/selfinspect:uid=65532" in str(check.fix)
