@@ -31,7 +31,8 @@ _FIELDS = 6
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _LAYER = re.compile(r"(?:.*/)?([0-9a-f]{64})/diff")
 _DELETED = "//deleted"  # what the kernel adds to a root that is no longer there
-_KUBELET = "/kubelet/pods/"
+_POD = re.compile(r".*/kubelet/pods/.*|.*/pods/[0-9a-f-]{32,36}/.*", re.DOTALL)
+_SERVICE_ACCOUNT = re.compile(r"(?:/var)?/run/secrets/kubernetes\.io/serviceaccount")
 _SANDBOX = re.compile(r".*/sandboxes/[0-9a-f]{64}/(?:hostname|hosts|resolv\.conf|shm)")
 _CGROUP_TYPES = ("cgroup", "cgroup2")
 _CGROUP_POINT = re.compile(r"/sys/fs/cgroup(?:/[^/]+)?")
@@ -103,7 +104,8 @@ def shows_pod(mounts: Iterable[Mount]) -> bool:
     point; a pod's mounts do not.
     """
     return any(
-        (_KUBELET in mount.root and _KUBELET not in mount.point)
+        (_POD.fullmatch(mount.root) and not _POD.fullmatch(f"{mount.point}/"))
+        or _SERVICE_ACCOUNT.fullmatch(mount.point)
         or (mount.point in _PLACES and _SANDBOX.fullmatch(mount.root))
         or (
             mount.type in _CGROUP_TYPES

@@ -32,6 +32,14 @@ class OwnProcess:
         finally:
             self._comm.write_bytes(before)
 
+    def mount_namespace(self) -> str | None:
+        """The inode of our mount namespace, which no two containers share."""
+        try:
+            name = str((self._proc / "self/ns/mnt").readlink())  # mnt:[4026531841]
+        except OSError:
+            return None
+        return name.removeprefix("mnt:[").removesuffix("]")
+
     def commands(self) -> frozenset[str]:
         """The names of the processes that can be seen from here."""
         names = []

@@ -10,88 +10,29 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import text
-from selfinspect.errors import (
-    EngineAnswerError,
-    EngineDeniedError,
-    EngineUnsupportedError,
-    UnknownContainerError,
-)
+from selfinspect.engine.access import member, text
+from selfinspect.errors import UnknownContainerError
 from selfinspect.identity.compare import STAMPED, has_volumes, pids_contradict, start_matches
 from selfinspect.identity.mounts import layer_id
+from selfinspect.identity.questions import Finding, Questions, Unanswered
 from selfinspect.times import nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.process import OwnProcess
-    from selfinspect.model import Json, Method, Verdict
-
-_Answer = TypeVar("_Answer")
+    from selfinspect.identity.questions import Prober
 
 _FULL = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{12,64}")
 _SECOND = 10**9
+_MOST_TWINS = 8
 _DEFUNCT = " <defunct>"
 _OVER = ("exited", "dead", "removing", "stopped")
-
-
-class Prober(Protocol):
-    """What may be asked of an engine before the identity stands.
-
-    Each method raises UnknownContainerError, EngineDeniedError or another EngineAnswerError where
-    the engine answers that, and EngineUnreachableError where it does not answer.
-    """
-
-    def inspect(self, container: str) -> Json:
-        """A container's inspect document."""
-        ...
-
-    def commands(self, container: str) -> Sequence[str]:
-        """The name of each of a container's processes."""
-        ...
-
-    def stamp(self, container: str, path: str) -> str | None:
-        """When a file of a container was modified, RFC 3339; None where there is no such file."""
-        ...
-
-    def running(self) -> Sequence[str]:
-        """The full IDs of the running containers."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Unanswered:
-    """Why the engine gave no answer."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the engine's answers say of one candidate.
-
-    Attributes:
-        verdict: `proven`, `disproved`, or `unknown` where no proof could be had.
-        id: the full ID, None where the engine knows no such container or does not tell.
-        stranger: the engine does not know it.
-    """
-
-    verdict: Verdict
-    reason: str
-    id: str | None = None
-    method: Method | None = None
-    inspect: Json = None
-    stranger: bool = False
-
-    @property
-    def open(self) -> bool:
-        """Whether the engine knows it and nothing is decided yet."""
-        return self.verdict == "unknown" and self.id is not None
 
 
 class Examiner:
@@ -110,7 +51,14 @@ class Examiner:
         self._nonce = nonce
         self._findings: dict[str, Finding] = {}
         self._examined: set[str | None] = set()
-        self.denied: dict[str, str] = {}
+        self._questions = Questions()
+        self._ask = self._questions.ask
+        self._listed: Mapping[str, int] | Unanswered | None = None
+
+    @property
+    def denied(self) -> Mapping[str, str]:
+        """The capabilities that were denied, each with the engine's or a proxy's words."""
+        return self._questions.denied
 
     @property
     def strangers(self) -> frozenset[str]:
@@ -152,21 +100,27 @@ class Examiner:
                 visible = self._process.commands() if self._evidence.own_pids else frozenset()
         except OSError as error:
             return replace(finding, reason=f"{finding.reason}; nonce: {error}")
-        if isinstance(commands, _Unanswered):
+        if isinstance(commands, Unanswered):
             return replace(finding, reason=f"{finding.reason}; {commands.reason}")
         names = {command.removesuffix(_DEFUNCT) for command in commands}
         if nonce not in names:
             return _disproved(finding, "our process is not among its processes")
-        if doubt := self._nonce_doubt(finding, names - visible - {nonce}):
-            return doubt
-        return replace(
+        proven = replace(
             finding, verdict="proven", method="nonce", reason="our process is among its processes"
         )
+        return self._nonce_doubt(finding, names - visible - {nonce}) or proven
 
     def _nonce_doubt(self, finding: Finding, hidden: set[str]) -> Finding | None:
         """Processes of a container inside a container are among those of the outer one, too."""
         strangers = any(_FULL.fullmatch(name) for name in self.strangers)
-        if self._evidence.own_pids:
+        own_pids = self._evidence.own_pids
+        if own_pids and not hidden and not strangers:
+            return None
+        inside = self._shares_mounts(finding)
+        if inside is not None:
+            reason = "our process is in a container inside it"
+            return None if inside else _disproved(finding, reason)
+        if own_pids:
             late = start_matches(self._evidence, finding.inspect) is False
             if (late and hidden) or (strangers and (late or hidden)):
                 return _disproved(finding, "has processes that we cannot see: it is around ours")
@@ -175,13 +129,21 @@ class Examiner:
             return replace(finding, reason=reason)
         return None
 
+    def _shares_mounts(self, finding: Finding) -> bool | None:
+        """Whether our mount namespace is that of its first process; None where nobody tells."""
+        ours = self._process.mount_namespace()
+        first = member(finding.inspect, "State", "Pid")
+        spaces = self._ask("mntns", lambda: self._prober.mount_namespaces(finding.id or ""))
+        theirs = None if isinstance(spaces, Unanswered) else spaces.get(str(first))
+        return ours == theirs if ours and theirs and theirs.isdecimal() else None
+
     def _by_stamp(self, finding: Finding) -> Finding:
         ours = self._evidence.stamp
         # A file system that keeps whole seconds gives two containers the same stamp.
         if ours is None or ours % _SECOND == 0 or has_volumes(finding.inspect):
             return finding
         answer = self._ask("archive", lambda: self._prober.stamp(finding.id or "", STAMPED))
-        if isinstance(answer, _Unanswered):
+        if isinstance(answer, Unanswered):
             return replace(finding, reason=f"{finding.reason}; {answer.reason}")
         try:
             theirs = nanoseconds(answer or "")
@@ -189,14 +151,55 @@ class Examiner:
             return replace(finding, reason=f"{finding.reason}; it has no {STAMPED}")
         if theirs != ours:
             return _disproved(finding, f"its {STAMPED} is another's")
+        if doubt := self._stamp_doubt(finding, ours):
+            return replace(finding, reason=doubt)
         return replace(finding, verdict="proven", method="stamp", reason=f"{STAMPED} is the same")
+
+    def _stamp_doubt(self, finding: Finding, ours: int) -> str | None:
+        """Why an equal stamp may be chance: two made in one tick of the kernel's clock have one.
+
+        If the candidate is not us then we run, too, and were created in the same second or the
+        one beside it: each of those must have another stamp.
+        """
+        listed = self.running()
+        if isinstance(listed, Unanswered):
+            return f"{STAMPED} is the same, but it is not known whose else is ({listed.reason})"
+        created = listed.get(finding.id or "")
+        if created is None:
+            return f"{STAMPED} is the same, but the engine does not list it as running"
+        twins = [
+            identifier
+            for identifier, moment in listed.items()
+            if identifier != finding.id and abs(moment - created) <= 1
+        ]
+        if len(twins) > _MOST_TWINS or not all(self._stamp_differs(one, ours) for one in twins):
+            return f"{STAMPED} is the same, but may be that of a container made with it, too"
+        return None
+
+    def _stamp_differs(self, identifier: str, ours: int) -> bool:
+        other = self.look(identifier)
+        if other.verdict == "disproved":
+            return True
+        if has_volumes(other.inspect):
+            return False
+        answer = self._ask("archive", lambda: self._prober.stamp(identifier, STAMPED))
+        try:
+            return not isinstance(answer, Unanswered) and nanoseconds(answer or "") != ours
+        except ValueError:
+            return False
+
+    def running(self) -> Mapping[str, int] | Unanswered:
+        """The running containers, asked for once."""
+        if self._listed is None:
+            self._listed = self._ask("list", self._prober.running)
+        return self._listed
 
     def _inspected(self, name: str) -> Finding:
         try:
             document = self._ask("inspect", lambda: self._prober.inspect(name))
         except UnknownContainerError:
             return Finding("disproved", "the engine does not know it", stranger=True)
-        if isinstance(document, _Unanswered):
+        if isinstance(document, Unanswered):
             return Finding("unknown", document.reason)
         identifier = text(document, "Id") or ""
         finding = Finding("unknown", "inspect knows it", identifier, inspect=document)
@@ -221,21 +224,6 @@ class Examiner:
         if doubt := pids_contradict(self._evidence, finding.inspect):
             return _disproved(finding, doubt)
         return finding
-
-    def _ask(self, capability: str, question: Callable[[], _Answer]) -> _Answer | _Unanswered:
-        """The answer, or why there is none; a denial holds for every candidate."""
-        if capability in self.denied:
-            return _Unanswered(self.denied[capability])
-        try:
-            return question()
-        except UnknownContainerError as error:
-            if capability == "inspect":
-                raise
-            return _Unanswered(error.detail)
-        except EngineAnswerError as error:
-            if isinstance(error, EngineDeniedError | EngineUnsupportedError):
-                self.denied[capability] = error.detail
-            return _Unanswered(error.detail)
 
     def _keep(self, name: str, finding: Finding) -> Finding:
         self._findings[name] = finding

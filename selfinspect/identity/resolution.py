@@ -10,7 +10,7 @@ from selfinspect.errors import EngineAnswerError
 from selfinspect.model import Candidate, Identity
 
 if TYPE_CHECKING:
-    from selfinspect.identity.proof import Prober
+    from selfinspect.identity.questions import Prober
     from selfinspect.model import Json
 
 NO_ENGINE = "no engine can be asked"

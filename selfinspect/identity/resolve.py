@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import text
-from selfinspect.errors import EngineAnswerError, IdentityError
+from selfinspect.errors import IdentityError
 from selfinspect.identity.compare import shares_address, start_matches
 from selfinspect.identity.process import OwnProcess
-from selfinspect.identity.proof import Examiner, Finding
+from selfinspect.identity.proof import Examiner
+from selfinspect.identity.questions import Finding, Unanswered
 from selfinspect.identity.resolution import NO_ENGINE, Resolution, name_of, named, option
 from selfinspect.identity.search import MOST_CONTAINERS, search
 from selfinspect.identity.verdict import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.identity.proof import Prober
+    from selfinspect.identity.questions import Prober
     from selfinspect.model import Level, Method, Verdict
 
 __all__ = ["Resolution", "resolve"]
@@ -65,18 +66,17 @@ def resolve(
     if target not in ("self", "netns"):
         return named(target, prober)
     examiner = Examiner(evidence, prober, process or OwnProcess()) if prober else None
-    own = _self(evidence, prober, examiner, claim, clock)
+    own = _self(evidence, examiner, claim, clock)
     return own if target == "self" else _netns(evidence, own, prober)
 
 
 def _self(
     evidence: Evidence,
-    prober: Prober | None,
     examiner: Examiner | None,
     claim: str | None,
     clock: Callable[[], float],
 ) -> Resolution:
-    if prober is None or examiner is None:
+    if examiner is None:
         return Resolution(
             from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined)
         )
@@ -91,9 +91,9 @@ def _self(
         why = f"the engine does not tell ({examiner.denied['inspect']})"
         return Resolution(from_kernel(standing, claim, why, joined=evidence.joined))
     if any(examiner.look(candidate.id).open for candidate in candidates):
-        return _unproven(evidence, candidates, prober, examiner)
+        return _unproven(evidence, candidates, examiner)
     try:
-        found = search(evidence, prober, examiner, clock)
+        found = search(evidence, examiner, clock)
     except IdentityError as error:
         why = f"Nothing here names a container that can be this one, and {error.detail}"
         return Resolution(refused(_judged(candidates, examiner), why))
@@ -116,7 +116,7 @@ def _examined(candidates: tuple[Candidate, ...], examiner: Examiner) -> Finding 
 
 
 def _unproven(
-    evidence: Evidence, candidates: tuple[Candidate, ...], prober: Prober, examiner: Examiner
+    evidence: Evidence, candidates: tuple[Candidate, ...], examiner: Examiner
 ) -> Resolution:
     """The verdict where the engine knows candidates and lets none be proven."""
     judged = _judged(candidates, examiner)
@@ -133,13 +133,13 @@ def _unproven(
         return Resolution(refused(judged, why))
     chosen = examiner.look(names.pop())
     supported = bool(ours or claims)
-    if objection := _objection(evidence, chosen, prober, examiner, supported=supported):
+    if objection := _objection(evidence, chosen, examiner, supported=supported):
         return Resolution(refused(judged, objection))
     return _settled(candidates, examiner, chosen, "confirmed", "option" if claims else "engine")
 
 
 def _objection(
-    evidence: Evidence, chosen: Finding, prober: Prober, examiner: Examiner, *, supported: bool
+    evidence: Evidence, chosen: Finding, examiner: Examiner, *, supported: bool
 ) -> str | None:
     """What speaks against confirming a candidate that could not be proven."""
     if not chosen.open:
@@ -153,17 +153,14 @@ def _objection(
         return None
     if not started or evidence.joined:
         return "Evidence that containers can share is all there is, and it could not be proven"
-    return _joiners(chosen, prober, examiner)
+    return _joiners(chosen, examiner)
 
 
-def _joiners(chosen: Finding, prober: Prober, examiner: Examiner) -> str | None:
+def _joiners(chosen: Finding, examiner: Examiner) -> str | None:
     """Why the owner of our network may not be us: somebody joined it, or that cannot be told."""
     unknown = "Evidence that containers can share is all there is, and the engine does not tell"
-    try:
-        running = prober.running()
-    except EngineAnswerError:
-        return unknown
-    if len(running) > MOST_CONTAINERS:
+    running = examiner.running()
+    if isinstance(running, Unanswered) or len(running) > MOST_CONTAINERS:
         return unknown
     for identifier in running:
         mode = text(examiner.look(identifier).inspect, "HostConfig", "NetworkMode") or ""

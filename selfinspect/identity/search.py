@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import EngineAnswerError, IdentityError
+from selfinspect.errors import IdentityError
 from selfinspect.identity.compare import shares_address, start_matches
+from selfinspect.identity.questions import Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
 
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.identity.proof import Examiner, Finding, Prober
+    from selfinspect.identity.proof import Examiner
+    from selfinspect.identity.questions import Finding
 
 MOST_CONTAINERS = 512
 MOST_NONCES = 8
@@ -25,7 +27,6 @@ SECONDS = 5.0
 
 def search(
     evidence: Evidence,
-    prober: Prober,
     examiner: Examiner,
     clock: Callable[[], float],
 ) -> Finding:
@@ -33,8 +34,7 @@ def search(
 
     Args:
         evidence: what narrows the search: layer, start time, addresses.
-        prober: lists the running containers.
-        examiner: remembers what was asked before, and of whom.
+        examiner: asks, and remembers what was asked before, and of whom.
         clock: monotonic seconds.
 
     Raises:
@@ -42,7 +42,7 @@ def search(
     """
     end = clock() + SECONDS
     survivors = []
-    for identifier in _running(prober):
+    for identifier in _running(examiner):
         _check(clock, end)
         finding = examiner.look(identifier)
         if finding.verdict == "proven":
@@ -60,11 +60,10 @@ def search(
     raise IdentityError(_why(len(survivors), examiner))
 
 
-def _running(prober: Prober) -> Sequence[str]:
-    try:
-        running = prober.running()
-    except EngineAnswerError as error:
-        raise IdentityError(f"the running containers cannot be listed ({error.detail})") from error
+def _running(examiner: Examiner) -> Collection[str]:
+    running = examiner.running()
+    if isinstance(running, Unanswered):
+        raise IdentityError(f"the running containers cannot be listed ({running.reason})")
     if len(running) > MOST_CONTAINERS:
         raise IdentityError(
             f"{len(running)} containers run, and at most {MOST_CONTAINERS} are searched"

@@ -327,6 +327,8 @@ def test_crio_is_the_container_never_its_sandbox() -> None:
     [
         IdentityFiles(mountinfo=mount(f"/var/lib/kubelet/pods/{UUID}/etc-hosts", "/etc/hosts")),
         IdentityFiles(mountinfo=mount(f"/var/snap/x/kubelet/pods/{UUID}/containers/a/1", "/dev/t")),
+        IdentityFiles(mountinfo=mount(f"/pods/{UUID}/etc-hosts", "/etc/hosts")),
+        IdentityFiles(mountinfo=mount("/", "/run/secrets/kubernetes.io/serviceaccount", "tmpfs")),
         IdentityFiles(mountinfo=mount(f"{SANDBOX}/{S}/hosts", "/etc/hosts")),
         IdentityFiles(cgroup=f"0::/kubepods/besteffort/pod{UUID}\n"),
         IdentityFiles(mountinfo=mount(f"/kubepods/pod{UUID}", "/sys/fs/cgroup", "cgroup2")),

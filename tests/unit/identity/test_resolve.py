@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.errors import (
+    EngineAnswerError,
     EngineDeniedError,
     EngineUnreachableError,
     UnknownContainerError,
@@ -19,7 +20,7 @@ from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.model import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from selfinspect.model import Json, Scope, Source
@@ -48,6 +49,9 @@ class Box:
     stamp: str | None = None
     volumes: bool = False
     commands: list[str] = field(default_factory=lambda: ["sh"])
+    pid: int = 4711
+    mount_namespace: str | None = None
+    created: int = 1_699_999_999
 
     def inspect(self) -> Json:
         """The engine's document about it."""
@@ -55,7 +59,7 @@ class Box:
         return {
             "Id": self.id,
             "Name": f"/{self.name}",
-            "State": {"Status": self.status, "StartedAt": self.started_at},
+            "State": {"Status": self.status, "StartedAt": self.started_at, "Pid": self.pid},
             "GraphDriver": {"Name": "overlay2", "Data": data if self.layer else None},
             "HostConfig": {"PidMode": self.pid_mode, "NetworkMode": self.network_mode},
             "Mounts": [{"Type": "volume", "Destination": "/data"}] if self.volumes else [],
@@ -90,10 +94,17 @@ class CannedEngine:
         assert path == "/.dockerenv"
         return self._box("archive", container).stamp
 
-    def running(self) -> Sequence[str]:
+    def mount_namespaces(self, container: str) -> Mapping[str, str]:
+        """Those of a container's processes, where the machine's `ps` knows them."""
+        box = self._box("mounts", container)
+        if box.mount_namespace is None:
+            raise EngineAnswerError("unknown user-defined format", code=500, capability="top")
+        return {str(box.pid): box.mount_namespace}
+
+    def running(self) -> Mapping[str, int]:
         """Everybody."""
         self._count("list", "")
-        return list(self.boxes)
+        return {box.id: box.created for box in self.boxes.values()}
 
     def _box(self, capability: str, container: str) -> Box:
         self._count(capability, container)
@@ -268,6 +279,38 @@ def test_the_stamp_disproves_a_neighbour(world: World) -> None:
     assert verdicts(found) == {"hostname-file": "disproved"}
 
 
+TWIN = "2023-11-14T22:13:20.123456789Z"
+
+
+@pytest.mark.parametrize(
+    ("other", "proven"),
+    [
+        (Box(B, stamp="2023-11-14T22:13:20.123456780Z"), True),
+        (Box(B, stamp=TWIN, created=1_699_999_990), True),
+        (Box(B, stamp=TWIN), False),
+        (Box(B, stamp=TWIN, created=1_700_000_000), False),
+        (Box(B, volumes=True), False),
+        (Box(B), False),
+    ],
+)
+def test_a_stamp_that_a_container_made_with_it_may_share_proves_nothing(
+    world: World, *, other: Box, proven: bool
+) -> None:
+    """Two made in one tick of the clock have one stamp: those of the same second are asked."""
+    engine = world.engine(Box(A, stamp=TWIN), other, denied=("top",))
+    found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
+    assert (found.id, found.method) == ((A, "stamp") if proven else (None, None))
+
+
+def test_too_many_made_with_it_are_not_asked(world: World) -> None:
+    """Nine containers of the same second: the stamp is left to others."""
+    others = [Box(f"{number:064x}", stamp="2023-11-14T22:13:21.5Z") for number in range(9)]
+    engine = world.engine(Box(A, stamp=TWIN), *others, denied=("top",))
+    assert world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity.id is None
+    assert engine.asked["archive", A] == 1
+    assert sum(engine.asked["archive", other.id] for other in others) == 0
+
+
 def test_no_stamp_is_taken_of_a_container_with_volumes(world: World) -> None:
     """The engine would mount them, which is an event for each."""
     engine = world.engine(Box(A, volumes=True), ours=A)
@@ -390,6 +433,21 @@ def test_an_enclosing_container_is_not_found_by_the_search(world: World) -> None
     nested = Evidence((cgroup(A),), own_pids=False)
     outer = Box(B, pid_mode="host")
     assert world.ask(nested, world.engine(outer, ours=B)).identity.id is None
+
+
+@pytest.mark.parametrize(("namespace", "ours"), [("4026532396", True), ("4026532397", False)])
+@pytest.mark.parametrize("own_pids", [True, False, None])
+def test_the_mount_namespace_tells_nested_containers_apart(
+    world: World, tmp_path: Path, namespace: str, *, ours: bool, own_pids: bool | None
+) -> None:
+    """Among a container's processes, but in other mounts than its first: inside one inside it."""
+    (tmp_path / "self/ns").mkdir()
+    (tmp_path / "self/ns/mnt").symlink_to("mnt:[4026532396]")
+    mode = "" if own_pids else "host"
+    box = Box(B, commands=["dockerd"], mount_namespace=namespace, pid_mode=mode)
+    evidence = Evidence((shared(B), shared(A, "hosts-file")), own_pids=own_pids)
+    found = world.ask(evidence, world.engine(box, ours=B)).identity
+    assert (found.id, found.method) == ((B, "nonce") if ours else (None, None))
 
 
 def test_containers_around_ours_are_not_tried(world: World) -> None:

@@ -1,0 +1,96 @@
+"""`id --root` over the files of real containers, where no engine can help."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine.access import sequence, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.model import Json
+
+TREES = Path(__file__).parents[1] / "fixtures" / "identity"
+OURS = "a1b2c3d4" * 8
+CREATED = 1_700_000_000
+LEVELS: Mapping[str, str | None] = {
+    "host-plain": "observed",
+    "host-network-of-another": "observed",
+    "host-host-tree": "observed",
+    "host-nested": "observed",
+    "private-plain": "assumed",
+    "private-pid-of-another": "assumed",
+    "private-host-tree": "assumed",
+    "private-nested": "assumed",
+    "private-network-of-another": None,
+    "private-hostname-of-another": None,
+    "private-all-of-another": None,
+}
+RECORDED = sorted(tree.name for tree in TREES.iterdir() if tree.is_dir())
+
+
+def look(root: Path) -> tuple[int, Json]:
+    """The exit code and the document of `id --json`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "selfinspect", "id", "--json", "--engine", "off", "--root", root],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout)
+
+
+def copied(tree: str, folder: Path) -> Path:
+    """A recorded tree with the files whose age counts.
+
+    An engine makes `/.dockerenv` when it creates a container and writes the others before each
+    start: those of another's network are the older ones.
+    """
+    root = folder / tree
+    shutil.copytree(TREES / tree, root)
+    others = "network-of" in tree or "all-of" in tree
+    (root / "etc").mkdir()
+    for name, moment in (
+        (".dockerenv", CREATED),
+        *((f"etc/{name}", CREATED + (-60 if others else 1))
+          for name in ("hostname", "hosts", "resolv.conf")),
+    ):  # fmt: skip
+        (root / name).touch()
+        os.utime(root / name, (moment, moment))
+    return root
+
+
+@pytest.mark.parametrize("tree", RECORDED)
+def test_recorded_files_give_the_right_id_or_none(tree: str, tmp_path: Path) -> None:
+    """Only ours, at the level that the evidence bears, or exit 3 with the reason."""
+    code, document = look(copied(tree, tmp_path))
+    level = LEVELS[tree.partition("-")[2]]
+    assert text(document, "level") == level
+    if level:
+        assert (code, text(document, "id")) == (0, OURS)
+    else:
+        assert (code, text(document, "id")) == (3, None)
+        assert text(document, "reason")
+
+
+@pytest.mark.parametrize("tree", ["v1-host-nested", "v2-private-network-of-another"])
+def test_any_file_may_be_missing(tree: str, tmp_path: Path) -> None:
+    """Less evidence never makes it another's ID; none at all is none."""
+    root = copied(tree, tmp_path)
+    for name in ("proc/1", "proc/self/cgroup", "proc/self/mountinfo"):
+        path = root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        code, document = look(root)
+        assert text(document, "id") in (OURS, None)
+        assert code == (0 if text(document, "id") else 3)
+    shutil.rmtree(root)
+    root.mkdir()
+    code, document = look(root)
+    assert (code, sequence(document, "candidates")) == (3, [])
