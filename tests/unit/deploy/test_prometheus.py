@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def promtool(deploy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["promtool", *arguments],
+        cwd=deploy / "prometheus",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("config", ["docker.yml", "swarm.yml"])
+def test_a_configuration_is_valid_with_its_rules(deploy: Path, config: str) -> None:
+    """Promtool accepts the configuration and finds the rules it names."""
+    checked = promtool(deploy, "check", "config", config)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "2 rule files found" in checked.stdout
+
+
+def test_the_rules_are_lint_free(deploy: Path) -> None:
+    """Promtool finds no fault with the rules and no rule twice."""
+    checked = promtool(deploy, "check", "rules", "--lint-fatal", "recording.yml", "alerts.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_alerts_fire_and_stay_silent_as_their_own_tests_say(deploy: Path) -> None:
+    """Promtool's unit tests of the rules pass."""
+    tested = promtool(deploy, "test", "rules", "alerts.test.yml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_each_alert_is_tested_both_ways(deploy: Path) -> None:
+    """Each alert has a test in which it fires and one in which it does not."""
+    rules = (deploy / "prometheus" / "alerts.yml").read_text()
+    tests = (deploy / "prometheus" / "alerts.test.yml").read_text()
+    found = {
+        (name, silent != "")
+        for name, silent in re.findall(r"alertname: (\w+)\n +exp_alerts:( \[\])?\n", tests)
+    }
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    assert alerts
+    assert found == {(alert, silent) for alert in alerts for silent in (True, False)}
