@@ -1,0 +1,217 @@
+"""Containers on a machine with cgroup v2 alone: a guest that `tests/guest` emulates.
+
+Times in it say nothing about any other machine; figures are the kernel's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine.access import member
+from tests.engine.conftest import ROOT, sh
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selfinspect.model import Json
+    from tests.engine.conftest import Engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+IDENTIFIED = ("busy", "alone", "host-socket", "host-alone", "joined")
+KIB = 1 << 10
+LEEWAY = 2048 * KIB  # an answer takes memory, and a CPU is charged 64 pages at a time
+NANO, ONE = 1e9, 1
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What a guest left behind, a folder for each container."""
+
+    folder: Path
+
+    def text(self, container: str, name: str) -> str:
+        return (self.folder / container / name).read_text().strip()
+
+    def json(self, container: str, name: str) -> Json:
+        document: Json = json.loads(self.text(container, f"{name}.json"))
+        return document
+
+    def metric(self, container: str, name: str, label: str = "") -> float:
+        """The value of a family's only sample, among whose labels the one given stands."""
+        pattern = rf"^{name}{{.*{re.escape(label)}.*}} (\S+)$"
+        (value,) = re.findall(pattern, self.text(container, "metrics.txt"), re.MULTILINE)
+        return float(value)
+
+    def bracket(self, container: str, kernel: str, engine: str) -> tuple[float, float, float]:
+        """The engine's figure before, the kernel's, and the engine's after."""
+        return (
+            figure(self.json(container, "engine-before"), engine),
+            figure(self.json(container, "stats"), kernel),
+            figure(self.json(container, "engine-after"), engine),
+        )
+
+
+def figure(document: Json, path: str) -> float:
+    """The number at a path; a list of the engine's is looked into by operation."""
+    path, _, operation = path.partition("=")
+    found = member(document, *path.split(" "))
+    if isinstance(found, list):
+        found = next(member(each, "value") for each in found if member(each, "op") == operation)
+    assert isinstance(found, int | float), path
+    return found
+
+
+@pytest.fixture(scope="module")
+def guest(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Guest:
+    """Boots a guest with the agent's image, once, and waits until it has ended."""
+    image = tmp_path_factory.mktemp("image") / "image.tar"
+    private_engine.docker("save", "--output", image, private_engine.image)
+    folder = tmp_path_factory.mktemp("guest")
+    scripts = ROOT / "tests" / "guest"
+    sh(scripts / "guest.sh", scripts / "scenario.sh", folder, image)
+    return Guest(folder)
+
+
+@pytest.mark.parametrize(
+    ("container", "level"),
+    [
+        ("busy", "proven"),
+        ("host-socket", "proven"),
+        ("joined", "proven"),
+        ("host-alone", "observed"),
+        ("alone", "assumed"),
+    ],
+)
+def test_the_identity_is_right(guest: Guest, container: str, level: str) -> None:
+    """Proven with a socket, also in another's network; without one as sure as the kernel is."""
+    identity = guest.json(container, "identity")
+    assert member(identity, "id") == guest.text(container, "id")
+    assert member(identity, "level") == level
+    assert member(guest.json(container, "self"), "id") == guest.text(container, "id")
+
+
+def test_in_anothers_network_without_a_socket_there_is_no_identity(guest: Guest) -> None:
+    """All that it sees names the other container: it answers that it does not know."""
+    identity = guest.json("joined-alone", "identity")
+    assert (member(identity, "id"), member(identity, "level")) == (None, None)
+    assert guest.text("busy", "id") in str(member(identity, "candidates"))
+    for document in ("self", "stats"):
+        problem = guest.json("joined-alone", document)
+        assert member(problem, "type") == "urn:selfinspect:problem:ambiguous-identity"
+
+
+@pytest.mark.parametrize("container", IDENTIFIED)
+@pytest.mark.parametrize(
+    ("kernel", "engine", "unit"),
+    [
+        ("cpu usage_seconds", "cpu_stats cpu_usage total_usage", NANO),
+        ("cpu user_seconds", "cpu_stats cpu_usage usage_in_usermode", NANO),
+        ("cpu system_seconds", "cpu_stats cpu_usage usage_in_kernelmode", NANO),
+        ("io /dev/nvme0n1 read_bytes", "blkio_stats io_service_bytes_recursive=read", ONE),
+        ("io /dev/nvme0n1 write_bytes", "blkio_stats io_service_bytes_recursive=write", ONE),
+    ],
+)
+def test_counters_lie_between_the_engines(
+    guest: Guest, container: str, kernel: str, engine: str, unit: float
+) -> None:
+    """A counter is no less than the engine's before it and no more than the engine's after."""
+    before, ours, after = guest.bracket(container, kernel, engine)
+    assert before / unit <= ours <= after / unit
+
+
+@pytest.mark.parametrize("container", ["busy", "alone", "host-socket", "host-alone"])
+@pytest.mark.parametrize("way", ["rx", "tx"])
+@pytest.mark.parametrize("what", ["bytes", "packets", "errors", "dropped"])
+def test_network_counters_lie_between_the_engines(
+    guest: Guest, container: str, way: str, what: str
+) -> None:
+    """So do those of the network, where it is the container's own."""
+    name = f"{way}_{what}"
+    before, ours, after = guest.bracket(container, f"network eth0 {name}", f"networks eth0 {name}")
+    assert before <= ours <= after
+
+
+@pytest.mark.parametrize("name", ["periods", "throttled_periods"])
+def test_throttling_is_counted_where_there_is_a_quota(guest: Guest, name: str) -> None:
+    """The busy container was held back as often as the engine says, the others have no figure."""
+    engine = f"cpu_stats throttling_data {name}"
+    before, ours, after = guest.bracket("busy", f"cpu {name}", engine)
+    assert 0 < before <= ours <= after
+    assert figure(guest.json("busy", "stats"), "cpu throttled_seconds") > 0
+    assert member(guest.json("alone", "stats"), "cpu", name) is None
+
+
+@pytest.mark.parametrize("container", IDENTIFIED)
+@pytest.mark.parametrize(
+    ("kernel", "engine", "leeway"),
+    [
+        ("memory usage_bytes", "memory_stats usage", LEEWAY),
+        ("memory rss_bytes", "memory_stats stats anon", LEEWAY),
+        ("memory cache_bytes", "memory_stats stats file", 128 * KIB),
+        ("pids current", "pids_stats current", 2),  # a thread that answers, a process that ends
+    ],
+)
+def test_gauges_agree(
+    guest: Guest, container: str, kernel: str, engine: str, leeway: float
+) -> None:
+    """A gauge is the engine's, within what moved and what it takes to answer."""
+    before, ours, after = guest.bracket(container, kernel, engine)
+    assert min(before, after) - leeway <= ours <= max(before, after) + leeway
+
+
+@pytest.mark.parametrize("container", IDENTIFIED)
+def test_the_working_set_agrees(guest: Guest, container: str) -> None:
+    """It is what the docker CLI shows: usage without the page cache that nobody uses."""
+    usages = guest.bracket(container, "memory working_set_bytes", "memory_stats usage")
+    inactive = guest.bracket(container, "memory usage_bytes", "memory_stats stats inactive_file")
+    before, after = usages[0] - inactive[0], usages[2] - inactive[2]
+    assert min(before, after) - LEEWAY <= usages[1] <= max(before, after) + LEEWAY
+
+
+@pytest.mark.parametrize("container", IDENTIFIED)
+def test_limits_are_the_containers_own(guest: Guest, container: str) -> None:
+    """The memory and the tasks it may have, in either cgroup namespace."""
+    stats = guest.json(container, "stats")
+    assert member(stats, "source") == "kernel"
+    assert figure(stats, "memory limit_bytes") == 128 * KIB * KIB
+    assert figure(stats, "pids limit") == 64
+
+
+def test_another_containers_network_is_not_ours(guest: Guest) -> None:
+    """Who joined a network has no network figures; the engine would give the other's."""
+    assert member(guest.json("joined", "stats"), "network") is None
+    assert member(guest.json("joined", "engine-after"), "networks", "eth0")
+
+
+def test_a_process_killed_for_want_of_memory_is_counted(guest: Guest) -> None:
+    """One in the busy container, at its limit; none in its neighbours."""
+    memory = member(guest.json("busy", "stats"), "memory")
+    assert figure(memory, "oom_kills") == 1
+    assert figure(memory, "peak_bytes") == figure(memory, "limit_bytes")
+    assert figure(guest.json("alone", "stats"), "memory oom_kills") == 0
+
+
+def test_pressure_is_told(guest: Guest) -> None:
+    """The busy container waited for each resource, in its stats and under cAdvisor's names."""
+    pressure = member(guest.json("busy", "stats"), "pressure")
+    for resource in ("cpu", "memory", "io"):
+        waiting = figure(pressure, f"{resource} waiting_seconds")
+        stalled = figure(pressure, f"{resource} stalled_seconds")
+        assert waiting >= stalled > 0
+        series = f"container_pressure_{resource}"
+        assert guest.metric("busy", f"{series}_waiting_seconds_total") >= waiting
+        assert guest.metric("busy", f"{series}_stalled_seconds_total") >= stalled
+
+
+@pytest.mark.parametrize("container", ["busy", "host-socket", "host-alone"])
+def test_metrics_name_the_cgroup_as_the_host_does(guest: Guest, container: str) -> None:
+    """Its path on the host, which a private namespace hides, stands on every figure."""
+    path = f'id="/docker/{guest.text(container, "id")}"'
+    assert guest.metric(container, "container_memory_usage_bytes", path) > 0
+    assert guest.metric(container, "container_cpu_usage_seconds_total", path) > 0
