@@ -36,11 +36,11 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: AR
 async def serving(protocol: type[Protocol] = Protocol) -> AsyncIterator[socket.socket]:
     """A server for as long as the context lasts; yields its listener."""
     stopping = asyncio.Event()
-    listener = bind(ListenAddress("127.0.0.1", 0))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(serve([(hello, [listener]), (hello, [])], stopping, protocol))
-        yield listener
-        stopping.set()
+    with bind(ListenAddress("127.0.0.1", 0)) as listener:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve([(hello, [listener]), (hello, [])], stopping, protocol))
+            yield listener
+            stopping.set()
 
 
 def talk(converse: Converse, protocol: type[Protocol] = Protocol) -> None:
@@ -99,7 +99,9 @@ def test_who_never_finishes_is_hung_up_on() -> None:
                 await asyncio.sleep(0.001)
 
         dripping = asyncio.create_task(drip())
-        assert await reader.read() == b""
+        # What it had not read yet makes the kernel reset the connection.
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
         dripping.cancel()
 
     talk(converse, Impatient)
@@ -147,7 +149,8 @@ def test_too_long_a_head_is_answered_and_ended() -> None:
     """What has no end of headers within the parser's bound is 400, not held in memory."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"GET /" + b"x" * 100_000)
+        # Not a byte more than it takes: what is left unread would reset the connection.
+        writer.write(b"GET /" + b"x" * 65_536)
         assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
 
     talk(converse)

@@ -1,0 +1,101 @@
+"""The records that travel: frozen, slotted, without behaviour. Unknown is None, never zero.
+
+Times are RFC 3339 in UTC with nine digits and `Z`; sizes are bytes; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from selfinspect.model.engine import CAPABILITIES, Access, Attempt, Engine, EngineFailure, Reach
+from selfinspect.model.event import Actor, Event, EventSource
+from selfinspect.model.identity import (
+    Candidate,
+    Identity,
+    IdentitySummary,
+    Level,
+    Method,
+    Scope,
+    Source,
+    Verdict,
+)
+from selfinspect.model.json import Json
+from selfinspect.model.own import (
+    Compose,
+    Health,
+    HealthCheck,
+    Image,
+    Kubernetes,
+    Limits,
+    Mount,
+    Network,
+    PortBinding,
+    RestartPolicy,
+    Run,
+    Self,
+    Swarm,
+)
+from selfinspect.model.sample import (
+    Cpu,
+    Detail,
+    Device,
+    Filesystem,
+    Interface,
+    Memory,
+    Pids,
+    Pressure,
+    Processes,
+    Sample,
+    Specification,
+    Stall,
+    StatsSource,
+    Transfer,
+)
+from selfinspect.model.snapshot import Snapshot
+
+__all__ = [
+    "CAPABILITIES",
+    "Access",
+    "Actor",
+    "Attempt",
+    "Candidate",
+    "Compose",
+    "Cpu",
+    "Detail",
+    "Device",
+    "Engine",
+    "EngineFailure",
+    "Event",
+    "EventSource",
+    "Filesystem",
+    "Health",
+    "HealthCheck",
+    "Identity",
+    "IdentitySummary",
+    "Image",
+    "Interface",
+    "Json",
+    "Kubernetes",
+    "Level",
+    "Limits",
+    "Memory",
+    "Method",
+    "Mount",
+    "Network",
+    "Pids",
+    "PortBinding",
+    "Pressure",
+    "Processes",
+    "Reach",
+    "RestartPolicy",
+    "Run",
+    "Sample",
+    "Scope",
+    "Self",
+    "Snapshot",
+    "Source",
+    "Specification",
+    "Stall",
+    "StatsSource",
+    "Swarm",
+    "Transfer",
+    "Verdict",
+]

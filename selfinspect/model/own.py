@@ -1,0 +1,172 @@
+"""What a container knows about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.model.engine import Engine
+    from selfinspect.model.identity import IdentitySummary
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image of a container: as typed, its ID, and its repository digests."""
+
+    reference: str | None = None
+    id: str | None = None
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One run of the container's own health check."""
+
+    start: str | None
+    end: str | None
+    exit_code: int | None
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The engine's verdict on the container's health check."""
+
+    status: str
+    failing_streak: int
+    log: tuple[HealthCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When the engine starts the container again."""
+
+    name: str
+    maximum_retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    """An address of the host that leads to a port of the container."""
+
+    host_ip: str
+    host_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The container's place in one network."""
+
+    ip: str | None
+    ipv6: str | None
+    gateway: str | None
+    mac: str | None
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume, bind or tmpfs in the container."""
+
+    type: str
+    source: str | None
+    destination: str
+    name: str | None
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What binds the container; None is unlimited."""
+
+    cpus: float | None = None
+    cpu_shares: int | None = None
+    cpuset: str | None = None
+    memory_bytes: int | None = None
+    memory_reservation_bytes: int | None = None
+    memory_swap_bytes: int | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """The container's place in a Compose project."""
+
+    project: str
+    service: str | None
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """The container's place in a Swarm."""
+
+    service: str | None
+    task: str | None
+    slot: int | None
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """The container's place in a Kubernetes cluster."""
+
+    namespace: str | None
+    pod: str | None
+    container: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the container, from start to end."""
+
+    number: int
+    started_at: str | None
+    finished_at: str | None
+    exit_code: int | None
+    signal: str | None
+    oom_killed: bool | None
+    cause: Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
+    sources: tuple[str, ...] = ()
+    evidence: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Self:
+    """What a container knows about itself: the document of `/v1/self`, already masked.
+
+    `ports` maps a container port and protocol to the first host port bound to it, None where
+    it is exposed and not published. `inspected_at` is when the engine said all this.
+    """
+
+    id: str
+    short_id: str
+    name: str | None = None
+    hostname: str | None = None
+    image: Image = Image()
+    created_at: str | None = None
+    started_at: str | None = None
+    inspected_at: str | None = None
+    state: str | None = None
+    health: Health | None = None
+    restart_count: int | None = None
+    restart_policy: RestartPolicy | None = None
+    command: tuple[str, ...] | None = None
+    user: str | None = None
+    working_dir: str | None = None
+    env: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+    ports: Mapping[str, Mapping[str, int | None]] | None = None
+    port_bindings: Mapping[str, tuple[PortBinding, ...]] | None = None
+    networks: Mapping[str, Network] | None = None
+    mounts: tuple[Mount, ...] | None = None
+    limits: Limits | None = None
+    compose: Compose | None = None
+    swarm: Swarm | None = None
+    kubernetes: Kubernetes | None = None
+    previous_run: Run | None = None
+    identity: IdentitySummary
+    engine: Engine | None = None

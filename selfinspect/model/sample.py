@@ -1,0 +1,179 @@
+"""One reading of the container's resources, and what binds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+StatsSource: TypeAlias = Literal["engine", "kernel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU time used since the container started, in seconds, and how it was held back.
+
+    `percent` is as the docker CLI computes it: 100 is one CPU, since the sample taken
+    `percent_interval_seconds` before; None on the first. `periods` and the throttled figures
+    stand only under a quota.
+    """
+
+    usage_seconds: float | None = None
+    user_seconds: float | None = None
+    system_seconds: float | None = None
+    percent: float | None = None
+    percent_interval_seconds: float | None = None
+    online: int | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+    throttled_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory charged to the container. `percent` is the working set's share of the limit."""
+
+    usage_bytes: int | None = None
+    working_set_bytes: int | None = None
+    rss_bytes: int | None = None
+    cache_bytes: int | None = None
+    swap_bytes: int | None = None
+    peak_bytes: int | None = None
+    limit_bytes: int | None = None
+    percent: float | None = None
+    oom_kills: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Traffic of one network interface since it came up."""
+
+    rx_bytes: int | None
+    rx_packets: int | None
+    rx_errors: int | None
+    rx_dropped: int | None
+    tx_bytes: int | None
+    tx_packets: int | None
+    tx_errors: int | None
+    tx_dropped: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What was read from and written to one block device."""
+
+    read_bytes: int | None
+    write_bytes: int | None
+    reads: int | None
+    writes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pids:
+    """Tasks in the container, and how many it may have; None is unlimited."""
+
+    current: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Time in which some (waiting) or all (stalled) tasks waited for a resource."""
+
+    waiting_seconds: float | None = None
+    stalled_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """Pressure stall information, of cgroup v2 alone."""
+
+    cpu: Stall = field(default_factory=Stall)
+    memory: Stall = field(default_factory=Stall)
+    io: Stall = field(default_factory=Stall)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes moved between the container and a block device by one kind of operation, `Read`."""
+
+    device: str
+    major: int
+    minor: int
+    operation: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Figures that only the metrics carry.
+
+    `system_seconds` is the machine's CPU time over all CPUs, which `percent` is measured
+    against; `per_cpu_seconds` stands on cgroup v1 alone. The page faults are those of the whole
+    container, the `own_` ones those outside of cgroups below it, which v2 doesn't tell apart.
+    `tasks_limit` is 0 where there is none.
+    """
+
+    system_seconds: float | None = None
+    per_cpu_seconds: tuple[float, ...] = ()
+    mapped_file_bytes: int | None = None
+    active_file_bytes: int | None = None
+    inactive_file_bytes: int | None = None
+    failcnt: int | None = None
+    page_faults: int | None = None
+    major_page_faults: int | None = None
+    own_page_faults: int | None = None
+    own_major_page_faults: int | None = None
+    tasks_limit: int | None = None
+    transfers: tuple[Transfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What binds the container, as the metrics tell it: 0 is unlimited, None unknown.
+
+    A quota is CPU time in microseconds a period; without one both are None.
+    """
+
+    memory_bytes: int | None = None
+    memory_swap_bytes: int | None = None
+    memory_reservation_bytes: int | None = None
+    cpu_shares: int | None = None
+    cpu_quota: int | None = None
+    cpu_period: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The container's processes, and what they hold open; None where not all let us see."""
+
+    count: int
+    file_descriptors: int | None
+    sockets: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filesystem:
+    """The file system that the container's root lies on. 0 inodes: it counts none."""
+
+    device: str
+    size_bytes: int
+    inodes: int
+    inodes_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reading of the container's resources: the document of `/v1/stats`, with `detail`."""
+
+    read_at: str
+    source: StatsSource
+    cpu: Cpu = field(default_factory=Cpu)
+    memory: Memory = field(default_factory=Memory)
+    network: Mapping[str, Interface] | None = None
+    io: Mapping[str, Device] | None = None
+    pids: Pids = field(default_factory=Pids)
+    pressure: Pressure = field(default_factory=Pressure)
+    detail: Detail = field(default_factory=Detail)
