@@ -15,7 +15,11 @@ fi
 
 say 'packages'
 install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debootstrap \
-  prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl "${for_slow[@]}"
+  prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl curl=curl \
+  "${for_slow[@]}"
+# Debian's Python keeps this in a package of its own; other builds bring it along.
+python3 -c 'import ensurepip' 2>/dev/null ||
+  apt_get install --yes --no-install-recommends python3-venv
 
 venv=.venv
 pins=$(sha256sum tests/constraints.txt pyproject.toml)
