@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]+)")
 _SHELL_WORD = re.compile(
-    r"\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[;|&()\n]++|[^\s\"';|&()]++|[\"']", re.DOTALL
+    r"\"(?>(?:[^\"\\]|\\.)*)\"|'[^']*+'|[;|&()\n]++|[^\s\"';|&()]++|[\"']", re.DOTALL
 )
 _COMMAND = re.compile(
     r"(?:^|[\s\"'(=])--?[A-Za-z]|rabbitmqctl|sqlplus|alias|config|login|unseal|(?i:auth) "

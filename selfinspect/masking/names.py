@@ -69,7 +69,7 @@ _PATH = re.compile(
     r"|[\w.@-]{1,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
 )
 # Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
-_PIECES = r"[A-Za-z]{0,24}\d{0,5}(?:[-_.,/*`()&| ][A-Za-z]{0,24}\d{0,5})*+"
+_PIECES = r"[A-Za-z]{0,24}\d{0,5}(?>(?:[-_.,/*`()&| ][A-Za-z]{0,24}\d{0,5})*)"
 _PLAIN = re.compile(
     rf"(?:[a-z][a-z0-9+.-]{{1,20}}://)?{_PIECES}(?::\d{{1,5}}(?![A-Za-z0-9]){_PIECES})?"
 )
