@@ -119,5 +119,7 @@ def test_an_engine_takes_the_client_and_nobody_else(daemon: Path, made: Path) ->
     for certificates in (nobody, stranger / "client"):
         refused = version(certificates, *verified)
         assert refused.returncode != 0
-        assert "bad certificate" in refused.stderr or "certificate required" in refused.stderr
+        # With TLS 1.3 the refusal may overtake the request, as an alert or as a reset.
+        whys = ("bad certificate", "certificate required", "connection reset by peer")
+        assert any(why in refused.stderr for why in whys)
     assert "HTTPS server" in version(nobody).stderr
