@@ -38,7 +38,7 @@ def sh(*command: object, check: bool = True) -> str:
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0 or not check, f"{command}: {done.stderr}"
+    assert done.returncode == 0 or not check, f"{command}: {done.stdout[-3000:]}{done.stderr}"
     return done.stdout.rstrip("\n")
 
 

@@ -81,7 +81,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     here, client = "subjectAltName=IP:127.0.0.1", "extendedKeyUsage=clientAuth"
     return Certificates(
         ours.signs("server", here),
-        ours.signs("expired", here, days=-1),
+        ours.signs("expired", here, days=0),
         ours.signs("elsewhere", "subjectAltName=DNS:engine.example"),
         ours.signs("client", client),
         theirs.signs("stranger", client),
