@@ -92,9 +92,7 @@ class Keeper:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping.set()
-        stream = self._stream
-        if stream is not None:
-            stream.cancel()
+        self._end_streams()
 
     def _take(self, found: Observation) -> None:
         """Swap in a new look. What was known stays where the new look knows nothing."""
@@ -160,17 +158,17 @@ class Keeper:
             except EngineError as error:
                 self._log.info("inspect.failed", error=error.detail)
                 if isinstance(error, EngineUnreachableError):
-                    self._look_elsewhere()
+                    self._end_streams()
         self._on_event(occurrence)
 
     def _watching(self, client: Client) -> AbstractContextManager[object]:
         """Look elsewhere when the network changes that leads to the engine."""
         if client.connection.transport.local:
             return nullcontext()
-        return NetworkChanges(self._look_elsewhere)
+        return NetworkChanges(self._end_streams)
 
-    def _look_elsewhere(self) -> None:
-        """End the streams: the network that led to the engine may be another now."""
+    def _end_streams(self) -> None:
+        """End the streams, so that `run` looks anew, or ends too."""
         stream = self._stream
         if stream is not None:
             stream.cancel()
