@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    import ssl
     from pathlib import Path
 
 _SILENCE = 20.0
@@ -67,22 +68,39 @@ class TcpFront:
                     return
                 self._open |= {client, engine}
             closing.callback(self._forget, client, engine)
-            back = threading.Thread(target=_pass, args=(engine, client), daemon=True)
-            back.start()
             _pass(client, engine)
-            back.join(_SILENCE)
 
     def _forget(self, *ended: socket.socket) -> None:
         with self._lock:
             self._open.difference_update(ended)
 
 
-def _pass(source: socket.socket, sink: socket.socket) -> None:
+def _pass(client: socket.socket, engine: socket.socket) -> None:
+    """Both ways in one thread: OpenSSL's connections are not for two at once."""
     with contextlib.suppress(OSError, ValueError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    _end(source)
-    _end(sink)
+        while ready := _readable(client, engine):
+            for source, sink in ((client, engine), (engine, client)):
+                if source in ready and not _pass_piece(source, sink):
+                    return
+
+
+def _readable(client: socket.socket, engine: socket.socket) -> list[socket.socket]:
+    if isinstance(client, ssl.SSLSocket) and client.pending():
+        return [client]
+    return select.select([client, engine], [], [], _SILENCE)[0]
+
+
+def _pass_piece(source: socket.socket, sink: socket.socket) -> bool:
+    """False once the source has ended."""
+    source.setblocking(False)  # noqa: FBT003
+    try:
+        data = source.recv(65536)
+    except ssl.SSLWantReadError:  # a record without data, or half of one
+        return True
+    finally:
+        source.settimeout(_SILENCE)
+    sink.sendall(data)
+    return bool(data)
 
 
 def _end(one: socket.socket) -> None:

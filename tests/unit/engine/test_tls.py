@@ -235,7 +235,7 @@ def test_a_stream_over_tls_can_be_cancelled(
     engine: CannedEngine, secured: TcpFront, made: Certificates
 ) -> None:
     """`cancel` from another thread ends a read that waits within TLS."""
-    transport = Transport(f"tcp://127.0.0.1:{secured.port}", tls=Tls(made.client), timeout=BRIEF)
+    transport = Transport(f"tcp://127.0.0.1:{secured.port}", tls=Tls(made.client), timeout=PATIENT)
     with transport.stream("events", "/events") as stream:
         found: list[bytes] = []
         reached = threading.Event()
@@ -247,7 +247,7 @@ def test_a_stream_over_tls_can_be_cancelled(
 
         reader = threading.Thread(target=read)
         reader.start()
-        threading.Timer(BRIEF * 2, engine.emit_line, [b"one\n"]).start()
+        engine.emit_line(b"one\n")
         assert reached.wait(PATIENT)
         stream.cancel()
         reader.join(PATIENT)
