@@ -26,7 +26,12 @@ COPY selfinspect/ selfinspect/
 RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . && \
     pip --python /opt/selfinspect install --no-index --no-deps dist/*.whl && \
     python3 -m compileall -q --invalidation-mode unchecked-hash \
-      /opt/selfinspect/lib/python3*/site-packages/selfinspect
+      /opt/selfinspect/lib/python3*/site-packages/selfinspect && \
+    sed -i '1s/$/ -I/' /opt/selfinspect/bin/selfinspect
+
+# The same in one file, for an image with another Python.
+COPY deploy/pyz.sh deploy/
+RUN deploy/pyz.sh /opt/selfinspect.pyz
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=unknown
@@ -41,4 +46,5 @@ USER 65532:65532
 HEALTHCHECK --interval=60s --timeout=10s --start-period=10s CMD ["selfinspect", "healthcheck"]
 ENTRYPOINT ["selfinspect"]
 CMD ["serve"]
+COPY --from=builder /opt/selfinspect.pyz /opt/selfinspect.pyz
 COPY --from=builder /opt/selfinspect /opt/selfinspect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS
@@ -28,9 +29,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         arguments: what follows `run`.
         environ: the environment to derive the command's and the agent's from.
     """
-    own = len(sys.orig_argv) - len(arguments) - 1
-    agent_command = [sys.executable or sys.orig_argv[0], *sys.orig_argv[1:own], "serve"]
-    return run(arguments, environ, agent_command)
+    return run(arguments, environ, [*_this_program(1 + len(arguments)), "serve"])
 
 
 def run(
@@ -66,3 +65,17 @@ def run(
     code = Supervisor(parsed.command, command_environ, agent, parsed.wait).run()
     announce(None, uri_file)
     return code
+
+
+def _this_program(others: int) -> list[str]:
+    """How this program was started, less its last words.
+
+    As the kernel has it: a loader named before the interpreter, as in a folder that brings its
+    own C library, is nowhere in `sys`.
+    """
+    try:
+        with open("/proc/self/cmdline", "rb") as file:  # noqa: PTH123
+            whole = os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        whole = [sys.executable, *sys.orig_argv[1:]]
+    return whole[:-others]

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Build selfinspect.pyz: the agent and all it needs in one file, for any CPython from 3.11 on,
+# whatever the C library and the CPU. It unpacks nothing, so it runs from a read-only image too.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+out=${1:-dist/selfinspect.pyz}
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+
+deploy/wheelhouse.sh
+python3 -m pip install --quiet --disable-pip-version-check --target "$tree" --no-compile --no-index \
+  --find-links wheelhouse --require-hashes --requirement deploy/constraints.txt
+cp -r selfinspect "$tree"
+find "$tree" -name __pycache__ -prune -exec rm -rf {} +
+rm -rf "${tree:?}/bin"
+
+# certifi would unpack its authorities to a temporary folder. Nothing of ours trusts them: the
+# engine's come from DOCKER_CERT_PATH.
+rm -rf "$tree/certifi"
+mkdir "$tree/certifi"
+cat >"$tree/certifi/__init__.py" <<'PYTHON'
+def where() -> str:
+    return "/etc/ssl/certs/ca-certificates.crt"
+PYTHON
+cat >"$tree/__main__.py" <<'PYTHON'
+import sys
+
+from selfinspect.__main__ import main
+
+sys.exit(main())
+PYTHON
+
+# The sources, for any Python, and for the one that builds the bytecode of what the agent loads at
+# its start. Docstrings are kept where the command line's help is made of them.
+python3 -I - "$tree" <<'PYTHON'
+import py_compile, sys
+
+tree = sys.argv[1]
+sys.path.insert(0, tree)
+import selfinspect.agent, selfinspect.cli.serve, uvicorn.lifespan.off, uvicorn.protocols.http.h11_impl
+
+for module in list(sys.modules.values()):
+    file = getattr(module, "__file__", None) or ""
+    if file.startswith(tree):
+        py_compile.compile(
+            file,
+            f"{file}c",
+            file.removeprefix(tree),
+            doraise=True,
+            optimize=0 if "/selfinspect/" in file else 2,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+PYTHON
+find "$tree" -name __pycache__ -prune -exec rm -rf {} +
+find "$tree" -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH:-315532800}" {} +
+
+mkdir -p "$(dirname "$out")"
+python3 -m zipapp --compress --python '/usr/bin/env python3' --output "$out" "$tree"
+printf '%s: %s bytes\n' "$out" "$(stat -c %s "$out")" >&2

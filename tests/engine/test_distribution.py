@@ -1,0 +1,103 @@
+"""The forms in which an image takes the agent: one file, and a folder with its own Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.conftest import ROOT, Engine, sh, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEBI = 2**20
+
+
+@pytest.fixture(scope="module")
+def pyz(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that the agent's image offers."""
+    file = tmp_path_factory.mktemp("pyz") / "selfinspect.pyz"
+    container = private_engine.docker("create", private_engine.image)
+    private_engine.docker("cp", f"{container}:/opt/selfinspect.pyz", file)
+    private_engine.docker("rm", container)
+    return file
+
+
+@pytest.fixture(scope="module")
+def without_python(private_engine: Engine) -> str:
+    """An image of busybox and the folder, nothing else."""
+    base = "selfinspect-base:bookworm"
+    tag = "selfinspect:standalone-test"
+    private_engine.docker(
+        "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", tag,
+        "--file", ROOT / "deploy" / "standalone.Dockerfile", ROOT,
+    )  # fmt: skip
+    recipe = (
+        f"FROM {private_engine.busybox}\n"
+        f"COPY --from={tag} /opt/selfinspect /opt/selfinspect\n"
+        'ENTRYPOINT ["/opt/selfinspect/bin/selfinspect", "run", "--wait", "20s", "--"]\n'
+    )
+    built = subprocess.run(
+        ["docker", "--host", private_engine.url, "build", "--quiet", "-"],
+        input=recipe, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    return built.stdout.strip()
+
+
+def test_the_file_runs_on_a_bare_python(engine: Engine, pyz: Path) -> None:
+    """Read-only, as nobody, without a temporary folder: the identity is proven all the same."""
+    app = engine.start(
+        "--read-only", "--user", "65534", "--cap-drop", "ALL",
+        "--volume", f"{pyz}:/selfinspect.pyz:ro",
+        image="selfinspect-base:bookworm",
+        command=("python3", "/selfinspect.pyz", "run", "--", "sleep", "1000"),
+    )  # fmt: skip
+    app.ready()
+    assert app.curl("/v1/self/id") == app.id
+    answered = json.loads(app.exec("python3", "/selfinspect.pyz", "id", "--json"))
+    assert (answered["id"], answered["level"]) == (app.id, "proven")
+
+
+def test_the_file_is_small(pyz: Path) -> None:
+    """It goes into every image of a fleet."""
+    assert pyz.stat().st_size < 3 * MEBI
+
+
+def test_the_folder_runs_where_there_is_no_python(engine: Engine, without_python: str) -> None:
+    """The agent, `run` and the command line, on an image of one static binary."""
+    app = engine.start(image=without_python, command=("sh", "-c", "echo up; exec sleep 1000"))
+    app.ready()
+    until(lambda: "up" in app.logs(), "the command")
+    assert app.curl("/v1/self/id") == app.id
+    assert app.exec("/opt/selfinspect/bin/selfinspect", "id") == app.id
+    with pytest.raises(AssertionError, match="python3"):
+        app.exec("python3", "--version")
+
+
+def test_an_image_with_the_agent_is_small(engine: Engine) -> None:
+    """What the agent adds to the image it is built on."""
+    base, own = (
+        int(engine.docker("image", "inspect", "--format", "{{.Size}}", image))
+        for image in ("selfinspect-base:bookworm", engine.image)
+    )
+    assert own - base < 30 * MEBI
+
+
+def test_the_apps_python_settings_are_not_the_agents(engine: Engine) -> None:
+    """An app's PYTHONPATH and PYTHONHOME neither shadow the agent's modules nor break it."""
+    app = engine.start(
+        "--env", "PYTHONPATH=/app", "--env", "PYTHONHOME=/nowhere", "--tmpfs", "/app",
+        command=("run", "--", "sh", "-c", "echo broken > /app/click.py; exec sleep 1000"),
+    )  # fmt: skip
+    app.ready()
+    assert app.exec("selfinspect", "id") == app.id
+
+
+def test_the_file_is_the_same_from_the_same_sources(tmp_path: Path) -> None:
+    """Built twice it is the same file, byte for byte."""
+    for name in ("one.pyz", "two.pyz"):
+        sh(ROOT / "deploy" / "pyz.sh", tmp_path / name)
+    assert (tmp_path / "one.pyz").read_bytes() == (tmp_path / "two.pyz").read_bytes()
