@@ -10,28 +10,32 @@ import time
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import SelfinspectError
+from selfinspect.events.intake import Intake
 from selfinspect.events.journal import Journal
 from selfinspect.events.subscribers import Subscribers
 from selfinspect.keeper import Keeper
+from selfinspect.kernel.files import text
 from selfinspect.logs import Forward, logger
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Observation, observe, reach
+from selfinspect.observe import NOT_KNOWN_YET, Observation, inquiry, observe, reach
+from selfinspect.past import Past, tells_of_runs
 from selfinspect.readings import Readings
 from selfinspect.supervise.listeners import bound
 from selfinspect.web.app import api, metrics_only
-from selfinspect.web.server import serve
+from selfinspect.web.credentials import credentials
+from selfinspect.web.server import Served, serve
 from selfinspect.web.service import Check, Exposition, Service
+from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from selfinspect.engine.client import Client
-    from selfinspect.events.translate import Occurrence
+    from selfinspect.events.journal_file import Notice
     from selfinspect.model import Event, Sample, StatsSource
     from selfinspect.settings import Settings
 
@@ -43,9 +47,19 @@ class Agent:
         settings: everything that can be chosen.
         environ: the environment, for what tells of identity and engine.
         stream: where the log goes.
+        token: what PID 1 made for `--token-file auto`.
+
+    Raises:
+        ValueError: a file that an option names cannot be used; the message names the option.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], stream: TextIO) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        stream: TextIO,
+        token: bytes | None = None,
+    ) -> None:
         self._settings = settings
         self._log = logger(
             stream,
@@ -54,37 +68,44 @@ class Agent:
             mask=lambda text: self._keeper.observation.masking.text(text),  # noqa: PLW0108
         )
         self._registry = Registry()
-        self._journal = Journal(settings.journal_max_events)
+        self._journal = Journal(settings.journal_max_events, self._tell)
+        self._past = Past(settings, self._journal)
         self._subscribers = Subscribers()
+        self._waiting = Waiting()
         self._readings = Readings(settings, lambda: self._keeper.observation)
         self._announced = False
         self._failed = False
-        self._client: Client | None = None
-        self._on_ready: Callable[[], None] = lambda: None
+        self._followed = False
+        self._on_ready: Callable[[Snapshot], None] = lambda _: None
         self._told: tuple[object, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._keeper = Keeper(
             Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal)),
             look=lambda: observe(settings, environ, observe_request=self._registry.engine_answered),
-            on_event=self._on_event,
+            intake=Intake(
+                self._journal, on_events=self._on_events, on_check=self._registry.event_arrived
+            ),
             on_look=self._on_look,
+            on_follow=self._on_follow,
+            on_change=lambda: self._in_loop(self._waiting.changed),
             log=self._log,
         )
+        self._credentials = credentials(settings, token, self._log)
 
     async def run(
         self,
         api_listeners: Sequence[socket.socket],
         metrics_listeners: Sequence[socket.socket],
         *,
-        on_ready: Callable[[], None],
+        on_ready: Callable[[Snapshot], None],
     ) -> bool:
         """Serve until SIGTERM, SIGINT or `stop`; whether that was all that ended it.
 
         Args:
             api_listeners: for everything.
             metrics_listeners: for the metrics and the two health paths alone.
-            on_ready: called once, when `/readyz` first answers 200.
+            on_ready: called once, when `/readyz` first answers 200, with what is known then.
         """
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,12 +119,9 @@ class Agent:
         )
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeping.start()
-        service = self._service()
-        await serve(
-            [(api(service), api_listeners), (metrics_only(service), metrics_listeners)],
-            self._stopping,
-        )
+        await serve(self._served(api_listeners, metrics_listeners), self._stopping)
         keeping.join(timeout=1.0)
+        self._journal.close()
         self._log.info("agent.stopped")
         return not self._failed
 
@@ -111,6 +129,7 @@ class Agent:
         """End `run`: streams end, answers under way are finished. Call from the loop's thread."""
         self._stopping.set()
         self._subscribers.end()
+        self._waiting.end()
         self._keeper.stop()
 
     def checks(self) -> tuple[Check, ...]:
@@ -125,17 +144,44 @@ class Agent:
             Check("sample", taken, "taken" if taken else "none taken yet"),
         )
 
+    def _served(
+        self, api_listeners: Sequence[socket.socket], metrics_listeners: Sequence[socket.socket]
+    ) -> list[Served]:
+        """Everything where it is served: in the clear only inside, where TLS is wanted."""
+        service, tls = self._service(), self._credentials.tls
+        everything = api(service)
+        inside = [each for each in api_listeners if bound(each).is_loopback]
+        beyond = [each for each in api_listeners if each not in inside]
+        if tls is not None and not inside:
+            self._log.warning(
+                "api.only-tls",
+                hint="clients and health checks in this container need a listener in the clear:"
+                " add --listen 127.0.0.1:10310 or unix:///path",
+            )
+        return [
+            Served(everything, inside),
+            Served(everything, beyond, tls),
+            Served(metrics_only(service), metrics_listeners, tls),
+        ]
+
     def _service(self) -> Service:
         return Service(
             snapshot=lambda: self._keeper.observation.snapshot,
             sample=self._sample,
+            inquiry=lambda: inquiry(self._keeper.observation),
             raw_stats=self._readings.raw,
             metrics=self._metrics,
             reach=lambda: reach(self._keeper.observation),
             checks=self.checks,
             journal=self._journal,
+            runs=lambda: self._past.runs,
             subscribers=self._subscribers,
+            waiting=self._waiting,
+            hostname=text(f"{self._settings.root}/proc/sys/kernel/hostname").strip(),
             allowed_hosts=self._settings.allow_host,
+            disabled=self._settings.disable,
+            tokens=self._credentials.tokens,
+            metrics_tokens=self._credentials.metrics_tokens,
         )
 
     def _sample(self, source: StatsSource | None = None) -> Sample | None:
@@ -164,11 +210,10 @@ class Agent:
         """Log what changed, and take the first sample: readiness waits for it."""
         observation = self._keeper.observation
         snapshot = observation.snapshot
-        if observation.client is not self._client:
-            if self._client is not None:
-                self._registry.stream_reopened()
-            self._client = observation.client
         identity = snapshot.identity
+        if identity.id is not None:
+            self._journal.open(self._settings.journal, identity.id)
+            self._look_back()
         told = (identity.id, identity.level, snapshot.failure)
         if told != self._told:
             self._told = told
@@ -201,14 +246,29 @@ class Agent:
         if not self._announced and all(check.ok for check in self.checks()):
             self._announced = True
             self._log.info("agent.ready")
-            self._on_ready()
+            self._on_ready(self._keeper.observation.snapshot)
 
-    def _on_event(self, occurrence: Occurrence) -> None:
-        event = self._journal.append(occurrence)
-        if event is None:
-            return
-        self._registry.event_arrived(event)
-        self._in_loop(self._subscribers.publish, event)
+    def _on_events(self, events: Sequence[Event]) -> None:
+        if any(map(tells_of_runs, events)):
+            self._look_back()
+        for event in events:
+            self._registry.event_arrived(event)
+            self._in_loop(self._subscribers.publish, event)
+
+    def _on_follow(self) -> None:
+        if self._followed:
+            self._registry.stream_reopened()
+        self._followed = True
+
+    def _look_back(self) -> None:
+        """Put the runs together anew, and tell of the last one that is over."""
+        self._past.update(self._keeper.observation.snapshot)
+        self._keeper.tell(self._past.previous_run)
+
+    def _tell(self, notice: Notice) -> None:
+        self._log.warning(
+            notice.event, file=str(notice.file), reason=notice.reason, hint=notice.hint
+        )
 
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:
         """Call in the event loop's thread; a loop that has ended needs no call."""

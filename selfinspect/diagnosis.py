@@ -22,6 +22,7 @@ _NOBODY = _ABSENT | {"refused", "timeout", "unknown name"}
 _THERE = 2
 _SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
 _CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
+_SPACE = 2**20
 _ENGINES_OWN = ("docker.sock", "podman.sock")
 
 
@@ -50,6 +51,9 @@ class Facts:
         cgroup: the cgroup version whose figures can be read, None where none can.
         uri_folder: where the agent leaves its address.
         uri_folder_writable: whether it can.
+        journal: the folder in which it keeps events.
+        journal_writable: whether it can.
+        journal_space: bytes that are free there.
         read_only: whether the root file system is read-only.
         uid: who we are, and the agent most likely, too.
     """
@@ -61,6 +65,9 @@ class Facts:
     cgroup: str | None
     uri_folder: str
     uri_folder_writable: bool
+    journal: str
+    journal_writable: bool
+    journal_space: int
     read_only: bool
     uid: int
 
@@ -75,6 +82,7 @@ def diagnose(facts: Facts) -> tuple[Check, ...]:
         _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
         _agent(facts),
         _address(facts),
+        _journal(facts),
     )
 
 
@@ -206,3 +214,16 @@ def _address(facts: Facts) -> Check:
     why = "the root file system is read-only" if facts.read_only else "the folder can't be written"
     seen = f"a docker exec does not find the agent: {why}, so there is no {folder}/uri"
     return Check("address", "warn", seen, f"docker run --tmpfs {folder}:uid={facts.uid} …")
+
+
+def _journal(facts: Facts) -> Check:
+    folder, lost = facts.journal, "events are held in memory, and lost when the agent ends"
+    if facts.journal_writable and facts.journal_space >= _SPACE:
+        return Check("journal", "pass", f"events are kept in {folder}")
+    if facts.journal_writable:
+        return Check("journal", "warn", f"{lost}: the disk of {folder} is full", f"df {folder}")
+    if facts.read_only:
+        fix = f"docker run -v NAME:{folder} …"
+        return Check("journal", "warn", f"{lost}: the root file system is read-only", fix)
+    fix = f"RUN install -d -o {facts.uid} -m 0700 {folder}"
+    return Check("journal", "warn", f"{lost}: {folder} can't be written", fix)

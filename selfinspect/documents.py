@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import AmbiguousIdentityError, IdentityError
+from selfinspect.errors import (
+    AmbiguousIdentityError,
+    EngineDeniedError,
+    EngineError,
+    EngineUnreachableError,
+    IdentityError,
+)
 from selfinspect.model import CAPABILITIES
 
 if TYPE_CHECKING:
@@ -76,3 +82,13 @@ def refused(snapshot: Snapshot) -> IdentityError:
         snapshot.identity.reason or "the identity is still being resolved",
         hint="selfinspect id --explain shows the evidence; --container settles it",
     )
+
+
+def engine_missing(snapshot: Snapshot) -> EngineError:
+    """Why an answer that only an engine can give cannot be given."""
+    failure = snapshot.failure
+    if failure is None:
+        return EngineUnreachableError("the engine has not been asked yet")
+    if failure.denied:
+        return EngineDeniedError(failure.detail, code=403, capability="inspect", hint=failure.hint)
+    return EngineUnreachableError(failure.detail, hint=failure.hint)

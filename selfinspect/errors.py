@@ -29,6 +29,14 @@ class SelfinspectError(Exception):
         self.hint = hint
 
 
+class NotAvailable(SelfinspectError):  # noqa: N818 - the name that apps catch
+    """Raised when `selfinspect.me` has no answer: no agent, or none that knows its container."""
+
+    slug = "not-available"
+    status = 503
+    title = "No agent answers"
+
+
 class BadRequestError(SelfinspectError):
     """Raised when a request's parameter or path cannot be understood."""
 
@@ -70,6 +78,14 @@ class ForbiddenError(SelfinspectError):
     title = "This request is not let through"
 
 
+class UnauthorizedError(SelfinspectError):
+    """Raised when a request bears no token, or not one of ours."""
+
+    slug = "unauthorized"
+    status = 401
+    title = "A token is needed"
+
+
 class MisdirectedError(SelfinspectError):
     """Raised when a request's Host names somebody else."""
 
@@ -92,6 +108,13 @@ class TooManyStreamsError(SelfinspectError):
     slug = "too-many-streams"
     status = 503
     title = "Too many streams are open"
+
+
+class JournalBusyError(SelfinspectError):
+    """Raised when another agent writes this container's journal."""
+
+    slug = "journal-busy"
+    title = "Another agent has the journal"
 
 
 class IdentityError(SelfinspectError):

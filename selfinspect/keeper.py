@@ -5,26 +5,22 @@ from __future__ import annotations
 import random
 import threading
 import time
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.changes import NetworkChanges
-from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
-from selfinspect.events.stream import EventStream
-from selfinspect.events.translate import translate
+from selfinspect.errors import EngineDeniedError, EngineError
+from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
-from selfinspect.observe import look_again
+from selfinspect.observe import look_again, with_previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from structlog.typing import FilteringBoundLogger
 
     from selfinspect.engine.client import Client
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Json
+    from selfinspect.events.intake import Intake
+    from selfinspect.model import Run
     from selfinspect.observe import Observation
 
 _FIRST_DELAY = 0.1
@@ -43,9 +39,12 @@ class Keeper:
     Args:
         first: what is known before the first look.
         look: a whole new look: identity, engine, inspect.
-        on_event: takes each event of this container, after what it changed is known.
+        intake: takes each event of this container, after what it changed is known.
         on_look: called after every whole look and after every loss of the engine.
+        on_change: called whenever the observation is another, from any thread.
+        on_follow: called whenever the event streams are open.
         log: the agent's log.
+        lasting: seconds for which a connection has to last to be opened again without a look.
     """
 
     def __init__(
@@ -53,25 +52,48 @@ class Keeper:
         first: Observation,
         *,
         look: Callable[[], Observation],
-        on_event: Callable[[Occurrence], None],
+        intake: Intake,
         on_look: Callable[[], None],
+        on_follow: Callable[[], None],
+        on_change: Callable[[], None],
         log: FilteringBoundLogger,
+        lasting: float = _LONGEST_DELAY,
     ) -> None:
-        self.observation = first
+        self._observation = first
         self._look = look
-        self._on_event = on_event
+        self._intake = intake
         self._on_look = on_look
+        self._on_follow = on_follow
+        self._on_change = on_change
         self._log = log
+        self._lasting = lasting
         self._stopping = threading.Event()
         self._refreshing = threading.Lock()
-        self._stream: EventStream | None = None
+        self._following: Following | None = None
         self._warned: set[str] = set()
-        self._health: Json = None
+        self._previous_run: Run | None = None
+
+    @property
+    def observation(self) -> Observation:
+        """What is known now."""
+        return self._observation
+
+    @observation.setter
+    def observation(self, now: Observation) -> None:
+        self._observation = with_previous_run(now, self._previous_run)
+        self._on_change()
+
+    def tell(self, previous_run: Run | None) -> None:
+        """Have what is known tell of the last run that is over, from now on."""
+        with self._refreshing:
+            self._previous_run = previous_run
+            if with_previous_run(self.observation, previous_run) is not self.observation:
+                self.observation = self.observation
 
     @property
     def following(self) -> bool:
         """Whether the event streams are open."""
-        return self._stream is not None
+        return self._following is not None
 
     def run(self) -> None:
         """Keep on until `stop` is called, or there is nothing to keep on for."""
@@ -92,7 +114,9 @@ class Keeper:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping.set()
-        self._end_streams()
+        following = self._following
+        if following is not None:
+            following.cancel()
 
     def _take(self, found: Observation) -> None:
         """Swap in a new look. What was known stays where the new look knows nothing."""
@@ -123,68 +147,46 @@ class Keeper:
         )
 
     def _follow(self, client: Client) -> None:
-        """Deliver events until the streams end, and say why they did."""
-        try:
-            with EventStream(client, self._deliver) as stream:
-                self._stream = stream
-                self._refresh()
-                if not self._stopping.is_set():
-                    with self._watching(client):
-                        stream.run()
-            failure = EngineFailure(f"{client.connection.engine.endpoint}: the engine went away")
-        except EngineError as error:
-            denied = isinstance(error, EngineDeniedError)
-            failure = EngineFailure(error.detail, error.hint, denied=denied)
-        finally:
-            self._stream = None
+        """Follow events until the engine cannot be followed any more, and say why.
+
+        Streams that lasted are opened again at once: proxies cut those that are idle for long.
+        """
+        failure = EngineFailure(f"{client.connection.engine.endpoint}: the engine went away")
+        lasted = True
+        while lasted and not self._stopping.is_set():
+            begun = time.monotonic()
+            following = None
+            try:
+                following = Following(
+                    client,
+                    current=lambda: self.observation,
+                    refresh=self._refresh,
+                    intake=self._intake,
+                    log=self._log,
+                )
+                self._following = following
+                self._on_follow()
+                if self._stopping.is_set():
+                    following.cancel()
+                following.run()
+            except EngineError as error:
+                denied = isinstance(error, EngineDeniedError)
+                failure = EngineFailure(error.detail, error.hint, denied=denied)
+            finally:
+                self._following = None
+            lasted = time.monotonic() - begun > self._lasting
+            lasted = lasted and following is not None and not following.misled
+            # What cut the streams may be about to cut what is idle.
+            client.connection.transport.close()
         if not self._stopping.is_set():
             snapshot = replace(self.observation.snapshot, failure=failure)
             self.observation = replace(self.observation, snapshot=snapshot)
             self._on_look()
 
-    def _deliver(self, raw: Json) -> None:
-        observation = self.observation
-        own = observation.snapshot.self
-        if own is None:
-            return
-        occurrence = translate(
-            raw, container=own.id, labels=own.labels or {}, masking=observation.masking
-        )
-        if occurrence is None or not self._is_news(occurrence):
-            return
-        if occurrence.changes_inspect:
-            try:
-                self._refresh()
-            except EngineError as error:
-                self._log.info("inspect.failed", error=error.detail)
-                if isinstance(error, EngineUnreachableError):
-                    self._end_streams()
-        self._on_event(occurrence)
-
-    def _watching(self, client: Client) -> AbstractContextManager[object]:
-        """Look elsewhere when the network changes that leads to the engine."""
-        if client.connection.transport.local:
-            return nullcontext()
-        return NetworkChanges(self._end_streams)
-
-    def _end_streams(self) -> None:
-        """End the streams, so that `run` looks anew, or ends too."""
-        stream = self._stream
-        if stream is not None:
-            stream.cancel()
-
-    def _is_news(self, occurrence: Occurrence) -> bool:
-        """False for a health check that ended as the one before it did."""
-        if occurrence.action == "start":
-            self._health = None
-        if not occurrence.check:
-            return True
-        last, self._health = self._health, occurrence.attributes["status"]
-        return self._health is None or self._health != last
-
-    def _refresh(self) -> None:
+    def _refresh(self) -> Observation:
         with self._refreshing:
             self.observation = look_again(self.observation)
+            return self.observation
 
 
 def delay(observation: Observation, failed: int) -> float:

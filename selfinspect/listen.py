@@ -6,6 +6,10 @@ PID 1 loads this module, so it goes without `dataclasses` (1.5 MiB) and `urllib.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 _LAST_PORT = 65535
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -43,15 +47,18 @@ class ListenAddress:
 
         return bool(self.path) or ip_address(self.host).is_loopback
 
-    def uri(self) -> str:
+    def uri(self, *, tls: bool = False) -> str:
         """Where a client in this container finds it, wildcards through the loopback.
 
         A Unix socket is written `http+unix://` with its path percent-encoded.
+
+        Args:
+            tls: whether it is a listener that speaks TLS.
         """
         if self.path:
             return f"http+unix://{_quote(self.path)}"
         reachable = ListenAddress("127.0.0.1", self.port) if self.host in _WILDCARDS else self
-        return f"http://{reachable}"
+        return f"https://{reachable}" if tls else f"http://{reachable}"
 
 
 def _quote(path: str) -> str:
@@ -60,6 +67,22 @@ def _quote(path: str) -> str:
         chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
         for byte in path.encode(errors="surrogateescape")
     )
+
+
+def uri_of(addresses: Sequence[ListenAddress], *, tls: bool) -> str | None:
+    """Where a client in this container is best sent: in the clear, where that stays inside.
+
+    Args:
+        addresses: where the API is served.
+        tls: whether TLS is spoken beyond loopback.
+
+    Returns:
+        None where it is served nowhere.
+    """
+    if not addresses:
+        return None
+    inside = [address for address in addresses if not tls or address.is_loopback]
+    return inside[0].uri() if inside else addresses[0].uri(tls=True)
 
 
 DEFAULT_API = ListenAddress("127.0.0.1", 10310)

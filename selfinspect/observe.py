@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.documents import engine_missing, refused
 from selfinspect.engine.access import text
 from selfinspect.engine.cgroup_path import cgroup_path
-from selfinspect.engine.client import Client, Prober
+from selfinspect.engine.client import Client
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
+from selfinspect.engine.health_check import command_line
+from selfinspect.engine.inquiry import Inquiry
+from selfinspect.engine.prober import Prober
 from selfinspect.engine.tried import STRANGER, attempt, failure, tells
 from selfinspect.errors import EngineAnswerError, EngineError
 from selfinspect.identity.evidence import gather
@@ -25,10 +29,10 @@ from selfinspect.model import Attempt, Identity, Reach, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from selfinspect.engine.client import Connection
+    from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Run
     from selfinspect.settings import Settings
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
@@ -48,6 +52,7 @@ class Observation:
         info: what the engine says of itself and its machine, None where it does not tell.
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
+        health_check: the command of our health check, unmasked; None where there is none.
     """
 
     snapshot: Snapshot
@@ -59,6 +64,7 @@ class Observation:
     info: Json = None
     connection: Connection | None = None
     release: Json = None
+    health_check: str | None = field(default=None, repr=False)
 
     def close(self) -> None:
         """Close the connections to the engine that are idle."""
@@ -133,6 +139,21 @@ def reach(observation: Observation) -> Reach | None:
     )
 
 
+def inquiry(observation: Observation) -> Inquiry:
+    """Whom to ask for more than is known already.
+
+    Raises:
+        IdentityError: it is not known who is to be asked about.
+        EngineError: no engine knows us, or it denies us that.
+    """
+    snapshot = observation.snapshot
+    if snapshot.self is None:
+        raise refused(snapshot)
+    if observation.client is None:
+        raise engine_missing(snapshot)
+    return Inquiry(observation.client, observation.masking, snapshot.inspect)
+
+
 def look_again(last: Observation) -> Observation:
     """The same container's inspect, asked for anew.
 
@@ -143,6 +164,15 @@ def look_again(last: Observation) -> Observation:
     if last.client is None:
         raise ValueError("there was no engine to ask again")
     return _described(last, last.client.inspect())
+
+
+def with_previous_run(observation: Observation, run: Run | None) -> Observation:
+    """The same, telling of the last run that is over."""
+    snapshot = observation.snapshot
+    if snapshot.self is None or snapshot.self.previous_run == run:
+        return observation
+    own = replace(snapshot.self, previous_run=run)
+    return replace(observation, snapshot=replace(snapshot, self=own))
 
 
 def _with_engine(
@@ -175,6 +205,7 @@ def _with_engine(
         own_network=mode != "host" and not mode.startswith("container:"),
         connection=connection,
         release=_allowed(connection.version),
+        health_check=command_line(inspect),
     )
     return _described(observation, inspect)
 

@@ -61,6 +61,7 @@ class Readings:
         self._cgroup = CgroupReader(settings.root)
         self._devices = Devices(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
+        self._labels: tuple[Observation | None, Labels] = None, {}
         interval = settings.fs_usage_interval
         self._fs_usage = FsUsage(interval) if interval is not None else None
 
@@ -136,6 +137,13 @@ class Readings:
     def labels(self) -> Labels:
         """The labels on every series about the container."""
         observation = self._observation()
+        known, labels = self._labels
+        if known is not observation:
+            labels = self._labels_of(observation)
+            self._labels = observation, labels
+        return labels
+
+    def _labels_of(self, observation: Observation) -> Labels:
         own = observation.snapshot.self
         if own is None:
             return {}

@@ -35,6 +35,12 @@ class Settings:
         listen: where the API is served.
         metrics_listen: where metrics alone are served, or `off`.
         insecure_api: serve the API beyond loopback without a token.
+        token_file: the file of the API's tokens, one a line; `auto` is the one PID 1 minted.
+        metrics_token_file: the same for `/metrics`.
+        tls_cert: the certificate, with those between it and its authority, for TLS.
+        tls_key: its key.
+        tls_client_ca: the authorities of clients, who then need a certificate.
+        disable: globs over paths that are not served, nor what is below them.
         engine: `auto`, `off` or an endpoint.
         engine_server_name: the name the engine's certificate bears, None for its address.
         api_version: the engine API version to speak, None to negotiate.
@@ -47,6 +53,7 @@ class Settings:
         metrics_labels: globs over the container's labels that become metric labels.
         metrics_machine: whether metrics tell of the machine as well.
         fs_usage_interval: seconds after which the writable layer is counted anew, None for never.
+        journal: the folder of the events' files.
         journal_max_events: how many events are held.
         log_level: the least severe level that is logged.
         log_format: how log lines look.
@@ -55,6 +62,12 @@ class Settings:
     listen: tuple[ListenAddress, ...] = (DEFAULT_API,)
     metrics_listen: ListenAddress | Literal["off"] = DEFAULT_METRICS
     insecure_api: bool = False
+    token_file: Path | Literal["auto"] | None = None
+    metrics_token_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    disable: tuple[str, ...] = ()
     engine: str = "auto"
     engine_server_name: str | None = None
     api_version: str | None = None
@@ -67,6 +80,7 @@ class Settings:
     metrics_labels: tuple[str, ...] | None = None
     metrics_machine: bool = False
     fs_usage_interval: float | None = None
+    journal: Path = field(default_factory=lambda: Path("/var/lib/selfinspect"))
     journal_max_events: int = 10_000
     log_level: str = "info"
     log_format: LogFormat = "auto"
@@ -81,11 +95,21 @@ class Settings:
             raise ValueError(
                 f"DOCKER_API_VERSION {self.api_version!r}: takes a version such as 1.41"
             )
+        if self.tls_cert is not None and self.tls_key is None:
+            raise ValueError(f"--tls-cert {self.tls_cert}: needs its --tls-key")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ValueError(f"--tls-key {self.tls_key}: needs its --tls-cert")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError(
+                f"--tls-client-ca {self.tls_client_ca}: needs --tls-cert and --tls-key"
+            )
+        guarded = self.insecure_api or self.token_file or self.tls_client_ca
         for address in self.listen:
-            if not (address.is_loopback or self.insecure_api):
+            if not (address.is_loopback or guarded):
                 raise ValueError(
-                    f"--listen {address}: takes a loopback address or a unix:///path;"
-                    " --insecure-api lets everyone who reaches another address ask everything"
+                    f"--listen {address}: takes a loopback address or a unix:///path; for another"
+                    " say who may ask, with --token-file or --tls-client-ca, or let everyone, with"
+                    " --insecure-api"
                 )
         return self
 
@@ -93,6 +117,20 @@ class Settings:
 def parse_metrics_listen(text: str) -> ListenAddress | Literal["off"]:
     """An address, or `off`."""
     return "off" if text == "off" else parse_listen(text)
+
+
+def parse_token_file(text: str) -> Path | Literal["auto"]:
+    """A file's path, or `auto`."""
+    return "auto" if text == "auto" else Path(text)
+
+
+def parse_disable(text: str) -> str:
+    """A glob over paths."""
+    if text.startswith(("/", "*")):
+        return text
+    raise ValueError(
+        f"{text!r}: takes a path or a glob over paths, such as /v1/logs or /v1/inspect*"
+    )
 
 
 def parse_engine(text: str) -> str:

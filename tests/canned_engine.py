@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import threading
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -17,6 +19,9 @@ from socket import SHUT_RDWR
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from selfinspect import times
+from selfinspect.engine.access import sequence, text
 
 if TYPE_CHECKING:
     import socket
@@ -51,7 +56,7 @@ class Answer:
         body: sent as it is where it is bytes, else as JSON.
         headers: beside Content-Type and Content-Length.
         raw: sent instead of all this, whatever it is; then the connection is closed.
-        hangs: nothing is sent until the engine closes.
+        hangs: nothing is sent, or nothing more than `raw`, until the engine closes.
         drips: the body comes byte by byte and never ends.
     """
 
@@ -75,7 +80,9 @@ class CannedEngine:
 
     Attributes:
         answers: by path, without the version before it and the query behind it. A path that is
-            not there answers 404; `/events` that is not there answers a stream of events.
+            not there answers 404; `/events` that is not there answers a stream of events, and a
+            log that is not there one that is fed by `print`.
+        held: the events that are replayed to who asks for the past, the newest 256.
         requests: each request in order, `GET /v1.41/info`.
         headers: the headers of each request, in the same order.
         connections: how many connections were accepted.
@@ -84,12 +91,14 @@ class CannedEngine:
 
     def __init__(self, socket_path: Path) -> None:
         self.answers: dict[str, Answer] = {"/_ping": PING}
+        self.held: deque[Mapping[str, Json]] = deque(maxlen=256)
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.connections = 0
         self._path = socket_path
         self._changed = threading.Condition()
         self._streams: list[EventStream] = []
+        self._logs: list[EventStream] = []
         self._open: set[socket.socket] = set()
         self._server: _Server | None = None
         self.closed = threading.Event()
@@ -105,13 +114,16 @@ class CannedEngine:
         identifier = inspect["Id"]
         self.answers[f"/containers/{identifier}/json"] = Answer(body=inspect)
         self.answers["/containers/json"] = Answer(body=[{"Id": identifier}])
+        if not self.held:
+            self.held.extend(_beginning(inspect))
         if image is not None:
             self.answers[f"/images/{inspect['Image']}/json"] = Answer(body=image)
         if stats is not None:
             self.answers[f"/containers/{identifier}/stats"] = Answer(body=stats)
 
     def emit(self, event: Mapping[str, Json]) -> None:
-        """Send an event to every open stream whose filter lets it through."""
+        """Hold an event, and send it to every open stream whose filter lets it through."""
+        self.held.append(event)
         line = json.dumps(event).encode() + b"\n"
         with self._changed:
             for stream in self._streams:
@@ -123,6 +135,23 @@ class CannedEngine:
         with self._changed:
             for stream in self._streams:
                 stream.send(line)
+
+    def print(self, frames: bytes) -> None:
+        """Send more of a log to whoever follows it."""
+        with self._changed:
+            for stream in self._logs:
+                stream.send(frames)
+
+    def end_logs(self) -> None:
+        """End every log that is followed, as HTTP ends an answer."""
+        with self._changed:
+            for stream in self._logs:
+                stream.finish(b"0\r\n\r\n")
+            self._logs.clear()
+
+    def wait_for_logs(self, count: int) -> None:
+        """Wait until this many logs are followed."""
+        self._wait(lambda: len(self._logs) == count)
 
     def end_streams(self) -> None:
         """End every event stream as HTTP ends an answer."""
@@ -192,18 +221,19 @@ class CannedEngine:
                 self._changed.notify_all()
 
     @contextmanager
-    def following(self, stream: EventStream) -> Iterator[None]:
-        """A client follows events for as long as the context lasts."""
+    def following(self, stream: EventStream, *, log: bool) -> Iterator[None]:
+        """A client follows events, or a log, for as long as the context lasts."""
+        among = self._logs if log else self._streams
         with self._changed:
             stream.begin()
-            self._streams.append(stream)
+            among.append(stream)
             self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                if stream in self._streams:
-                    self._streams.remove(stream)
+                if stream in among:
+                    among.remove(stream)
                 self._changed.notify_all()
 
     def __enter__(self) -> Self:
@@ -298,36 +328,56 @@ class _Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         path = re.sub(r"^/v\d+\.\d+(?=/)", "", unquote(target.path))
         answer = engine.answers.get(path)
+        query = {name: values[0] for name, values in parse_qs(target.query).items()}
         if answer is None and path == "/events":
-            self._stream(json.loads(parse_qs(target.query).get("filters", ["{}"])[0]))
+            filters = json.loads(query.get("filters", "{}"))
+            if "until" in query:
+                self._replay(filters, query.get("since", "0.0"))
+            else:
+                self._stream(filters)
+        elif answer is None and path.endswith("/logs"):
+            self._stream({}, log=True)
         else:
             self._send(answer or UNKNOWN)
 
-    def _stream(self, filters: Mapping[str, list[str]]) -> None:
+    def _replay(self, filters: Mapping[str, list[str]], since: str) -> None:
+        seconds, nanoseconds = map(int, since.split("."))
+        stream = EventStream(self, filters)
+        stream.begin()
+        for event in tuple(self.server.engine.held):
+            when = event.get("timeNano")
+            if (
+                isinstance(when, int)
+                and when >= seconds * 10**9 + nanoseconds
+                and stream.admits(event)
+            ):
+                stream.send(json.dumps(event).encode() + b"\n")
+        stream.finish(b"0\r\n\r\n")
+
+    def _stream(self, filters: Mapping[str, list[str]], *, log: bool = False) -> None:
         stream = EventStream(self, filters)
         self.close_connection = True
-        with self.server.engine.following(stream):
+        with self.server.engine.following(stream, log=log):
             self._watch(stream.ended)
 
     def _watch(self, ended: threading.Event) -> None:
         """Return when the stream has ended, the client has gone, or the engine closes."""
-        self.connection.settimeout(0.02)
+        # No timeout of the socket's: an event is not to be cut because the agent is slow to read.
+        watched = select.poll()
+        watched.register(self.connection, select.POLLIN)
         while not (ended.is_set() or self.server.engine.closed.is_set()):
             try:
-                if not self.connection.recv(1):
+                if watched.poll(20) and not self.connection.recv(1):
                     return
-            except TimeoutError:
-                continue
             except OSError:
                 return
 
     def _send(self, answer: Answer) -> None:
-        if answer.hangs:
+        if answer.raw is not None or answer.hangs:
+            self.send(answer.raw or b"")
             self.close_connection = True
-            self._watch(threading.Event())
-        elif answer.raw is not None:
-            self.send(answer.raw)
-            self.close_connection = True
+            if answer.hangs:
+                self._watch(threading.Event())
         else:
             self.send(b"".join(self._head(answer)))
             if answer.drips:
@@ -349,6 +399,23 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.close_connection and not self.server.engine.closed.wait(0.005):
             self.send(b" ")
         self.close_connection = True
+
+
+def _beginning(inspect: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """The events of a container that was created and started, as far as its document says."""
+    checks = sequence({**inspect}, "State", "Health", "Log")
+    moments = {
+        "create": text({**inspect}, "Created"),
+        "start": text({**inspect}, "State", "StartedAt"),
+        f"health_status: {text({**inspect}, 'State', 'Health', 'Status')}": (
+            text(checks[0], "End") if checks else None
+        ),
+    }
+    for action, moment in moments.items():
+        if moment is not None:
+            actor: Json = {"ID": inspect["Id"], "Attributes": {}}
+            when = times.nanoseconds(moment)
+            yield {"Type": "container", "Action": action, "Actor": actor, "timeNano": when}
 
 
 def _body(answer: Answer) -> bytes:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.canned_engine import CannedEngine
+from tests.engine.conftest import ROOT, Engine, sh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -16,3 +18,25 @@ def engine(tmp_path: Path) -> Iterator[CannedEngine]:
     """An engine that answers what the test scripts."""
     with CannedEngine(tmp_path / "engine.sock") as canned:
         yield canned
+
+
+@pytest.fixture(scope="session")
+def private_engine() -> Iterator[Engine]:
+    """An engine for the whole session; its images stay on disk for the next one."""
+    state = Path(os.environ.get("XDG_STATE_HOME", "/var/lib"))
+    engine = Engine(state / "selfinspect-tests")
+    script = ROOT / "deploy" / "local-engine.sh"
+    sh(script, "up", "--dir", engine.home)
+    try:
+        base = sh(script, "base-image", "--dir", engine.home)
+        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
+        sh(ROOT / "deploy" / "wheelhouse.sh")
+        engine.image = "selfinspect:test"
+        engine.docker(
+            "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
+        )
+        yield engine
+        engine.docker("container", "prune", "--force")
+        engine.docker("image", "prune", "--force")
+    finally:
+        sh(script, "down", "--dir", engine.home)

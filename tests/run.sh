@@ -16,6 +16,8 @@ fi
 say 'packages'
 install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debootstrap \
   prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl curl=curl \
+  chromium=chromium \
+  docker-compose=docker-compose systemd-analyze=systemd \
   "${for_slow[@]}"
 # Debian's Python keeps this in a package of its own; other builds bring it along.
 python3 -c 'import ensurepip' 2>/dev/null ||
@@ -35,7 +37,7 @@ fi
 export PATH=$PWD/$venv/bin:$PATH
 
 say 'lint'
-shellcheck --external-sources deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh examples/*/*.sh
+shellcheck --external-sources deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh examples/*.sh examples/*/*.sh
 ruff check --quiet .
 ruff format --quiet --check .
 say 'types'

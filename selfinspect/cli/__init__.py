@@ -2,65 +2,107 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from selfinspect import __version__
-from selfinspect.cli.exit_codes import ExitCode, exit_code
-from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.exit_codes import MEANINGS, ExitCode, exit_code
+from selfinspect.cli.streams import Streams, of_this_process, streams_of
+from selfinspect.cli.verb import Verb, write_exits
 from selfinspect.errors import SelfinspectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+INTERRUPTED = 128 + signal.SIGINT
+UNREAD = 128 + signal.SIGPIPE
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+_VERBS = {
+    "run": "selfinspect.cli:run",
+    "serve": "selfinspect.cli.serve:serve",
+    "id": "selfinspect.cli.identity:identify",
+    "show": "selfinspect.cli.show:show",
+    "inspect": "selfinspect.cli.show:inspect",
+    "stats": "selfinspect.cli.stats:stats",
+    "events": "selfinspect.cli.events:events",
+    "runs": "selfinspect.cli.runs:runs",
+    "top": "selfinspect.cli.top:top",
+    "logs": "selfinspect.cli.logs:logs",
+    "env": "selfinspect.cli.env:env",
+    "wait": "selfinspect.cli.wait:wait",
+    "doctor": "selfinspect.cli.doctor:doctor",
+    "healthcheck": "selfinspect.cli.healthcheck:healthcheck",
+    "version": "selfinspect.cli:version",
+}
+"""Where each verb is, in the order in which a person meets them."""
 
 
 class Verbs(click.Group):
     """The verbs, each loaded when it is called: `healthcheck` runs every minute."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """In the order in which a person meets them."""
-        return ["run", "serve", "id", "show", "stats", "doctor", "healthcheck", "version"]
+        """All of them."""
+        return list(_VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb of that name."""
-        match cmd_name:
-            case "serve":
-                from selfinspect.cli.serve import serve as verb  # noqa: PLC0415
-            case "id":
-                from selfinspect.cli.identity import identify as verb  # noqa: PLC0415
-            case "show":
-                from selfinspect.cli.show import show as verb  # noqa: PLC0415
-            case "doctor":
-                from selfinspect.cli.doctor import doctor as verb  # noqa: PLC0415
-            case "stats":
-                from selfinspect.cli.stats import stats as verb  # noqa: PLC0415
-            case "healthcheck":
-                from selfinspect.cli.healthcheck import healthcheck as verb  # noqa: PLC0415
-            case "run":
-                verb = run
-            case "version":
-                verb = version
-            case _:
-                return None
+        if cmd_name not in _VERBS:
+            return None
+        module, _, name = _VERBS[cmd_name].partition(":")
+        verb: click.Command = getattr(import_module(module), name)
         return verb
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that the first word names; where it names none, a list of those there are."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            there = ", ".join(_VERBS)
+            raise click.UsageError(f"no verb {args[0]!r}: takes {there}", ctx) from error
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """What holds for every verb."""
+        write_exits(MEANINGS, formatter)
+        for paragraph in _FOR_ALL:
+            formatter.write_paragraph()
+            formatter.write_text(paragraph)
+
+
+_FOR_ALL = (
+    "A verb asks this container's agent where one runs, else it looks for itself. "
+    "`selfinspect VERB --help` tells of one; what it says of options that are variables as well "
+    "is read so: SELFINSPECT_ENGINE for --engine.",
+    'Completion, for bash: eval "$(_SELFINSPECT_COMPLETE=bash_source selfinspect)"; '
+    "zsh_source and fish_source are for those.",
+)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="selfinspect %(version)s", help="Print the version.")
 def selfinspect() -> None:
     """What this container knows about itself: which it is, proven, its inspect, stats, events."""
 
 
-@click.command()
+@click.command(cls=Verb)
 def run() -> None:
-    """Run a command with the agent beside it, as an image's ENTRYPOINT: run [options] -- CMD."""
+    """Run a command with the agent beside it, in an ENTRYPOINT.
+
+    It comes first on the command line: selfinspect run [OPTIONS] -- CMD…
+    """
     raise click.UsageError("run comes first on the command line")
 
 
-@click.command()
+@click.command(cls=Verb)
 @streams_of
 def version(streams: Streams) -> None:
     """Print the version."""
@@ -74,8 +116,22 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         arguments: what follows the program's name; this process's own by default.
         streams: this process's own by default.
     """
-    streams = streams or Streams(sys.stdout, sys.stderr, os.environ)
+    streams = streams or of_this_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words, streams)
+    except BrokenPipeError:
+        _lead_nowhere(streams)
+        return UNREAD
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _lead_nowhere(streams)
+        print(f"selfinspect: error: cannot write: {error.strerror}", file=streams.err)
+        return ExitCode.NO
+
+
+def _run(words: list[str], streams: Streams) -> int:
     try:
         result = selfinspect.main(words, "selfinspect", standalone_mode=False, obj=streams)
         streams.out.flush()
@@ -87,13 +143,14 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         print(f"{verb}: error: {error.format_message()}", file=streams.err)
         return ExitCode.USAGE
     except click.Abort:
-        return 130
-    except BrokenPipeError:
-        # What the interpreter flushes at its end goes nowhere, too.
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), streams.out.fileno())
-        return ExitCode.NO
+        return INTERRUPTED
     except SelfinspectError as error:
         streams.say(error)
         return exit_code(error)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _lead_nowhere(streams: Streams) -> None:
+    """What the interpreter flushes at its end goes nowhere, too."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), streams.out.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,13 +11,15 @@ from click.core import ParameterSource
 
 from selfinspect.cli.options import settings
 from selfinspect.client import ask, find
-from selfinspect.observe import observe
+from selfinspect.observe import inquiry, observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from selfinspect.cli.streams import Streams
+    from selfinspect.engine.inquiry import Inquiry
     from selfinspect.model import Json, Snapshot
+    from selfinspect.observe import Observation
 
 _TIMEOUT = 5.0
 
@@ -32,15 +35,38 @@ def from_agent_or_here(
     Raises:
         SelfinspectError: whatever `here` raises.
     """
+    return from_agent_or_look(streams, given, path, lambda observation: here(observation.snapshot))
+
+
+def from_agent_or_engine(
+    streams: Streams, given: Mapping[str, Any], path: str, question: Callable[[Inquiry], Json]
+) -> Json:
+    """The same, where a look does not suffice and an engine is to be asked more.
+
+    Raises:
+        SelfinspectError: there is none to be asked; and whatever `question` raises.
+    """
+    return from_agent_or_look(
+        streams, given, path, lambda observation: question(inquiry(observation))
+    )
+
+
+def from_agent_or_look(
+    streams: Streams, given: Mapping[str, Any], path: str, here: Callable[[Observation], Json]
+) -> Json:
+    """The same, where more is needed than what the look found, such as whom to ask further.
+
+    Raises:
+        SelfinspectError: whatever `here` raises.
+    """
     uri = agent_of(streams, given)
     if uri is not None:
         reply = ask(uri, path, timeout=_TIMEOUT, accept="application/json")
         if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
             document: Json = json.loads(reply.body)
             return document
-    observation = observe(settings(given, streams.environ), streams.environ)
-    observation.close()
-    return here(observation.snapshot)
+    with closing(observe(settings(given, streams.environ), streams.environ)) as observation:
+        return here(observation)
 
 
 def agent_of(streams: Streams, given: Mapping[str, Any]) -> str | None:

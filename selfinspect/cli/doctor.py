@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.cli.exit_codes import ExitCode
-from selfinspect.cli.options import observing, settings
+from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.client import URI_FILE, ask, find
 from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
-from selfinspect.engine.client import Prober
+from selfinspect.engine.log import LogQuery
+from selfinspect.engine.prober import Prober
 from selfinspect.errors import EngineError
+from selfinspect.events.journal_file import path_of
 from selfinspect.kernel.hierarchy import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
@@ -40,6 +42,7 @@ _SIGNS: dict[Status, tuple[str, str]] = {
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="The checks as JSON.")
 @observing
+@journalling
 @streams_of
 def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
     """Check identity, engine and agent, and print the command that mends each lack.
@@ -77,10 +80,35 @@ def _facts(chosen: Settings, streams: Streams) -> Facts:
         agent_answers=reply is not None,
         cgroup=None if not folders else "cgroup v2" if set(folders) == {UNIFIED} else "cgroup v1",
         uri_folder=str(folder),
-        uri_folder_writable=os.access(folder if folder.exists() else folder.parent, os.W_OK),
+        uri_folder_writable=_can_be_written(folder),
+        journal=str(chosen.journal),
+        journal_writable=_can_be_kept(chosen.journal, observation.snapshot.identity.id),
+        journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
     )
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Whether files can be made in a folder, which may have to be made itself."""
+    return os.access(_there(folder), os.W_OK | os.X_OK)
+
+
+def _can_be_kept(folder: Path, container: str | None) -> bool:
+    """Whether a journal can be written: its folder, and its file where there is one already."""
+    file = path_of(folder, container or "")
+    return _can_be_written(folder) and os.access(file, os.W_OK) is os.access(file, os.F_OK)
+
+
+def _space(folder: Path) -> int:
+    """Bytes that are free where a folder is, or would be made."""
+    state = os.statvfs(_there(folder))
+    return state.f_bavail * state.f_frsize
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above it that there is."""
+    return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
 def _try_all(client: Client) -> None:
@@ -92,6 +120,10 @@ def _try_all(client: Client) -> None:
         client.stats()
     with suppress(EngineError), client.own_events():
         pass
+    with suppress(EngineError), client.logs(LogQuery(tail=0).parameters()):
+        pass
+    with suppress(EngineError):
+        client.changes()
     with suppress(EngineError):
         connection.capabilities.ask("top", lambda: Prober(connection).commands(client.id))
 

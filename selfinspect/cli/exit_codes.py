@@ -15,6 +15,8 @@ from selfinspect.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from selfinspect.errors import SelfinspectError
 
 
@@ -22,17 +24,27 @@ class ExitCode(IntEnum):
     """The exit codes of every verb but `run`, which exits as its command does."""
 
     OK = 0
-    """It worked."""
     NO = 1
-    """The answer is no: unhealthy, not found, timed out."""
     USAGE = 2
-    """An option or an argument is wrong."""
     NO_IDENTITY = 3
-    """It is not known which container this is."""
     ENGINE_UNREACHABLE = 4
-    """No engine gives a usable answer."""
     DENIED = 5
-    """The engine, or a proxy before it, refuses."""
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.OK: "It worked.",
+    ExitCode.NO: "The answer is no: unhealthy, not found, timed out.",
+    ExitCode.USAGE: "An option or an argument is wrong.",
+    ExitCode.NO_IDENTITY: "It is not known which container this is.",
+    ExitCode.ENGINE_UNREACHABLE: "No engine gives a usable answer.",
+    ExitCode.DENIED: "The engine, or a proxy before it, refuses.",
+}
+
+
+def exits(*codes: ExitCode, no: str = "") -> dict[ExitCode, str]:
+    """What these exit codes of a verb say, in order; `no` is what 1 does, if it can say that."""
+    said = {ExitCode.NO: no} if no else {}
+    return said | {code: MEANINGS[code] for code in codes}
 
 
 def exit_code(error: SelfinspectError) -> ExitCode:

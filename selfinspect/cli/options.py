@@ -7,22 +7,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from selfinspect.cli.verb import Sectioned
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
 from selfinspect.settings import (
     LOG_LEVELS,
     Settings,
     parse_container,
+    parse_disable,
     parse_engine,
     parse_interval,
     parse_labels,
     parse_metrics_listen,
     parse_server_name,
+    parse_token_file,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Verb = TypeVar("Verb", bound="Callable[..., Any]")
+
+_LOOKING = "Looking for itself (with one of these no agent is asked)"
+_PLACES = "Where it serves"
+_CALLERS = "Who may ask for what"
+_METRICS = "Figures and metrics"
+_EVENTS = "Events"
+_LOG = "Its own log"
 
 
 class Parsed(click.ParamType[object]):
@@ -57,31 +67,37 @@ def observing(verb: Verb) -> Verb:
     return _options(
         verb,
         _option(
+            _LOOKING,
             "--engine",
             Parsed("endpoint", parse_engine),
             "auto (the default), off, unix:///path/of.sock or tcp://host:port.",
         ),
         _option(
+            _LOOKING,
             "--engine-server-name",
             Parsed("name", parse_server_name),
             "The name the engine's certificate bears where it is not the address.",
         ),
         _option(
+            _LOOKING,
             "--container",
             Parsed("id|name", parse_container),
             "A claim about which container this is, still to be proven.",
         ),
         _option(
+            _LOOKING,
             "--target",
             Parsed("whom", parse_container),
             "Whom to report on: self (the default), netns, or a container's name or ID.",
         ),
         _option(
+            _LOOKING,
             "--root",
             click.Path(path_type=Path, exists=True, file_okay=False),
             "The folder below which every file is read; / by default.",
         ),
         _many(
+            _LOOKING,
             "--reveal",
             "glob",
             str,
@@ -90,58 +106,120 @@ def observing(verb: Verb) -> Verb:
     )
 
 
+def journalling(verb: Verb) -> Verb:
+    """The option of every verb that needs the journal."""
+    return _options(
+        verb,
+        _option(
+            _EVENTS,
+            "--journal",
+            click.Path(path_type=Path, file_okay=False),
+            "The folder in which events are kept; /var/lib/selfinspect by default.",
+        ),
+    )
+
+
 def serving(verb: Verb) -> Verb:
     """Options of the agent alone."""
     return _options(
-        verb,
+        journalling(verb),
         _many(
+            _PLACES,
             "--listen",
             "address",
             parse_listen,
             f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default.",
         ),
         _option(
+            _PLACES,
             "--metrics-listen",
             Parsed("address", parse_metrics_listen),
             f"Where the metrics alone are served, or off; {DEFAULT_METRICS} by default.",
         ),
         click.option(
             "--insecure-api",
+            cls=Sectioned,
+            section=_CALLERS,
             is_flag=True,
             envvar="SELFINSPECT_INSECURE_API",
             help="Serve the API beyond loopback without a token.",
         ),
-        _many("--allow-host", "glob", str, "Further host names we may be called by."),
+        _option(
+            _CALLERS,
+            "--token-file",
+            Parsed("path", parse_token_file),
+            "The tokens that the API takes, one a line; auto, under run, has one made for CMD.",
+        ),
+        _option(
+            _CALLERS,
+            "--metrics-token-file",
+            click.Path(path_type=Path),
+            "The tokens that /metrics takes, on every listener.",
+        ),
+        _option(
+            _PLACES,
+            "--tls-cert",
+            click.Path(path_type=Path),
+            "The certificate (PEM) of --metrics-listen and of each --listen beyond loopback.",
+        ),
+        _option(
+            _PLACES, "--tls-key", click.Path(path_type=Path), "Its key (PEM), without a passphrase."
+        ),
+        _option(
+            _CALLERS,
+            "--tls-client-ca",
+            click.Path(path_type=Path),
+            "The authorities (PEM) that have to have signed a client's certificate.",
+        ),
         _many(
-            "--metrics-labels", "glob", str, "Container labels that become metric labels, or none."
+            _CALLERS,
+            "--disable",
+            "glob",
+            parse_disable,
+            "Paths that are not served, nor what is below them; health paths always are.",
+        ),
+        _many(_CALLERS, "--allow-host", "glob", str, "Further host names we may be called by."),
+        _many(
+            _METRICS,
+            "--metrics-labels",
+            "glob",
+            str,
+            "Container labels that become metric labels, or none.",
         ),
         click.option(
             "--metrics-machine",
+            cls=Sectioned,
+            section=_METRICS,
             is_flag=True,
             envvar="SELFINSPECT_METRICS_MACHINE",
             help="Tell of the machine as well, where no other agent on it does.",
         ),
         _option(
+            _METRICS,
             "--fs-usage-interval",
             Parsed("duration", parse_interval),
             "How often a scrape may have the engine count the writable layer: 5m; or off.",
         ),
         _option(
+            _METRICS,
             "--stats-source",
             click.Choice(("auto", "engine", "kernel")),
             "Where figures come from; auto, the default, is the kernel where it can tell.",
         ),
         _option(
+            _EVENTS,
             "--journal-max-events",
             click.IntRange(min=1),
             "How many events are held; 10000 by default.",
         ),
         _option(
+            _LOG,
             "--log-level",
             click.Choice(LOG_LEVELS),
             "The least severe level logged; info by default.",
         ),
         _option(
+            _LOG,
             "--log-format",
             click.Choice(("auto", "json", "console")),
             "How log lines look; auto, the default, is console on a terminal, else json.",
@@ -165,15 +243,21 @@ def settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         raise click.UsageError(str(error)) from error
 
 
-def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[Verb], Verb]:
-    return click.option(name, type=kind, envvar=_variable(name), help=text)
+def _option(
+    section: str, name: str, kind: click.ParamType[Any], text: str
+) -> Callable[[Verb], Verb]:
+    return click.option(
+        name, cls=Sectioned, section=section, type=kind, envvar=_variable(name), help=text
+    )
 
 
 def _many(
-    name: str, metavar: str, parse: Callable[[str], object], text: str
+    section: str, name: str, metavar: str, parse: Callable[[str], object], text: str
 ) -> Callable[[Verb], Verb]:
     return click.option(
         name,
+        cls=Sectioned,
+        section=section,
         type=Repeatable(metavar, parse),
         multiple=True,
         envvar=_variable(name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ from selfinspect.agent import Agent
 from selfinspect.cli.exit_codes import ExitCode
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.exports import exported
+from selfinspect.listen import uri_of
 from selfinspect.supervise.announcement import announce
 from selfinspect.supervise.handover import Handover
 from selfinspect.supervise.listeners import bind, bound
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from selfinspect.listen import ListenAddress
     from selfinspect.settings import Settings
+
+_CONNECTIONS = 4096
 
 
 @click.command()
@@ -34,23 +39,37 @@ def serve(streams: Streams, /, **given: Any) -> int:
     --metrics-listen; commas stand between the values of one that is repeatable.
     """
     chosen = settings(given, streams.environ)
+    _allow_connections()
     handed = Handover.from_environment(streams.environ)
     well = asyncio.run(_serve(chosen, streams, handed))
     return ExitCode.OK if well else ExitCode.NO
 
 
 async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> bool:
-    agent = Agent(chosen, streams.environ, streams.err)
+    try:
+        agent = Agent(chosen, streams.environ, streams.err, handed.token if handed else None)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if handed is not None:
         _end_with(handed.control, agent)
-        return await agent.run(handed.api, handed.metrics, on_ready=handed.ready)
+        return await agent.run(
+            handed.api,
+            handed.metrics,
+            on_ready=lambda known: handed.ready(exported(known.self) if known.self else {}),
+        )
     api = _bind("--listen", chosen.listen)
     metrics = _bind(
         "--metrics-listen", [] if chosen.metrics_listen == "off" else [chosen.metrics_listen]
     )
-    if api:
-        announce(bound(api[0]).uri())
-    return await agent.run(api, metrics, on_ready=lambda: None)
+    announce(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
+    return await agent.run(api, metrics, on_ready=lambda _: None)
+
+
+def _allow_connections() -> None:
+    """Everyone who waits or listens has a connection: a thousand are the usual limit of all."""
+    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < _CONNECTIONS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_CONNECTIONS, possible), possible))
 
 
 def _end_with(control: socket.socket, agent: Agent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,16 @@ from selfinspect.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import TextIO
 
     from selfinspect.model import Json
 
 _HEAD = ("CPU %", "MEM USAGE", "LIMIT", "MEM %", "NET I", "NET O", "BLOCK I", "BLOCK O", "PIDS")
-_WIDTH = 10
+_WIDTH = 9
 _UP_AND_CLEAR = "\x1b[1A\x1b[2K"
 _TIMEOUT = 5.0
 _STEP = 1024
+_USUAL_COLUMNS = 80
 
 
 @click.command()
@@ -40,13 +43,14 @@ def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) 
     samples = _samples(streams, given, following=following)
     none = True
     for sample in samples:
+        room = _columns(streams.out)
         if as_json:
             print(json.dumps(sample) if following else pretty(sample), file=streams.out)
         elif none:
-            print(_line(_HEAD), _line(row(sample)), sep="\n", file=streams.out)
+            print(_line(_HEAD)[:room], _line(row(sample))[:room], sep="\n", file=streams.out)
         else:
-            again = _UP_AND_CLEAR if streams.out.isatty() else ""
-            print(f"{again}{_line(row(sample))}", file=streams.out)
+            again = "" if room is None else _UP_AND_CLEAR
+            print(f"{again}{_line(row(sample))[:room]}", file=streams.out)
         streams.out.flush()
         none = False
         if not following:
@@ -105,7 +109,20 @@ def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip()
+    """The cells, each at its place; all of them fit a terminal of 80 columns."""
+    places = zip(cells, _HEAD, strict=True)
+    return "".join(f"{cell:<{max(_WIDTH, 1 + len(head))}}" for cell, head in places).rstrip()
+
+
+def _columns(out: TextIO) -> int | None:
+    """How many columns the terminal has, None where there is none.
+
+    A longer line would wrap, and a redraw clear half of it.
+    """
+    try:
+        return os.get_terminal_size(out.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return None
 
 
 def _percent(value: Json) -> str:

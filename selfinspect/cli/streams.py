@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -30,3 +34,15 @@ class Streams:
 
 
 streams_of = click.make_pass_decorator(Streams)
+
+
+def of_this_process() -> Streams:
+    """This process's own: one that was closed leads nowhere, what it cannot encode is escaped."""
+    for name in ("stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:
+            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    return Streams(sys.stdout, sys.stderr, os.environ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.client import connect
+from selfinspect.engine.connection import connect
 from selfinspect.engine.locate import gateway_places, places
 from selfinspect.engine.race import PATIENCE, Race
 from selfinspect.errors import EngineError
@@ -12,7 +12,7 @@ from selfinspect.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from selfinspect.engine.client import Connection
+    from selfinspect.engine.connection import Connection
     from selfinspect.engine.locate import Place
     from selfinspect.engine.transport import Observe
     from selfinspect.settings import Settings

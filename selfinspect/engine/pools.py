@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 POOLED = 8
 """Idle connections that are kept: as many as an agent has threads that ask."""
 
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
-"""A stream over a network that went away is noticed by the kernel, in a minute and a half."""
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""A stream over a network that went away is noticed by the kernel, within a minute."""
 
 
 class _Deadline:
@@ -52,9 +52,15 @@ class _TlsSocket(_Deadline, ssl.SSLSocket):
 
 
 class _Bounded:
-    """Gives each request its deadline, connecting included. Mixed into a connection."""
+    """Gives each request its deadline, connecting included. Mixed into a connection.
+
+    Attributes:
+        read_from: the socket of the last answer; one that ends with the connection closes that
+            before it is read.
+    """
 
     sock: socket.socket | None
+    read_from: socket.socket | None = None
     _until: float | None = None
 
     def connect(self) -> None:
@@ -71,6 +77,7 @@ class _Bounded:
             self.connect()
         until, self._until = self._until, None
         self.sock.until = until or time.monotonic() + self._seconds  # type: ignore[union-attr]
+        self.read_from = self.sock
         super().request(*arguments, **options)  # type: ignore[misc]  # a connection's
 
 
@@ -139,10 +146,11 @@ def tls_pool(host: str, port: int, timeout: float, tls: Tls) -> HTTPConnectionPo
     )
 
 
-def unbounded(sock: socket.socket) -> None:
-    """Let a stream's socket be silent for as long as it likes."""
-    sock.until = None  # type: ignore[attr-defined]  # one of ours
-    sock.settimeout(None)
+def unbounded(connection: object, silence: float | None = None) -> None:
+    """Let a stream last as long as it likes, and be silent for so many seconds, None for ever."""
+    if isinstance(connection, _Bounded) and connection.read_from is not None:
+        connection.read_from.until = None  # type: ignore[attr-defined]  # one of ours
+        connection.read_from.settimeout(silence)
 
 
 def _dialled(host: str, port: int, timeout: float) -> socket.socket:

@@ -9,6 +9,7 @@ _REQUESTS = {
     "info": ("GET /info", "INFO=1"),
     "events": ("GET /events", "EVENTS=1"),
     "image": ("GET /images/<its image's ID>/json", "IMAGES=1"),
+    "history": ("GET /images/<its image's ID>/history", "IMAGES=1"),
     "archive": (f"HEAD {_OWN}/archive", "CONTAINERS=1"),
     "list": ("GET /containers/json", "CONTAINERS=1"),
     "inspect": (f"GET {_OWN}/json", "CONTAINERS=1"),

@@ -15,7 +15,7 @@ from selfinspect.errors import EngineError, EngineUnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from selfinspect.engine.client import Connection
+    from selfinspect.engine.connection import Connection
     from selfinspect.engine.locate import Place
 
 PATIENCE = 1.5

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
+    from urllib3 import HTTPResponse
     from urllib3.connectionpool import HTTPConnectionPool
 
     from selfinspect.endpoint import Endpoint
@@ -215,10 +216,16 @@ def _place(endpoint: str, tls: Tls | None) -> Endpoint:
 
 
 class Stream:
-    """The lines of an answer without end. Iterate in one thread, `cancel` from any."""
+    """An answer without end. Iterate in one thread, `cancel` from any.
+
+    Attributes:
+        code: its status.
+        timeout: seconds within which an engine answers otherwise.
+    """
 
     def __init__(self, transport: Transport, response: requests.Response) -> None:
         self.code = response.status_code
+        self.timeout = transport.timeout
         self._transport = transport
         self._response = response
         self._cancelled = False
@@ -232,6 +239,10 @@ class Stream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection up; waits for a read that is under way, so cancel that first."""
         self._response.close()
 
     def text(self, limit: int = 65_536) -> bytes:
@@ -241,28 +252,46 @@ class Stream:
         except (HTTPError, OSError):
             return b""
 
-    def lines(self) -> Iterator[bytes]:
-        """Each line as it comes; ends when the engine ends it or `cancel` is called.
+    def pieces(self, silence: float | None = None) -> Iterator[bytes]:
+        """The bytes as they come; ends when the engine ends it or `cancel` is called.
+
+        Args:
+            silence: seconds without a byte after which it is broken; None for never.
 
         Raises:
             EngineUnreachableError: the stream broke off.
         """
         raw = self._response.raw
-        if raw.connection is not None and raw.connection.sock is not None:
-            unbounded(raw.connection.sock)
+        unbounded(raw.connection, silence)
+        while piece := self._read(raw):
+            yield piece
+
+    def lines(self, silence: float | None = None) -> Iterator[bytes]:
+        """Each line as it comes; ends when the engine ends it or `cancel` is called.
+
+        Args:
+            silence: seconds without a byte after which it is broken; None for never.
+
+        Raises:
+            EngineUnreachableError: the stream broke off.
+        """
         rest = b""
-        try:
-            while piece := raw.read1(_PIECE, decode_content=True):
-                *whole, rest = (rest + piece).split(b"\n")
-                yield from filter(None, (line.removesuffix(b"\r") for line in whole))
-                if len(rest) > MAX_LINE:
-                    raise self._transport.failed(f"a line of more than {MAX_LINE >> 20} MiB")
-        except (HTTPError, OSError, ValueError) as error:
-            # A ValueError, "read of closed file", is how a cancelled read may end.
-            if not self._cancelled:
-                raise self._transport.failed(f"the stream broke off: {error}") from error
+        for piece in self.pieces(silence):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from filter(None, (line.removesuffix(b"\r") for line in whole))
+            if len(rest) > MAX_LINE:
+                raise self._transport.failed(f"a line of more than {MAX_LINE >> 20} MiB")
         if rest and not self._cancelled:
             yield rest
+
+    def _read(self, raw: HTTPResponse) -> bytes:
+        try:
+            return bytes(raw.read1(_PIECE, decode_content=True))
+        except (HTTPError, OSError, ValueError) as error:
+            # A ValueError, "read of closed file", is how a cancelled read may end.
+            if self._cancelled:
+                return b""
+            raise self._transport.failed(f"the stream broke off: {error}") from error
 
     def cancel(self) -> None:
         """End the iteration, wherever it waits."""

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
 
-from selfinspect import times
-
-if TYPE_CHECKING:
-    from selfinspect.events.journal import Page
-    from selfinspect.model import Event
+from selfinspect.events.rows import bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +23,18 @@ class Query:
     type: str | None = None
     action: str | None = None
 
-    def admits(self, event: Event) -> bool:
-        """Whether an event matches."""
-        if self.type not in (None, event.type) or self.action not in (None, event.action):
-            return False
-        if self.since is None and self.until is None:
-            return True
-        time = times.nanoseconds(event.time)
-        return (self.since is None or self.since <= time) and (
-            self.until is None or time <= self.until
-        )
+    def parameters(self) -> dict[str, str | int | None]:
+        """The values that `MATCHES` names."""
+        return {
+            "since": None if self.since is None else bounded(self.since),
+            "until": None if self.until is None else bounded(self.until),
+            "type": self.type,
+            "action": self.action,
+        }
 
 
-def select(page: Page, query: Query, limit: int) -> Page:
-    """The first events of a page that match, and the cursor to look for more from.
-
-    That is the last one's where there are as many as the limit; else there is no more on this
-    page, and whoever goes on need not look at it again.
-    """
-    events = tuple(islice(filter(query.admits, page.events), limit))
-    return page._replace(
-        events=events, next=events[-1].cursor if len(events) == limit else page.next
-    )
+MATCHES = """
+    (:since IS NULL OR nanoseconds >= :since) AND (:until IS NULL OR nanoseconds <= :until)
+    AND (:type IS NULL OR type = :type) AND (:action IS NULL OR action = :action)
+"""
+"""A query as a condition of SQL on the journal's table."""

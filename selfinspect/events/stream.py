@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import ExitStack
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
-from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.errors import EngineError
+from selfinspect.events.history import decoded, when
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from selfinspect.engine.client import Client
     from selfinspect.engine.transport import Stream
     from selfinspect.model import Json
 
-_RECORD_SEPARATOR = b"\x1e"
-
 
 class EventStream:
     """Both streams, open from entry on: what happens after that is not missed.
 
     Two, because the engine's filter for a container misses its networks and volumes, and a
-    subscription by type alone would bring every container's events to every agent.
+    subscription by type alone would bring every container's events to every agent. Each is read
+    as fast as the engine writes it, for an engine drops what a slow reader leaves behind.
 
     Args:
         client: whom to ask, for which container.
-        deliver: takes each event; called from two threads, one event at a time.
 
     Raises:
         EngineError: the engine does not let us subscribe.
     """
 
-    def __init__(self, client: Client, deliver: Callable[[Json], None]) -> None:
-        self._deliver = deliver
-        self._delivering = threading.Lock()
-        self._failure: EngineError | None = None
-        self._closing = ExitStack()
+    def __init__(self, client: Client) -> None:
+        self._arrived: SimpleQueue[Json | EngineError | None] = SimpleQueue()
         with ExitStack() as opened:
             self._streams = tuple(
                 opened.enter_context(subscribe())
                 for subscribe in (client.own_events, client.surrounding_events)
             )
             self._closing = opened.pop_all()
+        self._open = len(self._streams)
+        self._failure: EngineError | None = None
 
     def __enter__(self) -> Self:
+        for stream in self._streams:
+            reader = threading.Thread(target=self._read, args=(stream,), name="events", daemon=True)
+            reader.start()
+            self._closing.callback(reader.join)
+        self._closing.callback(self.cancel)
         return self
 
     def __exit__(
@@ -57,36 +59,46 @@ class EventStream:
     ) -> None:
         self._closing.close()
 
-    def run(self) -> None:
-        """Deliver events until either stream ends or `cancel` is called.
+    def take(self, within: float | None = None) -> list[Json]:
+        """What has arrived, by its times; waits for something, for ever or so many seconds.
+
+        Empty where nothing came within that time, or where there is no more to come.
 
         Raises:
-            EngineUnreachableError: a stream broke off.
+            EngineUnreachableError: a stream broke off, and all before that was taken.
         """
-        threads = [
-            threading.Thread(target=self._read, args=(stream,), name="events", daemon=True)
-            for stream in self._streams
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._failure is not None:
+        taken: list[Json] = []
+        while self._open:
+            try:
+                found = self._arrived.get(block=not taken, timeout=within)
+            except Empty:
+                break
+            if isinstance(found, EngineError):
+                self._failure = found
+            elif found is None:
+                self._open -= 1
+            else:
+                taken.append(found)
+        if self._failure is not None and not taken:
             raise self._failure
+        return sorted(taken, key=when)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all that came has been taken, and nothing more will come."""
+        return not self._open
 
     def cancel(self) -> None:
-        """End `run`, from any thread."""
+        """End both streams, from any thread."""
         for stream in self._streams:
             stream.cancel()
 
     def _read(self, stream: Stream) -> None:
         try:
             for line in stream.lines():
-                with self._delivering:
-                    self._deliver(json.loads(line.strip(_RECORD_SEPARATOR)))
+                self._arrived.put(decoded(line))
         except EngineError as error:
-            self._failure = error
-        except ValueError as error:
-            self._failure = EngineUnreachableError(f"an event that is no JSON: {error}")
+            self._arrived.put(error)
         finally:
             self.cancel()
+            self._arrived.put(None)

@@ -42,7 +42,8 @@ class Subscription:
         """Each event as it comes, and None after every `keep_alive` seconds without one."""
         while True:
             try:
-                event = await asyncio.wait_for(self._queue.get(), keep_alive)
+                async with asyncio.timeout(keep_alive):
+                    event = await self._queue.get()
             except TimeoutError:
                 yield None
                 continue

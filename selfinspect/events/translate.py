@@ -10,7 +10,7 @@ Podman's compatible API has words of its own for what Docker tells as well; ours
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect import times
@@ -36,6 +36,8 @@ _DOCKERS_WORD = {
 }
 # The rest of these actions, behind the colon, and its name among the attributes.
 _REST = {"exec_create": "command", "exec_start": "command", "health_status": "status"}
+_NANOSECONDS = range(2**63)
+"""Those since the Unix epoch that an engine's time can be: up to the year 2262."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Occurrence:
     Attributes:
         key: tells it from every other event: a replay may bring what came live already.
         check: a health check ended, as Podman says of each; Docker tells of changes alone.
+        exec_id: which exec it is about, empty for none.
+        command: what that runs, as the engine wrote it: never to be shown; None where unknown.
     """
 
     nanoseconds: int
@@ -56,6 +60,8 @@ class Occurrence:
     source: EventSource
     key: tuple[int, str, str, str, str]
     check: bool = False
+    exec_id: str = field(default="", repr=False)
+    command: str | None = field(default=None, repr=False)
 
     @property
     def changes_inspect(self) -> bool:
@@ -82,7 +88,7 @@ def translate(
     """
     type_, whole, actor = text(raw, "Type"), text(raw, "Action"), text(raw, "Actor", "ID")
     when = integer(raw, "timeNano")
-    if type_ is None or whole is None or when is None:
+    if type_ is None or whole is None or when is None or when not in _NANOSECONDS:
         return None
     word, _, rest = whole.partition(": ")
     action = _DOCKERS_WORD.get(word, word)
@@ -114,6 +120,8 @@ def translate(
         source=source,
         key=(when, type_, whole, actor or "", stated.get("execID", "")),
         check=check,
+        exec_id=stated.get("execID", ""),
+        command=rest.strip() if rest and _REST.get(action) == "command" else None,
     )
 
 

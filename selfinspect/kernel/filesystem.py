@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 
-from selfinspect.kernel.files import text
 from selfinspect.model import Filesystem
 
 
-def filesystem(root: str) -> Filesystem | None:
-    """Its size and inodes, and what is mounted there; None where that cannot be told.
+def filesystem(root: str, device: str | None) -> Filesystem | None:
+    """Its size and inodes, None where they or its device cannot be told.
 
     An overlay has the figures of the file system below it.
 
     Args:
         root: the prefix below which files are read, without a slash at its end.
+        device: what is mounted there.
     """
-    device = mounted_at_root(text(f"{root}/proc/self/mountinfo"))
+    if device is None:
+        return None
     try:
         figures = os.statvfs(f"{root}/")
     except OSError:
-        return None
-    if device is None:
         return None
     return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)
 

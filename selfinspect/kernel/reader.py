@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selfinspect.kernel import cgroup_v1, cgroup_v2
 from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.files import limit_of, number, read, text
-from selfinspect.kernel.filesystem import filesystem
+from selfinspect.kernel.filesystem import filesystem, mounted_at_root
 from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
 from selfinspect.kernel.machine import machine
 from selfinspect.kernel.net import interfaces
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class CgroupReader:
     """Reads samples of the container that this process is in.
 
-    Where the container's cgroup lies is found once, when the reader is made. v1 and v2 may be
-    there side by side: each controller is read where it is bound.
+    Where the container's cgroup lies, and what is mounted at its root, is found once, when the
+    reader is made. v1 and v2 may be there side by side: each controller is read where it is bound.
     """
 
     def __init__(self, root: Path) -> None:
@@ -39,9 +39,11 @@ class CgroupReader:
         self._root = str(root).rstrip("/")
         self._device = Devices(self._root)
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
+        mountinfo = text(f"{self._root}/proc/self/mountinfo")
+        self._mounted = mounted_at_root(mountinfo)
         self.folders = directories(
             self._cgroup,
-            text(f"{self._root}/proc/self/mountinfo"),
+            mountinfo,
             _link(root / "proc/self/ns/cgroup"),
             self._root,
         )
@@ -86,7 +88,7 @@ class CgroupReader:
 
     def filesystem(self) -> Filesystem | None:
         """The file system of the container's root, None where it cannot be told."""
-        return filesystem(self._root)
+        return filesystem(self._root, self._mounted)
 
     def cgroup_path(self, container: str) -> str | None:
         """The path of a container's cgroup as we see it, None where it does not name it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfinspect.masking.lines import LineMasking
 from selfinspect.masking.mask import MASK, Masking
 
-__all__ = ["MASK", "Masking"]
+__all__ = ["MASK", "LineMasking", "Masking"]

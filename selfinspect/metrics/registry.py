@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import platform
 import time
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,6 +27,7 @@ from selfinspect.metrics.families.family import Family, Point
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from selfinspect.events.translate import Occurrence
     from selfinspect.metrics.families.family import Labels
     from selfinspect.model import Event
 
@@ -42,6 +44,7 @@ class Registry:
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._written: dict[str, dict[str, _Written]] = {}
         self._own = CollectorRegistry(auto_describe=False)
         PlatformCollector(registry=self._own)
         ProcessCollector(registry=self._own)
@@ -80,12 +83,15 @@ class Registry:
         self._requests.labels(endpoint, str(code)).inc()
         self._durations.labels(endpoint).observe(seconds)
 
-    def event_arrived(self, event: Event) -> None:
-        """Count an event; a health check's verdicts apart, as the engine writes them."""
+    def event_arrived(self, event: Event | Occurrence) -> None:
+        """Count an event; a health check's verdicts apart, as the engine writes them.
+
+        A gap says that events may have been missed: of it alone nothing is told.
+        """
         status = event.attributes.get("status") if event.action == "health_status" else None
         action = f"{event.action}: {status}" if isinstance(status, str) else event.action
         self._events.labels(event.type, action).inc()
-        if event.source == "reconciled":
+        if event.source == "reconciled" and event.action != "gap":
             self._reconciled.inc()
 
     def stream_reopened(self) -> None:
@@ -97,17 +103,41 @@ class Registry:
     ) -> tuple[bytes, str]:
         """The page, and its content type.
 
+        A family is written anew when anything of it has changed: from one scrape to the next
+        most have not, and writing takes longer than all the rest.
+
         Args:
             collectors: by name; one that raises loses its own families alone.
             common: labels that every point of a family has whose name begins with the key.
             accept: the request's Accept header; OpenMetrics where it asks for that.
         """
         encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accept else "")
-        page: bytes = encode(_Page([*_collected(collectors), *self._own.collect()]))
-        for prefix, labels in common.items():
-            if labels:
-                page = _labelled(page, prefix.encode(), encode(_Page([_carrying(labels)])))
-        return page, content_type
+        end = encode(_Page([]))
+        labels = {
+            prefix: _between_braces(encode(_Page([_carrying(carried)])))
+            for prefix, carried in common.items()
+            if carried
+        }
+        written = self._written.setdefault(content_type, {})
+        page: list[bytes] = []
+        families: Iterator[Family | Metric] = chain(_collected(collectors), self._own.collect())
+        for found in families:
+            carried = next((labels[each] for each in labels if found.name.startswith(each)), b"")
+            last = written.get(found.name)
+            if last is None or last.found != found or last.labels != carried:
+                metric = _metric(found) if isinstance(found, Family) else found
+                text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
+                last = written[found.name] = _Written(found, carried, text)
+            page.append(last.text)
+        return b"".join([*page, end]), content_type
+
+
+class _Written(NamedTuple):
+    """A family as it was last written, with the labels that it shares with others."""
+
+    found: Family | Metric
+    labels: bytes
+    text: bytes
 
 
 class _Page:
@@ -126,23 +156,28 @@ def _carrying(labels: Labels) -> Metric:
     return metric
 
 
-def _labelled(page: bytes, prefix: bytes, carrier: bytes) -> bytes:
-    """The page with the labels of a carrier on every sample whose name begins with a prefix.
+def _between_braces(sample: bytes) -> bytes:
+    return sample[sample.index(b"{") + 1 : sample.rindex(b"}")]
 
-    The library would sort and escape them anew for each of a hundred samples: half of the time
-    that a page takes. No line break stands in what it has escaped.
+
+def _labelled(text: bytes, labels: bytes) -> bytes:
+    """A written family with further labels on every sample.
+
+    The library would sort and escape them anew for each of a hundred samples. No line break
+    stands in what it has escaped.
     """
-    labels = carrier[carrier.index(b"{") + 1 : carrier.rindex(b"}")]
-    lines = page.split(b"\n")
+    if not labels:
+        return text
+    lines = text.split(b"\n")
     for number, line in enumerate(lines):
-        if line.startswith(prefix):
+        if line and not line.startswith(b"#"):
             name, space, rest = line.partition(b" ")
             bare, brace, first = name.partition(b"{")
             lines[number] = bare + b"{" + labels + (b"," + first + space if brace else b"} ") + rest
     return b"\n".join(lines)
 
 
-def _collected(collectors: Mapping[str, Collect]) -> Iterator[Metric]:
+def _collected(collectors: Mapping[str, Collect]) -> Iterator[Family]:
     success, duration = [], []
     for name, collect in collectors.items():
         begun = time.perf_counter()
@@ -156,8 +191,8 @@ def _collected(collectors: Mapping[str, Collect]) -> Iterator[Metric]:
         success.append(Point(float(ok), labels))
         for family in families:
             if family.points:
-                yield _metric(family)
-    for family in (
+                yield family
+    yield from (
         Family(
             "selfinspect_build_info",
             "gauge",
@@ -173,8 +208,7 @@ def _collected(collectors: Mapping[str, Collect]) -> Iterator[Metric]:
             "How long a collector took.",
             tuple(duration),
         ),
-    ):
-        yield _metric(family)
+    )
 
 
 def _metric(family: Family) -> Metric:

@@ -29,10 +29,10 @@ from selfinspect.model.own import (
     Network,
     PortBinding,
     RestartPolicy,
-    Run,
     Self,
     Swarm,
 )
+from selfinspect.model.run import Cause, Run, RunRecord
 from selfinspect.model.sample import (
     Cpu,
     Detail,
@@ -57,6 +57,7 @@ __all__ = [
     "Actor",
     "Attempt",
     "Candidate",
+    "Cause",
     "Compose",
     "Cpu",
     "Detail",
@@ -87,6 +88,7 @@ __all__ = [
     "Reach",
     "RestartPolicy",
     "Run",
+    "RunRecord",
     "Sample",
     "Scope",
     "Self",

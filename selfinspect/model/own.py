@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.model.engine import Engine
     from selfinspect.model.identity import IdentitySummary
+    from selfinspect.model.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +118,6 @@ class Kubernetes:
     namespace: str | None
     pod: str | None
     container: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of the container, from start to end."""
-
-    number: int
-    started_at: str | None
-    finished_at: str | None
-    exit_code: int | None
-    signal: str | None
-    oom_killed: bool | None
-    cause: Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
-    sources: tuple[str, ...] = ()
-    evidence: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

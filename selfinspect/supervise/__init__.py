@@ -1,5 +1,6 @@
 """PID 1: listeners, signals, reaping, exit codes. Loads nothing heavy, and nothing by itself.
 
-Started as any other process than PID 1 it does the same, except that orphans go to whoever is
-PID 1 there: making itself their reaper takes `prctl`, which Python has only through `ctypes`.
+Started as any other process than PID 1 (under another init, in a shared PID namespace) it does the
+same: it makes itself the reaper of its orphans, and as a job of a shell it stops and goes on with
+its command.
 """

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 
 from selfinspect.supervise import handover
-from selfinspect.supervise.children import start_agent
+from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agent
 from selfinspect.supervise.listeners import silence
 from selfinspect.supervise.messages import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping, Sequence
+
+    from selfinspect.supervise.users import User
 
 _WINDOW = 60.0
 _DEATHS_ALLOWED = 5
-_FIRST_PAUSE = 0.5
+_FIRST_PAUSE = 0.2
+_GROWTH = 4
+_USAGE = 2
+_LASTING = (_USAGE, NOT_FOUND, NOT_EXECUTABLE)
 
 
 def pause_before_restart(deaths: Sequence[float], now: float) -> float | None:
-    """Seconds until the agent may start anew: 0.5, 1, 2, 4, then None, for never again.
+    """Seconds until the agent may start anew: 0.2, 0.8, 3.2, 12.8, then None, for never again.
+
+    A killed one is back at once; what lasts some seconds, such as a want of memory, is outlived.
 
     Args:
         deaths: when it died, monotonic seconds; only those of the last minute count.
         now: the same clock.
     """
     recent = sum(now - death < _WINDOW for death in deaths)
-    return _FIRST_PAUSE * 2 ** (recent - 1) if recent < _DEATHS_ALLOWED else None
+    return _FIRST_PAUSE * _GROWTH ** (recent - 1) if recent < _DEATHS_ALLOWED else None
 
 
 class Agent:
@@ -38,6 +45,7 @@ class Agent:
     Attributes:
         process: its process ID, None while there is none.
         restart_at: when the next incarnation is due, monotonic seconds; None if none is.
+        variables: what it has told of the container, for the command's environment.
     """
 
     def __init__(
@@ -46,45 +54,60 @@ class Agent:
         environ: Mapping[str, str],
         api: Sequence[socket.socket] = (),
         metrics: Sequence[socket.socket] = (),
+        *,
+        user: User | None = None,
+        token: bytes | None = None,
     ) -> None:
         self.process: int | None = None
         self.restart_at: float | None = None
+        self.variables: Mapping[str, str] = {}
+        self._user = user
+        self._token = token
         self._command = command
         self._environ = environ
         self._api = api
         self._metrics = metrics
         self._control: socket.socket | None = None
         self._deaths: list[float] = []
+        self._reason = ""
         self._dismissed = False
 
     def start(self) -> None:
         """Start an incarnation; where no process can be made, that counts as its death."""
         self.restart_at = None
         try:
-            self._control, theirs = socket.socketpair()
+            self._control, theirs = handover.control_pair()
             with theirs:
+                if self._token is not None:
+                    self._control.send(self._token)
                 handed = handover.Handover(self._api, self._metrics, theirs)
                 environ = {**self._environ, handover.VARIABLE: handed.encode()}
-                self.process = start_agent(self._command, environ, handed)
+                self.process = start_agent(self._command, environ, handed, self._user)
         except OSError as error:
-            self._die(str(error))
+            self._die(str(error.strerror or error))
 
     def settled(self) -> bool:
         """Whether there is nothing to wait for: it said that it is ready, or it ended."""
         if self._control is None:
             return True
         try:
-            self._control.recv(16, socket.MSG_DONTWAIT)
+            self.variables = handover.told(self._control)
         except BlockingIOError:
             return False
         except OSError:
             return True
         return True
 
-    def ended(self, code: int) -> None:
-        """Note its death, and when to start the next incarnation, if ever."""
+    def ended(self, status: int) -> None:
+        """Note its death, and when to start the next incarnation, if ever.
+
+        Args:
+            status: its wait status.
+        """
         self.process = None
-        self._die(f"exit code {code}")
+        code = os.waitstatus_to_exitcode(status)
+        reason = f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+        self._die(reason, lasting=code in _LASTING)
 
     def dismiss(self) -> None:
         """Ask it to end, and start no other."""
@@ -96,19 +119,27 @@ class Agent:
         if self.process is not None:
             os.kill(self.process, number)
 
-    def _die(self, reason: str) -> None:
+    def _die(self, reason: str, *, lasting: bool = False) -> None:
+        """Note a death, and say why, unless the last one was of the same.
+
+        Args:
+            reason: in words.
+            lasting: whether the next incarnation could only die of it, too.
+        """
         if self._control is not None:
             self._control.close()
             self._control = None
         if self._dismissed:
             return
         now = time.monotonic()
-        self._deaths = [*self._deaths[1 - _DEATHS_ALLOWED :], now]
-        pause = pause_before_restart(self._deaths, now)
+        self._deaths = [death for death in self._deaths if now - death < _WINDOW] + [now]
+        pause = None if lasting else pause_before_restart(self._deaths, now)
         if pause is None:
-            say("agent.given-up", reason=reason, deaths=_DEATHS_ALLOWED)
+            say("agent.given-up", reason=reason, deaths=len(self._deaths))
             for listener in (*self._api, *self._metrics):
                 silence(listener)
-        else:
+            return
+        if len(self._deaths) == 1 or reason != self._reason:
             say("agent.died", reason=reason, restart_in=f"{pause:g}s")
-            self.restart_at = now + pause
+        self._reason = reason
+        self.restart_at = now + pause

@@ -11,7 +11,7 @@ URI_FILE = "/run/selfinspect/uri"
 def announce(uri: str | None, path: str = URI_FILE) -> None:
     """Write the URI and a newline where that can be written; None takes an old one away.
 
-    Readers find the old file or the new one, never half of it.
+    Readers, whoever they are, find the old file or the new one, never half of it.
     """
     if uri is None:
         with suppress(OSError):
@@ -19,7 +19,11 @@ def announce(uri: str | None, path: str = URI_FILE) -> None:
         return
     draft = f"{path}.{os.getpid()}"
     with suppress(OSError):
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        folder = os.path.dirname(path)  # noqa: PTH120
+        if not os.path.isdir(folder):  # noqa: PTH112
+            os.makedirs(folder)  # noqa: PTH103
+            os.chmod(folder, 0o755)  # noqa: PTH101, S103 - for every reader
         with open(draft, "w") as file:  # noqa: PTH123
             file.write(f"{uri}\n")
+            os.fchmod(file.fileno(), 0o644)
         os.replace(draft, path)  # noqa: PTH105

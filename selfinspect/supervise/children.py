@@ -7,12 +7,14 @@ import signal
 from contextlib import suppress
 
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.users import share_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from selfinspect.supervise.handover import Handover
+    from selfinspect.supervise.users import User
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -24,7 +26,9 @@ _OOM_SCORE_RAISE = 500
 _OOM_SCORE_MAX = 1000
 
 
-def start_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
+def start_command(
+    command: Sequence[str], environ: Mapping[str, str], user: User | None = None
+) -> int:
     """Start the app in a process group of its own, the terminal's foreground; its process ID.
 
     Raises:
@@ -35,11 +39,19 @@ def start_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
     def prepare() -> None:
         os.setpgid(0, 0)
         pass_terminal(group, os.getpid())
+        if user is not None:
+            share_streams(user.uid)
+            user.become()
 
     return _start(command, environ, prepare)
 
 
-def start_agent(command: Sequence[str], environ: Mapping[str, str], handover: Handover) -> int:
+def start_agent(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    handover: Handover,
+    user: User | None = None,
+) -> int:
     """Start the agent in a session of its own, first in line for the OOM killer; its process ID.
 
     Raises:
@@ -52,6 +64,8 @@ def start_agent(command: Sequence[str], environ: Mapping[str, str], handover: Ha
         handover.let_inherit()
         with suppress(OSError):
             _raise_oom_score()
+        if user is not None:
+            user.become()
 
     return _start(command, environ, prepare)
 
@@ -61,9 +75,17 @@ def pass_terminal(owner: int, heir: int) -> None:
 
     Left alone where `owner` has not the foreground: whoever put us in the background meant it.
     """
-    with suppress(OSError):
-        if os.tcgetpgrp(_STDIN) == owner:
+    if has_terminal(owner):
+        with suppress(OSError):
             os.tcsetpgrp(_STDIN, heir)
+
+
+def has_terminal(group: int) -> bool:
+    """Whether a process group is the foreground of the terminal that is our input, if any."""
+    try:
+        return os.tcgetpgrp(_STDIN) == group
+    except OSError:
+        return False
 
 
 def exit_code(status: int) -> int:
@@ -78,6 +100,8 @@ def _start(command: Sequence[str], environ: Mapping[str, str], prepare: Callable
         return process
     code = NOT_EXECUTABLE
     try:
+        # `execvpe` asks this too, and loads a module for it, which another user may not read.
+        os.get_exec_path(environ)
         prepare()
         # After `prepare`: taking the terminal from the background is safe only while
         # SIGTTOU is blocked.
@@ -85,10 +109,10 @@ def _start(command: Sequence[str], environ: Mapping[str, str], prepare: Callable
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.execvpe(command[0], list(command), environ)  # noqa: S606
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - told, whatever it is: nobody else could
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             code = NOT_FOUND
-        say("start.failed", command=command[0], error=error.strerror)
+        say("start.failed", command=command[0], error=getattr(error, "strerror", None) or error)
     finally:
         os._exit(code)
 

@@ -6,11 +6,36 @@ import os
 import socket
 from contextlib import suppress
 
+from selfinspect.exports import is_exported
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VARIABLE = "SELFINSPECT_HANDOVER"
+
+_READY = b"ready"
+_LONGEST_WORD = 128 * 1024
+_LONGEST_TOKEN = 128
+
+
+def control_pair() -> tuple[socket.socket, socket.socket]:
+    """The two ends of the line between PID 1 and an agent; a word on it arrives whole."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def told(control: socket.socket) -> dict[str, str]:
+    """What a ready agent has told of the container; nothing where it ended instead.
+
+    Only the variables of `--export-env` are taken.
+
+    Raises:
+        BlockingIOError: it has said nothing yet.
+        OSError: the line is broken.
+    """
+    _, *entries = control.recv(_LONGEST_WORD, socket.MSG_DONTWAIT).split(b"\0")
+    pairs = (os.fsdecode(entry).partition("=") for entry in entries)
+    return {name: value for name, _, value in pairs if is_exported(name)}
 
 
 class Handover:
@@ -19,21 +44,24 @@ class Handover:
     Attributes:
         api: listeners for everything; the agent binds none of its own.
         metrics: listeners for the metrics alone.
-        control: one end of a pair with PID 1, which sends nothing: once it reads as ended,
+        control: one end of a pair with PID 1, which sends no more: once it reads as ended,
             PID 1 is gone and the agent is to end too.
+        token: what PID 1 sent on it first, the token of `--token-file auto`; None where it did not.
     """
 
-    __slots__ = ("api", "control", "metrics")
+    __slots__ = ("api", "control", "metrics", "token")
 
     def __init__(
         self,
         api: Sequence[socket.socket],
         metrics: Sequence[socket.socket],
         control: socket.socket,
+        token: bytes | None = None,
     ) -> None:
         self.api = api
         self.metrics = metrics
         self.control = control
+        self.token = token
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Handover | None:
@@ -54,7 +82,10 @@ class Handover:
             inherited.set_inheritable(False)
             sockets[role].append(inherited)
         [control] = sockets["control"]
-        return cls(sockets["api"], sockets["metrics"], control)
+        token = None
+        with suppress(BlockingIOError):
+            token = control.recv(_LONGEST_TOKEN, socket.MSG_DONTWAIT) or None
+        return cls(sockets["api"], sockets["metrics"], control, token)
 
     def encode(self) -> str:
         """The variable's value."""
@@ -68,7 +99,14 @@ class Handover:
         for each in (*self.api, *self.metrics, self.control):
             os.set_inheritable(each.fileno(), True)  # noqa: FBT003
 
-    def ready(self) -> None:
-        """Tell PID 1 that the agent is ready, so that a command held back by `--wait` starts."""
+    def ready(self, variables: Mapping[str, str]) -> None:
+        """Tell PID 1 that the agent is ready, so that a command held back by `--wait` starts.
+
+        Args:
+            variables: what `--export-env` adds to the command's environment; left out where it
+                is more than PID 1 takes.
+        """
+        entries = (os.fsencode(f"{name}={value}") for name, value in variables.items())
+        word = b"\0".join((_READY, *entries))
         with suppress(OSError):
-            self.control.send(b"ready")
+            self.control.send(word if len(word) <= _LONGEST_WORD else _READY)

@@ -54,6 +54,15 @@ def claim(asked: Sequence[str], default: ListenAddress) -> list[socket.socket]:
     return [listener for listener in listeners if listener is not None]
 
 
+def share(listeners: Sequence[socket.socket], group: int) -> None:
+    """Let a group reach those listeners that are files: the command's, where it is not root."""
+    for listener in listeners:
+        path = bound(listener).path
+        if path:
+            with suppress(OSError):
+                os.chown(path, -1, group)
+
+
 def silence(listener: socket.socket) -> None:
     """Refuse callers at once, yet keep the port, lest another's agent answer in our place."""
     with suppress(OSError):

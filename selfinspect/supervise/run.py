@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import sys
 
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS
+from selfinspect.exports import is_exported
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent
 from selfinspect.supervise.announcement import URI_FILE, announce
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
-from selfinspect.supervise.listeners import bound, claim
+from selfinspect.supervise.command import Command
+from selfinspect.supervise.listeners import bound, claim, share
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.supervisor import Supervisor, block_signals
+from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
+from selfinspect.supervise.token import leave, provide
+from selfinspect.supervise.users import engine_groups, find_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from selfinspect.supervise.users import User
+
 USAGE = 125
 URI = "SELFINSPECT_URI"
+
+# glibc else keeps a pool of memory for each of many threads: MiB, once requests come together.
+_OF_THE_AGENT = {"SELFINSPECT_LOG_LEVEL": "warning", "MALLOC_ARENA_MAX": "1"}
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -37,6 +48,7 @@ def run(
     environ: Mapping[str, str],
     agent_command: Sequence[str],
     uri_file: str = URI_FILE,
+    mountinfo_file: str = "/proc/self/mountinfo",
 ) -> int:
     """The same with any program as the agent, which gets the agent's options added."""
     if asks_for_help(arguments):
@@ -44,6 +56,8 @@ def run(
         return 0
     try:
         parsed = Arguments(arguments, environ)
+        user = find_user("--user", parsed.user)
+        agent_user = find_user("--agent-user", parsed.agent_user)
     except ValueError as error:
         say(f"error: {error}")
         return USAGE
@@ -52,19 +66,45 @@ def run(
     metrics = (
         [] if parsed.metrics_listen == ["off"] else claim(parsed.metrics_listen, DEFAULT_METRICS)
     )
-    uri = bound(api[0]).uri() if api else None
     base = {name: environ[name] for name in environ if name not in (URI, handover.VARIABLE)}
+    if agent_user is not None:
+        agent_user = agent_user.joining(engine_groups(parsed.engine, environ))
+    folder = os.path.dirname(uri_file)  # noqa: PTH120
+    token, token_file = provide(parsed.token_file, folder, user.uid if user else None)
     agent = Agent(
         [*agent_command, *parsed.agent_options],
-        {"SELFINSPECT_LOG_LEVEL": "warning", **base},
+        {**_OF_THE_AGENT, **base, **_home(agent_user)},
         api,
         metrics,
+        user=agent_user,
+        token=token,
     )
+    uri = uri_of([bound(each) for each in api], tls=parsed.tls)
     announce(uri, uri_file)
-    command_environ = base if uri is None else {**base, URI: uri}
-    code = Supervisor(parsed.command, command_environ, agent, parsed.wait).run()
+    told = {**base, URI: uri, TOKEN_FILE: token_file}
+    if parsed.export_env:
+        told = {name: value for name, value in told.items() if not is_exported(name)}
+    known = {name: value for name, value in told.items() if value is not None}
+    if user is not None:
+        share(api, user.gid)
+    command = Command(
+        parsed.command,
+        {**known, **_home(user)},
+        export_env=parsed.export_env,
+        user=user,
+        whole_group=parsed.signal_group,
+    )
+    record = Record(parsed.journal, read(mountinfo_file), agent_user)
+    code = Supervisor(command, agent, parsed.wait, record).run()
     announce(None, uri_file)
+    if token is not None:
+        leave(None, f"{folder}/token")
     return code
+
+
+def _home(user: User | None) -> dict[str, str]:
+    """The variable that changes with the user: root's folder is not for others."""
+    return {} if user is None else {"HOME": user.home}
 
 
 def _this_program(others: int) -> list[str]:

@@ -6,20 +6,15 @@ import os
 import signal
 import time
 
-from selfinspect.supervise.children import (
-    CATCHABLE,
-    NOT_EXECUTABLE,
-    exit_code,
-    pass_terminal,
-    start_command,
-)
+from selfinspect.supervise.children import CATCHABLE, NOT_EXECUTABLE, exit_code
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.subreaper import inherit_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from selfinspect.supervise.agent import Agent
+    from selfinspect.supervise.command import Command
+    from selfinspect.supervise.record import Record
 
 _HARMLESS = {
     signal.SIGCHLD,
@@ -49,26 +44,26 @@ def block_signals() -> None:
 class Supervisor:
     """A command, the agent beside it, and what passes between them and the world."""
 
-    def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str], agent: Agent, wait: float = 0
-    ) -> None:
+    def __init__(self, command: Command, agent: Agent, wait: float, record: Record) -> None:
         self._command = command
-        self._environ = environ
         self._agent = agent
-        self._process: int | None = None
+        self._record = record
         self._hold_until = time.monotonic() + wait if wait else None
         self._code: int | None = None
+        self._killed_by: int | None = None
 
     def run(self) -> int:
         """Run the command to its end and give the exit code; signals must be blocked."""
         if self._hold_until is None:
             self._start_command()
         self._agent.start()
+        inherit_orphans()
         while self._code is None:
             self._do_what_is_due()
             received = signal.sigtimedwait(CATCHABLE, self._until_next())
             if received is not None:
                 self._handle(received)
+        self._record.end(self._code, self._killed_by)
         self._dismiss_agent()
         return self._code
 
@@ -95,36 +90,42 @@ class Supervisor:
             self._reap()
         elif received.si_pid == os.getpid():
             pass  # our own SIGPIPE, from a standard error nobody reads
-        elif self._process is not None:
-            try:
-                os.kill(self._process, number)
-            except PermissionError as error:
-                say("signal.failed", signal=number, error=error.strerror)
+        elif self._command.process is not None:
+            self._command.send(number)
+            if number not in _HARMLESS:
+                self._record.forwarded = number
         elif number not in _HARMLESS:
             # Held back, the command meets a signal as it would without a handler yet.
             self._code = 128 + number
+            self._killed_by = self._record.forwarded = number
 
     def _start_command(self) -> None:
         try:
-            self._process = start_command(self._command, self._environ)
+            self._command.start(self._agent.variables)
         except OSError as error:
-            say("start.failed", command=self._command[0], error=error.strerror)
+            say("start.failed", command=self._command.words[0], error=error.strerror)
             self._code = NOT_EXECUTABLE
+        else:
+            self._record.begin()
 
     def _reap(self) -> None:
-        """Reap every child that has ended, our own and the orphans PID 1 inherits."""
+        """Reap every child that has ended, our own and the orphans we inherit."""
         while True:
             try:
-                process, status = os.waitpid(-1, os.WNOHANG)
+                process, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
                 return
             if process == 0:
                 return
-            if process == self._process:
-                pass_terminal(process, os.getpgrp())
+            if os.WIFSTOPPED(status):
+                if process == self._command.process:
+                    self._command.stopped(os.WSTOPSIG(status))
+            elif process == self._command.process:
+                self._command.ended()
                 self._code = exit_code(status)
+                self._killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
             elif process == self._agent.process:
-                self._agent.ended(exit_code(status))
+                self._agent.ended(status)
 
     def _dismiss_agent(self) -> None:
         self._agent.dismiss()

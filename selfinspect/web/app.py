@@ -8,7 +8,22 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from selfinspect.errors import SelfinspectError
-from selfinspect.web import document, engine, events, health, identity, metrics, stats
+from selfinspect.web import (
+    assets,
+    changes,
+    document,
+    engine,
+    events,
+    health,
+    identity,
+    image,
+    logs,
+    metrics,
+    openapi,
+    runs,
+    stats,
+    top,
+)
 from selfinspect.web.answers import problem_handler
 from selfinspect.web.guard import Guard, names_of
 
@@ -16,6 +31,9 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from selfinspect.web.service import Service
+    from selfinspect.web.tokens import Tokens
+
+_METRICS = "/metrics"
 
 
 def api(service: Service) -> Guard:
@@ -24,18 +42,44 @@ def api(service: Service) -> Guard:
         *document.routes(service),
         *identity.routes(service),
         *engine.routes(service),
+        *top.routes(service),
+        *logs.routes(service),
+        *changes.routes(service),
+        *image.routes(service),
         *stats.routes(service),
         *events.routes(service),
+        *runs.routes(service),
         *metrics.routes(service),
         *health.routes(service, checks_shown=True),
+        *openapi.routes(),
+        *assets.routes(),
     ]
-    return Guard(_app(routes), lambda: names_of(service.snapshot()), service.allowed_hosts)
+
+    def tokens(path: str) -> list[Tokens]:
+        if assets.is_asset(path):
+            return []
+        # Who may ask everything may ask for metrics, too.
+        files = [service.tokens, service.metrics_tokens if path == _METRICS else None]
+        return [each for each in files if each is not None]
+
+    return Guard(
+        _app(routes),
+        lambda: names_of(service.snapshot(), service.hostname),
+        service.allowed_hosts,
+        disabled=service.disabled,
+        tokens=tokens,
+    )
 
 
 def metrics_only(service: Service) -> Guard:
     """What anyone on the network may ask: metrics, and whether the agent is well."""
     routes = [*metrics.routes(service), *health.routes(service, checks_shown=False)]
-    return Guard(_app(routes), None)
+    tokens = [service.metrics_tokens] if service.metrics_tokens else []
+    return Guard(
+        _app(routes),
+        disabled=service.disabled,
+        tokens=lambda path: tokens if path == _METRICS else [],
+    )
 
 
 def _app(routes: list[Route]) -> Starlette:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from selfinspect.events.query import Query, select
+from selfinspect.events.cursor import parse_cursor
+from selfinspect.events.query import Query
+from selfinspect.model import Event
 from selfinspect.web.answers import json_answer
 from selfinspect.web.drill import as_json
 from selfinspect.web.parameters import moment, number, single
+from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
 
     from selfinspect.events.journal import Journal, Page
     from selfinspect.events.subscribers import Subscribers
-    from selfinspect.model import Event, Json
+    from selfinspect.model import Json
     from selfinspect.web.service import Service
 
 MAX_LIMIT = 1000
 _KEEP_ALIVE_SECONDS = 15.0
+# Events held that a stream sends at once: as many as fit a connection's buffers.
+_PAGE = 100
+_MEMBERS = tuple(member.name for member in fields(Event))
 
 
 def routes(service: Service) -> list[Route]:
@@ -35,15 +42,19 @@ def routes(service: Service) -> list[Route]:
     async def events(request: Request) -> Response:
         asked = request.query_params
         limit = number(asked, "limit", default=100, largest=MAX_LIMIT)
-        cursor = single(asked, "after")
-        held = service.journal.after(cursor)
-        page = select(held, _query(asked), limit)
-        gap = [gap_document(cursor, held)] if held.gap else []
-        return json_answer({"events": [*gap, *map(asdict, page.events)], "next": page.next})
+        cursor, query = single(asked, "after"), _query(asked)
+
+        def answer() -> Response:
+            page = service.journal.after(cursor, limit, query)
+            gap = [gap_document(cursor, page)] if page.gap else []
+            return json_answer({"events": [*gap, *map(_document, page.events)], "next": page.next})
+
+        return await in_thread(answer)
 
     async def stream(request: Request) -> Response:
         cursor = request.headers.get("last-event-id") or single(request.query_params, "after")
-        service.journal.after(cursor, 0)
+        if cursor is not None:
+            parse_cursor(cursor)
         body = _nothing()
         if request.method == "GET":
             frames = event_frames(service.journal, service.subscribers, cursor)
@@ -63,7 +74,7 @@ async def event_frames(
     cursor: str | None,
     keep_alive: float = _KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
-    """The frames of one stream: what follows the cursor, then each event as it comes.
+    """The frames of one stream: pages of what follows the cursor, then each event as it comes.
 
     Without a cursor it begins with the next event. A subscriber that falls too far behind is
     told so in a comment and let go; its last event's id brings the rest.
@@ -80,13 +91,12 @@ async def event_frames(
     with subscribers.subscription() as subscription:
         yield b": selfinspect events\n\n"
         sent = 0
-        if cursor is not None:
-            page = journal.after(cursor)
-            if page.gap:
-                yield frame("gap", gap_document(cursor, page))
-            for event in page.events:
-                yield event_frame(event)
-                sent = event.seq
+        while cursor is not None:
+            page, frames = await in_thread(partial(_held, journal, cursor))
+            sent = parse_cursor(page.next).seq
+            cursor = page.next if page.events else None
+            if frames:
+                yield frames
         async for live in subscription.events(keep_alive):
             if live is None:
                 yield b":\n\n"
@@ -94,6 +104,13 @@ async def event_frames(
                 yield event_frame(live)
         if subscription.overflowed:
             yield b": too slow; resume with Last-Event-ID\n\n"
+
+
+def _held(journal: Journal, cursor: str) -> tuple[Page, bytes]:
+    """A page of what follows a cursor, and its frames."""
+    page = journal.after(cursor, _PAGE)
+    gap = frame("gap", gap_document(cursor, page)) if page.gap else b""
+    return page, gap + b"".join(map(event_frame, page.events))
 
 
 def gap_document(cursor: str | None, page: Page) -> Json:
@@ -105,12 +122,18 @@ def gap_document(cursor: str | None, page: Page) -> Json:
 
 def event_frame(event: Event) -> bytes:
     """An event as a frame: its cursor as id, its action as event."""
-    return b"id: %s\n%s" % (event.cursor.encode(), frame(event.action, asdict(event)))
+    return b"id: %s\n%s" % (event.cursor.encode(), frame(event.action, _document(event)))
 
 
 def frame(name: str, document: Json) -> bytes:
     """A frame of the event stream format; JSON has no line break of its own."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(document))
+
+
+def _document(event: Event) -> Json:
+    """An event as JSON; made for each of many readers, so nothing in it is copied."""
+    members = {name: getattr(event, name) for name in _MEMBERS}
+    return {**members, "actor": {"id": event.actor.id, "name": event.actor.name}}
 
 
 async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

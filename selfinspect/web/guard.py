@@ -16,6 +16,7 @@ from selfinspect.errors import (
     MethodNotAllowedError,
     MisdirectedError,
     SelfinspectError,
+    UnauthorizedError,
 )
 from selfinspect.web.answers import problem
 
@@ -25,10 +26,18 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from selfinspect.model import Snapshot
+    from selfinspect.web.tokens import Tokens
 
 MAX_REQUEST_LINE = 8192
 MAX_HEADERS = 64
+HEALTH = ("/healthz", "/readyz")
+"""What orchestrators ask, without a token and whatever is switched off."""
+
 _FORWARDED = ("forwarded", "via")
+_REFUSALS = {
+    MethodNotAllowedError: ("allow", "GET, HEAD"),
+    UnauthorizedError: ("www-authenticate", "Bearer"),
+}
 
 
 class Guard:
@@ -38,17 +47,24 @@ class Guard:
         app: what stands behind.
         names: the host names we answer to now; None on a listener that checks none.
         allowed: globs over further names.
+        disabled: globs over paths that are not served, nor what is below them.
+        tokens: whose tokens open a path, decoded; empty for one that is open to all.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        names: Callable[[], Collection[str]] | None,
+        names: Callable[[], Collection[str]] | None = None,
         allowed: Collection[str] = (),
+        *,
+        disabled: Collection[str] = (),
+        tokens: Callable[[str], Collection[Tokens]] = lambda _: (),
     ) -> None:
         self._app = app
         self._names = names
         self._allowed = allowed
+        self._disabled = disabled
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
@@ -69,8 +85,9 @@ class Guard:
             self._check(scope)
         except SelfinspectError as error:
             response = problem(error)
-            if isinstance(error, MethodNotAllowedError):
-                response.headers["allow"] = "GET, HEAD"
+            if type(error) in _REFUSALS:
+                name, value = _REFUSALS[type(error)]
+                response.headers[name] = value
             await response(scope, receive, hardened)
         else:
             await self._app(scope, receive, hardened)
@@ -85,14 +102,18 @@ class Guard:
                 f"a request has at most {MAX_REQUEST_LINE} bytes in its first line"
                 f" and {MAX_HEADERS} headers"
             )
-        if self._names is None:
-            return
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        check_forwarding(headers)
-        check_host(headers.get("host", ""), self._names(), self._allowed)
-        check_origin(headers, scope["scheme"])
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if self._names is not None:
+            stated = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()
+            }
+            check_forwarding(stated)
+            check_host(stated.get("host", ""), self._names(), self._allowed)
+            check_origin(stated, scope["scheme"])
+        path: str = scope["path"]
+        if path not in HEALTH:
+            check_token(headers.get(b"authorization", b""), self._tokens(path))
+            check_disabled(path, self._disabled)
 
 
 def check_forwarding(headers: Mapping[str, str]) -> None:
@@ -102,7 +123,7 @@ def check_forwarding(headers: Mapping[str, str]) -> None:
         ForbiddenError: a header says so.
     """
     for name in headers:
-        if name in _FORWARDED or name.startswith("x-forwarded-"):
+        if name in _FORWARDED or name.startswith("x-forwarded"):
             raise ForbiddenError(
                 f"the request came through a proxy: it has a {name} header",
                 hint="ask from inside the container",
@@ -142,13 +163,54 @@ def check_origin(headers: Mapping[str, str], scheme: str) -> None:
         raise ForbiddenError("a page of another site may not ask here")
 
 
-def names_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """The names by which a container is called: its hostname, its own, its network aliases."""
+def check_token(authorization: bytes, tokens: Collection[Tokens]) -> None:
+    """Refuse who bears none of the tokens, where there are files of them.
+
+    Raises:
+        UnauthorizedError: the header bears none, or another.
+    """
+    if tokens and not any(each.admit(authorization) for each in tokens):
+        said = "the token is not one of ours" if authorization else "the request bears no token"
+        raise UnauthorizedError(
+            said,
+            hint="send Authorization: Bearer and a token of the file in SELFINSPECT_TOKEN_FILE",
+        )
+
+
+def check_disabled(path: str, disabled: Collection[str]) -> None:
+    """Refuse a path that is switched off, or is below one that is.
+
+    Args:
+        path: decoded.
+        disabled: globs, whose `*` goes beyond a slash.
+
+    Raises:
+        ForbiddenError: one matches.
+    """
+    if not disabled:
+        return
+    parts = path.split("/")
+    above = ["/".join(parts[:length]) for length in range(2, len(parts))]
+    for glob in disabled:
+        if any(fnmatchcase(each, glob) for each in (*above, path)):
+            raise ForbiddenError(
+                f"{path} is switched off by --disable {glob}",
+                hint="it is the agent's own option; another path may tell what you need",
+            )
+
+
+def names_of(snapshot: Snapshot, hostname: str = "") -> tuple[str, ...]:
+    """The names by which a container is called: its hostname, its own, its network aliases.
+
+    Args:
+        snapshot: what is known now.
+        hostname: the kernel's word for it, which is known before anything else is.
+    """
     own = snapshot.self
     if own is None:
-        return ()
+        return (hostname,) if hostname else ()
     aliases = [alias for network in (own.networks or {}).values() for alias in network.aliases]
-    return tuple(name for name in (own.hostname, own.name, *aliases) if name)
+    return tuple(name for name in (hostname, own.hostname, own.name, *aliases) if name)
 
 
 def _host_name(host: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _UNIX = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
+_NUMBER = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def single(query: QueryParams, name: str) -> str | None:
@@ -42,6 +43,37 @@ def number(query: QueryParams, name: str, *, default: int, largest: int) -> int:
             f"{name} {text!r} is not possible", hint=f"{name} takes a number from 1 to {largest}"
         )
     return int(text)
+
+
+def boolean(query: QueryParams, name: str) -> bool:
+    """`true` or `false`, which is also what is not given.
+
+    Raises:
+        BadRequestError: it is neither, or given more than once.
+    """
+    text = single(query, name)
+    if text in (None, "true", "false"):
+        return text == "true"
+    raise BadRequestError(f"{name} {text!r} is not possible", hint=f"{name} takes true or false")
+
+
+def seconds(
+    query: QueryParams, name: str, *, default: float, largest: float, smallest: float = 0.0
+) -> float:
+    """A number of seconds from the smallest to the largest, as JSON writes numbers.
+
+    Raises:
+        BadRequestError: it is none, or given more than once.
+    """
+    text = single(query, name)
+    if text is None:
+        return default
+    if not (_NUMBER.fullmatch(text) and smallest <= float(text) <= largest):
+        raise BadRequestError(
+            f"{name} {text!r} is not possible",
+            hint=f"{name} takes seconds from {smallest:g} to {largest:g}",
+        )
+    return float(text)
 
 
 def moment(query: QueryParams, name: str, now: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import h11
 import uvicorn
@@ -12,12 +12,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterator, Sequence
 
     from starlette.types import ASGIApp
 
 # With the tenths of a second around it a stop takes no more than five.
 _GRACE_SECONDS = 4
+
+
+class Served(NamedTuple):
+    """An application, the open listeners that it is served on, and TLS where they speak it."""
+
+    app: ASGIApp
+    listeners: Sequence[socket.socket]
+    tls: ssl.SSLContext | None = None
 
 
 class Protocol(H11Protocol):
@@ -73,10 +82,15 @@ class Server(uvicorn.Server):
         app: the application.
         stopping: set to stop: answers under way are finished, for four seconds at most.
         protocol: what speaks HTTP on each connection.
+        tls: what speaks TLS below it; None for nothing.
     """
 
     def __init__(
-        self, app: ASGIApp, stopping: asyncio.Event, protocol: type[Protocol] = Protocol
+        self,
+        app: ASGIApp,
+        stopping: asyncio.Event,
+        protocol: type[Protocol] = Protocol,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -94,6 +108,26 @@ class Server(uvicorn.Server):
             )
         )
         self._stopping = stopping
+        self._protocol = protocol
+        self._tls = tls
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept; uvicorn's own knows no limit to the time that a handshake takes."""
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._accept,
+                sock=listener,
+                backlog=self.config.backlog,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._protocol.header_seconds if self._tls else None,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
+
+    def _accept(self) -> Protocol:
+        return self._protocol(self.config, self.server_state, {})
 
     async def main_loop(self) -> None:
         """Wait; uvicorn's own loop ticks to refresh a Date header and to look for signals."""
@@ -106,12 +140,12 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    served: Sequence[tuple[ASGIApp, Sequence[socket.socket]]],
+    served: Sequence[Served],
     stopping: asyncio.Event,
     protocol: type[Protocol] = Protocol,
 ) -> None:
     """Serve each application on its listeners until `stopping` is set."""
     async with asyncio.TaskGroup() as group:
-        for app, listeners in served:
+        for app, listeners, tls in served:
             if listeners:
-                group.create_task(Server(app, stopping, protocol).serve(list(listeners)))
+                group.create_task(Server(app, stopping, protocol, tls).serve(list(listeners)))

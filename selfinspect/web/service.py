@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selfinspect.engine.inquiry import Inquiry
     from selfinspect.events.journal import Journal
     from selfinspect.events.subscribers import Subscribers
-    from selfinspect.model import Json, Reach, Sample, Snapshot, StatsSource
+    from selfinspect.model import Json, Reach, Run, Sample, Snapshot, StatsSource
+    from selfinspect.web.tokens import Tokens
+    from selfinspect.web.waiting import Waiting
 
 
 class Check(NamedTuple):
@@ -39,22 +42,37 @@ class Service:
         sample: a reading of the resources, from the source named or as the settings have it;
             None where there is nothing to read; raises EngineError where only an engine could
             say.
+        inquiry: whom to ask for what stands in no snapshot; raises IdentityError or EngineError
+            where nobody is to be asked.
         raw_stats: the engine's stats as they are; raises EngineError where it gives none.
         metrics: a page of metrics, in the format an Accept header asks for, made in so many
             seconds; None is as long as it takes.
         reach: how far our access to the engine goes, None where none ever answered.
         checks: what readiness depends on, as it stands now.
         journal: the events held.
+        runs: the container's runs, newest first.
         subscribers: who listens to events.
+        waiting: who waits for a change of what is known.
+        hostname: the kernel's name for us, empty where it has none.
         allowed_hosts: globs over further names we may be called by.
+        disabled: globs over paths that are not served.
+        tokens: what opens the API, None where it is open.
+        metrics_tokens: what opens `/metrics`, None where it is open.
     """
 
     snapshot: Callable[[], Snapshot]
     sample: Callable[[StatsSource | None], Sample | None]
+    inquiry: Callable[[], Inquiry]
     raw_stats: Callable[[], Json]
     metrics: Callable[[str, float | None], Exposition]
     reach: Callable[[], Reach | None]
     checks: Callable[[], tuple[Check, ...]]
     journal: Journal
+    runs: Callable[[], tuple[Run, ...]]
     subscribers: Subscribers
+    waiting: Waiting
+    hostname: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+    metrics_tokens: Tokens | None = None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from selfinspect.documents import refused
+from selfinspect.documents import engine_missing, refused
 from selfinspect.errors import BadRequestError, EngineUnreachableError
-from selfinspect.web.answers import engine_missing, json_answer
+from selfinspect.web.answers import json_answer
 from selfinspect.web.drill import as_json
 from selfinspect.web.feed import Feed
-from selfinspect.web.parameters import single
+from selfinspect.web.parameters import seconds, single
 from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from selfinspect.web.service import Service
 
 _SHORTEST, _LONGEST = 0.2, 60.0
-_SECONDS = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
 _KEEP_ALIVE_SECONDS = 15.0
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -54,7 +52,9 @@ def routes(service: Service) -> list[Route]:
         return json_answer(await in_thread(service.raw_stats))
 
     async def stream(request: Request) -> Response:
-        interval = _interval(request.query_params)
+        interval = seconds(
+            request.query_params, "interval", default=1.0, smallest=_SHORTEST, largest=_LONGEST
+        )
         _known(service)
         if request.method != "GET":
             return Response(media_type="text/event-stream", headers=_HEADERS)
@@ -115,18 +115,6 @@ def _source(query: QueryParams) -> StatsSource | None:
     if text in (None, "engine", "kernel"):
         return cast("StatsSource | None", text)
     raise BadRequestError(f"source {text!r} is not possible", hint="source takes engine or kernel")
-
-
-def _interval(query: QueryParams) -> float:
-    text = single(query, "interval")
-    if text is None:
-        return 1.0
-    if _SECONDS.fullmatch(text) and _SHORTEST <= float(text) <= _LONGEST:
-        return float(text)
-    raise BadRequestError(
-        f"interval {text!r} is not possible",
-        hint=f"interval takes seconds from {_SHORTEST:g} to {_LONGEST:g}",
-    )
 
 
 async def _after(head: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

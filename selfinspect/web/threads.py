@@ -31,5 +31,10 @@ async def in_thread(call: Callable[[], _Result]) -> _Result:
         else:
             future.set_result(result)
 
-    threading.Thread(target=work, name="request", daemon=True).start()
+    beside(work)
     return await asyncio.wrap_future(future)
+
+
+def beside(call: Callable[[], None]) -> None:
+    """Make a call in a daemon thread of its own, and do not wait for it."""
+    threading.Thread(target=call, name="request", daemon=True).start()

@@ -8,11 +8,13 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 API = ("127.0.0.1", 10310)
 ENGINE = "/var/run/docker.sock"
@@ -27,13 +29,26 @@ class OverSocket(http.client.HTTPConnection):
 
 
 def milliseconds(ask: Callable[[], object], times: int) -> dict[str, float]:
-    """The median and the 99th percentile of a call."""
-    taken = []
+    """The median and the 99th percentile of a call, and how many of them a second takes."""
+    return in_turn({"": ask}, times)[""]
+
+
+def in_turn(asks: Mapping[str, Callable[[], object]], times: int) -> dict[str, dict[str, float]]:
+    """The same of several calls, which take turns so that the machine's noise meets them all."""
+    taken: dict[str, list[float]] = {name: [] for name in asks}
     for _ in range(times):
-        begun = time.perf_counter()
-        ask()
-        taken.append((time.perf_counter() - begun) * 1e3)
-    return {"p50": statistics.median(taken), "p99": statistics.quantiles(taken, n=100)[98]}
+        for name, ask in asks.items():
+            begun = time.perf_counter()
+            ask()
+            taken[name].append((time.perf_counter() - begun) * 1e3)
+    return {
+        name: {
+            "p50": statistics.median(each),
+            "p99": statistics.quantiles(each, n=100)[98],
+            "a second": round(len(each) / sum(each) * 1e3),
+        }
+        for name, each in taken.items()
+    }
 
 
 def getter(connection: http.client.HTTPConnection, path: str) -> Callable[[], bytes]:
@@ -45,17 +60,17 @@ def getter(connection: http.client.HTTPConnection, path: str) -> Callable[[], by
 
 
 def latencies() -> dict[str, dict[str, float]]:
-    """Our answers and the engine's, in turn, so that the machine's noise meets both."""
+    """Our answers and the engine's."""
     agent = http.client.HTTPConnection(*API)
     own = json.loads(getter(agent, "/v1/self")())
     engine = OverSocket("engine")
-    asks = {
+    asks: dict[str, Callable[[], object]] = {
         "/v1/self": getter(agent, "/v1/self"),
         "/v1/stats": getter(agent, "/v1/stats"),
         "/metrics": getter(agent, "/metrics"),
         "engine inspect, raw socket": getter(engine, f"/v1.41/containers/{own['id']}/json"),
     }
-    return {name: milliseconds(ask, 500) for name, ask in asks.items()}
+    return in_turn(asks, 500)
 
 
 def stats() -> dict[str, dict[str, float]]:
@@ -73,6 +88,37 @@ def stats() -> dict[str, dict[str, float]]:
             lambda: sdk.stats(own, stream=False, one_shot=True), 5
         ),
     }
+
+
+def selves() -> dict[str, dict[str, float]]:
+    """Who this is: ours, and what the engine's own inspect costs on two ways."""
+    import docker  # noqa: PLC0415 - copied in for this alone
+
+    ours, engine = http.client.HTTPConnection(*API), OverSocket("engine")
+    own = json.loads(getter(ours, "/v1/self")())["id"]
+    sdk = docker.APIClient(base_url=f"unix://{ENGINE}", version="1.41")
+    asks: dict[str, Callable[[], object]] = {
+        "/v1/self": getter(ours, "/v1/self"),
+        "engine inspect, raw socket": getter(engine, f"/v1.41/containers/{own}/json"),
+        "engine inspect, docker SDK": lambda: sdk.inspect_container(own),
+    }
+    return in_turn(asks, 500)
+
+
+def together() -> int:
+    """Fifty who scrape at once, each ten times over connections of their own."""
+
+    def scrape() -> None:
+        for _ in range(10):
+            with closing(http.client.HTTPConnection(*API)) as connection:
+                getter(connection, "/metrics")()
+
+    scrapers = [threading.Thread(target=scrape) for _ in range(50)]
+    for scraper in scrapers:
+        scraper.start()
+    for scraper in scrapers:
+        scraper.join()
+    return len(scrapers)
 
 
 def starts(times: int) -> dict[str, float]:
@@ -112,6 +158,8 @@ if __name__ == "__main__":
     figures: Callable[[], object] = {
         "latencies": latencies,
         "stats": stats,
+        "selves": selves,
+        "together": together,
         "starts": lambda: starts(9),
     }[sys.argv[1]]
     print(json.dumps(figures()))

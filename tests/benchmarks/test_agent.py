@@ -54,7 +54,7 @@ def report(name: str, figures: object) -> None:
 
 
 def test_memory_and_idle_cpu(engine: Engine) -> None:
-    """Resident and anonymous MiB after start and after a thousand requests; idle CPU a minute."""
+    """Resident and anonymous MiB after start and after many requests; idle CPU a minute."""
     app = engine.start("--no-healthcheck").ready()
     report("agent MiB (resident, anonymous) after start", memory(app.pid))
     before = ticks(app.pid)
@@ -63,6 +63,8 @@ def test_memory_and_idle_cpu(engine: Engine) -> None:
     report("agent idle CPU ms a minute", (ticks(app.pid) - before) * tick)
     inside(app, "latencies")
     report("agent MiB (resident, anonymous) after 2000 requests", memory(app.pid))
+    inside(app, "together")
+    report("agent MiB (resident, anonymous) after 50 scrapes at once", memory(app.pid))
 
 
 def test_memory_of_pid_1(engine: Engine) -> None:
@@ -76,16 +78,26 @@ def test_latencies(engine: Engine) -> None:
     report("ms an answer", inside(engine.start().ready(), "latencies"))
 
 
-def test_stats(engine: Engine) -> None:
-    """Milliseconds a page of metrics, on one CPU, beside the engine's own stats."""
+def on_one_cpu(engine: Engine, figures: str) -> Json:
+    """Figures of a container that has one CPU for all in it, the docker SDK among that."""
     app = engine.start("--cpuset-cpus", "0", "--user", "0").ready()
     sdk = find_spec("docker")
     assert sdk is not None
     assert sdk.origin is not None
     app.engine.docker("cp", Path(sdk.origin).parent, f"{app.id}:/tmp/docker")
     app.engine.docker("cp", INSIDE, f"{app.id}:/tmp/inside.py")
-    figures = app.exec("/opt/selfinspect/bin/python", "/tmp/inside.py", "stats")
-    report("ms on one CPU", json.loads(figures))
+    found: Json = json.loads(app.exec("/opt/selfinspect/bin/python", "/tmp/inside.py", figures))
+    return found
+
+
+def test_stats(engine: Engine) -> None:
+    """Milliseconds a page of metrics, on one CPU, beside the engine's own stats."""
+    report("ms on one CPU", on_one_cpu(engine, "stats"))
+
+
+def test_self(engine: Engine) -> None:
+    """Milliseconds, and requests a second on one CPU, beside the engine's own inspect."""
+    report("ms and requests on one CPU", on_one_cpu(engine, "selves"))
 
 
 def test_start(engine: Engine) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PATIENCE = 20.0
 LAYER = "95b814a531a36b643bd71c074b95f60c6db50af37501d77bc07a8619e8fea786"
 
-# The agent leaves its address in /run, where it may: each gets one of its own.
+# The agent leaves its address in /run, where it may, and its journal: each gets one of its own.
 _OWN_RUN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 HAS_OWN_RUN = subprocess.run([*_OWN_RUN, "true"], capture_output=True, check=False).returncode == 0
 PROGRAM = [*(_OWN_RUN if HAS_OWN_RUN else []), sys.executable, "-m", "selfinspect"]
@@ -38,7 +38,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment, without what would speak to the program under test."""
     ours = ("SELFINSPECT_", "DOCKER_")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**plain, **(extra or {})}
+    return {**plain, "SELFINSPECT_JOURNAL": "/run/journal", **(extra or {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +269,8 @@ def here(tmp_path: Path, engine: CannedEngine, inspect: dict[str, Json]) -> tupl
 
 
 @pytest.fixture
-def web(serve: Serve, here: tuple[str, ...], engine: CannedEngine) -> Agent:
+def web(serve: Serve, here: tuple[str, ...]) -> Agent:
     """A ready agent in the container called `web`, which follows the engine's events."""
     agent = serve(*here).ready()
-    engine.wait_for_streams()
-    engine.wait_for_requests(2, "/containers/.*/json")
+    agent.logged("engine.followed")
     return agent

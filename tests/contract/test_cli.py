@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +170,13 @@ def test_the_open_api_may_be_had(serve: Serve, here: tuple[str, ...]) -> None:
     """--insecure-api lets it listen everywhere."""
     agent = serve(*here, "--listen=0.0.0.0:0", "--insecure-api", listen=False)
     assert agent.api.text("/healthz") == "ok\n"
+
+
+def test_nothing_that_guesses_encodings_is_loaded() -> None:
+    """It takes two MiB, and requests, which would load it, says nothing of its absence."""
+    command = [sys.executable, "-X", "importtime", "-m", "selfinspect", "serve", "--help"]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    assert not [line for line in loaded if not line.startswith("import time:")]
+    modules = {line.rpartition("|")[2].strip() for line in loaded}
+    assert "requests" in modules
+    assert not {name for name in modules if name.startswith(("charset_normalizer.", "chardet."))}

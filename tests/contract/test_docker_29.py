@@ -40,7 +40,7 @@ def web(serve: Serve, engine: CannedEngine, tmp_path: Path) -> Agent:
     (root / ".dockerenv").touch()
     os.utime(root / ".dockerenv", ns=(MADE, MADE))
     agent = serve(f"--engine={engine.url}", f"--root={root}", "--stats-source=engine").ready()
-    engine.wait_for_streams()
+    agent.logged("engine.followed")
     return agent
 
 

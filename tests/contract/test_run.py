@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from selfinspect.model import Json
+
 RUN = [sys.executable, "-m", "selfinspect", "run"]
 QUIET = ["--listen", "127.0.0.1:0", "--metrics-listen", "off", "--engine", "off"]
 AS_PID_1 = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -76,6 +78,8 @@ os.execv(sys.argv[1], sys.argv[1:])
         (["--"], {}, "no command"),
         (["--wait", "5", "--", "true"], {}, "--wait '5'"),
         (["--", "true"], {"SELFINSPECT_WAIT": "soon"}, "--wait 'soon'"),
+        (["--user", "no-such-user", "--", "true"], {}, "--user 'no-such-user'"),
+        (["--", "true"], {"SELFINSPECT_AGENT_USER": "-1"}, "--agent-user '-1'"),
     ],
 )
 def test_its_own_usage_errors_are_125(
@@ -106,10 +110,11 @@ def test_no_option_of_the_agent_stops_the_command(options: list[str]) -> None:
 
 
 def test_help_is_shown_without_a_command() -> None:
-    """`--help` names run's own option and is no error."""
+    """`--help` names run's own options and is no error."""
     ended = run("--help")
     assert ended.returncode == 0
-    assert "--wait" in ended.stdout
+    for option in ("--wait", "--export-env", "-g, --signal-group", "--user", "--agent-user"):
+        assert option in ended.stdout
 
 
 def test_the_command_gets_its_arguments_input_and_environment() -> None:
@@ -128,6 +133,37 @@ def test_the_command_gets_its_arguments_input_and_environment() -> None:
         text="in",
     )
     assert ended.stdout == "--wait a b red\nin"
+
+
+def test_what_the_agent_knows_reaches_the_command(
+    here: tuple[str, ...], inspect: dict[str, Json]
+) -> None:
+    """`--export-env` adds the agent's facts, and takes away what another container left."""
+    ended = run(
+        *QUIET, *here, "--export-env", "--wait", "60s", "--", "env",
+        environ={"SELFINSPECT_HOST_PORT_1_TCP": "2", "SELFINSPECT_CONTAINER_NAME": "other"},
+    )  # fmt: skip
+    variables = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
+    told = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
+    assert told.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
+    assert told == {
+        "SELFINSPECT_CONTAINER_ID": inspect["Id"],
+        "SELFINSPECT_CONTAINER_NAME": str(inspect["Name"]).removeprefix("/"),
+        "SELFINSPECT_CONTAINER_IMAGE": "base",
+        "SELFINSPECT_HOST_PORT_8080_TCP": "32768",
+        "SELFINSPECT_HOST_PORT_8081_TCP": "18081",
+        "SELFINSPECT_HOST_PORT_53_UDP": "5353",
+    }
+
+
+def test_where_nothing_is_known_no_variable_of_another_stays() -> None:
+    """An agent that does not get ready leaves them unset."""
+    ended = run(
+        *QUIET, "--no-such-option", "--export-env", "--wait", "60s",
+        "--", "sh", "-c", "echo ${SELFINSPECT_CONTAINER_NAME-unset}",
+        environ={"SELFINSPECT_CONTAINER_NAME": "other"},
+    )  # fmt: skip
+    assert ended.stdout == "unset\n"
 
 
 def test_the_uri_is_where_pid_1_listens() -> None:

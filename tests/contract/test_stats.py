@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import pty
+import re
+import signal
 import subprocess
+import termios
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,7 +17,7 @@ from tests.canned_engine import Answer, recorded
 from tests.contract.conftest import PROGRAM, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from selfinspect.model import Json
     from tests.canned_engine import CannedEngine
@@ -128,6 +133,90 @@ def test_the_verb_follows(web: Agent) -> None:
         process.terminate()
         process.wait(20)
         process.stdout.close()
+
+
+class Terminal:
+    """A terminal with a program on it, and what its screen shows."""
+
+    def __init__(self, columns: int) -> None:
+        self.screen = [""]
+        self._columns = columns
+        self._ours, self._theirs = pty.openpty()
+        termios.tcsetwinsize(self._theirs, (24, columns))
+
+    def run(self, *words: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start the program on it."""
+        process = subprocess.Popen(
+            [*PROGRAM, *words],
+            env=environment(environ),
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(self._theirs)
+        return process
+
+    def show(self, until: Callable[[], bool]) -> None:
+        """Draw what comes until the screen is as it is to be, or the program ends."""
+        while not until():
+            try:
+                data = os.read(self._ours, 4096).decode()
+            except OSError:  # nobody has the other end any more
+                break
+            for piece in re.findall(r"\x1b\[1A|\x1b\[2K|\r|\n|[^\x1b\r\n]+", data):
+                self._draw(piece)
+
+    def close(self) -> None:
+        """Hang up."""
+        os.close(self._ours)
+
+    def _draw(self, piece: str) -> None:
+        match piece:
+            case "\n":
+                self.screen.append("")
+            case "\x1b[1A":
+                self.screen.pop()
+            case "\x1b[2K":
+                self.screen[-1] = ""
+            case "\r":
+                pass
+            case text:
+                whole = self.screen.pop() + text
+                starts = range(0, len(whole), self._columns)
+                self.screen += [whole[at : at + self._columns] for at in starts]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_a_terminal_shows_one_line_that_changes(web: Agent, columns: int) -> None:
+    """Under its head, however many samples come and however narrow it is; ^C ends it quietly."""
+    terminal = Terminal(columns)
+    process = terminal.run("stats", "--follow", environ={"SELFINSPECT_URI": uri_of(web)})
+    assert process.stderr is not None
+    seen: list[list[str]] = []
+    try:
+        # The first sample has no percentage, those after it have: three were drawn.
+        terminal.show(lambda: _drawn(terminal.screen, seen) >= 3)
+        assert all(len(lines) == 2 for lines in seen), seen
+        head, line = seen[-1]
+        assert head.startswith("CPU %    MEM USAGE LIMIT")
+        assert head.endswith("PIDS" if columns == 80 else "NET")
+        assert "MiB" in line
+        process.send_signal(signal.SIGINT)
+        terminal.show(lambda: False)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == b""
+    finally:
+        process.kill()
+        process.wait(20)
+        process.stderr.close()
+        terminal.close()
+
+
+def _drawn(screen: list[str], seen: list[list[str]]) -> int:
+    """How many times a whole line was drawn so far."""
+    if screen[-1] == "" and len(screen) > 2:
+        seen.append(screen[:-1])
+    return len(seen)
 
 
 def uri_of(agent: Agent) -> str:

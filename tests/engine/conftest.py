@@ -161,28 +161,6 @@ class Engine:
             self.started.clear()
 
 
-@pytest.fixture(scope="session")
-def private_engine() -> Iterator[Engine]:
-    """An engine for the whole session; its images stay on disk for the next one."""
-    state = Path(os.environ.get("XDG_STATE_HOME", "/var/lib"))
-    engine = Engine(state / "selfinspect-tests")
-    script = ROOT / "deploy" / "local-engine.sh"
-    sh(script, "up", "--dir", engine.home)
-    try:
-        base = sh(script, "base-image", "--dir", engine.home)
-        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
-        sh(ROOT / "deploy" / "wheelhouse.sh")
-        engine.image = "selfinspect:test"
-        engine.docker(
-            "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
-        )
-        yield engine
-        engine.docker("container", "prune", "--force")
-        engine.docker("image", "prune", "--force")
-    finally:
-        sh(script, "down", "--dir", engine.home)
-
-
 @pytest.fixture
 def engine(private_engine: Engine) -> Iterator[Engine]:
     """The session's engine; the containers a test starts end with it."""

@@ -59,11 +59,12 @@ def prometheus(pid: int, config: Path) -> Iterator[Prometheus]:
 
 
 def configuration(name: str, engine: Engine, folder: Path) -> Path:
-    """A configuration as it is, with its rules, but for the socket and its patience."""
+    """A configuration as it is, with its rules, but for the socket, the token and its patience."""
     config = shutil.copytree(ROOT / "deploy" / "prometheus", folder / "prometheus") / name
-    config.write_text(
-        config.read_text().replace("unix:///var/run/docker.sock", engine.url).replace("15s", "1s")
-    )
+    token = config.parent / "metrics-token"
+    token.write_text("a-token\n")
+    text = config.read_text().replace("unix:///var/run/docker.sock", engine.url)
+    config.write_text(text.replace("/run/secrets/metrics-token", str(token)).replace("15s", "1s"))
     return config
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer, member, sequence, text
+from selfinspect.engine.access import integer, member, sequence, text, texts
 from tests.engine.conftest import ROOT, Container, Engine, sh, until
 from tests.engine.table import ENGINES, Table
 from tests.relay import Relay
@@ -218,6 +220,63 @@ def sees_its_health(engine: Engine) -> str:
     return "yes"
 
 
+def tells_its_log(*options: str, engine: Engine) -> str:
+    """Both outputs and the times; a terminal makes one of them."""
+    script = "echo one; sleep 1; echo two >&2; exec sleep 1000"
+    command = ("run", "--log-level", "error", "--", "sh", "-c", script)
+    app = engine.start(*options, command=command).ready()
+    until(lambda: app.curl("/v1/logs?tail=1") == "two", "the last line")
+    asked = app.curl("/v1/logs", "--header", "Accept: application/x-ndjson")
+    lines = [json.loads(line) for line in asked.splitlines()]
+    assert [text(line, "line") for line in lines] == ["one", "two"]
+    assert all(text(line, "time") for line in lines)
+    told = [text(line, "stream") for line in lines]
+    assert told == (["stdout", "stdout"] if "--tty" in options else ["stdout", "stderr"])
+    return "yes"
+
+
+def follows_its_log(engine: Engine) -> str:
+    app = engine.start(command=("run", "--", "sh", "-c", "sleep 3; echo late; exec sleep 1000"))
+    with subprocess.Popen(
+        [
+            "nsenter", "--net", "--target", str(app.ready().pid), "curl", "--silent",
+            "--no-buffer", "--max-time", "60", "http://127.0.0.1:10310/v1/logs?follow=true",
+        ],
+        stdout=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        assert following.stdout is not None
+        assert "late\n" in iter(following.stdout.readline, "")
+        engine.remove_started()
+    return "yes"
+
+
+def lists_its_processes(engine: Engine) -> str:
+    app = engine.start(command=("run", "--", "sleep", "1000")).ready()
+    if app.status("/v1/top") == 503:
+        return text(app.json("/v1/engine"), "capabilities", "top") or ""
+    assert "sleep 1000" in app.curl("/v1/top")
+    assert texts(app.json("/v1/top?args=-eo%20pid,comm"), "titles") == ("PID", "COMMAND")
+    return "yes"
+
+
+def lists_its_changes(engine: Engine) -> str:
+    app = engine.start().ready()
+    app.exec("touch", "/tmp/added")
+    added = {"path": "/tmp/added", "kind": "added"}
+    assert added in sequence(app.json("/v1/changes"), "changes")
+    return "yes"
+
+
+def shows_its_image(engine: Engine) -> str:
+    app = engine.start().ready()
+    image = app.json("/v1/image")
+    assert text(image, "id") == f"sha256:{app.inspect('{{.Image}}').removeprefix('sha256:')}"
+    assert integer(image, "size_bytes")
+    made = [text(layer, "created_by") or "" for layer in sequence(image, "history")]
+    assert any("selfinspect" in layer for layer in made)
+    return "yes"
+
+
 def is_scraped(engine: Engine) -> str:
     app = engine.start("--name", "scraped").ready()
     page = app.curl("/metrics", port=10311)
@@ -272,6 +331,12 @@ FEATURES: dict[str, Callable[[Engine], str]] = {
     "inspect": shows_the_engines_inspect,
     "figures of the kernel": partial(reads_figures_from, "kernel"),
     "figures of the engine": partial(reads_figures_from, "engine"),
+    "log": lambda engine: tells_its_log(engine=engine),
+    "log of a terminal": lambda engine: tells_its_log("--tty", engine=engine),
+    "log, followed": follows_its_log,
+    "processes": lists_its_processes,
+    "file changes": lists_its_changes,
+    "image and its history": shows_its_image,
     "event: rename": sees_a_rename,
     "event: pause, unpause": sees_a_pause,
     "event: exec and its exit code": sees_an_exec,

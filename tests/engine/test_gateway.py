@@ -314,7 +314,7 @@ def test_a_missing_client_certificate_is_told(
 _ASK = """
 import sys
 from pathlib import Path
-from selfinspect.engine.client import connect
+from selfinspect.engine.connection import connect
 from selfinspect.engine.tls import Tls
 from selfinspect.errors import EngineUnreachableError
 try:

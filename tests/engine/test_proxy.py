@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, text
+from selfinspect.engine.access import member, sequence, text
+from selfinspect.model import CAPABILITIES
 from tests.engine.conftest import ROOT, Container, sh, until
 
 if TYPE_CHECKING:
@@ -97,12 +98,15 @@ def test_the_least_that_a_proxy_must_allow_is_enough(engine: Engine, tmp_path: P
         assert app.curl("/v1/inspect/Id") == app.id
         assert text(app.json("/v1/stats"), "source") == "engine"
         assert app.curl("/v1/self/image/id") == app.inspect("{{.Image}}")
+        for path in ("/v1/top?args=-eo%20pid,comm", "/v1/logs?tail=1", "/v1/changes", "/v1/image"):
+            assert app.status(path) == 200, path
+        assert sequence(app.json("/v1/image"), "history")
         engine.docker("rename", app.id, f"renamed-{app.id[:12]}")
         until(lambda: app.curl("/v1/self/name").startswith("renamed-"), "the new name")
         document = app.json("/v1/engine")
         assert member(document, "reachable") is True
-        for capability in ("inspect", "stats", "events", "image", "info"):
-            assert text(document, "capabilities", capability) == "allowed"
+        for capability in CAPABILITIES:
+            assert text(document, "capabilities", capability) == "allowed", capability
 
 
 def test_the_doctor_finds_nothing_denied(engine: Engine, tmp_path: Path) -> None:
@@ -110,7 +114,9 @@ def test_the_doctor_finds_nothing_denied(engine: Engine, tmp_path: Path) -> None
     with behind(engine, tmp_path, PINNED) as (app, _):
         report = app.ready().exec("selfinspect", "doctor")
         allowed = next(line for line in report.splitlines() if " capabilities " in line)
-        assert allowed.split("allowed: ")[1] == "events, image, info, inspect, stats, top"
+        assert allowed.split("allowed: ")[1] == (
+            "changes, events, image, info, inspect, logs, stats, top"
+        )
         assert not [line for line in report.splitlines() if line.startswith("fail")]
 
 
@@ -164,5 +170,7 @@ def test_a_proxy_that_is_not_told_of_us_leaves_the_kernels_word(
         assert "CONTAINERS=1" in (text(problem, "hint") or "")
         document = app.json("/v1/engine")
         assert text(document, "capabilities", "inspect") == "denied"
+        for path in ("/v1/top", "/v1/logs", "/v1/changes", "/v1/image"):
+            assert app.status(path) == 403, path
         assert text(document, "product") == "Docker"
         assert text(document, "min_api_version")

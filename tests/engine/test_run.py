@@ -1,34 +1,114 @@
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import signal
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
 import pytest
 
 from tests.engine.conftest import Container, Engine, until
 
 pytestmark = pytest.mark.engine
 
+INSIDE = Path(__file__).with_name("inside_run.py")
+
 
 def command(script: str) -> tuple[str, ...]:
     return ("run", "--", "sh", "-c", script)
+
+
+def errors(app: Container) -> str:
+    """What the container wrote to standard error."""
+    return subprocess.run(
+        ["docker", "--host", app.engine.url, "logs", app.id],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True,
+    ).stderr  # fmt: skip
 
 
 def exit_code(app: Container) -> int:
     return int(app.engine.docker("wait", app.id))
 
 
-@pytest.mark.parametrize("code", [0, 3])
-def test_the_container_exits_as_its_command_does(engine: Engine, code: int) -> None:
-    """The engine sees the command's exit code."""
-    assert exit_code(engine.start(command=command(f"exit {code}"))) == code
+ENDS = {
+    "exit 0": 0,
+    "exit 3": 3,
+    "exit 255": 255,
+    "kill -KILL $$": 137,
+    "kill -TERM $$": 143,
+    "kill -SEGV $$": 139,
+    "kill -64 $$": 192,
+    "exec no-such-command": 127,
+    "exec /dev/null": 126,
+}
 
 
-def test_a_command_that_is_not_there_is_127(engine: Engine) -> None:
-    """As a shell has it."""
-    assert exit_code(engine.start(command=("run", "--", "no-such-command"))) == 127
+def test_the_container_exits_as_under_the_engines_own_init(engine: Engine) -> None:
+    """The engine sees the command's code, or a shell's for what was killed or never ran."""
+    ends: list[tuple[str, ...]] = [("sh", "-c", script) for script in ENDS]
+    ends += [("no-such-command",), ("/dev/null",)]
+    ours = [engine.start(command=("run", "--engine", "off", "--", *end)) for end in ends]
+    theirs = [engine.start_plain("--init", "--entrypoint", "", command=end) for end in ends]
+    expected = [*ENDS.values(), 127, 126]
+    assert codes(engine, ours) == expected
+    assert codes(engine, theirs) == expected
 
 
-def test_a_command_killed_by_a_signal_is_128_and_the_signal(engine: Engine) -> None:
-    """SIGKILL of the command ends the container with 137."""
-    assert exit_code(engine.start(command=command("kill -KILL $$"))) == 137
+def codes(engine: Engine, apps: list[Container]) -> list[int]:
+    """The exit codes of containers, once all have ended."""
+    return [int(code) for code in engine.docker("wait", *(app.id for app in apps)).split()]
+
+
+def test_signals_and_orphans_fare_as_under_the_engines_own_init(engine: Engine) -> None:
+    """Every signal arrives, those that init drops as well; of 1000 orphans no zombie stays."""
+    mounted = ("--volume", f"{INSIDE}:/inside.py:ro", "--no-healthcheck")
+    words = ("python3", "/inside.py")
+    ours = engine.start(*mounted, command=("run", "--engine", "off", "--", *words))
+    theirs = engine.start_plain(*mounted, "--init", "--entrypoint", "", command=words)
+    assert codes(engine, [ours, theirs]) == [0, 0]
+    found, compared = json.loads(ours.logs()), json.loads(theirs.logs())
+    every = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+    assert found == {"zombies": 0, "forwarded": sorted(every - {signal.SIGRTMAX})}
+    assert compared["zombies"] == 0
+    assert set(compared["forwarded"]) <= set(found["forwarded"])
+
+
+@pytest.mark.slow
+def test_every_signal_that_the_engine_sends_ends_the_command_alike(engine: Engine) -> None:
+    """`docker kill` of each signal gives the same exit code as under the engine's own init."""
+    every = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+    faults = {signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT}
+    dropped = faults | {signal.SIGTRAP, signal.SIGSYS, signal.SIGTTIN, signal.SIGTTOU}
+    for number in sorted(every - dropped - {signal.SIGTSTP, signal.SIGCONT}):
+        script = f"trap 'exit 9' {int(number)}; echo up; while :; do sleep 0.05; done"
+        words = ("sh", "-c", script)
+        apps = [
+            engine.start("--no-healthcheck", command=("run", "--engine", "off", "--", *words)),
+            engine.start_plain("--init", "--no-healthcheck", "--entrypoint", "", command=words),
+        ]
+        for app in apps:
+            until(lambda app=app: "up" in app.logs(), "the trap")  # type: ignore[misc]
+            engine.docker("kill", "--signal", int(number), app.id)
+        assert codes(engine, apps) == [9, 9], number
+        engine.remove_started()
+
+
+def test_a_command_deaf_to_sigterm_is_killed_by_the_engine(engine: Engine) -> None:
+    """`docker stop` waits for it, then kills: 137, as under the engine's own init."""
+    script = "trap '' TERM; echo up; exec sleep 1000"
+    apps = [
+        engine.start("--no-healthcheck", command=command(script)),
+        engine.start_plain(
+            "--init", "--no-healthcheck", "--entrypoint", "", command=("sh", "-c", script)
+        ),
+    ]
+    until(lambda: all("up" in app.logs() for app in apps), "the traps")
+    engine.docker("stop", "--time", "1", *(app.id for app in apps))
+    assert codes(engine, apps) == [137, 137]
 
 
 def test_docker_stop_reaches_the_command(engine: Engine) -> None:
@@ -70,13 +150,89 @@ def test_wait_holds_the_command_until_the_agent_is_ready(engine: Engine) -> None
     assert app.logs() == app.id
 
 
+def test_what_the_agent_knows_stands_in_the_commands_environment(engine: Engine) -> None:
+    """`--export-env` tells ID, name, image and host ports; `env` prints the same afterwards."""
+    app = engine.start(
+        "--publish", "127.0.0.1::8080", "--publish", "127.0.0.1::53/udp", "--expose", "9000",
+        "--env", "SELFINSPECT_HOST_PORT_1_TCP=2",
+        command=("run", "--wait", "30s", "--export-env", "--", "sh", "-c", "env; exec sleep 99"),
+    )  # fmt: skip
+    until(lambda: "SELFINSPECT_CONTAINER_ID" in app.logs(), f"the command: {app.logs()}")
+    ports = [app.engine.docker("port", app.id, each) for each in ("8080/tcp", "53/udp")]
+    tcp, udp = (port.rpartition(":")[2] for port in ports)
+    expected = {
+        "SELFINSPECT_CONTAINER_ID": app.id,
+        "SELFINSPECT_CONTAINER_NAME": app.inspect("{{.Name}}").removeprefix("/"),
+        "SELFINSPECT_CONTAINER_IMAGE": "selfinspect:test",
+        "SELFINSPECT_HOST_PORT_8080_TCP": tcp,
+        "SELFINSPECT_HOST_PORT_53_UDP": udp,
+    }
+    lines = [line for line in app.logs().splitlines() if line.startswith("SELFINSPECT_")]
+    assert dict(line.split("=", 1) for line in lines if "_URI=" not in line) == expected
+    assert app.exec("selfinspect", "wait", "--timeout", "20s") == ""
+    assert json.loads(app.exec("selfinspect", "env", "--format", "json")) == expected
+    told = 'eval "$(selfinspect env)"; env | grep -c ^SELFINSPECT_'
+    assert app.exec("sh", "-c", told) == "6"  # the one from outside is not its business
+    asked = "import selfinspect; print(selfinspect.me().ports)"
+    found = app.exec("/opt/selfinspect/bin/python", "-c", asked)
+    assert found == str({"53": {"udp": int(udp)}, "8080": {"tcp": int(tcp)}, "9000": {"tcp": None}})
+
+
+OPENS = """
+import os, socket, sys
+print(os.getuid(), os.getgid(), os.getgroups(), os.environ["HOME"])
+os.open("/dev/stdout", os.O_WRONLY)
+socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock")
+"""
+
+
+def test_the_agent_may_open_the_engines_socket_and_the_command_may_not(engine: Engine) -> None:
+    """Started by root as two users, only the agent is in the socket's group."""
+    app = engine.start(
+        "--user", "0",
+        command=(
+            "run", "--user", "1234", "--agent-user", "65532:65532", "--",
+            "sh", "-c", f"python3 -c '{OPENS}'; exec sleep 1000",
+        ),
+    ).ready()  # fmt: skip
+    until(lambda: "Error" in errors(app), "the command")
+    assert app.logs() == "1234 1234 [1234] /"
+    assert errors(app).splitlines()[-1] == "PermissionError: [Errno 13] Permission denied"
+    [agent] = agents(app)
+    status = app.exec("cat", f"/proc/{agent}/status").splitlines()
+    uids, gids = (
+        [line.split()[1:] for line in status if line[:4] == name] for name in ("Uid:", "Gid:")
+    )
+    assert (uids, gids) == ([["65532"] * 4], [["65532"] * 4])
+    assert app.curl("/v1/self/id") == app.id
+    assert "Permission denied" in app.engine.docker(
+        "exec", "--user", "1234:1234", app.id, "sh", "-c", f"ls /proc/{agent}/fd 2>&1; true"
+    )
+
+
 def test_an_agent_that_cannot_start_does_not_touch_the_command(engine: Engine) -> None:
     """A bad option is said once; the command runs and its code is the container's."""
     app = engine.start(
-        command=("run", "--engine", "nonsense", "--", "sh", "-c", "echo ran; exit 4")
+        command=("run", "--engine", "nonsense", "--", "sh", "-c", "echo ran; sleep 2; exit 4")
     )
     assert exit_code(app) == 4
     assert "ran" in app.logs()
+    assert errors(app).count("nonsense") == 1
+    assert errors(app).count("agent.given-up") == 1
+
+
+@pytest.mark.slow
+def test_an_agent_without_memory_does_not_touch_the_command(engine: Engine) -> None:
+    """Killed for want of memory five times, it is given up; what for is said once."""
+    app = engine.start(
+        "--no-healthcheck", "--memory", "24m", "--memory-swap", "24m", "--user", "0",
+        command=command("echo up; exec sleep 1000"),
+    )  # fmt: skip
+    until(lambda: "agent.given-up" in errors(app), "the end of trying")
+    assert errors(app).count("reason='killed by signal 9'") == 2  # died, given up
+    assert app.inspect("{{.State.Running}}") == "true"
+    engine.docker("kill", "--signal", "TERM", app.id)
+    assert exit_code(app) == 143
 
 
 def test_two_agents_in_one_network_do_not_mix(engine: Engine) -> None:
@@ -110,3 +266,67 @@ def test_the_agent_is_back_after_its_death(engine: Engine) -> None:
 def agents(app: Container) -> list[str]:
     """The process IDs of the container's agents."""
     return app.exec("sh", "-c", "grep -lz ^serve$ /proc/[0-9]*/cmdline | cut -d/ -f3").split()
+
+
+LEAVES_ORPHANS = """
+import sys; sys.path.insert(0, "/"); import inside
+print("zombies", inside.left_of(20), flush=True); sys.exit(5)
+"""
+
+
+def test_under_another_pid_1_orphans_are_reaped_as_well(engine: Engine) -> None:
+    """In a PID namespace whose PID 1 reaps none, and under the engine's init, none stays."""
+    other = engine.start_plain("--no-healthcheck", "--entrypoint", "", command=("sleep", "1000"))
+    apps = [
+        engine.start(
+            "--no-healthcheck",
+            "--volume",
+            f"{INSIDE}:/inside.py:ro",
+            *options,
+            command=("run", "--engine", "off", "--", "python3", "-c", LEAVES_ORPHANS),
+        )
+        for options in (("--pid", f"container:{other.id}"), ("--init",))
+    ]
+    assert codes(engine, apps) == [5, 5]
+    assert [app.logs() for app in apps] == ["zombies 0"] * 2
+
+
+ON_A_TERMINAL = """
+import os, signal
+watched = [signal.SIGINT, signal.SIGWINCH, signal.SIGCONT]
+signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+print("up", os.getpgrp() == os.tcgetpgrp(0), flush=True)
+while (number := signal.sigwait(watched)) != signal.SIGINT:
+    print("got", int(number), *os.get_terminal_size(), flush=True)
+os._exit(8)
+"""
+
+
+def test_a_terminal_belongs_to_the_command(engine: Engine, tmp_path: Path) -> None:
+    """It is in the foreground, learns the window's size, survives ^Z, and ^C is its own."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    words = ["docker", "--host", engine.url, "run", "--interactive", "--tty", "--no-healthcheck"]
+    named = ["--name", f"t-{os.getpid()}-terminal", "--cidfile", str(tmp_path / "id")]
+    run = [engine.image, "run", "--engine", "off", "--", "python3", "-c", ON_A_TERMINAL]
+    with (
+        open(ours, "r+b", buffering=0) as terminal,  # noqa: PTH123
+        subprocess.Popen([*words, *named, *run], stdin=theirs, stdout=theirs) as docker,
+    ):
+        screen = ""
+
+        def shows(text: str) -> None:
+            nonlocal screen
+            while text not in screen:
+                screen += terminal.read(1024).decode()
+
+        shows("up True")
+        engine.started.append((tmp_path / "id").read_text())
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 33, 99, 0, 0))
+        docker.send_signal(signal.SIGWINCH)
+        shows(f"got {int(signal.SIGWINCH)} 99 33")
+        terminal.write(b"\x1a")
+        shows(f"got {int(signal.SIGCONT)} 99 33")
+        terminal.write(b"\x03")
+        assert docker.wait() == 8
+        os.close(theirs)

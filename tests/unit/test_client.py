@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, TCPServer, UnixStreamServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 import pytest
 
-from selfinspect.client import Reply, ask, find
+import selfinspect
+from selfinspect.client import Reply, ask, find, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +37,31 @@ class Echo(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Answers one after the other; the last one stays."""
+
+    answers: ClassVar[list[tuple[int, object]]] = []
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(f"{self.path} {self.headers.get('Authorization', '-')}")
+        status, document = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+class Short(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
 
 
 class Nonsense(BaseHTTPRequestHandler):
@@ -119,3 +149,108 @@ def test_what_is_no_http_is_no_reply() -> None:
     """Somebody else behind that port is not the agent."""
     with TCPServer(("127.0.0.1", 0), Nonsense) as server, serving(server):
         assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+
+
+def test_half_an_answer_is_no_reply() -> None:
+    """An agent that ends in the middle of its answer has given none."""
+    with TCPServer(("127.0.0.1", 0), Short) as server, serving(server):
+        assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+
+
+def test_an_agent_that_hangs_costs_no_more_than_the_timeout() -> None:
+    """Whoever accepts and stays silent is not waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert ask(f"http://127.0.0.1:{silent.getsockname()[1]}", "/", timeout=0.05) is None
+
+
+def test_an_answer_that_goes_on_is_read_line_by_line() -> None:
+    """Its lines come without its head; another status than 200 is no beginning."""
+    with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
+        uri = f"http://127.0.0.1:{server.server_address[1]}"
+        lines = follow(uri, "/stream", timeout=20)
+        assert lines is not None
+        assert list(lines) == [b"/stream */*"]
+        assert follow(uri, "/busy", timeout=20) is None
+    assert follow("nonsense", "/", timeout=20) is None
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """An agent that SELFINSPECT_URI names, and that answers what a test scripts."""
+
+    class Agent(Scripted):
+        answers: ClassVar[list[tuple[int, object]]] = []
+        seen: ClassVar[list[str]] = []
+
+    with TCPServer(("127.0.0.1", 0), Agent) as server, serving(server):
+        monkeypatch.setenv("SELFINSPECT_URI", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.delenv("SELFINSPECT_TOKEN_FILE", raising=False)
+        yield Agent
+
+
+OWN = {"id": "a1" * 32, "name": "app", "identity": {"level": "proven", "method": "layer"}}
+NOT_YET = (503, {"detail": "the identity is still being resolved", "hint": "wait"})
+
+
+def test_me_waits_for_an_agent_that_is_not_ready_yet(agent: type[Scripted]) -> None:
+    """The app that asks too early gets its answer all the same."""
+    agent.answers += [NOT_YET, NOT_YET, (200, OWN)]
+    own = selfinspect.me(timeout=20)
+    assert isinstance(own, selfinspect.Self)
+    assert (own.name, own.identity.level) == ("app", "proven")
+    assert agent.seen == ["/v1/self -"] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail", "hint"),
+    [
+        (NOT_YET, "the identity is still being resolved", "wait"),
+        ((401, {"detail": "no token"}), "no token", None),
+        ((404, "nothing"), "it answers 404", None),
+        ((200, {"id": None}), "is no agent", None),
+    ],
+)
+def test_me_says_why_there_is_no_answer(
+    agent: type[Scripted], answer: tuple[int, object], detail: str, hint: str | None
+) -> None:
+    """What the agent says of it, and what can be done."""
+    agent.answers.append(answer)
+    with pytest.raises(selfinspect.NotAvailable, match=detail) as raised:
+        selfinspect.me(timeout=0.01)
+    assert raised.value.hint == hint
+
+
+def test_me_gives_up_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is named, so that a person can look there."""
+    monkeypatch.setenv("SELFINSPECT_URI", "http://127.0.0.1:1")
+    with pytest.raises(
+        selfinspect.NotAvailable, match=r"no agent answers at http://127\.0\.0\.1:1"
+    ):
+        selfinspect.me(timeout=0.01)
+
+
+def test_the_token_is_read_from_the_file_that_is_named(
+    agent: type[Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes with every request."""
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "token"))
+    agent.answers.append((200, OWN))
+    selfinspect.me(timeout=20)
+    assert agent.seen == ["/v1/self Bearer secret"]
+
+
+def test_importing_it_loads_little() -> None:
+    """No HTTP library, no TLS, no dataclass: an app's start is not to wait for them."""
+    script = "import sys; from selfinspect import me; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "selfinspect.client" in loaded
+    heavy = {"asyncio", "click", "dataclasses", "email", "http", "logging", "requests", "ssl"}
+    assert heavy & set(loaded) == set()
+
+
+def test_the_package_has_no_other_names() -> None:
+    """A misspelt name is an AttributeError as in any module."""
+    with pytest.raises(AttributeError, match="no attribute 'mee'"):
+        selfinspect.mee  # type: ignore[attr-defined]  # noqa: B018

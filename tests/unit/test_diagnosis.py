@@ -50,6 +50,9 @@ WELL = Facts(
     cgroup="cgroup v2",
     uri_folder="/run/selfinspect",
     uri_folder_writable=True,
+    journal="/var/lib/selfinspect",
+    journal_writable=True,
+    journal_space=10**9,
     read_only=False,
     uid=65532,
 )
@@ -240,3 +243,27 @@ def test_a_read_only_root_wants_a_place_for_the_address() -> None:
     check = checked(facts)["address"]
     assert "read-only" in check.seen
     assert "--tmpfs /run/selfinspect:uid=65532" in str(check.fix)
+
+
+@pytest.mark.parametrize(
+    ("facts", "seen", "fix"),
+    [
+        (
+            replace(WELL, journal_writable=False),
+            "can't be written",
+            "RUN install -d -o 65532 -m 0700 /var/lib/selfinspect",
+        ),
+        (
+            replace(WELL, journal_writable=False, read_only=True),
+            "the root file system is read-only",
+            "docker run -v NAME:/var/lib/selfinspect …",
+        ),
+        (replace(WELL, journal_space=1000), "is full", "df /var/lib/selfinspect"),
+    ],
+)
+def test_a_journal_that_cannot_be_kept_is_a_warning(facts: Facts, seen: str, fix: str) -> None:
+    """The agent works all the same; what would keep its events is said."""
+    check = checked(facts)["journal"]
+    assert (check.status, check.fix) == ("warn", fix)
+    assert seen in check.seen
+    assert checked(WELL)["journal"].status == "pass"

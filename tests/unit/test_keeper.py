@@ -2,104 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
-from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.keeper import Keeper, delay
-from selfinspect.logs import logger
+from selfinspect.keeper import delay
 from selfinspect.masking import Masking
-from selfinspect.model import Attempt, EngineFailure, Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Observation, observe
+from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
+from selfinspect.observe import NOT_KNOWN_YET, Observation
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
 from tests.canned_engine import Answer, CannedEngine, recorded
 from tests.tcp_front import TcpFront
+from tests.unit.kept import Kept, happened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Json
-
-PATIENCE = 20.0
-FIRST = Observation(Snapshot(NOT_KNOWN_YET), Masking())
-
-
-class Kept:
-    """A keeper in a thread of its own, and what it told."""
-
-    def __init__(
-        self, settings: Settings, *, after_look: Callable[[], None] = lambda: None
-    ) -> None:
-        self.settings = settings
-        self.events: list[tuple[str, str | None]] = []
-        self.looks = 0
-        self.log = StringIO()
-        self._after_look = after_look
-        self._told = threading.Condition()
-        self._connections: list[Observation] = []
-        self.keeper = Keeper(
-            FIRST,
-            look=self._look,
-            on_event=self._event,
-            on_look=self._looked,
-            log=logger(self.log, level="info", form="json", mask=str),
-        )
-        self.thread = threading.Thread(target=self.keeper.run, daemon=True)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What is known now."""
-        return self.keeper.observation.snapshot
-
-    @property
-    def name(self) -> str | None:
-        """The container's name as known now."""
-        return self.snapshot.self.name if self.snapshot.self else None
-
-    def wait_for(self, reached: Callable[[], bool]) -> None:
-        """Wait until what was told makes it true."""
-        with self._told:
-            assert self._told.wait_for(reached, PATIENCE), "what was waited for was never told"
-
-    def start(self, engine: CannedEngine) -> None:
-        """Start it, and see it follow: a quiet event comes through."""
-        self.thread.start()
-        engine.wait_for_streams(2)
-        engine.emit(_event("top"))
-        self.wait_for(lambda: len(self.events) == 1)
-        self.events.clear()
-
-    def stop(self) -> None:
-        """Stop it, and see it end."""
-        self.keeper.stop()
-        if self.thread.ident is not None:
-            self.thread.join(PATIENCE)
-        assert not self.thread.is_alive()
-        for found in self._connections:
-            if found.client is not None:
-                found.client.connection.transport.close()
-
-    def _look(self) -> Observation:
-        found = observe(self.settings, {})
-        self._connections.append(found)
-        return found
-
-    def _event(self, occurrence: Occurrence) -> None:
-        with self._told:
-            self.events.append((occurrence.action, self.name))
-            self._told.notify_all()
-
-    def _looked(self) -> None:
-        self._after_look()
-        with self._told:
-            self.looks += 1
-            self._told.notify_all()
 
 
 @pytest.fixture
@@ -119,15 +39,6 @@ def kept(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
     made.stop()
 
 
-def _event(action: str, **attributes: Json) -> dict[str, Json]:
-    return {
-        "Type": "container",
-        "Action": action,
-        "Actor": {"ID": ID, "Attributes": {"name": "shop", **attributes}},
-        "timeNano": 1_795_264_561_447_859_168,
-    }
-
-
 def _away(kept: Kept) -> bool:
     return kept.snapshot.failure is not None
 
@@ -135,14 +46,24 @@ def _away(kept: Kept) -> bool:
 def test_an_event_is_told_after_what_it_changed_is_known(known: CannedEngine, kept: Kept) -> None:
     """Who hears of a rename asks for the name and gets the new one."""
     known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.emit(_event("rename", oldName="/web"))
+    known.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("rename", "shop")]
 
 
+def test_a_change_is_told_before_its_event_and_once(known: CannedEngine, kept: Kept) -> None:
+    """Who waits for one hears of it as soon as it is known; a quiet event is none."""
+    kept.names.clear()
+    known.emit(happened("top"))
+    known.knows({**recorded("inspect"), "Name": "/shop"})
+    known.emit(happened("rename", oldName="/web"))
+    kept.wait_for(lambda: len(kept.events) == 2)
+    assert kept.names == ["shop"]
+
+
 def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: Kept) -> None:
-    """After the first look one more inspect closes the gap, and then nothing is asked."""
-    known.emit(_event("exec_create: true"))
+    """The engine's past and one more inspect close the gap; then nothing is asked."""
+    known.emit(happened("exec_create: true"))
     kept.wait_for(lambda: len(kept.events) == 1)
     asked = [request.split(" ")[1].split("?")[0] for request in known.requests]
     image = recorded("inspect")["Image"]
@@ -153,6 +74,8 @@ def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: 
         "/v1.41/info",
         f"/v1.41/images/{image}/json",
         "/v1.41/version",
+        "/v1.41/events",
+        "/v1.41/events",
         "/v1.41/events",
         "/v1.41/events",
         inspect,
@@ -175,7 +98,7 @@ def test_what_happened_before_the_streams_opened_is_seen(
 def test_others_events_are_not_ours(known: CannedEngine, kept: Kept) -> None:
     """An event of a network without us is passed over, the next one of ours told."""
     known.emit({"Type": "network", "Action": "create", "Actor": {"ID": "n"}, "timeNano": 1})
-    known.emit(_event("pause"))
+    known.emit(happened("pause"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("pause", "web")]
 
@@ -183,7 +106,7 @@ def test_others_events_are_not_ours(known: CannedEngine, kept: Kept) -> None:
 def test_an_inspect_that_fails_costs_no_event(known: CannedEngine, kept: Kept) -> None:
     """A removed container cannot be inspected: the event is told, the last inspect kept."""
     del known.answers[f"/containers/{ID}/json"]
-    known.emit(_event("destroy"))
+    known.emit(happened("destroy"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("destroy", "web")]
     assert "inspect.failed" in kept.log.getvalue()
@@ -193,27 +116,29 @@ def test_of_podmans_health_checks_the_changes_are_told(known: CannedEngine, kept
     """Podman has an event for each check; the first after a start tells of a change, too."""
     asked = len(known.matching(r"/json$"))
     for status in ("starting", "healthy", "healthy", "unhealthy"):
-        known.emit(_event("health_status") | {"HealthStatus": status})
-    known.emit(_event("start"))
-    known.emit(_event("health_status") | {"HealthStatus": "unhealthy"})
+        known.emit(happened("health_status") | {"HealthStatus": status})
+    known.emit(happened("start"))
+    known.emit(happened("health_status") | {"HealthStatus": "unhealthy"})
     kept.wait_for(lambda: len(kept.events) >= 5)
     told = ["health_status"] * 3 + ["start", "health_status"]
     assert [action for action, _ in kept.events] == told
-    assert len(known.matching(r"/json$")) == asked + len(told)
+    assert asked < len(known.matching(r"/json$")) <= asked + len(told)
+    assert [check.attributes["status"] for check in kept.checks] == ["healthy"]
 
 
 @pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])
 def test_a_lost_engine_is_found_again(
     known: CannedEngine, kept: Kept, end: Callable[[CannedEngine], None]
 ) -> None:
-    """However the streams end, the agent looks anew and follows again."""
+    """However the streams end, it looks anew, follows again, and tells what it missed."""
     known.knows({**recorded("inspect"), "Name": "/shop"})
     end(known)
     kept.wait_for(lambda: kept.looks >= 3)
     known.wait_for_streams(2)
-    known.emit(_event("start"))
     kept.wait_for(lambda: len(kept.events) == 1)
-    assert kept.events == [("start", "shop")]
+    known.emit(happened("unpause"))
+    kept.wait_for(lambda: len(kept.events) == 2)
+    assert kept.events == [("rename", "shop"), ("unpause", "shop")]
     assert kept.snapshot.failure is None
 
 
@@ -229,7 +154,7 @@ def test_while_the_engine_is_away_what_was_known_stays(known: CannedEngine, kept
 
 
 def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> None:
-    """Refused for a while, the engine comes back, and with it what changed meanwhile."""
+    """Refused for a while, the engine comes back; what changed meanwhile is told."""
     known.stop(unlink=False)
     kept.wait_for(lambda: any(a.outcome == "refused" for a in kept.snapshot.tried))
     assert kept.name == "web"
@@ -237,9 +162,10 @@ def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> 
     known.stop()
     known.start()
     known.wait_for_streams(2)
-    known.emit(_event("start"))
     kept.wait_for(lambda: len(kept.events) == 1)
-    assert kept.events == [("start", "shop")]
+    known.emit(happened("unpause"))
+    kept.wait_for(lambda: len(kept.events) == 2)
+    assert kept.events == [("rename", "shop"), ("unpause", "shop")]
     assert kept.snapshot.failure is None
     assert kept.keeper.following
 
@@ -338,7 +264,7 @@ def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Ke
     """An event that costs an inspect, which fails, is the end of the streams."""
     path = f"/containers/{ID}/json"
     inspect, known.answers[path] = known.answers[path], Answer(raw=b"")
-    known.emit(_event("rename", oldName="/web"))
+    known.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: len(kept.events) == 1)
     known.answers[path] = inspect
     kept.wait_for(lambda: kept.looks >= 3)
@@ -365,3 +291,17 @@ def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
 def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
     """One place with hope is enough."""
     assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1
+
+
+def test_the_run_before_is_told_from_then_on(kept: Kept, known: CannedEngine) -> None:
+    """Through every new look; telling the same again changes nothing."""
+    run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
+    kept.keeper.tell(run)
+    told = len(kept.names)
+    kept.keeper.tell(run)
+    assert len(kept.names) == told
+    known.knows({**recorded("inspect"), "Name": "/shop"})
+    known.emit(happened("rename"))
+    kept.wait_for(lambda: "rename" in kept.actions)
+    assert kept.snapshot.self is not None
+    assert (kept.snapshot.self.name, kept.snapshot.self.previous_run) == ("shop", run)

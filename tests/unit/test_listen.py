@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, ListenAddress, parse_listen
+from selfinspect.listen import (
+    DEFAULT_API,
+    DEFAULT_METRICS,
+    ListenAddress,
+    parse_listen,
+    uri_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +100,22 @@ def test_only_loopback_stays_inside(text: str, loopback: bool) -> None:  # noqa:
 def test_defaults() -> None:
     """The API listens inside only, the metrics everywhere."""
     assert [str(DEFAULT_API), str(DEFAULT_METRICS)] == ["127.0.0.1:10310", "[::]:10311"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "tls", "uri"),
+    [
+        ([], False, None),
+        (["0.0.0.0:1", "127.0.0.1:2"], False, "http://127.0.0.1:1"),
+        (["0.0.0.0:1", "127.0.0.1:2"], True, "http://127.0.0.1:2"),
+        (["0.0.0.0:1", "unix:///a"], True, "http+unix://%2Fa"),
+        (["0.0.0.0:1", "10.0.0.5:2"], True, "https://127.0.0.1:1"),
+    ],
+)
+def test_a_client_inside_is_sent_where_it_needs_no_certificate(
+    texts: list[str],
+    tls: bool,  # noqa: FBT001
+    uri: str | None,
+) -> None:
+    """The first listener, but with TLS the first one that speaks none, where there is one."""
+    assert uri_of([parse_listen(text) for text in texts], tls=tls) == uri

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from selfinspect.listen import parse_listen
 from selfinspect.settings import (
     Settings,
     parse_container,
+    parse_disable,
     parse_engine,
     parse_labels,
     parse_metrics_listen,
+    parse_token_file,
 )
 
 
@@ -88,3 +92,65 @@ def test_a_container_is_named_by_one_word(text: str) -> None:
 def test_a_container_is_taken_as_typed() -> None:
     """A name or an ID stays as it is."""
     assert parse_container("web-1") == "web-1"
+
+
+CERT, KEY, OPEN = Path("cert.pem"), Path("key.pem"), (parse_listen("0.0.0.0:1"),)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(listen=OPEN, token_file=Path("t")),
+        Settings(listen=OPEN, token_file="auto"),
+        Settings(listen=OPEN, tls_cert=CERT, tls_key=KEY, tls_client_ca=Path("ca.pem")),
+    ],
+)
+def test_an_open_api_may_be_guarded_instead(settings: Settings) -> None:
+    """A token or a client's certificate lets the owner alone in."""
+    assert settings.checked() is settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(listen=OPEN, tls_cert=CERT, tls_key=KEY),
+        Settings(listen=OPEN, metrics_token_file=Path("t")),
+    ],
+)
+def test_what_guards_something_else_guards_no_api(settings: Settings) -> None:
+    """TLS alone lets everyone in, and the metrics' token opens the metrics."""
+    with pytest.raises(ValueError, match=r"--listen .*--token-file or --tls-client-ca"):
+        settings.checked()
+
+
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        (Settings(tls_cert=CERT), "--tls-key"),
+        (Settings(tls_key=KEY), "--tls-cert"),
+        (Settings(tls_client_ca=CERT), "--tls-client-ca"),
+    ],
+)
+def test_half_of_tls_is_refused(settings: Settings, option: str) -> None:
+    """The message names what is missing."""
+    with pytest.raises(ValueError, match=option):
+        settings.checked()
+
+
+def test_a_token_file_is_a_path_or_auto() -> None:
+    """A file of that name is `./auto`."""
+    assert parse_token_file("auto") == "auto"
+    assert parse_token_file("./auto") == Path("auto")
+
+
+@pytest.mark.parametrize("text", ["/v1/logs", "/v1/*", "*", "/"])
+def test_what_is_switched_off_is_a_path(text: str) -> None:
+    """Or a glob over paths."""
+    assert parse_disable(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "logs", "v1/logs"])
+def test_what_could_be_no_path_is_refused(text: str) -> None:
+    """It would switch nothing off, and nobody would know."""
+    with pytest.raises(ValueError, match="takes a path or a glob over paths"):
+        parse_disable(text)

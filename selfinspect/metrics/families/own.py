@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.metrics.families.family import Family
-    from selfinspect.model import Identity, Self
+    from selfinspect.model import Identity, Run, Self
 
 _STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
@@ -51,4 +51,22 @@ def own_state(own: Self, identity: Identity) -> Iterator[Family]:
         "counter",
         "Restarts by the engine's restart policy.",
         point(own.restart_count),
+    )
+    yield from _previous(own.previous_run)
+
+
+def _previous(run: Run | None) -> Iterator[Family]:
+    if run is None:
+        return
+    yield family(
+        "selfinspect_previous_exit_code",
+        "gauge",
+        "The exit code of the run before this one.",
+        point(run.exit_code),
+    )
+    yield family(
+        "selfinspect_previous_oom_killed",
+        "gauge",
+        "1 where want of memory ended the main process of the run before this one.",
+        point(run.oom_killed),
     )

@@ -49,6 +49,15 @@ def test_a_missing_socket_is_mended_by_its_mount(
     assert lines[found + 1].strip().startswith(f"docker run -v {path}:{path} --group-add ")
 
 
+def test_the_journals_folder_is_looked_at(
+    call: Call, nowhere: tuple[str, ...], tmp_path: Path
+) -> None:
+    """One that can be made is good, and is not made by looking."""
+    folder = tmp_path / "to" / "be" / "made"
+    assert f"events are kept in {folder}\n" in call("doctor", *nowhere, f"--journal={folder}").out
+    assert not (tmp_path / "to").exists()
+
+
 @pytest.mark.parametrize(
     ("environ", "sign"), [({}, "\x1b[31m✗\x1b[0m  identity"), ({"NO_COLOR": "1"}, "✗  identity")]
 )

@@ -25,7 +25,23 @@ from selfinspect.errors import (
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Call
 
-VERBS = ["run", "serve", "id", "show", "stats", "doctor", "healthcheck", "version"]
+VERBS = [
+    "run",
+    "serve",
+    "id",
+    "show",
+    "inspect",
+    "stats",
+    "events",
+    "runs",
+    "top",
+    "logs",
+    "env",
+    "wait",
+    "doctor",
+    "healthcheck",
+    "version",
+]
 
 
 def answered(kind: type[EngineAnswerError]) -> EngineAnswerError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from selfinspect.engine.client import HIGHEST_API, Client, Connection, Prober, connect
+from selfinspect.engine.client import Client
+from selfinspect.engine.connection import Connection, connect
+from selfinspect.engine.prober import Prober
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -19,55 +18,8 @@ from selfinspect.errors import (
     EngineUnsupportedError,
     UnknownContainerError,
 )
-from tests.canned_engine import PING, Answer, CannedEngine, recorded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from selfinspect.model import Json
-
-ID = "ab" * 32
-
-
-@pytest.fixture
-def connection(engine: CannedEngine) -> Iterator[Connection]:
-    """A connection to the canned engine, whose requests begin after it."""
-    made = connect(engine.url)
-    engine.requests.clear()
-    yield made
-    made.transport.close()
-
-
-@pytest.fixture
-def client(connection: Connection) -> Client:
-    """May ask about one container."""
-    return Client(connection, ID)
-
-
-def _connected(engine: CannedEngine, headers: Mapping[str, str], **options: str) -> Connection:
-    engine.answers["/_ping"] = Answer(body=b"OK", headers=headers)
-    made = connect(engine.url, **options)  # type: ignore[arg-type]  # api_version alone
-    made.transport.close()
-    return made
-
-
-@pytest.mark.parametrize(
-    ("offered", "spoken"),
-    [("1.12", "1.12"), ("1.41", "1.41"), ("1.55", HIGHEST_API)],
-)
-def test_the_lower_of_both_versions_is_spoken(
-    engine: CannedEngine, offered: str, spoken: str
-) -> None:
-    """Versions are compared as numbers, and neither side is asked for more than it has."""
-    assert _connected(engine, {"Api-Version": offered}).engine.api_version == spoken
-
-
-def test_an_engine_too_old_is_told_at_once(engine: CannedEngine) -> None:
-    """1.9 is older than 1.12: versions are compared as numbers."""
-    with pytest.raises(EngineUnreachableError) as caught:
-        _connected(engine, {"Api-Version": "1.9"})
-    assert caught.value.outcome == "API too old"
-    assert "1.12 is the oldest" in caught.value.detail
+from tests.canned_engine import Answer, CannedEngine, recorded
+from tests.unit.engine.conftest import ID
 
 
 @pytest.mark.parametrize(
@@ -95,66 +47,6 @@ def test_a_version_that_the_engine_refuses_is_one_clear_error(
     assert caught.value.outcome == outcome
     assert caught.value.detail.endswith(detail)
     assert "DOCKER_API_VERSION" in (caught.value.hint or "")
-
-
-def test_a_given_version_is_not_negotiated(engine: CannedEngine) -> None:
-    """DOCKER_API_VERSION is spoken whatever the engine offers."""
-    made = _connected(engine, {"Api-Version": "1.51"}, api_version="1.30")
-    assert made.engine.api_version == "1.30"
-
-
-@pytest.mark.parametrize(
-    ("headers", "product", "version"),
-    [
-        ({"Server": "Docker/28.5.2 (linux)"}, "Docker", "28.5.2"),
-        ({"Server": "Libpod/5.8.0 (linux)", "Libpod-Api-Version": "5.8.0"}, "Podman", "5.8.0"),
-        ({"Server": "balena-engine"}, "balena-engine", None),
-        ({}, "Docker", None),
-    ],
-)
-def test_the_product_is_told_by_its_headers(
-    engine: CannedEngine, headers: Mapping[str, str], product: str, version: str | None
-) -> None:
-    """Podman has a header of its own; others name themselves in Server."""
-    made = _connected(engine, {"Api-Version": "1.41", **headers})
-    assert (made.engine.product, made.engine.version) == (product, version)
-    assert made.engine.endpoint == engine.url
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(body=b"OK"),
-        Answer(body=b"<html>Welcome</html>", headers={"Content-Type": "text/html"}),
-        replace(PING, headers={"Api-Version": "newest"}),
-        replace(PING, headers={"Api-Version": "1.41/../.."}),
-        Answer(raw=b"HTTP/1.1 200 OK\r\nApi-Ver"),
-        Answer(301, headers={"Location": "/elsewhere", "Api-Version": "1.41"}),
-    ],
-    ids=["no version", "HTML", "a word", "a path", "half a header", "a redirect"],
-)
-def test_another_server_is_no_engine(engine: CannedEngine, answer: Answer) -> None:
-    """Whoever answers /_ping without an API version is not spoken to."""
-    engine.answers["/_ping"] = answer
-    with pytest.raises(EngineUnreachableError):
-        connect(engine.url)
-
-
-def test_a_proxy_may_deny_the_ping(engine: CannedEngine) -> None:
-    """A refusal of the very first request is a denial, not an absent engine."""
-    engine.answers["/_ping"] = Answer(403, b"<h1>Forbidden</h1> by  rule\n7")
-    with pytest.raises(EngineDeniedError) as caught:
-        connect(engine.url)
-    assert caught.value.detail == "ping: the engine answered 403: Forbidden by rule 7"
-    assert (caught.value.hint or "").endswith("allow GET /_ping")
-
-
-def test_other_transports_are_told_apart() -> None:
-    """An endpoint that cannot be spoken to says so instead of failing oddly."""
-    with pytest.raises(EngineUnreachableError) as caught:
-        connect("ssh://somewhere")
-    assert caught.value.outcome == "unsupported"
-    assert caught.value.hint is not None
 
 
 @pytest.mark.parametrize(
@@ -301,81 +193,19 @@ def test_events_are_filtered_by_the_engine(engine: CannedEngine, client: Client)
     assert "since" not in around
 
 
+def test_the_past_is_bounded(engine: CannedEngine, client: Client) -> None:
+    """With `until` the answer ends by itself; everybody's events have no filter."""
+    with client.own_events("1.000000000", "2.000000000") as own:
+        assert list(own.lines()) == []
+    with client.all_events(until="2.000000000") as everybodys:
+        assert list(everybodys.lines()) == []
+    asked, unfiltered = map(_query, engine.requests)
+    assert (asked["since"], asked["until"]) == (["1.000000000"], ["2.000000000"])
+    assert unfiltered == {"until": ["2.000000000"]}
+
+
 def test_a_denied_stream_is_a_denial(engine: CannedEngine, client: Client) -> None:
     """A proxy that lets no events through says so, and the connection is not kept."""
     engine.answers["/events"] = Answer(403, b"no events")
     with pytest.raises(EngineDeniedError, match="events: the engine answered 403: no events"):
         client.own_events()
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"Titles": ["PID", "COMMAND"], "Processes": [["1", "sh"], ["7", "my app"]]}, 2),
-        ({"Processes": [["1"], "odd", ["2", "sh"]]}, 1),
-        ({"Processes": None}, 0),
-        ([], 0),
-    ],
-)
-def test_the_commands_of_a_candidate(
-    engine: CannedEngine, connection: Connection, body: Json, expected: int
-) -> None:
-    """Names of processes are read from the second column; odd rows are passed over."""
-    engine.answers[f"/containers/{ID}/top"] = Answer(body=body)
-    assert len(Prober(connection).commands(ID)) == expected
-    assert _query(engine.requests[-1]) == {"ps_args": ["-eo pid,comm"]}
-
-
-def _stat(text: str) -> Mapping[str, str]:
-    return {"X-Docker-Container-Path-Stat": base64.b64encode(text.encode()).decode()}
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        (_stat('{"mtime": "2026-11-21T12:36:01.1Z"}'), "2026-11-21T12:36:01.1Z"),
-        (_stat("{}"), None),
-        (_stat("no JSON"), None),
-        (_stat("[]"), None),
-        ({"X-Docker-Container-Path-Stat": "é"}, None),
-        ({"X-Docker-Container-Path-Stat": "abc"}, None),
-        ({}, None),
-    ],
-)
-def test_the_stamp_of_a_candidates_file(
-    engine: CannedEngine,
-    connection: Connection,
-    headers: Mapping[str, str],
-    expected: str | None,
-) -> None:
-    """When a file was modified stands in a header; what cannot be read is unknown."""
-    engine.answers[f"/containers/{ID}/archive"] = Answer(headers=headers)
-    assert Prober(connection).stamp(ID, "/.dockerenv") == expected
-    assert engine.requests == [f"HEAD /v1.41/containers/{ID}/archive?path=%2F.dockerenv"]
-
-
-def test_a_file_that_a_candidate_lacks_has_no_stamp(connection: Connection) -> None:
-    """404 is an answer here; a denial is not."""
-    assert Prober(connection).stamp(ID, "/.dockerenv") is None
-
-
-def test_a_denied_stamp_is_a_denial(engine: CannedEngine, connection: Connection) -> None:
-    """A proxy that lets no archive through says so."""
-    engine.answers[f"/containers/{ID}/archive"] = Answer(405)
-    with pytest.raises(EngineDeniedError):
-        Prober(connection).stamp(ID, "/.dockerenv")
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ([{"Id": "a", "Created": 17}, {"Id": 5}, {}, "odd", {"Id": "b"}], {"a": 17, "b": 0}),
-        ({}, {}),
-    ],
-)
-def test_the_running_containers(
-    engine: CannedEngine, connection: Connection, body: Json, expected: dict[str, int]
-) -> None:
-    """Their IDs, as far as they are IDs, and when each was created."""
-    engine.answers["/containers/json"] = Answer(body=body)
-    assert Prober(connection).running() == expected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine import race
-from selfinspect.engine.client import Connection, connect
+from selfinspect.engine.connection import Connection, connect
 from selfinspect.engine.locate import Place
 from selfinspect.engine.names import addresses, is_public
 from selfinspect.engine.race import Race

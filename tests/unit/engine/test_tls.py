@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import connect
+from selfinspect.engine.connection import connect
 from selfinspect.engine.tls import Tls
 from selfinspect.engine.transport import Transport
 from selfinspect.errors import EngineUnreachableError

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client, connect
-from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
+from selfinspect.engine.access import integer
+from selfinspect.engine.client import Client
+from selfinspect.engine.connection import connect
+from selfinspect.errors import EngineDeniedError, EngineUnreachableError
 from selfinspect.events.stream import EventStream
 from tests.canned_engine import Answer
 
@@ -33,106 +35,106 @@ def client(engine: CannedEngine) -> Iterator[Client]:
     made.connection.transport.close()
 
 
-class Reader:
-    """Runs an event stream in a thread of its own."""
+def taken(stream: EventStream, count: int) -> list[Json]:
+    """As many events as these, waited for."""
+    found: list[Json] = []
+    while len(found) < count:
+        more = stream.take(PATIENCE)
+        assert more, f"only {found} came"
+        found += more
+    return found
 
-    def __init__(self, client: Client) -> None:
-        self.seen: list[Json] = []
-        self.error: EngineError | None = None
-        self._arrived = threading.Condition()
-        self._stream = EventStream(client, self._take)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def wait_for(self, count: int) -> None:
-        """Wait until this many events were delivered."""
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.seen) >= count, PATIENCE)
-
-    def cancel(self) -> None:
-        """Cancel the stream, and see it end."""
-        self._stream.cancel()
-        self.join()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-
-    def _take(self, event: Json) -> None:
-        with self._arrived:
-            self.seen.append(event)
-            self._arrived.notify_all()
-
-    def _run(self) -> None:
-        try:
-            with self._stream as stream:
-                stream.run()
-        except EngineError as error:
-            self.error = error
+def drained(stream: EventStream) -> list[Json]:
+    """All that still comes."""
+    found = []
+    while not stream.ended:
+        found += stream.take(PATIENCE)
+    return found
 
 
 def test_both_streams_are_delivered(engine: CannedEngine, client: Client) -> None:
     """Our own events and those of what surrounds us arrive, each once, others' not at all."""
-    reader = Reader(client)
-    engine.wait_for_streams(2)
-    for number, event in enumerate((OWN, NETWORK, FOREIGN, OWN), start=1):
-        engine.emit(event)
-        reader.wait_for(number - (number > 2))
-    engine.end_streams()
-    reader.join()
-    assert reader.seen == [OWN, NETWORK, OWN]
-    assert reader.error is None
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        for event in (OWN, NETWORK, FOREIGN, OWN):
+            engine.emit(event)
+        engine.end_streams()
+        found = drained(stream)
+    assert sorted(found, key=str) == sorted([OWN, NETWORK, OWN], key=str)
+
+
+def test_what_comes_together_is_ordered_by_its_times(engine: CannedEngine, client: Client) -> None:
+    """Two streams have no order of their own, and Podman's may be out of order."""
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        engine.emit({**OWN, "timeNano": 3})
+        engine.emit({**NETWORK, "timeNano": 2})
+        engine.emit({**OWN, "timeNano": 1})
+        engine.end_streams()
+        engine.wait_for_streams(0)
+        for reader in threading.enumerate():
+            if reader.name == "events":
+                reader.join(PATIENCE)
+        assert [integer(event, "timeNano") for event in stream.take()] == [1, 2, 3]
+        assert stream.ended
 
 
 def test_nothing_after_entry_is_missed(engine: CannedEngine, client: Client) -> None:
     """What happens between subscribing and reading is delivered."""
-    seen: list[Json] = []
-    stream = EventStream(client, seen.append)
+    stream = EventStream(client)
     engine.wait_for_streams(2)
     engine.emit(OWN)
     engine.end_streams()
     with stream:
-        stream.run()
-    assert seen == [OWN]
+        assert drained(stream) == [OWN]
+
+
+def test_waiting_ends_with_its_time(engine: CannedEngine, client: Client) -> None:
+    """Nothing within the time is nothing, and no end."""
+    with EventStream(client) as stream:
+        assert stream.take(0) == []
+        assert not stream.ended
+        engine.emit(OWN)
+        assert taken(stream, 1) == [OWN]
 
 
 def test_a_record_separator_is_passed_over(engine: CannedEngine, client: Client) -> None:
     """Newer engines may write a JSON text sequence."""
-    reader = Reader(client)
-    engine.wait_for_streams(2)
-    engine.emit_line(b'\x1e{"Type": "x"}\n')
-    reader.wait_for(2)
-    reader.cancel()
-    assert reader.seen == [{"Type": "x"}, {"Type": "x"}]
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        engine.emit_line(b'\x1e{"Type": "x"}\n')
+        assert taken(stream, 2) == [{"Type": "x"}, {"Type": "x"}]
 
 
 def test_cancel_ends_it_without_an_error(engine: CannedEngine, client: Client) -> None:
     """Both blocked reads end."""
-    reader = Reader(client)
-    engine.wait_for_streams(2)
-    reader.cancel()
-    assert reader.error is None
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        threading.Timer(0.01, stream.cancel).start()
+        assert stream.take() == []
+        assert stream.ended
     engine.wait_for_streams(0)
 
 
 def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Client) -> None:
-    """A stream cut in the middle is told from one that ended."""
-    reader = Reader(client)
-    engine.wait_for_streams(2)
-    engine.cut_streams()
-    reader.join()
-    assert isinstance(reader.error, EngineUnreachableError)
+    """A stream cut in the middle is told from one that ended, once what came before is taken."""
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        engine.emit(OWN)
+        assert taken(stream, 1) == [OWN]
+        engine.cut_streams()
+        with pytest.raises(EngineUnreachableError):
+            drained(stream)
 
 
 def test_a_line_that_is_no_json_ends_it(engine: CannedEngine, client: Client) -> None:
     """Who sends that is no engine: both streams end, with an error of ours."""
-    reader = Reader(client)
-    engine.wait_for_streams(2)
-    engine.emit_line(b"<html>\n")
-    reader.join()
-    assert isinstance(reader.error, EngineUnreachableError)
-    assert "no JSON" in reader.error.detail
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        engine.emit_line(b"<html>\n")
+        with pytest.raises(EngineUnreachableError, match="no JSON"):
+            drained(stream)
     engine.wait_for_streams(0)
 
 
@@ -140,5 +142,5 @@ def test_a_denied_stream_leaves_none_open(engine: CannedEngine, client: Client) 
     """Where the engine refuses to be followed nothing stays behind."""
     engine.answers["/events"] = Answer(403)
     with pytest.raises(EngineDeniedError):
-        EventStream(client, lambda _: None)
+        EventStream(client)
     engine.wait_for_streams(0)

@@ -179,6 +179,8 @@ def test_what_is_no_event_is_dropped(missing: str, junk: Json) -> None:
     raw = _event("die")
     assert isinstance(raw, dict)
     assert _foreign({**raw, missing: junk})
+    assert _foreign({**raw, "timeNano": -1})
+    assert _foreign({**raw, "timeNano": 2**63})
     assert _foreign(junk)
 
 

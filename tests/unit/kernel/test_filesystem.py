@@ -5,26 +5,24 @@ from typing import TYPE_CHECKING
 from selfinspect.kernel.filesystem import filesystem, mounted_at_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Lay = Callable[[dict[str, str]], str]
+    from pathlib import Path
 
 ROOT = "108 70 0:39 / / rw,relatime master:2 - overlay overlay rw,lowerdir=/x\n"
 
 
-def test_the_root_file_system(lay: Lay) -> None:
+def test_the_root_file_system(tmp_path: Path) -> None:
     """Its size, its inodes, and what is mounted there."""
-    found = filesystem(lay({"proc/self/mountinfo": ROOT}))
+    found = filesystem(str(tmp_path), "overlay")
     assert found is not None
     assert found.device == "overlay"
     assert found.size_bytes > 0
     assert found.inodes_free <= found.inodes
 
 
-def test_without_its_mount_it_is_not_told(lay: Lay) -> None:
+def test_without_its_mount_it_is_not_told(tmp_path: Path) -> None:
     """A series needs its device; so does a root that isn't there its figures."""
-    assert filesystem(lay({})) is None
-    assert filesystem("/nowhere/at/all") is None
+    assert filesystem(str(tmp_path), None) is None
+    assert filesystem("/nowhere/at/all", "overlay") is None
 
 
 def test_the_last_mount_at_the_root_covers_the_others() -> None:

@@ -38,6 +38,7 @@ from selfinspect.model import (
     Pids,
     Pressure,
     Processes,
+    Run,
     Sample,
     Self,
     Specification,
@@ -377,6 +378,20 @@ def test_each_state_has_a_series() -> None:
     }
     assert health == {"none": 0, "starting": 0, "healthy": 0, "unhealthy": 1}
     assert _labelled(found, "selfinspect_container_restarts") == [({}, 4)]
+
+
+def test_how_the_run_before_ended() -> None:
+    """Its exit code, and whether that was for want of memory; no series of what is not known."""
+    run = Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
+    for previous, found in (
+        (run, {"exit_code": 137, "oom_killed": 1}),
+        (replace(run, oom_killed=False), {"exit_code": 137, "oom_killed": 0}),
+        (replace(run, exit_code=None, oom_killed=None), {}),
+        (None, {}),
+    ):
+        values = _values(ours.own_state(replace(OWN, previous_run=previous), IDENTITY))
+        told = {name.rpartition("previous_")[2]: values[name] for name in values if "prev" in name}
+        assert told == found
 
 
 def test_an_unknown_state_has_no_series() -> None:

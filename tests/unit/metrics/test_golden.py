@@ -18,7 +18,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition, Sources, collectors
 from selfinspect.metrics.labels import container_labels
 from selfinspect.metrics.registry import Registry
-from selfinspect.model import Engine, Filesystem, Identity, Processes, Snapshot
+from selfinspect.model import Engine, Filesystem, Identity, Processes, Run, Snapshot
 from selfinspect.stats.engine_sample import engine_sample
 from tests.canned_container import ID
 from tests.canned_engine import recorded
@@ -54,6 +54,9 @@ def page(document: Json, sources: Sources) -> str:
         engine=ENGINE,
         image=None,
         inspected_at="2026-11-21T12:00:00.000000000Z",
+    )
+    own = replace(
+        own, previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
     )
     snapshot = Snapshot(IDENTITY, self=own, inspect=document, engine=ENGINE)
     labels = container_labels(own, cgroup_path=f"/docker/{ID}", masking=Masking())

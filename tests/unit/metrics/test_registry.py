@@ -119,6 +119,32 @@ def test_common_labels_stand_on_the_families_they_are_for() -> None:
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_each_page_says_what_is_so_now(accept: str) -> None:
+    """A value, a label, the common labels, our own counts: none is an earlier page's."""
+    registry = Registry()
+
+    def found(value: float, cpu: str, name: str) -> list[Sample]:
+        usage = Family("container_x", "gauge", "X.", (Point(value, {"cpu": cpu}),))
+        common = {"container_": {"name": name}}
+        text, _ = _page({"all": _families(usage)}, common=common, accept=accept, registry=registry)
+        parse = open_metrics if accept else plain_text
+        samples = (sample for family in parse(text) for sample in family.samples)
+        told = ("container_x", "selfinspect_event_stream_reconnects_total")
+        return [sample for sample in samples if sample.name in told]
+
+    pages = [found(1, "0", "a"), found(1, "0", "a"), found(2, "0", "a"), found(2, "1", "a")]
+    registry.stream_reopened()
+    pages.append(found(2, "1", "b"))
+    assert [(page[0].value, *page[0].labels.values(), page[1].value) for page in pages] == [
+        (1, "a", "0", 0),
+        (1, "a", "0", 0),
+        (2, "a", "0", 0),
+        (2, "a", "1", 0),
+        (2, "b", "1", 1),
+    ]
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_a_failing_collector_costs_only_its_own(accept: str) -> None:
     """What it had already yielded is dropped too; every other page and figure stays."""
     page, _ = _page({"good": _families(FAILCNT), "bad": _broken, "more": _families(SEEN)},

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client, connect
+from selfinspect.engine.client import Client
+from selfinspect.engine.connection import connect
 from selfinspect.stats.fs_usage import FsUsage
 from tests.canned_container import ID
 from tests.canned_engine import Answer, recorded

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client, connect
+from selfinspect.engine.client import Client
+from selfinspect.engine.connection import connect
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.reader import CgroupReader

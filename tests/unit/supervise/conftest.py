@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DRIVER = """
-import os, sys
+import json, os, sys
 from selfinspect.supervise.run import run
 agent, uri_file, *arguments = sys.argv[1:]
-sys.exit(run(arguments, os.environ, [sys.executable, "-c", agent], uri_file))
+sys.exit(run(arguments, os.environ, json.loads(agent), uri_file))
 """
 
 AGENT = """
@@ -64,12 +65,13 @@ class Supervise(Protocol):
     def __call__(
         self,
         *command: str,
-        agent: str = ...,
+        agent: str | Sequence[str] = ...,
         listen: str = ...,
         options: Sequence[str] = ...,
         stderr: int | None = ...,
+        through: Sequence[str] = ...,
     ) -> Supervised:
-        """Supervise a command beside an agent whose body is given."""
+        """Supervise a command beside an agent: the rest of a script in Python, or a program."""
         ...
 
 
@@ -80,16 +82,26 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
 
     def start(
         *command: str,
-        agent: str = "handover.control.recv(1)",
+        agent: str | Sequence[str] = "handover.control.recv(1)",
         listen: str = "127.0.0.1:0",
         options: Sequence[str] = (),
         stderr: int | None = None,
+        through: Sequence[str] = (),
     ) -> Supervised:
         uri_file = tmp_path / "run" / "uri"
         listeners = ["--listen", listen, "--metrics-listen", "off"]
         arguments = [*listeners, *options, "--", *command]
+        program = [sys.executable, "-c", AGENT + agent] if isinstance(agent, str) else list(agent)
         process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, AGENT + agent, str(uri_file), *arguments],
+            [
+                *through,
+                sys.executable,
+                "-c",
+                DRIVER,
+                json.dumps(program),
+                str(uri_file),
+                *arguments,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

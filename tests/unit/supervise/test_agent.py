@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -19,28 +21,28 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("deaths", "pause"),
     [
-        ([100], 0.5),
-        ([99, 100], 1),
-        ([98, 99, 100], 2),
-        ([97, 98, 99, 100], 4),
+        ([100], 0.2),
+        ([99, 100], 0.8),
+        ([98, 99, 100], 3.2),
+        ([97, 98, 99, 100], 12.8),
         ([96, 97, 98, 99, 100], None),
-        ([40, 97, 98, 99, 100], 4),
-        ([10, 20, 30, 40, 100], 0.5),
+        ([40, 97, 98, 99, 100], 12.8),
+        ([10, 20, 30, 40, 100], 0.2),
     ],
 )
-def test_pauses_double_until_the_fifth_death_in_a_minute(
+def test_pauses_grow_until_the_fifth_death_in_a_minute(
     deaths: Sequence[float], pause: float | None
 ) -> None:
-    """Each death within a minute doubles the pause, and the fifth is the last."""
-    assert pause_before_restart(deaths, now=100) == pause
+    """Each death within a minute makes the pause longer, and the fifth is the last."""
+    assert pause_before_restart(deaths, now=100) == (pause and pytest.approx(pause))
 
 
 def die(agent: Agent) -> None:
     """Start an incarnation that ends by itself, and see it end."""
     agent.start()
     assert agent.process is not None
-    os.waitpid(agent.process, 0)
-    agent.ended(1)
+    _, status = os.waitpid(agent.process, 0)
+    agent.ended(status)
 
 
 def test_the_fifth_death_is_the_last_and_said_once(capfd: pytest.CaptureFixture[str]) -> None:
@@ -57,15 +59,61 @@ def test_the_fifth_death_is_the_last_and_said_once(capfd: pytest.CaptureFixture[
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(listener.getsockname())
     said = capfd.readouterr().err.splitlines()
-    assert [line.split()[2] for line in said] == ["agent.died"] * 4 + ["agent.given-up"]
+    assert said == [
+        "selfinspect run: agent.died reason='exit code 1' restart_in=0.2s",
+        "selfinspect run: agent.given-up reason='exit code 1' deaths=5",
+    ]
 
 
-def test_an_agent_that_cannot_be_executed_has_died() -> None:
-    """A missing program is the agent's death like any other."""
-    agent = Agent(["/nowhere/agent"], os.environ)
+def test_another_reason_is_said_as_well(capfd: pytest.CaptureFixture[str]) -> None:
+    """What it dies of is said once, until it dies of something else."""
+    agent = Agent(["sleep", "1h"], os.environ)
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        agent.start()
+        agent.kill(number)
+        assert agent.process is not None
+        _, status = os.waitpid(agent.process, 0)
+        agent.ended(status)
+    said = capfd.readouterr().err.splitlines()
+    assert [line.partition("reason=")[2] for line in said] == [
+        "'killed by signal 9' restart_in=0.2s",
+        "'killed by signal 15' restart_in=3.2s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["sh", "-c", "exit 2"], "exit code 2"),
+        (["/nowhere/agent"], "exit code 127"),
+        (["/dev/null"], "exit code 126"),
+    ],
+)
+def test_what_the_next_one_could_only_die_of_is_the_end(
+    command: Sequence[str], reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A bad option and a missing program stay so: no other incarnation tries."""
+    agent = Agent(command, os.environ)
     die(agent)
     assert agent.settled()
+    assert agent.restart_at is None
+    assert f"agent.given-up reason='{reason}' deaths=1" in capfd.readouterr().err
+
+
+def test_no_process_for_it_is_its_death(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Where not even a socket can be had, the next incarnation is due all the same."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limit[1]))
+    try:
+        agent = Agent(["true"], os.environ)
+        agent.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert (agent.process, agent.settled()) == (None, True)
     assert agent.restart_at is not None
+    assert "agent.died reason='Too many open files'" in capfd.readouterr().err
 
 
 def test_a_dismissed_agent_is_not_started_again(capfd: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +123,7 @@ def test_a_dismissed_agent_is_not_started_again(capfd: pytest.CaptureFixture[str
     assert not agent.settled()
     agent.dismiss()
     assert agent.process is not None
-    os.waitpid(agent.process, 0)
-    agent.ended(143)
+    _, status = os.waitpid(agent.process, 0)
+    agent.ended(status)
     assert agent.restart_at is None
     assert capfd.readouterr().err == ""

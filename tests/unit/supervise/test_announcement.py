@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from selfinspect.supervise.announcement import announce
@@ -18,6 +19,17 @@ def test_the_uri_is_written_and_taken_away(tmp_path: Path) -> None:
     assert path.read_text() == "http://127.0.0.1:2\n"
     announce(None, str(path))
     assert list(path.parent.iterdir()) == []
+
+
+def test_everyone_may_read_it(tmp_path: Path) -> None:
+    """Whatever mask PID 1 was started with: the command may be another user."""
+    before = os.umask(0o077)
+    try:
+        announce("http://127.0.0.1:1", str(tmp_path / "run" / "uri"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run" / "uri").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
 
 
 def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from selfinspect.listen import ListenAddress
-from selfinspect.supervise.handover import VARIABLE, Handover
+from selfinspect.supervise.handover import VARIABLE, Handover, control_pair, told
 from selfinspect.supervise.listeners import bind, bound
 
 
@@ -38,13 +38,43 @@ def test_the_agent_gets_the_sockets_as_they_were_bound() -> None:
 
 
 def test_ready_reaches_pid_1_and_outlives_it() -> None:
-    """The word is read at the other end; with nobody there it is lost without an error."""
-    ours, theirs = socket.socketpair()
+    """The word is read whole at the other end; with nobody there it is lost without an error."""
+    ours, theirs = control_pair()
     with theirs:
         with ours:
-            Handover([], [], theirs).ready()
-            assert ours.recv(16) == b"ready"
-        Handover([], [], theirs).ready()
+            with pytest.raises(BlockingIOError):
+                told(ours)
+            Handover([], [], theirs).ready({})
+            assert told(ours) == {}
+        Handover([], [], theirs).ready({})
+
+
+def test_an_agent_that_ended_has_told_nothing() -> None:
+    """The end of the line is no word, and no error."""
+    ours, theirs = control_pair()
+    with ours:
+        theirs.close()
+        assert told(ours) == {}
+
+
+def test_pid_1_takes_the_variables_of_the_export_alone() -> None:
+    """Whatever else an agent says does not reach the command's environment."""
+    variables = {"SELFINSPECT_CONTAINER_NAME": "ü=\n\udcff", "SELFINSPECT_HOST_PORT_1_TCP": "2"}
+    ours, theirs = control_pair()
+    with ours, theirs:
+        Handover([], [], theirs).ready({**variables, "PATH": "/evil", "LD_PRELOAD": "x"})
+        assert told(ours) == variables
+
+
+def test_more_than_pid_1_takes_is_left_out() -> None:
+    """The word itself still comes, so that the command is not held back."""
+    ports = {f"SELFINSPECT_HOST_PORT_{port}_TCP": str(port) for port in range(65_536)}
+    ours, theirs = control_pair()
+    with ours, theirs:
+        Handover([], [], theirs).ready(dict(list(ports.items())[:3000]))
+        assert len(told(ours)) == 3000
+        Handover([], [], theirs).ready(ports)
+        assert told(ours) == {}
 
 
 @pytest.mark.parametrize("value", ["", "api", "api=x,control=1", "shell=1,control=2", "api=9999"])

@@ -185,7 +185,7 @@ def test_the_command_is_held_back_until_the_agent_is_ready(
     supervise: Supervise, tmp_path: Path
 ) -> None:
     """With `--wait` the command starts upon the agent's word, not before."""
-    agent = gated(tmp_path / "gate", "handover.ready(); handover.control.recv(1)")
+    agent = gated(tmp_path / "gate", "handover.ready({}); handover.control.recv(1)")
     run = supervise("echo", "command", agent=agent, options=["--wait", "1000m"])
     assert run.line() == "agent up"
     run.send(signal.SIGWINCH)  # a terminal's new size is no reason to end

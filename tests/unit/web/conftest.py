@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from selfinspect.errors import EngineUnreachableError
 from selfinspect.events.journal import Journal
 from selfinspect.events.subscribers import Subscribers
 from selfinspect.events.translate import Occurrence
@@ -27,13 +28,16 @@ from selfinspect.model import (
 )
 from selfinspect.web.app import api, metrics_only
 from selfinspect.web.service import Check, Exposition, Service
+from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from selfinspect.model import Json, StatsSource
+    from selfinspect.engine.inquiry import Inquiry
+    from selfinspect.model import Json, Run, StatsSource
+    from selfinspect.web.tokens import Tokens
 
 ID = "a1b2c3d4" * 8
 SELF = Self(
@@ -91,13 +95,20 @@ class World:
 
     snapshot: Snapshot = SNAPSHOT
     reach: Reach | None = None
+    inquiry: Inquiry | None = None
     sample: Sample | Exception | None = SAMPLE
     ready: bool = True
     page: bytes = b""
     asked: list[StatsSource | None] = field(default_factory=list)
     allowed_hosts: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
     journal: Journal = field(default_factory=lambda: Journal(1000))
     subscribers: Subscribers = field(default_factory=Subscribers)
+    waiting: Waiting = field(default_factory=Waiting)
+    hostname: str = ""
+    disabled: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+    metrics_tokens: Tokens | None = None
 
     def fails(self) -> None:
         """Let the next sample be a mistake of our own."""
@@ -109,6 +120,7 @@ class World:
         return Service(
             snapshot=lambda: self.snapshot,
             sample=self._sample,
+            inquiry=self._inquiry,
             raw_stats=self._raw,
             metrics=lambda accept, timeout: Exposition(
                 f"# {accept}\n".encode() + self.page, f"text/plain; version=1; timeout={timeout}"
@@ -116,8 +128,14 @@ class World:
             reach=lambda: self.reach,
             checks=lambda: (Check("identity", self.ready, "by a test"),),
             journal=self.journal,
+            runs=lambda: self.runs,
             subscribers=self.subscribers,
+            waiting=self.waiting,
+            hostname=self.hostname,
             allowed_hosts=self.allowed_hosts,
+            disabled=self.disabled,
+            tokens=self.tokens,
+            metrics_tokens=self.metrics_tokens,
         )
 
     def happens(self, action: str, *, type_: str = "container", second: int = 0) -> None:
@@ -134,6 +152,11 @@ class World:
                 key=(second, type_, action, ID, ""),
             )
         )
+
+    def _inquiry(self) -> Inquiry:
+        if self.inquiry is None:
+            raise EngineUnreachableError("there is no engine in this world")
+        return self.inquiry
 
     def _raw(self) -> Json:
         return {"cpu_stats": None}
@@ -160,6 +183,16 @@ class Ask(Protocol):
         ...
 
 
+class AskUntil(Protocol):
+    """Asks the application for what has to wait."""
+
+    def __call__(
+        self, target: str, *changes: Callable[[], None], headers: Mapping[str, str] = ...
+    ) -> Reply:
+        """The answer that comes with the last of these changes, made while the request waits."""
+        ...
+
+
 @pytest.fixture
 def world() -> World:
     """A proven container called `app`, with an engine that answers."""
@@ -170,6 +203,30 @@ def world() -> World:
 def ask(world: World) -> Ask:
     """A client of the API."""
     return _client(lambda: api(world.service))
+
+
+@pytest.fixture
+def ask_until(world: World) -> AskUntil:
+    """A client of the API that waits."""
+
+    async def held(scope: Scope, changes: Sequence[Callable[[], None]]) -> Reply:
+        answer = asyncio.ensure_future(_answer(api(world.service), scope))
+        for change in changes:
+            # Nothing else runs in this loop: after some turns it waits, or never will.
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not answer.done(), answer.result()
+            change()
+            world.waiting.changed()
+        return await answer
+
+    def ask(
+        target: str, *changes: Callable[[], None], headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        stated = {"host": "127.0.0.1:10310", **(headers or {})}
+        return asyncio.run(held(_scope(target.encode(), "GET", stated), changes))
+
+    return ask
 
 
 @pytest.fixture
@@ -187,23 +244,26 @@ def _client(app: Callable[[], ASGIApp]) -> Ask:
         host: str = "127.0.0.1:10310",
     ) -> Reply:
         raw = target if isinstance(target, bytes) else target.encode()
-        raw_path, _, query = raw.partition(b"?")
-        stated = {"host": host, **(headers or {})}
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(raw_path.decode("ascii")),
-            "raw_path": raw_path,
-            "root_path": "",
-            "query_string": query,
-            "headers": [(name.encode(), value.encode()) for name, value in stated.items()],
-        }
+        scope = _scope(raw, method, {"host": host, **(headers or {})})
         return asyncio.run(_answer(app(), scope))
 
     return ask
+
+
+def _scope(target: bytes, method: str, headers: Mapping[str, str]) -> Scope:
+    raw_path, _, query = target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(raw_path.decode("ascii")),
+        "raw_path": raw_path,
+        "root_path": "",
+        "query_string": query,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
 
 
 async def _answer(app: ASGIApp, scope: Scope) -> Reply:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.errors import ForbiddenError, MisdirectedError
-from selfinspect.web.guard import check_forwarding, check_host, check_origin, names_of
+from selfinspect.web.guard import (
+    check_disabled,
+    check_forwarding,
+    check_host,
+    check_origin,
+    names_of,
+)
+from selfinspect.web.tokens import Tokens
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, World
@@ -78,7 +85,8 @@ def test_an_allowed_name_allows_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
+    "header",
+    ["forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"],
 )
 def test_what_came_through_a_proxy_is_refused(header: str) -> None:
     """Whoever is behind a proxy is not local; the answer names the header."""
@@ -120,6 +128,15 @@ def test_the_names_are_hostname_name_and_aliases(world: World) -> None:
     """All that other containers may call us by; none before the identity stands."""
     assert names_of(world.snapshot) == ("a1b2c3d4a1b2", "app", "web", "www")
     assert names_of(replace(world.snapshot, self=None)) == ()
+    assert names_of(replace(world.snapshot, self=None), "box") == ("box",)
+
+
+def test_the_hostname_is_served_before_anything_else_is_known(world: World, ask: Ask) -> None:
+    """The kernel tells it; who asks by it hears that the identity does not stand."""
+    world.hostname = "box"
+    world.snapshot = replace(world.snapshot, self=None)
+    assert ask("/v1/self", host="BOX:10310").status == 503
+    assert ask("/v1/self", host="app").status == 421
 
 
 def test_a_rename_changes_the_names_at_once(world: World, ask: Ask) -> None:
@@ -195,3 +212,124 @@ def test_the_metrics_listener_takes_any_name(ask_metrics: Ask) -> None:
     """Prometheus may call us as it likes, and through what it likes."""
     reply = ask_metrics("/metrics", host="10.0.0.9.nip.example", headers={"via": "1.1 proxy"})
     assert reply.status == 200
+
+
+API_ONLY = ("/v1/self", "/v1/self/id", "/v1/identity", "/v1/nope", "/nope", "/page", "/V1/self")
+OPEN = ("/healthz", "/readyz", "/", "/page/page.css")
+
+
+def known(*tokens: bytes) -> Tokens:
+    """What a file of these tokens opens."""
+    return Tokens(lambda: list(tokens), lambda _: None)
+
+
+def bearing(token: str) -> dict[str, str]:
+    """The header of who knows a token."""
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("path", [*API_ONLY, "/metrics"])
+def test_the_api_takes_a_token(world: World, ask: Ask, path: str) -> None:
+    """Without it there is nothing but 401, whatever the path: not even whether it exists."""
+    world.tokens = known(b"s3cret")
+    for headers in ({}, bearing("wrong"), bearing(""), {"authorization": "Basic s3cret"}):
+        reply = ask(path, headers=headers)
+        assert (reply.status, reply.headers["www-authenticate"]) == (401, "Bearer")
+        assert reply.problem["type"] == "urn:selfinspect:problem:unauthorized"
+        assert "SELFINSPECT_TOKEN_FILE" in str(reply.problem["hint"])
+    assert ask(path, headers=bearing("s3cret")).status != 401
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_health_and_the_page_take_none(world: World, ask: Ask, path: str) -> None:
+    """An orchestrator has no token, and the page has to ask for it."""
+    world.tokens = world.metrics_tokens = known(b"s3cret")
+    assert ask(path).status == 200
+
+
+@pytest.mark.parametrize("path", ["/page/../v1/self", "/page/%2e%2e/v1/self", "//v1/self"])
+def test_no_path_leads_around_the_token(world: World, ask: Ask, path: str) -> None:
+    """What begins like an open path and ends elsewhere is no path, or needs the token."""
+    world.tokens = known(b"s3cret")
+    assert ask(path).status in (401, 404)
+
+
+def test_metrics_have_a_token_of_their_own(world: World, ask: Ask, ask_metrics: Ask) -> None:
+    """It opens `/metrics` on every listener and nothing else; the API's opens it on the API's."""
+    world.tokens, world.metrics_tokens = known(b"all"), known(b"scrape")
+    assert [ask("/metrics", headers=bearing(each)).status for each in ("all", "scrape")] == [
+        200
+    ] * 2
+    assert ask_metrics("/metrics", headers=bearing("scrape")).status == 200
+    for client, headers in ((ask, {}), (ask_metrics, {}), (ask_metrics, bearing("all"))):
+        assert client("/metrics", headers=headers).status == 401
+    assert ask("/v1/self", headers=bearing("scrape")).status == 401
+    assert ask_metrics("/healthz").status == 200
+
+
+def test_each_token_guards_its_own(world: World, ask: Ask, ask_metrics: Ask) -> None:
+    """The API's leaves the metrics listener open, and that of the metrics the API."""
+    world.tokens = known(b"all")
+    assert ask_metrics("/metrics").status == 200
+    world.tokens, world.metrics_tokens = None, known(b"scrape")
+    assert ask("/v1/self").status == 200
+    assert ask("/metrics").status == 401
+
+
+def test_a_file_without_tokens_opens_nothing(world: World, ask: Ask, ask_metrics: Ask) -> None:
+    """Not even for whoever sends an empty one."""
+    world.tokens = world.metrics_tokens = known()
+    for headers in ({}, bearing(""), {"authorization": "Bearer"}):
+        assert ask("/v1/self", headers=headers).status == 401
+        assert ask_metrics("/metrics", headers=headers).status == 401
+
+
+@pytest.mark.parametrize(
+    ("glob", "paths"),
+    [
+        ("/v1/inspect", ["/v1/inspect", "/v1/inspect/Id", "/v1/inspect/State/Pid", "/v1/inspect/"]),
+        ("/v1/self/env*", ["/v1/self/env", "/v1/self/env/A", "/v1/self/environ"]),
+        ("*/raw", ["/v1/stats/raw", "/raw"]),
+        ("/v1/[!s]*", ["/v1/inspect", "/v1/events/stream"]),
+        ("*", ["/", "/v1/self", "/metrics"]),
+        ("/", ["/"]),
+    ],
+)
+def test_what_is_switched_off_is_off_with_all_below(glob: str, paths: list[str]) -> None:
+    """The refusal names the option and the glob."""
+    for path in paths:
+        with pytest.raises(ForbiddenError, match=r"--disable") as raised:
+            check_disabled(path, ("/no", glob))
+        assert glob in raised.value.detail
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        ("/v1/inspect", "/v1/inspector"),
+        ("/v1/inspect", "/v1/self"),
+        ("/v1/inspect/Id", "/v1/inspect"),
+        ("/", "/v1/self"),
+        ("/V1/*", "/v1/self"),
+    ],
+)
+def test_what_is_not_switched_off_is_served(glob: str, path: str) -> None:
+    """A glob matches from end to end, in that very case; what is above stays as it is."""
+    check_disabled(path, (glob,))
+
+
+def test_a_switched_off_path_is_off_in_every_spelling(world: World, ask: Ask) -> None:
+    """Percent-encoding leads not around it, on either listener; health is never off."""
+    world.disabled = ("/v1/self/labels", "/metrics", "/healthz", "/readyz")
+    for path in ("/v1/self/labels", "/v1/self/%6cabels/a%2Fb", "/v1/self/labels/", "/metrics"):
+        reply = ask(path)
+        assert (reply.status, reply.problem["type"]) == (403, "urn:selfinspect:problem:forbidden")
+    assert ask("/v1/self/command").status == 200
+    assert ask("/healthz").status == ask("/readyz").status == 200
+
+
+def test_a_switched_off_path_is_off_on_the_metrics_listener(world: World, ask_metrics: Ask) -> None:
+    """The option is about paths, not about listeners."""
+    world.disabled = ("/metrics",)
+    assert ask_metrics("/metrics").status == 403
+    assert ask_metrics("/healthz").status == 200

@@ -6,7 +6,7 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from selfinspect.errors import BadRequestError
-from selfinspect.web.parameters import moment, number, single
+from selfinspect.web.parameters import boolean, moment, number, seconds, single
 
 NOW = 1_000_000_000 * 10**9
 
@@ -71,3 +71,37 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_a_time_that_is_not_given_is_none() -> None:
     """Absent bounds nothing."""
     assert moment(QueryParams(""), "since", NOW) is None
+
+
+@pytest.mark.parametrize(("text", "value"), [(None, False), ("false", False), ("true", True)])
+def test_a_switch_is_true_or_false(text: str | None, value: bool) -> None:  # noqa: FBT001
+    """And false where it is not given."""
+    assert boolean(QueryParams({} if text is None else {"on": text}), "on") is value
+
+
+@pytest.mark.parametrize("text", ["", "1", "yes", "TRUE", "true "])
+def test_another_word_is_no_switch(text: str) -> None:
+    """The hint says which two there are."""
+    with pytest.raises(BadRequestError, match="on ") as raised:
+        boolean(QueryParams({"on": text}), "on")
+    assert raised.value.hint == "on takes true or false"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(None, 5), ("0", 0), ("0.5", 0.5), ("10", 10), ("1e1", 10), ("5e-324", 5e-324)],
+)
+def test_seconds_are_a_number(text: str | None, value: float) -> None:
+    """From 0 to the largest."""
+    query = QueryParams({} if text is None else {"for": text})
+    assert seconds(query, "for", default=5, largest=10) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-1", "10.1", "11", "1s", "1e999", "1_0", ".5", "5.", "inf", "²"]
+)
+def test_other_seconds_are_refused(text: str) -> None:
+    """The hint says what is taken."""
+    with pytest.raises(BadRequestError, match="for ") as raised:
+        seconds(QueryParams({"for": text}), "for", default=5, largest=10)
+    assert raised.value.hint == "for takes seconds from 0 to 10"

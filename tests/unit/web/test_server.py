@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from selfinspect.listen import ListenAddress
 from selfinspect.supervise.listeners import bind
-from selfinspect.web.server import Protocol, serve
+from selfinspect.web.server import Protocol, Served, serve
+from tests.certificates import Authority
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -33,12 +36,18 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: AR
 
 
 @asynccontextmanager
-async def serving(protocol: type[Protocol] = Protocol) -> AsyncIterator[socket.socket]:
+async def serving(
+    protocol: type[Protocol] = Protocol,
+    tls: ssl.SSLContext | None = None,
+    app: ASGIApp = hello,
+) -> AsyncIterator[socket.socket]:
     """A server for as long as the context lasts; yields its listener."""
     stopping = asyncio.Event()
     with bind(ListenAddress("127.0.0.1", 0)) as listener:
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve([(hello, [listener]), (hello, [])], stopping, protocol))
+            group.create_task(
+                serve([Served(app, [listener], tls), Served(hello, [])], stopping, protocol)
+            )
             yield listener
             stopping.set()
 
@@ -166,5 +175,62 @@ def test_stopping_closes_idle_connections() -> None:
             await answer(reader)
         assert await reader.read() == b""
         writer.close()
+
+    asyncio.run(run())
+
+
+def test_stopping_waits_for_an_answer_under_way() -> None:
+    """It comes whole; a request that comes after it is not begun."""
+    begun, ready = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await ready.wait()
+        await hello(scope, receive, send)
+
+    async def run() -> None:
+        async with serving(app=slow) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await begun.wait()
+            # The stop comes with the end of the context, and waits for what is begun.
+            asyncio.get_running_loop().call_later(0.3, ready.set)
+        assert (await reader.read()).endswith(b"\r\n\r\nhi")
+        writer.close()
+
+    asyncio.run(run())
+
+
+def test_tls_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
+    """The same answer over a connection that the client can trust; none in the clear."""
+    authority = Authority(tmp_path / "ca")
+    pair = authority.signs("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    trusting = ssl.create_default_context(cafile=str(authority.cert))
+
+    async def run() -> None:
+        async with serving(tls=context) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
+            writer.write(REQUEST)
+            assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+            writer.close()
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            assert b"HTTP" not in await reader.read()
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_handshake_has_the_time_of_headers() -> None:
+    """Who never finishes one is hung up on."""
+
+    async def run() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        async with serving(Impatient, context) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await reader.read() == b""
+            writer.close()
 
     asyncio.run(run())

@@ -1,0 +1,167 @@
+"""`events`: what happened to this container, and what happens next."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import click
+from starlette.datastructures import QueryParams
+
+from selfinspect import times
+from selfinspect.cli.answers import agent_of
+from selfinspect.cli.options import journalling, observing, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.client import ask, follow
+from selfinspect.documents import as_document, refused
+from selfinspect.engine.access import mapping, sequence, text
+from selfinspect.events.intake import Intake
+from selfinspect.events.query import Query
+from selfinspect.follow import Following
+from selfinspect.logs import logger
+from selfinspect.observe import inquiry, look_again, observe
+from selfinspect.past import recall
+from selfinspect.web.parameters import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from selfinspect.engine.client import Client
+    from selfinspect.events.journal import Journal
+    from selfinspect.model import Event, Json
+    from selfinspect.observe import Observation
+
+_TIMEOUT = 5.0
+_PAGE = 1000
+# A container's labels stand among its event's attributes: only what the engine itself tells.
+_TOLD = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
+
+
+@click.command()
+@click.option("--follow", "-f", "following", is_flag=True, help="Go on with what happens next.")
+@click.option("--since", help="From then on: RFC 3339, Unix seconds, or so long ago, as 5m.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line.")
+@journalling
+@observing
+@streams_of
+def events(
+    streams: Streams, /, *, following: bool, since: str | None, as_json: bool, **given: Any
+) -> None:
+    """Print what happened to this container, in the order in which that became known."""
+    asked = QueryParams({} if since is None else {"since": since})
+    query = Query(since=moment(asked, "since", time.time_ns()))
+
+    def tell(event: Json) -> None:
+        print(json.dumps(event, ensure_ascii=False) if as_json else line(event), file=streams.out)
+        if following:
+            streams.out.flush()
+
+    told = _of_agent(streams, given, query, following=following)
+    if told is None:
+        _here(streams, given, query, tell, following=following)
+    else:
+        for event in told:
+            tell(event)
+
+
+def line(event: Json) -> str:
+    """An event for people: when, what, and how it was found out where it did not come live."""
+    attributes = mapping(event, "attributes")
+    facts = [f"{name}={_plain(attributes[name])}" for name in _TOLD if attributes.get(name)]
+    kind, action = text(event, "type") or "", text(event, "action") or ""
+    if kind not in ("container", "agent"):
+        facts.insert(0, text(event, "actor", "name") or text(event, "actor", "id") or "")
+    source = text(event, "source")
+    told = f"({source})" if source not in (None, "live") else ""
+    words = (text(event, "time") or "-", f"{kind:<9}", f"{action:<13}", *facts, told)
+    return " ".join(filter(None, words)).rstrip()
+
+
+def _of_agent(
+    streams: Streams, given: Mapping[str, Any], query: Query, *, following: bool
+) -> Iterator[Json] | None:
+    """The events that this container's agent tells, None where there is none."""
+    uri = agent_of(streams, given)
+    if uri is None:
+        return None
+    first = _page(uri, query, None)
+    if first is None:
+        return None
+    return _pages(uri, query, first, following=following)
+
+
+def _pages(uri: str, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
+    cursor = None
+    while page is not None and sequence(page, "events"):
+        yield from sequence(page, "events")
+        cursor = text(page, "next")
+        page = _page(uri, query, cursor)
+    cursor = text(page, "next") or cursor
+    if following:
+        asked = urlencode({"after": cursor or ""})
+        for each in follow(uri, f"/v1/events/stream?{asked}", timeout=_TIMEOUT) or ():
+            if each.startswith(b"data:"):
+                yield json.loads(each[5:])
+
+
+def _page(uri: str, query: Query, cursor: str | None) -> Json:
+    asked = {"limit": str(_PAGE)}
+    if query.since is not None:
+        asked["since"] = times.rfc3339(query.since)
+    if cursor is not None:
+        asked["after"] = cursor
+    reply = ask(uri, f"/v1/events?{urlencode(asked)}", timeout=_TIMEOUT)
+    if reply is None or (reply.status, reply.media_type) != (200, "application/json"):
+        return None
+    page: Json = json.loads(reply.body)
+    return page
+
+
+def _here(
+    streams: Streams,
+    given: Mapping[str, Any],
+    query: Query,
+    tell: Callable[[Json], None],
+    *,
+    following: bool,
+) -> None:
+    """Tell those of the agent's journal and of the engine."""
+    chosen = settings(given, streams.environ)
+    with closing(observe(chosen, streams.environ)) as observation:
+        if observation.snapshot.self is None:
+            raise refused(observation.snapshot)
+        if following:
+            inquiry(observation)  # without an engine there is nothing to go on with
+        journal = recall(chosen, observation)
+        for event in journal.after(None, query=query).events:
+            tell(as_document(event))
+        if following and observation.client is not None:
+            _follow(observation, observation.client, journal, tell, streams)
+
+
+def _follow(
+    observation: Observation,
+    client: Client,
+    journal: Journal,
+    tell: Callable[[Json], None],
+    streams: Streams,
+) -> None:
+    def tell_all(told: Sequence[Event]) -> None:
+        for event in told:
+            tell(as_document(event))
+
+    Following(
+        client,
+        current=lambda: observation,
+        refresh=lambda: look_again(observation),
+        intake=Intake(journal, on_events=tell_all, on_check=lambda _: None),
+        log=logger(streams.err, level="error", form="auto", mask=observation.masking.text),
+    ).run()
+
+
+def _plain(value: Json) -> str:
+    words = value if isinstance(value, list) else [value]
+    return " ".join(map(str, words))

@@ -1,0 +1,68 @@
+"""`logs`: what this container has printed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import click
+
+from selfinspect.cli.answers import agent_of
+from selfinspect.cli.options import observing, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.client import follow
+from selfinspect.engine.frames import written
+from selfinspect.engine.log import LogQuery
+from selfinspect.observe import inquiry, observe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from selfinspect.engine.frames import LogLine
+
+_TIMEOUT = 5.0
+
+
+@click.command()
+@click.option("--follow", "-f", "following", is_flag=True, help="Go on with what is printed next.")
+@click.option("--tail", "-n", type=click.IntRange(0, 10**9 - 1), help="So many of the last lines.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line, with its time.")
+@observing
+@streams_of
+def logs(
+    streams: Streams, /, *, following: bool, tail: int | None, as_json: bool, **given: Any
+) -> None:
+    """Print what this container has printed, secrets masked."""
+    query = LogQuery(tail=tail, follow=following, timed=as_json)
+    for line in _of_agent(streams, given, query) or _of_engine(streams, given, query):
+        print(line, file=streams.out)
+        if following:
+            streams.out.flush()
+
+
+def _of_agent(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str] | None:
+    """The lines that this container's agent tells, None where there is none."""
+    uri = agent_of(streams, given)
+    if uri is None:
+        return None
+    tail = "all" if query.tail is None else query.tail
+    asked = urlencode({"follow": str(query.follow).lower(), "tail": tail})
+    accept = "application/x-ndjson" if query.timed else "text/plain"
+    lines = follow(uri, f"/v1/logs?{asked}", timeout=_TIMEOUT, accept=accept)
+    if lines is None:
+        return None
+    return (line.decode(errors="replace").removesuffix("\n") for line in lines)
+
+
+def _of_engine(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str]:
+    write = _document if query.timed else written
+    looked = observe(settings(given, streams.environ), streams.environ)
+    with closing(looked) as observation, inquiry(observation).log(query) as log:
+        for batch in log.batches():
+            yield from map(write, batch)
+
+
+def _document(line: LogLine) -> str:
+    return json.dumps(line._asdict(), ensure_ascii=False)

@@ -1,0 +1,68 @@
+"""`runs`: this container's runs, and how each ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.cli.answers import from_agent_or_look, pretty
+from selfinspect.cli.options import journalling, observing, settings
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.table import table
+from selfinspect.documents import as_document, refused
+from selfinspect.engine.access import mapping, sequence
+from selfinspect.past import Past, recall
+
+if TYPE_CHECKING:
+    from selfinspect.model import Json
+    from selfinspect.observe import Observation
+
+_HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
+_SECONDS = len("2026-11-21T15:00:00")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="What /v1/runs answers.")
+@journalling
+@observing
+@streams_of
+def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
+    """Print this container's runs, newest first: when, and how each ended."""
+
+    def put_together(observation: Observation) -> Json:
+        if observation.snapshot.self is None:
+            raise refused(observation.snapshot)
+        chosen = settings(given, streams.environ)
+        past = Past(chosen, recall(chosen, observation))
+        past.update(observation.snapshot)
+        return {"runs": as_document(past.runs)}
+
+    document = from_agent_or_look(streams, given, "/v1/runs", put_together)
+    if as_json:
+        print(pretty(document), file=streams.out)
+    else:
+        rows = [row(run, newest=not place) for place, run in enumerate(sequence(document, "runs"))]
+        print("\n".join(table([_HEAD, *rows])), file=streams.out)
+
+
+def row(run: Json, *, newest: bool) -> tuple[str, ...]:
+    """A run's cells; a dash is not known."""
+    facts = mapping(run)
+    present = newest and facts.get("finished_at") is None
+    return (
+        _known(facts.get("number")),
+        _to_seconds(facts.get("started_at")),
+        _to_seconds(facts.get("finished_at")),
+        _known(facts.get("exit_code")),
+        _known(facts.get("signal")),
+        "(present)" if present else _known(facts.get("cause")),
+    )
+
+
+def _to_seconds(when: Json) -> str:
+    return when[:_SECONDS].replace("T", " ") if isinstance(when, str) else "-"
+
+
+def _known(fact: Json) -> str:
+    return "-" if fact is None else str(fact)

@@ -1,0 +1,90 @@
+"""What every verb has in common: help in the same order, and one line on a word that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfinspect.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from selfinspect.cli.exit_codes import ExitCode
+
+
+class Verb(click.Command):
+    """A verb.
+
+    Its help has its own options first, then those of each section, examples, and exit codes.
+
+    Args:
+        examples: command lines worth trying.
+        exits: the exit codes, but 0 and 2, that it may end with, and what each says.
+        attributes: what every command takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        examples: Sequence[str] = (),
+        exits: Mapping[ExitCode, str] | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(**attributes)
+        self._examples = examples
+        self._exits = exits or {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments; a word too many and an unknown option are told with where to look."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter:
+            raise
+        except click.UsageError as error:
+            said = error.format_message().rstrip(".")
+            raise click.UsageError(f"{said}: see {ctx.command_path} --help", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The verb's result; what it finds wrong with a value is a usage error as any other."""
+        try:
+            return super().invoke(ctx)
+        except BadRequestError as error:
+            said = f"{error.detail}: {error.hint}" if error.hint else error.detail
+            raise click.UsageError(said, ctx) from error
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, those of a section below its heading."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for each in self.get_params(ctx):
+            record = None if isinstance(each, click.Argument) else each.get_help_record(ctx)
+            if record is not None:
+                heading = each.section if isinstance(each, Sectioned) else "Options"
+                sections.setdefault(heading, []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Examples, and the exit codes."""
+        if self._examples:
+            with formatter.section("Examples"):
+                for line in self._examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        write_exits(self._exits, formatter)
+
+
+class Sectioned(click.Option):
+    """An option below a heading of its own in the help."""
+
+    def __init__(self, *declarations: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.section = section
+
+
+def write_exits(exits: Mapping[ExitCode, str], formatter: click.HelpFormatter) -> None:
+    """Write the section of exit codes, if there are any to tell of."""
+    if exits:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), said) for code, said in exits.items()])

@@ -1,0 +1,169 @@
+"""An engine that answers, and the version of its API that is spoken with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from selfinspect.engine.capabilities import Capabilities
+from selfinspect.engine.refusals import check
+from selfinspect.engine.transport import Answer, Transport
+from selfinspect.errors import EngineError, EngineUnsupportedError
+from selfinspect.model import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selfinspect.engine.tls import Tls
+    from selfinspect.engine.transport import Observe, Stream
+    from selfinspect.model import Json
+
+HIGHEST_API = "1.51"
+LOWEST_API = "1.12"
+
+
+def connect(
+    endpoint: str,
+    *,
+    api_version: str | None = None,
+    timeout: float = 10.0,
+    patience: float | None = None,
+    observe: Observe | None = None,
+    tls: Tls | None = None,
+) -> Connection:
+    """Ask who is there and agree on a version of the API.
+
+    Args:
+        endpoint: `unix:///path/of.sock` or `tcp://host:port`.
+        api_version: speak this one and do not negotiate (`DOCKER_API_VERSION`).
+        timeout: seconds for each whole answer.
+        patience: the same for the first one, connecting included; None for `timeout`.
+        observe: told of each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates, None to speak in the clear.
+
+    Raises:
+        EngineUnreachableError: nobody answers there, or not as an engine does.
+        EngineAnswerError: somebody answers, and refuses.
+    """
+    transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
+    try:
+        engine = _greet(transport, api_version)
+    except EngineError:
+        transport.close()
+        raise
+    transport.timeout = timeout
+    return Connection(transport, engine)
+
+
+def _greet(transport: Transport, api_version: str | None) -> Engine:
+    answer = transport.get("ping", "/_ping")
+    check(answer, "ping", transport)
+    offered = answer.headers.get("Api-Version", "")
+    if not re.fullmatch(r"\d+\.\d+", offered):
+        raise transport.failed("answers /_ping, but not as an engine does")
+    if _version(offered) < _version(LOWEST_API):
+        raise transport.failed(
+            f"speaks API version {offered}, and {LOWEST_API} is the oldest understood here",
+            outcome="API too old",
+            hint="update the engine",
+        )
+    if "Libpod-Api-Version" in answer.headers:
+        product, version = "Podman", answer.headers["Libpod-Api-Version"]
+    else:
+        product, _, version = answer.headers.get("Server", "").partition(" ")[0].partition("/")
+    spoken = api_version or min(offered, HIGHEST_API, key=_version)
+    return Engine(transport.endpoint, product or "Docker", version or None, spoken)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An engine that answered, and the version of the API agreed with it.
+
+    Attributes:
+        capabilities: what is let through, as far as it was asked for.
+    """
+
+    transport: Transport
+    engine: Engine
+    capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
+
+    def get(self, capability: str, path: str, **query: str) -> bytes:
+        """The body of a successful GET.
+
+        Raises:
+            EngineUnreachableError: no answer.
+            EngineAnswerError: an answer that is no success.
+        """
+        answer = self.transport.get(capability, self.path(path, query))
+        check(answer, capability, self.transport)
+        return answer.body
+
+    def json(self, capability: str, path: str, **query: str) -> Json:
+        """The same, as JSON."""
+        return self.decoded(capability, self.get(capability, path, **query))
+
+    def decoded(self, capability: str, body: bytes) -> Json:
+        """An answer's JSON.
+
+        Raises:
+            EngineUnreachableError: it is none.
+        """
+        try:
+            document: Json = json.loads(body)
+        except ValueError as error:
+            raise self.transport.failed(f"the answer to {capability} is no JSON") from error
+        return document
+
+    def path(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """A path of the API with its version before it."""
+        return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def stream(self, capability: str, path: str, query: Mapping[str, str]) -> Stream:
+        """The body of a successful GET, still to be read.
+
+        Raises:
+            EngineUnreachableError: no answer.
+            EngineAnswerError: an answer that is no success.
+        """
+        stream = self.transport.stream(capability, self.path(path, query))
+        if stream.code != HTTPStatus.OK:
+            with stream:
+                check(Answer(stream.code, {}, stream.text()), capability, self.transport)
+        return stream
+
+    def top(self, container: str, **query: str) -> Json:
+        """The processes of a container.
+
+        Raises:
+            EngineUnsupportedError: the engine says nothing: Podman 4 without a `ps` to run.
+        """
+        body = self.get("top", f"{container_path(container)}/top", **query)
+        if body.strip():
+            return self.decoded("top", body)
+        raise EngineUnsupportedError(
+            "top: the engine answered nothing",
+            code=HTTPStatus.OK,
+            capability="top",
+            endpoint=self.engine.endpoint,
+        )
+
+    def speaks(self, version: str) -> bool:
+        """Whether the version spoken is this one of the API or a later."""
+        return _version(self.engine.api_version) >= _version(version)
+
+    def version(self) -> Json:
+        """The engine's version, the API versions it speaks, and its machine's system."""
+        return self.json("version", "/version")
+
+
+def container_path(container: str) -> str:
+    """Where a container is in the API; whatever it is called, it stays one segment."""
+    return f"/containers/{quote(container, safe='')}"

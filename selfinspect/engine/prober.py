@@ -1,0 +1,73 @@
+"""Read-only by construction: all that can be asked of an engine before the identity stands."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from selfinspect.engine.access import integer, text
+from selfinspect.engine.connection import container_path
+from selfinspect.engine.refusals import check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from selfinspect.engine.connection import Connection
+    from selfinspect.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Prober:
+    """What may be asked before the identity stands; answers about others are discarded."""
+
+    connection: Connection
+
+    def inspect(self, container: str) -> Json:
+        """A candidate's inspect document."""
+        return self.connection.json("inspect", f"{container_path(container)}/json")
+
+    def commands(self, container: str) -> Sequence[str]:
+        """The command name, as in `/proc/PID/comm`, of each process of a candidate."""
+        return [command for _, command in self._top(container, "comm")]
+
+    def mount_namespaces(self, container: str) -> Mapping[str, str]:
+        """The inode of the mount namespace of each process of a candidate, by the engine's PIDs.
+
+        Not every machine's `ps` knows them; the engine answers with an error then.
+        """
+        return dict(self._top(container, "mntns"))
+
+    def _top(self, container: str, column: str) -> list[tuple[str, str]]:
+        top = self.connection.top(container, ps_args=f"-eo pid,{column}")
+        rows = top.get("Processes") if isinstance(top, dict) else None
+        rows = rows if isinstance(rows, list) else []
+        return [
+            (str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) > 1
+        ]
+
+    def stamp(self, container: str, path: str) -> str | None:
+        """When a file of a candidate was modified, RFC 3339; None where it has no such file."""
+        answer = self.connection.transport.head(
+            "archive", self.connection.path(f"{container_path(container)}/archive", {"path": path})
+        )
+        if answer.code == HTTPStatus.NOT_FOUND:
+            return None
+        check(answer, "archive", self.connection.transport)
+        try:
+            stat = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+            return str(stat["mtime"])
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            return None
+
+    def running(self) -> Mapping[str, int]:
+        """The IDs of the running containers, and when each was created, Unix seconds."""
+        rows = self.connection.json("list", "/containers/json")
+        found = {}
+        for row in rows if isinstance(rows, list) else []:
+            if identifier := text(row, "Id"):
+                found[identifier] = integer(row, "Created") or 0
+        return found

@@ -1,0 +1,59 @@
+"""The arguments of `ps` that may be asked with, and its rows as a document. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from selfinspect.engine.access import sequence, texts
+from selfinspect.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selfinspect.masking import Masking
+    from selfinspect.model import Json
+
+_NAMES = (
+    "%cpu|%mem|args|bsdstart|bsdtime|cgroupns|cgroup|class|cls|cmd|command|comm|cputime|cpu|cp|c"
+    "|egid|egroup|etimes|etime|euid|euser|flags|f|gid|group|ipcns|lstart|lwp|maj_flt|majflt"
+    "|min_flt|minflt|mntns|netns|nice|ni|nlwp|pcpu|pgid|pgrp|pidns|pid|pmem|policy|ppid|priority"
+    "|pri|psr|rgid|rgroup|rssize|rss|rsz|rtprio|ruid|ruser|sched|sess|sid|size|start_time|start"
+    "|stat|state|stime|sz|s|tgid|thcount|tid|time|tname|tty|tt|ucmd|uid|userns|user|utsns|vsize|vsz"
+    "|wchan"
+)
+_WORD = (
+    f"(-[AFHLMTZadefjlwy]{{1,12}}|[afjlsuvwx]{{1,8}}|(-[Ae]?o|o) (({_NAMES}),)*pid(,({_NAMES}))*)"
+)
+LONGEST_ARGUMENTS: Final = 256
+ARGUMENTS: Final = f"^{_WORD}( {_WORD})*$"
+"""What `ps` is asked with, as a regular expression: its own forms, or columns with the PID."""
+
+
+def arguments(text: str) -> str:
+    """The same, when all it does is choose columns of `ps`.
+
+    `ps` runs on the engine's machine, as root: what selects processes, prints environments or
+    renames columns does not get there. The engine needs the PIDs.
+
+    Raises:
+        BadRequestError: it would do more, or leaves out the PID.
+    """
+    if len(text) > LONGEST_ARGUMENTS or not re.fullmatch(ARGUMENTS.strip("^$"), text):
+        raise BadRequestError(
+            f"args {text[:LONGEST_ARGUMENTS]!r} are not possible",
+            hint="args takes what makes ps choose columns: -ef, aux, -eo pid,comm (with the pid);"
+            " the engine chooses the processes",
+        )
+    return text
+
+
+def processes(top: Json, masking: Masking) -> Json:
+    """What `/v1/top` answers, of the engine's answer."""
+    return {"titles": list(texts(top, "Titles")), "processes": list(_rows(top, masking))}
+
+
+def _rows(top: Json, masking: Masking) -> Iterator[Json]:
+    for row in sequence(top, "Processes"):
+        if isinstance(row, list):
+            yield [masking.text(str(cell)) for cell in row]

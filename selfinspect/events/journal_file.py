@@ -1,0 +1,200 @@
+"""The journal's SQLite database: opening it, one agent at a time, and setting aside what is none.
+
+A file that cannot be used is renamed, never deleted: somebody may still want to read it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from contextlib import ExitStack, closing, suppress
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect.errors import JournalBusyError
+from selfinspect.events.schema import UnusableError, check, create, is_new
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_KIBIBYTES_OF_CACHE = 256
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MODE = 0o600
+_WRITABLE = "selfinspect doctor says what would let it be written"
+_BESIDE = ("", "-wal", "-shm")
+
+
+class Notice(NamedTuple):
+    """What a person should know of the journal.
+
+    Attributes:
+        event: `journal.set_aside`: the file was none to go on with, and a new one is begun;
+            `journal.busy`: another agent writes it; `journal.in_memory`: it cannot be written.
+            After the last two what happens is held in memory, and ends with the agent.
+        file: the journal's file, or its new name where it was set aside.
+        reason: why.
+        hint: what to do about it, where something can be done.
+    """
+
+    event: str
+    file: Path
+    reason: str
+    hint: str | None = None
+
+
+class JournalFile:
+    """A database on disk, ours alone until it is closed or the process ends, however it does.
+
+    Args:
+        path: where it is, `path_of` a folder; what is missing there is made.
+        container: whose events it holds, by its full ID.
+        tell: told of a file that was set aside.
+
+    Raises:
+        JournalBusyError: another agent has it.
+        OSError: the folder or the file cannot be made.
+        sqlite3.Error: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, container: str, tell: Callable[[Notice], None]) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as undoing:
+            undoing.callback(os.close, _locked(path.with_suffix(".lock")))
+            try:
+                self.database = _opened(path, container)
+            except UnusableError as error:
+                tell(Notice("journal.set_aside", _set_aside(path), str(error)))
+                self.database = _opened(path, container)
+            undoing.callback(self.database.close)
+            self._closing = undoing.pop_all()
+
+    def close(self) -> None:
+        """Close the database, then let others have it."""
+        self._closing.close()
+
+
+def path_of(folder: Path, container: str) -> Path:
+    """Where a container's journal is."""
+    return folder / f"{container}.db"
+
+
+def not_written(path: Path, error: Exception) -> Notice:
+    """What to say of a journal that is gone on with in memory."""
+    if isinstance(error, JournalBusyError):
+        return Notice("journal.busy", path, error.detail, error.hint)
+    return Notice("journal.in_memory", path, str(error), _WRITABLE)
+
+
+def in_memory() -> sqlite3.Connection:
+    """An empty journal that ends with the process."""
+    database = _connected(":memory:")
+    create(database, "")
+    return database
+
+
+def copied(source: sqlite3.Connection, container: str) -> sqlite3.Connection:
+    """A copy in memory; an empty journal where the source is none, or none any more."""
+    try:
+        return _copy(source, container)
+    except (sqlite3.Error, UnusableError):
+        return in_memory()
+
+
+def read(path: Path, container: str) -> sqlite3.Connection:
+    """A copy, in memory, of a journal that is not to be written; an empty one where there is none.
+
+    Without a write-ahead log the file is whole and nothing has to be made beside it to read it;
+    with one that cannot be read the file is what there is.
+    """
+    beside, alone = "mode=ro", "mode=ro&immutable=1"
+    with suppress(OSError):
+        logged = path.with_name(f"{path.name}-wal").exists()
+        for way in (beside, alone) if logged else (alone,):
+            with suppress(sqlite3.Error, UnusableError):
+                address = f"{path.absolute().as_uri()}?{way}"
+                with closing(sqlite3.connect(address, uri=True)) as source:
+                    return _copy(source, container)
+    return in_memory()
+
+
+def _copy(source: sqlite3.Connection, container: str) -> sqlite3.Connection:
+    database = _connected(":memory:")
+    try:
+        source.backup(database)
+        check(database, container)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a file that nobody else has locked; the lock ends with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise JournalBusyError(
+            f"another agent writes {path.with_suffix('.db')}",
+            hint="one agent a container is enough; a second one needs a --journal of its own",
+        ) from error
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _opened(path: Path, container: str) -> sqlite3.Connection:
+    _make_private(path)
+    database = _connected(str(path))
+    try:
+        database.execute(f"PRAGMA cache_size = {-_KIBIBYTES_OF_CACHE}")
+        if is_new(database):
+            database.execute("PRAGMA journal_mode = WAL")
+            create(database, container)
+        else:
+            check(database, container)
+        # A commit is on the disk before its events reach a subscriber, so that even after a
+        # power cut no number is given out twice. Costs one fdatasync an event.
+        database.execute("PRAGMA synchronous = FULL")
+    except BaseException as error:
+        database.close()
+        if isinstance(error, sqlite3.Error) and _primary(error) in _BROKEN:
+            raise UnusableError(f"it is corrupt: {error}") from error
+        raise
+    return database
+
+
+def _make_private(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != _MODE:
+            os.fchmod(descriptor, _MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _connected(place: str) -> sqlite3.Connection:
+    # Used from several threads, one at a time.
+    return sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a file, and what SQLite keeps beside it, to the first name that is free."""
+    names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    for ending in _BESIDE:
+        old = path.with_name(f"{path.name}{ending}")
+        if old.exists():
+            old.rename(aside.with_name(f"{aside.name}{ending}"))
+    return aside
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """The error's primary code; the extended ones hold it in their low byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

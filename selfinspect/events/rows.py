@@ -1,0 +1,101 @@
+"""Events as rows of the journal's table, and what selects them. Pure."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect.model import Actor, Event
+
+if TYPE_CHECKING:
+    from selfinspect.events.translate import Occurrence
+    from selfinspect.model import EventSource
+
+_LEAST, _LARGEST = -(2**63), 2**63 - 1
+
+
+class Row(NamedTuple):
+    """One event, its members in the order of the table's columns."""
+
+    seq: int
+    run: int | None
+    time: str
+    type: str
+    action: str
+    actor_id: str
+    actor_name: str | None
+    attributes: str
+    source: EventSource
+    nanoseconds: int
+    key: bytes
+
+    def event(self, cursor: str) -> Event:
+        """The event, under the cursor that leads on from it."""
+        return Event(
+            cursor=cursor,
+            seq=self.seq,
+            run=self.run,
+            time=self.time,
+            type=self.type,
+            action=self.action,
+            actor=Actor(self.actor_id, self.actor_name),
+            attributes=json.loads(self.attributes),
+            source=self.source,
+        )
+
+
+TABLE = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    run INTEGER,
+    time TEXT NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    actor_id TEXT NOT NULL,
+    actor_name TEXT,
+    attributes TEXT NOT NULL,
+    source TEXT NOT NULL,
+    nanoseconds INTEGER NOT NULL,
+    key BLOB NOT NULL UNIQUE
+);
+"""
+_MARKS = ", ".join("?" * len(Row._fields))
+INSERT = f"INSERT INTO events VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def row(seq: int, run: int | None, occurrence: Occurrence) -> Row:
+    """An occurrence at its place."""
+    actor = occurrence.actor
+    return Row(
+        seq=seq,
+        run=run,
+        time=occurrence.time,
+        type=_storable(occurrence.type),
+        action=_storable(occurrence.action),
+        actor_id=_storable(actor.id),
+        actor_name=None if actor.name is None else _storable(actor.name),
+        attributes=json.dumps(dict(occurrence.attributes), separators=(",", ":")),
+        source=occurrence.source,
+        nanoseconds=bounded(occurrence.nanoseconds),
+        key=digest(occurrence),
+    )
+
+
+def digest(occurrence: Occurrence) -> bytes:
+    """What tells an occurrence from others.
+
+    Its key holds the command line of an exec as the engine wrote it, secrets and all: a digest
+    does as well.
+    """
+    return blake2b(json.dumps(occurrence.key).encode(), digest_size=16).digest()
+
+
+def bounded(nanoseconds: int) -> int:
+    """A time as far as 64 bits reach: those of the years 1678 to 2261 are as they were."""
+    return max(_LEAST, min(nanoseconds, _LARGEST))
+
+
+def _storable(text: str) -> str:
+    """A text without halves of characters, which JSON can spell and UTF-8 cannot."""
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,168 @@
+"""The runs of a container, from its events, from inspect, and from what its PID 1 wrote. Pure."""
+
+from __future__ import annotations
+
+from signal import SIGTERM
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect import times
+from selfinspect.engine.access import boolean, integer, text
+from selfinspect.events.causes import Ending, Sent, cause, oom_killed, signal_name, signal_number
+from selfinspect.events.lives import lives_of
+from selfinspect.model import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from selfinspect.events.lives import Life
+    from selfinspect.model import Event, Json, RunRecord
+
+
+class _Said(NamedTuple):
+    """What inspect says of how one run ended."""
+
+    exit_code: int | None = None
+    oom_flag: bool | None = None
+
+
+def runs(
+    events: Iterable[Event],
+    inspect: Json = None,
+    records: Iterable[RunRecord] = (),
+    *,
+    oom_told: bool = True,
+) -> tuple[Run, ...]:
+    """The runs known, newest first; the present one is the newest, and has no end.
+
+    A run has its events' number, behind as many as nothing but records or inspect tells of.
+
+    Args:
+        events: those held, oldest first; only those of `lives.OF_RUNS` matter.
+        inspect: the engine's inspect JSON, None where there is none.
+        records: what PID 1 wrote down.
+        oom_told: whether this engine has an event for want of memory; Podman has none.
+    """
+    lives = lives_of(events, inspect, records)
+    over = lives if lives and lives[-1].end is not None else lives[:-1]
+    said = [_Said() for _ in over[1:]] + [_said(inspect, lives, oom_told=oom_told)][: len(over)]
+    stop_signal = signal_number(text(inspect, "Config", "StopSignal") or "") or SIGTERM
+    numbers = _numbers(lives)
+    ended = [
+        _ended(next(numbers), life, _ending(life, one, stop_signal, oom_told=oom_told), one)
+        for life, one in zip(over, said, strict=True)
+    ]
+    present = [_present(next(numbers), life) for life in lives[len(over) :]]
+    return tuple(reversed(ended + present))
+
+
+def previous_run(newest_first: Sequence[Run]) -> Run | None:
+    """The last one that is over."""
+    if newest_first and newest_first[0].finished_at is None:
+        newest_first = newest_first[1:]
+    return newest_first[0] if newest_first else None
+
+
+def _numbers(lives: Iterable[Life]) -> Iterator[int]:
+    number = untold = 0
+    for life in lives:
+        untold += not life.number
+        number = life.number + untold if life.number else number + 1
+        yield number
+
+
+def _said(inspect: Json, lives: Sequence[Life], *, oom_told: bool) -> _Said:
+    """What inspect says of the last run that is over.
+
+    A container that runs again says `ExitCode` 0 of its present run, and `OOMKilled` still of
+    the one before, unless somebody started it by hand: that clears both. Newer engines set
+    `OOMKilled` as soon as a child of the present run is killed.
+    """
+    flag = boolean(inspect, "State", "OOMKilled")
+    newest = lives[-1] if lives else None
+    if newest is None or newest.end is not None:
+        running = boolean(inspect, "State", "Running") is not False
+        code = None if running else integer(inspect, "State", "ExitCode")
+        return _Said(code, flag)
+    if flag:
+        return _Said(oom_flag=None if newest.last("oom") else True)
+    by_policy = bool(integer(inspect, "RestartCount"))
+    return _Said(oom_flag=flag if by_policy and oom_told else None)
+
+
+def _ending(life: Life, said: _Said, stop_signal: int, *, oom_told: bool) -> Ending:
+    die, stop = life.last("die"), life.last("stop")
+    ooms = [event for event in life.events if event.action == "oom"]
+    # These come of inspect's flag, and have no time of their own.
+    flagged = [event for event in ooms if event.source == "reconciled"]
+    return Ending(
+        finished=life.end,
+        told=die is not None and die.source != "reconciled",
+        exit_code=_exit_code(life, said),
+        record=life.record,
+        sent=tuple(
+            Sent(times.nanoseconds(event.time), _signal_sent(event))
+            for event in life.events
+            if event.action == "kill"
+        ),
+        ooms=tuple(times.nanoseconds(event.time) for event in ooms if event not in flagged),
+        stopped=times.nanoseconds(stop.time) if stop else None,
+        oom_flag=bool(flagged) or said.oom_flag,
+        restarted=life.restarted,
+        stop_signal=stop_signal,
+        oom_told=oom_told,
+    )
+
+
+def _exit_code(life: Life, said: _Said) -> int | None:
+    """The engine's event's, else the record's, else inspect's: a label may hide the first."""
+    die, record = life.last("die"), life.record
+    stated = die.attributes.get("exit_code") if die else None
+    if isinstance(stated, str) and stated.isascii() and stated.isdigit():
+        return int(stated)
+    if isinstance(stated, int) and not isinstance(stated, bool):
+        return stated
+    if record is not None and record.exit_code is not None:
+        return record.exit_code
+    return said.exit_code
+
+
+def _signal_sent(event: Event) -> int | None:
+    stated = event.attributes.get("signal")
+    return signal_number(stated) if isinstance(stated, str) else None
+
+
+def _ended(number: int, life: Life, ending: Ending, said: _Said) -> Run:
+    of_inspect = said != _Said() or life.finish is not None
+    told = [event for event in life.events if event.action != "start"]
+    sources = {"supervisor": ending.record, "events": told, "inspect": of_inspect}
+    return Run(
+        number=number,
+        started_at=_rfc3339(life.start),
+        finished_at=_rfc3339(ending.finished),
+        exit_code=ending.exit_code,
+        signal=signal_name(ending.signal),
+        oom_killed=oom_killed(ending),
+        cause=cause(ending),
+        sources=tuple(name for name, there in sources.items() if there),
+        evidence=tuple(event.seq for event in told),
+    )
+
+
+def _present(number: int, life: Life) -> Run:
+    return Run(
+        number=number,
+        started_at=_rfc3339(life.start),
+        finished_at=None,
+        exit_code=None,
+        signal=None,
+        oom_killed=None,
+        cause="unknown",
+        sources=tuple(
+            name for name, there in (("supervisor", life.record), ("events", life.events)) if there
+        ),
+        evidence=tuple(event.seq for event in life.events if event.action == "start"),
+    )
+
+
+def _rfc3339(nanoseconds: int | None) -> str | None:
+    return None if nanoseconds is None else times.rfc3339(nanoseconds)

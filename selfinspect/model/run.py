@@ -1,0 +1,58 @@
+"""The runs of a container, and what its PID 1 wrote down of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the container, from start to end; the present one has no end yet.
+
+    Attributes:
+        number: counted from the first run known.
+        exit_code: the container's, as the engine has it: 128 + signal for one that was killed.
+        signal: the name of the signal that ended it, None where none did.
+        oom_killed: whether want of memory ended the main process; one of its children is no
+            matter here.
+        cause: why it ended; `unknown` for the present one.
+        sources: who told of its end: `supervisor`, `events`, `inspect`.
+        evidence: the `seq` of each event that told of its end.
+    """
+
+    number: int
+    started_at: str | None
+    finished_at: str | None
+    exit_code: int | None
+    signal: str | None
+    oom_killed: bool | None
+    cause: Cause
+    sources: tuple[str, ...] = ()
+    evidence: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What `selfinspect run` wrote down of one run; times are nanoseconds of the Unix epoch.
+
+    Attributes:
+        started: when `selfinspect run` began.
+        boot: the kernel's boot ID then.
+        finished: when the command ended; None if `run` is there still, or was ended itself.
+        exit_code: the command's: 128 + signal for one that was killed.
+        signal: the number of the signal that ended the command, None where none did.
+        forwarded: the number of the last signal that came from outside for the command.
+        oom_kills: how often the kernel had killed for want of memory in this container by then;
+            known only of a command that SIGKILL ended.
+    """
+
+    started: int
+    boot: str | None
+    finished: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    forwarded: int | None = None
+    oom_kills: int | None = None

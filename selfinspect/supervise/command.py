@@ -1,0 +1,112 @@
+"""The app: its process, the signals it gets, and the terminal it shares with a shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
+from selfinspect.supervise.messages import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from selfinspect.supervise.users import User
+
+_STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+
+
+class Command:
+    """The command beside the agent.
+
+    Args:
+        words: the program and its arguments.
+        environ: its environment.
+        export_env: whether what the agent tells of the container is added to that.
+        user: whom it runs as, None for ourselves.
+        whole_group: whether signals go to its whole process group.
+
+    Attributes:
+        process: its process ID, None as long as it has not been started.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        export_env: bool = False,
+        user: User | None = None,
+        whole_group: bool = False,
+    ) -> None:
+        self.process: int | None = None
+        self.words = words
+        self._environ = environ
+        self._export_env = export_env
+        self._user = user
+        self._whole_group = whole_group
+        self._told_to_stop = False
+        self._stopped_with_us = False
+
+    def start(self, variables: Mapping[str, str]) -> None:
+        """Start it; with the agent's variables, where they are wanted.
+
+        Raises:
+            OSError: no process can be made.
+        """
+        added = variables if self._export_env else {}
+        self.process = start_command(self.words, {**self._environ, **added}, self._user)
+
+    def send(self, number: int) -> None:
+        """Send it a signal, where there is a process to send it to."""
+        if self.process is None:
+            return
+        group = self._whole_group
+        if number == signal.SIGCONT:
+            pass_terminal(os.getpgrp(), self.process)
+            group = group or self._stopped_with_us
+            self._told_to_stop = self._stopped_with_us = False
+        elif number in _STOPS:
+            self._told_to_stop = True
+        try:
+            if group:
+                with suppress(ProcessLookupError):  # it went over to another process group
+                    os.killpg(self.process, number)
+                    return
+            os.kill(self.process, number)
+        except PermissionError as error:
+            say("signal.failed", signal=number, error=error.strerror)
+
+    def stopped(self, number: int) -> None:
+        """Follow it when ^Z or the like has stopped it, as the job of a shell has to.
+
+        Where there is no shell that could bring it back, ^Z is undone: a container's terminal
+        would be dead otherwise. A stop that was sent on purpose stays.
+        """
+        if self.process is None or number not in _STOPS:
+            return
+        if _stop_ourselves():
+            self._stopped_with_us = True
+        elif number == signal.SIGTSTP and not self._told_to_stop and has_terminal(self.process):
+            os.killpg(self.process, signal.SIGCONT)
+
+    def ended(self) -> None:
+        """Take the terminal back."""
+        if self.process is not None:
+            pass_terminal(self.process, os.getpgrp())
+
+
+def _stop_ourselves() -> bool:
+    """Stop, with all of the shell's job that we are; once continued, whether that happened.
+
+    The kernel knows whether there is a shell: by SIGTSTP it stops no process group that nobody
+    above watches, nor PID 1. An init of containers above us it takes for a shell.
+    """
+    if os.getppid() == 1:
+        return False
+    os.killpg(0, signal.SIGTSTP)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+    return signal.SIGCONT in signal.sigpending()

@@ -1,0 +1,168 @@
+"""What PID 1 writes down of each run, for the agent of a later one to read.
+
+One file in the journal's folder for each container, for a volume may be several containers'. A
+line for each run, the newest last: nanoseconds of its start, the kernel's boot ID, and of its
+end nanoseconds, exit code, signal, the last signal that came for the command, and the kernel's
+count of kills for want of memory. A dash is not known, or not yet.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from binascii import crc32
+from contextlib import suppress
+from signal import SIGKILL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selfinspect.supervise.users import User
+
+DEFAULT_FOLDER = "/var/lib/selfinspect"
+_RUNS_KEPT = 100
+_LARGEST = 1_048_576
+_OWN_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv")
+_OOM_COUNTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+_BOOT = "/proc/sys/kernel/random/boot_id"
+_UNKNOWN = "-"
+
+
+class Record:
+    """The line of one run. Whatever cannot be written is left out: the command comes first.
+
+    Args:
+        folder: where the journal is.
+        mountinfo: what tells this container apart, see `mark_of`.
+        owner: whose the folder is to be where it has to be made.
+        oom_counts: where the kernel counts its kills, the first that is there.
+
+    Attributes:
+        forwarded: the number of the last signal that came for the command.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        mountinfo: str,
+        owner: User | None = None,
+        oom_counts: Sequence[str] = _OOM_COUNTS,
+    ) -> None:
+        self.forwarded: int | None = None
+        self._started = str(time.time_ns())
+        self._folder = folder
+        self._owner = owner
+        self._oom_counts = oom_counts
+        self._mark = mark_of(mountinfo)
+
+    def begin(self) -> None:
+        """Write that the run has begun."""
+        self._write()
+
+    def end(self, exit_code: int, signal: int | None) -> None:
+        """Write that it has ended, and how."""
+        kills = self._oom_kills() if signal == SIGKILL else None
+        self._write(time.time_ns(), exit_code, signal, self.forwarded, kills)
+
+    def _write(self, *ending: int | None) -> None:
+        if self._mark is None:
+            return
+        with suppress(OSError):
+            self._make_folder()
+            path = path_of(self._folder, self._mark)
+            boot = read(_BOOT).strip() or _UNKNOWN
+            facts = [_UNKNOWN if each is None else str(each) for each in ending or [None] * 5]
+            others = [line for line in lines(path, self._mark) if not self._is_ours(line)]
+            line = " ".join([self._started, boot, *facts])
+            kept = [header(self._mark), *others[1 - _RUNS_KEPT :], line, ""]
+            _replace(path, "\n".join(kept))
+
+    def _is_ours(self, line: str) -> bool:
+        return line.startswith(f"{self._started} ")
+
+    def _make_folder(self) -> None:
+        if os.path.isdir(self._folder):  # noqa: PTH112 - pathlib would cost PID 1 half a megabyte
+            return
+        os.makedirs(self._folder, 0o700)  # noqa: PTH103
+        if self._owner is not None:
+            os.chown(self._folder, self._owner.uid, self._owner.gid)
+
+    def _oom_kills(self) -> int | None:
+        for path in self._oom_counts:
+            for line in read(path).splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill" and count.isdigit():
+                    return int(count)
+        return None
+
+
+def mark_of(mountinfo: str) -> str | None:
+    """What a container keeps through its restarts and shares with no other; None for a machine.
+
+    That is its writable layer, or whatever else is mounted at its root, and the files that an
+    engine makes for it; of proc_pid_mountinfo(5).
+    """
+    found = {}
+    for line in mountinfo.splitlines():
+        mount, _, system = line.partition(" - ")
+        fields = mount.split(" ")
+        if len(fields) < 5:  # noqa: PLR2004 - the mount point is the fifth
+            continue
+        root, point = fields[3:5]
+        if point in _OWN_FILES:
+            found[point] = root
+        elif point == "/":
+            options = system.split(" ")[-1].split(",")
+            layers = [option for option in options if option.startswith("upperdir=")]
+            found[point] = layers[0] if layers else f"{root},{system}"
+    is_containers = len(found) > 1 or found.get("/", "").startswith("upperdir=")
+    return " ".join(found[point] for point in sorted(found)) if is_containers else None
+
+
+def path_of(folder: str, mark: str) -> str:
+    """The file of the container with a mark."""
+    return f"{folder}/{crc32(mark.encode(errors='surrogateescape')):08x}.runs"
+
+
+def header(mark: str) -> str:
+    """The first line of its file."""
+    return f"selfinspect runs 1 {mark}"
+
+
+def lines(path: str, mark: str) -> list[str]:
+    """The lines of a file behind its header; none where it is another container's, or none."""
+    first, *others = read(path).splitlines() or [""]
+    return others if first == header(mark) else []
+
+
+def read(path: str) -> str:
+    """The text of a small file, empty where there is none; never waits for a writer."""
+    data = b""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            while len(data) < _LARGEST and (piece := os.read(file, _LARGEST)):
+                data += piece
+        finally:
+            os.close(file)
+    return data.decode(errors="surrogateescape")
+
+
+def _replace(path: str, text: str) -> None:
+    """Write a file anew; readers find the old one or the new one, and no link is followed."""
+    draft = f"{path}.{os.getpid()}"
+    with suppress(FileNotFoundError):
+        os.unlink(draft)  # noqa: PTH108
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(draft, flags, 0o644)
+    try:
+        data = text.encode(errors="surrogateescape")
+        whole = os.write(file, data) == len(data)
+        os.fchmod(file, 0o644)  # whatever the umask: the agent may be another user
+    finally:
+        os.close(file)
+    if whole:
+        os.replace(draft, path)  # noqa: PTH105
+    else:
+        os.unlink(draft)  # noqa: PTH108

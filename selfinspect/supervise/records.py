@@ -1,0 +1,44 @@
+"""Reads what PID 1 wrote down of this container's runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfinspect.model import RunRecord
+from selfinspect.supervise.record import lines, mark_of, path_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FACTS = 5
+
+
+def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
+    """The runs written down in a folder, oldest first.
+
+    Args:
+        folder: where the journal is.
+        root: the folder below which `proc/` is this container's.
+    """
+    try:
+        mountinfo = (root / "proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ()
+    mark = mark_of(mountinfo)
+    if mark is None:
+        return ()
+    read = (parse_record(line) for line in lines(path_of(str(folder), mark), mark))
+    return tuple(record for record in read if record is not None)
+
+
+def parse_record(line: str) -> RunRecord | None:
+    """One line, None where it is none that PID 1 writes."""
+    words = line.split(" ")
+    if len(words) != 2 + _FACTS:
+        return None
+    started, boot, *facts = words
+    try:
+        numbers = [None if fact == "-" else int(fact) for fact in facts]
+        return RunRecord(int(started), None if boot == "-" else boot, *numbers)
+    except ValueError:
+        return None

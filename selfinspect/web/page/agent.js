@@ -1,0 +1,126 @@
+// Asks the agent, and follows its streams through restarts.
+
+const KEPT = "selfinspect-token";
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 10_000;
+const SILENCE = 40_000; // the agent sends a comment every 15 seconds
+
+export class UnauthorizedError extends Error {}
+
+/** An answer that is none, with what the agent says of it. */
+export class ProblemError extends Error {
+  constructor(status, problem) {
+    super(problem?.detail ?? `the agent answered ${status}`);
+    this.status = status;
+    this.hint = problem?.hint ?? null;
+  }
+}
+
+export class Agent {
+  /** @param onRefused called when a token is wanted, with whether one was given and refused. */
+  constructor(onRefused) {
+    this.onRefused = onRefused;
+    this.waiting = new Set();
+  }
+
+  /** Take a token and try everything again with it. */
+  authorize(token) {
+    sessionStorage.setItem(KEPT, token);
+    this.wake();
+  }
+
+  /** Let every stream that waits to reconnect do so now. */
+  wake() {
+    for (const go of this.waiting) go();
+    this.waiting.clear();
+  }
+
+  /** A document. */
+  async ask(path, signal) {
+    return (await this.open(path, signal)).json();
+  }
+
+  /**
+   * Frames of a stream for ever, reconnected with backoff and resumed where it ended.
+   * @param onOpen once it is open; onFrame with event and data; onLost with the error, if any.
+   */
+  async follow(path, { from = null, onOpen, onFrame, onLost }) {
+    let wait = FIRST_WAIT;
+    let last = from;
+    for (;;) {
+      let failure = null;
+      try {
+        await this.read(path, last, () => { wait = FIRST_WAIT; onOpen(); }, (frame) => {
+          last = frame.id ?? last;
+          onFrame(frame.event, JSON.parse(frame.data));
+        });
+      } catch (error) {
+        failure = error;
+      }
+      onLost(failure);
+      const refused = failure instanceof UnauthorizedError;
+      await this.pause(refused ? null : wait * (0.8 + 0.4 * Math.random()));
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    }
+  }
+
+  async read(path, last, onOpen, onFrame) {
+    const aborter = new AbortController();
+    let watchdog = setTimeout(() => aborter.abort(), SILENCE);
+    try {
+      const response = await this.open(path, aborter.signal, last && { "Last-Event-ID": last });
+      onOpen();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        clearTimeout(watchdog);
+        watchdog = setTimeout(() => aborter.abort(), SILENCE);
+        const frames = (rest + value).split("\n\n");
+        rest = frames.pop();
+        for (const frame of frames.map(fields)) if (frame.data) onFrame(frame);
+      }
+    } finally {
+      clearTimeout(watchdog);
+      aborter.abort();
+    }
+  }
+
+  async open(path, signal = AbortSignal.timeout(15_000), more = {}) {
+    const token = sessionStorage.getItem(KEPT);
+    const headers = { Accept: "application/json", ...(more || {}) };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const response = await fetch(path, { headers, signal, cache: "no-store", redirect: "error" });
+    if (response.status === 401) {
+      // Another token was given while this one was on its way.
+      if (token !== sessionStorage.getItem(KEPT)) return this.open(path, signal, more);
+      this.onRefused(token !== null);
+      throw new UnauthorizedError("a token is needed");
+    }
+    if (!response.ok) {
+      throw new ProblemError(response.status, await response.json().catch(() => null));
+    }
+    return response;
+  }
+
+  /** Wait so many milliseconds, or for as long as it takes, until woken. */
+  pause(milliseconds) {
+    return new Promise((go) => {
+      this.waiting.add(go);
+      if (milliseconds !== null) {
+        setTimeout(() => { this.waiting.delete(go); go(); }, milliseconds);
+      }
+    });
+  }
+}
+
+/** The fields of one frame of an event stream. */
+function fields(text) {
+  const frame = {};
+  for (const line of text.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) frame[line.slice(0, colon)] = line.slice(colon + 1).replace(/^ /, "");
+  }
+  return frame;
+}

@@ -1,0 +1,95 @@
+// What a person who looks because something is wrong should read first. Pure.
+
+import * as words from "./words.js";
+
+const NEAR = 90;
+
+/** What stands out, the worst first: a tone, a title, and what is known and advised. */
+export function attention({ self, problem, identity, engine, missing, sample, runs }) {
+  const found = [
+    ...(self ? container(self, sample, runs) : unidentified(problem, identity)),
+    ...access(self, engine, missing),
+  ];
+  return found.sort((one, other) => rank(one) - rank(other));
+}
+
+function container(self, sample, runs) {
+  return [
+    state(self), health(self), memory(sample), kills(sample), lastRun(self, runs),
+  ].filter(Boolean);
+}
+
+function unidentified(problem, identity) {
+  if (!problem && !identity) return [];
+  return [{
+    tone: "bad",
+    title: "It is not known which container this is",
+    text: words.sentence(identity?.reason ?? problem.message),
+    advice: problem?.hint ?? null,
+  }];
+}
+
+function state({ state: word }) {
+  if (word === null || word === "running" || word === "created") return null;
+  return { tone: word === "paused" ? "warn" : "bad", title: `The container is ${word}` };
+}
+
+function health({ health, inspected_at: asOf }) {
+  if (health?.status !== "unhealthy") return null;
+  const last = health.log.at(-1);
+  const code = last?.exit_code ?? null;
+  return {
+    tone: "bad",
+    title: "The health check fails",
+    text: `${words.capital(words.times(health.failing_streak))} in a row${code === null ? "" : `, last with code ${code}`},`
+      + ` when the engine told of it at ${words.dayAndClock(words.moment(asOf))}.`,
+    output: last?.output.trim() || null,
+  };
+}
+
+function memory(sample) {
+  const share = sample?.memory.percent ?? null;
+  if (share === null || share < NEAR) return null;
+  return {
+    tone: "warn",
+    title: "Memory is nearly used up",
+    text: `${words.percent(share)} of ${words.bytes(sample.memory.limit_bytes)}: past the limit the kernel kills a process.`,
+  };
+}
+
+function kills(sample) {
+  const kills = sample?.memory.oom_kills ?? 0;
+  if (!kills) return null;
+  return { tone: "warn", title: `${words.count(kills, "process", "processes")} killed for want of memory` };
+}
+
+function lastRun(self, runs) {
+  const last = self.previous_run ?? runs?.find((run) => run.finished_at !== null) ?? null;
+  const restarts = self.restart_count ?? 0;
+  const again = restarts ? `The engine has started it anew ${words.times(restarts)}.` : null;
+  if (last && words.endedBadly(last)) {
+    const at = words.moment(last.finished_at);
+    return {
+      tone: last.cause === "oom" || last.oom_killed ? "bad" : "warn",
+      title: `The run before this one ${words.ending(last)}`,
+      text: [at && `At ${words.dayAndClock(at)}.`, again].filter(Boolean).join(" ") || null,
+    };
+  }
+  return again && { tone: "warn", title: "The container keeps ending", text: again };
+}
+
+function access(self, engine, missing) {
+  if (!missing) return [];
+  const known = "What the kernel knows is shown. What only an engine knows is not: name, image, ports, "
+    + "networks, mounts, environment, labels, health, events.";
+  return [{
+    tone: "warn",
+    title: engine?.product ? "The engine is away: its last word is shown" : "No engine answers",
+    text: [words.sentence(missing.message), self?.inspected_at === null && known].filter(Boolean).join(" "),
+    advice: missing.hint,
+  }];
+}
+
+function rank({ tone }) {
+  return tone === "bad" ? 0 : 1;
+}

@@ -1,0 +1,205 @@
+// Four charts over the same fifteen minutes, drawn by uPlot; their words stand beside them.
+
+import { byId, el } from "./dom.js";
+import { summary } from "./samples.js";
+import { bytes, clock, count, duration, percent, rate, UNKNOWN } from "./words.js";
+
+const POWERS_OF_TWO = Array.from({ length: 51 }, (_, power) => 2 ** power);
+const DECIMAL = [0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000];
+const HEIGHT = 150;
+
+const CHARTS = [
+  {
+    id: "cpu", title: "CPU", lines: [["cpu", "CPU"]], words: percent, floor: 10, steps: DECIMAL,
+    beside: ({ cpu, pids }, limits) => sentence([
+      share(limits?.cpus ?? cpu.online),
+      cpu.throttled_seconds >= 1 ? `held back for ${duration(cpu.throttled_seconds)}` : null,
+      pids.current === null
+        ? null : `${count(pids.current, "task")}${pids.limit === null ? "" : ` of ${pids.limit}`}`,
+    ]),
+  },
+  {
+    id: "memory", title: "Memory", lines: [["memory", "Memory"]], words: bytes,
+    floor: 2 ** 20, steps: POWERS_OF_TWO,
+    limit: (sample) => sample?.memory.limit_bytes ?? null,
+    beside: ({ memory }) => sentence([
+      memory.limit_bytes === null
+        ? "no limit" : `${percent(memory.percent)} of ${bytes(memory.limit_bytes)}`,
+      memory.peak_bytes === null ? null : `highest ever ${bytes(memory.peak_bytes)}`,
+    ]),
+  },
+  {
+    id: "network", title: "Network", lines: [["received", "in"], ["sent", "out"]], words: rate,
+    floor: 1024, steps: POWERS_OF_TWO,
+    beside: ({ network }, _, totals) => network === null
+      ? "not the container's own, or not told"
+      : `${bytes(totals.received)} in, ${bytes(totals.sent)} out so far`,
+  },
+  {
+    id: "io", title: "Disk", lines: [["read", "read"], ["written", "written"]], words: rate,
+    floor: 1024, steps: POWERS_OF_TWO,
+    beside: ({ io }, _, totals) => io === null
+      ? "not told" : `${bytes(totals.read)} read, ${bytes(totals.written)} written so far`,
+  },
+];
+
+/** The charts of one history. */
+export class Charts {
+  constructor(place, history) {
+    this.history = history;
+    this.sample = null;
+    this.limits = null;
+    this.hovered = null;
+    this.charts = CHARTS.map((chart) => new Chart(chart, this));
+    place.replaceChildren(...this.charts.map((chart) => chart.figure));
+    const observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.fit()));
+    observer.observe(place);
+    const repaint = () => this.charts.forEach((chart) => chart.begin());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  }
+
+  update(sample, limits) {
+    this.sample = sample ?? this.sample;
+    this.limits = limits;
+    for (const chart of this.charts) chart.update();
+    if (this.hovered === null) this.note();
+  }
+
+  /** Which time the figures are of. */
+  note(time) {
+    byId("figures-note").textContent = time === undefined
+      ? `now, and the last ${duration(this.history.span())}` : `at ${clock(new Date(time * 1000))}`;
+  }
+
+  hover(index) {
+    if (index === this.hovered) return;
+    this.hovered = index;
+    const time = index === null ? undefined : this.history.times[index];
+    this.note(time);
+    for (const chart of this.charts) chart.words();
+  }
+}
+
+class Chart {
+  constructor(chart, all) {
+    this.chart = chart;
+    this.all = all;
+    this.values = chart.lines.map(() => el("strong", null, "…"));
+    this.beside = el("p", { class: "beside" });
+    this.canvas = el("div", { class: "canvas", role: "img", "aria-label": `${chart.title}: no figures yet` });
+    const several = chart.lines.length > 1;
+    this.figure = el("figure", { class: "card chart", id: `chart-${chart.id}`, "aria-labelledby": `chart-${chart.id}-title` },
+      el("h3", { id: `chart-${chart.id}-title` }, chart.title),
+      el("p", { class: "now" }, chart.lines.map(([, name], index) => el("span", { class: several ? "pairwise" : null },
+        several && el("span", { class: `swatch ${index ? "second" : "first"}` }),
+        several && el("span", { class: "name" }, name),
+        this.values[index],
+      ))),
+      this.beside,
+      this.canvas,
+    );
+    this.plot = null;
+  }
+
+  /** Draw anew, in the colours of now. */
+  begin() {
+    this.plot?.destroy();
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const axis = {
+      stroke: colour("quiet"),
+      font: "11px system-ui, sans-serif",
+      grid: { stroke: colour("grid"), width: 1 },
+      ticks: { show: false },
+    };
+    const lines = this.chart.lines.map((_, index) => ({
+      stroke: colour(index ? "second" : "first"),
+      width: 1.5,
+      fill: this.chart.lines.length === 1 ? `${colour("first")}1f` : undefined,
+      points: { show: false },
+    }));
+    this.plot = new uPlot({
+      width: this.canvas.clientWidth || 300,
+      height: HEIGHT,
+      legend: { show: false },
+      padding: [14, 6, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "selfinspect" } },
+      scales: {
+        x: { range: () => this.span() },
+        y: { range: (_, low, high) => [0, this.ceiling(high)] },
+      },
+      series: [{}, ...lines, ...(this.chart.limit ? [{ stroke: colour("limit"), width: 1, dash: [4, 4], points: { show: false } }] : [])],
+      axes: [
+        { ...axis, size: 26, space: () => this.all.history.span() > 120 ? 46 : 72, values: (_, ticks) => this.times(ticks) },
+        { ...axis, size: 62, space: 34, incrs: this.chart.steps, values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : this.short(tick)) },
+      ],
+      hooks: { setCursor: [(plot) => this.all.hover(plot.cursor.idx ?? null)] },
+    }, this.data(), this.canvas);
+  }
+
+  fit() {
+    if (this.canvas.clientWidth) this.plot?.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
+  }
+
+  update() {
+    if (this.plot === null) this.begin();
+    else this.plot.setData(this.data());
+    this.words();
+  }
+
+  /** The figures in words: those under the pointer, else the newest. */
+  words() {
+    const { history, hovered, sample, limits } = this.all;
+    const index = hovered ?? history.times.length - 1;
+    this.chart.lines.forEach(([name], line) => {
+      this.values[line].textContent = this.chart.words(history.series[name][index] ?? null);
+    });
+    if (sample === null || hovered !== null) return;
+    this.beside.textContent = this.chart.beside(sample, limits, history.last?.totals ?? {});
+    this.canvas.setAttribute("aria-label", this.chart.lines.map(([name, said]) => {
+      const values = history.series[name];
+      const all = summary(values);
+      const { words } = this.chart;
+      return all === null ? `${said}: ${UNKNOWN}`
+        : `${said}: now ${words(values.at(-1))}, on average ${words(all.mean)}, at most ${words(all.highest)}`;
+    }).join(". "));
+  }
+
+  data() {
+    const { history } = this.all;
+    const limit = this.chart.limit?.(this.all.sample) ?? null;
+    const lines = this.chart.lines.map(([name]) => history.series[name]);
+    return [history.times, ...lines, ...(this.chart.limit ? [history.times.map(() => limit)] : [])];
+  }
+
+  span() {
+    const end = this.all.history.times.at(-1) ?? Date.now() / 1000;
+    return [end - this.all.history.span(), end];
+  }
+
+  /** The top of the chart: above what is drawn, at the limit once that is near. */
+  ceiling() {
+    const peaks = this.chart.lines.map(([name]) => summary(this.all.history.series[name])?.highest ?? 0);
+    const peak = Math.max(this.chart.floor, ...peaks) * 1.15;
+    const limit = this.chart.limit?.(this.all.sample) ?? null;
+    return limit !== null && peak > limit / 3 ? Math.max(peak, limit * 1.05) : peak;
+  }
+
+  /** Times of day, with their seconds where the minutes alone would repeat. */
+  times(ticks) {
+    const length = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? 8 : 5;
+    return ticks.map((tick) => clock(new Date(tick * 1000)).slice(0, length));
+  }
+
+  short(value) {
+    return this.chart.words(value).replace(".00", "").replace(".0", "");
+  }
+}
+
+function share(cpus) {
+  return cpus === null ? "100\u00a0% is one CPU" : `of ${percent(cpus * 100).replace(".0", "")} (${count(cpus, "CPU")})`;
+}
+
+function sentence(parts) {
+  return parts.filter(Boolean).join(" · ");
+}

@@ -1,0 +1,57 @@
+// Elements from data. Data is only ever text: nothing here parses HTML.
+
+import { UNKNOWN } from "./words.js";
+
+/** An element with attributes and children: text stays text, nothing stands for what is empty. */
+export function el(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === true) element.setAttribute(name, "");
+    else if (value ?? false) element.setAttribute(name, value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child || child === 0));
+  return element;
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Show children in a place; nothing is touched where the data they are made of is the same. */
+export function show(place, data, make) {
+  const key = JSON.stringify(data);
+  if (place.shown === key) return;
+  place.shown = key;
+  place.replaceChildren(...[make(data)].flat(Infinity).filter(Boolean));
+}
+
+export function code(text) {
+  return el("span", { class: "code" }, text);
+}
+
+/** A word or two with the colour of what they mean. */
+export function mark(text, tone) {
+  return el("span", { class: `mark ${tone}` }, text);
+}
+
+/** Pairs of a name and what stands for it; null is not known. */
+export function pairs(entries, kind = "") {
+  return el("dl", { class: `pairs ${kind}`.trim() }, entries.flatMap(([name, value]) => [
+    el("dt", null, name),
+    el("dd", null, value ?? el("span", { class: "quiet" }, UNKNOWN)),
+  ]));
+}
+
+/** A table whose caption says what it lists. */
+export function table(caption, heads, rows, kind = "") {
+  return el("div", { class: `scroll ${kind}`.trim(), tabindex: "0", role: "group", "aria-label": caption },
+    el("table", null,
+      el("caption", { class: "unseen" }, caption),
+      el("thead", null, el("tr", null, heads.map((head) => el("th", { scope: "col" }, head)))),
+      el("tbody", null, rows.map((row) => el("tr", null, row.map((cell) => el("td", null, cell))))),
+    ));
+}
+
+export function quiet(text) {
+  return el("p", { class: "quiet" }, text);
+}

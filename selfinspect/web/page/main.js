@@ -1,0 +1,210 @@
+// The page: asks the agent for its documents, follows its streams, and shows what they say.
+
+import { Agent, ProblemError, UnauthorizedError } from "./agent.js";
+import { attention } from "./attention.js";
+import { Charts } from "./charts.js";
+import { byId } from "./dom.js";
+import * as panels from "./panels.js";
+import { History } from "./samples.js";
+import { Timeline } from "./timeline.js";
+import { clock } from "./words.js";
+
+const PAGE = 1000;
+const AGAIN = 30_000; // for what has no event: the engine's going and coming, the health log
+const MOST_DOUBTS = 10;
+const AFTER_EVENT = [300, 2000]; // the agent inspects anew after an event
+
+const known = { self: null, problem: null, identity: null, engine: null, missing: null, runs: [], sample: null };
+const history = new History();
+const agent = new Agent(onRefused);
+const timeline = new Timeline(byId("timeline-list"));
+let charts = null;
+let refreshing = null;
+let timers = [];
+let doubts = 0;
+
+byId("with-execs").addEventListener("change", (event) => {
+  timeline.withExecs = event.target.checked;
+  timeline.draw();
+});
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  agent.authorize(byId("token-field").value.trim());
+  refresh();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  agent.wake();
+  refresh();
+});
+window.addEventListener("online", () => agent.wake());
+setInterval(() => panels.uptime(known.self), 1000);
+setInterval(() => { if (document.visibilityState === "visible") refresh(); }, AGAIN);
+
+refresh();
+followSamples();
+followEvents();
+
+/** Every document anew, once at a time. */
+function refresh() {
+  refreshing ??= ask().catch(() => null).finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+async function ask() {
+  const [self, identity, engine, runs] = await Promise.all(
+    ["/v1/self", "/v1/identity", "/v1/engine", "/v1/runs"].map((path) => answer(path)),
+  );
+  if ([self, identity, engine].some(({ error }) => error && !(error instanceof ProblemError))) return;
+  if (known.self && self.document && known.self.id !== self.document.id) {
+    location.reload(); // another container answers at this address
+    return;
+  }
+  if (known.self && self.error && doubts < MOST_DOUBTS) {
+    doubts += 1; // an agent that has just started does not know itself yet
+    setTimeout(refresh, 1000);
+    return;
+  }
+  doubts = 0;
+  known.self = self.document;
+  known.problem = self.error;
+  known.identity = identity.document ?? known.identity;
+  known.engine = engine.document ?? known.engine;
+  known.runs = runs.document?.runs ?? [];
+  known.missing = known.engine?.reachable && known.self?.engine ? null : (await answer("/v1/inspect")).error;
+  render();
+}
+
+async function answer(path) {
+  try {
+    return { document: await agent.ask(path), error: null };
+  } catch (error) {
+    return { document: null, error };
+  }
+}
+
+function render() {
+  byId("token").hidden = true;
+  byId("report").hidden = false;
+  const { self, identity, engine, missing, runs } = known;
+  announce(self);
+  panels.banner(self, identity);
+  for (const id of ["columns", "more", "names"]) byId(id).hidden = !self;
+  if (self) {
+    panels.health(self);
+    panels.facts(self);
+    timeline.told = self.engine !== null;
+  }
+  if (identity) panels.identity(identity);
+  if (engine) panels.engine(engine, self ? missing : null);
+  timeline.runs = runs;
+  timeline.draw();
+  charts ??= self && new Charts(byId("charts"), history);
+  charts?.update(null, self?.limits ?? null);
+  attend();
+}
+
+function attend() {
+  panels.notices(attention({ ...known, missing: known.self ? known.missing : null }));
+}
+
+function followSamples() {
+  agent.follow("/v1/stats/stream?interval=1", {
+    onOpen: () => {
+      byId("figures").classList.remove("stale");
+      if (!known.self) refresh(); // there are figures once it is known whose
+    },
+    onFrame: (_, sample) => {
+      known.sample = sample;
+      history.add(sample);
+      charts?.update(sample, known.self?.limits ?? null);
+      attend();
+    },
+    onLost: (failure) => {
+      history.interrupt();
+      byId("figures").classList.add("stale");
+      byId("figures-note").textContent = failure instanceof ProblemError
+        ? `No figures: ${failure.message}` : "the last that are known";
+    },
+  });
+}
+
+/** All events that are held, page by page; then the stream, from the last of them on. */
+async function followEvents() {
+  let next = null;
+  for (let wait = 500; next === null; wait = Math.min(wait * 2, 10_000)) {
+    try {
+      next = await heldEvents();
+    } catch (error) {
+      lost(error);
+      await agent.pause(error instanceof UnauthorizedError ? null : wait);
+    }
+  }
+  agent.follow("/v1/events/stream", {
+    from: next,
+    onOpen: () => { live(); refresh(); },
+    onFrame: (_, event) => { timeline.add([event]); refreshSoon(); },
+    onLost: lost,
+  });
+}
+
+async function heldEvents() {
+  for (let after = "";;) {
+    const { events, next } = await agent.ask(`/v1/events?limit=${PAGE}${after}`);
+    timeline.add(events);
+    if (events.length < PAGE) return next;
+    after = `&after=${encodeURIComponent(next)}`;
+  }
+}
+
+function refreshSoon() {
+  timers.forEach(clearTimeout);
+  timers = AFTER_EVENT.map((wait) => setTimeout(refresh, wait));
+}
+
+let lostAt = null;
+
+function live() {
+  if (lostAt) say("The agent answers again.");
+  lostAt = null;
+  connection("Live", "good");
+}
+
+function lost(failure) {
+  if (failure instanceof UnauthorizedError) {
+    connection("Locked", "warn");
+  } else if (failure instanceof ProblemError) {
+    connection(`No events: ${failure.message}`, "warn");
+  } else {
+    if (!lostAt) say("The agent does not answer; reconnecting.");
+    lostAt ??= new Date();
+    connection(`Reconnecting since ${clock(lostAt)}`, "warn");
+  }
+}
+
+function connection(text, tone) {
+  byId("connection").textContent = text;
+  byId("connection").className = `mark ${tone}`;
+}
+
+let announced = null;
+
+/** Say what changed about the state, for who does not see it. */
+function announce(self) {
+  const words = self && [self.name, self.state, self.health?.status].filter(Boolean).join(", ");
+  if (announced !== null && words !== announced) say(words ?? "It is not known which container this is.");
+  announced = words;
+}
+
+function say(text) {
+  byId("announcements").textContent = text;
+}
+
+function onRefused(given) {
+  byId("report").hidden = true;
+  const form = byId("token");
+  const first = form.hidden;
+  form.hidden = false;
+  byId("token-error").textContent = given ? "That token was not accepted." : "";
+  if (first) byId("token-field").focus();
+}

@@ -1,0 +1,230 @@
+// Documents of the agent as what stands in the page's panels.
+
+import { byId, code, el, mark, pairs, quiet, show, table } from "./dom.js";
+import * as words from "./words.js";
+
+const MASKED = "[masked]";
+const NO_LIMIT = "no limit";
+
+/** The banner: what this container is, and how it is. */
+export function banner(self, identity) {
+  const id = self?.id ?? identity?.id ?? null;
+  const name = self?.name ?? identity?.name ?? null;
+  const title = name ?? self?.hostname ?? (id ? id.slice(0, 12) : "This container");
+  byId("name").textContent = title;
+  document.title = [title, self?.health?.status ?? self?.state].filter(Boolean).join(": ");
+  const states = self ? [
+    self.state && mark(words.capital(self.state), words.toneOfState(self.state)),
+    self.health && mark(words.capital(self.health.status), words.toneOfHealth(self.health.status)),
+  ] : [identity && mark("Not identified", "bad")];
+  show(byId("states"), [self?.state, self?.health?.status, identity === null, Boolean(self)], () => states);
+  show(byId("brief"), [self?.short_id, self?.image, self?.started_at, self?.hostname], () => self ? [
+    term("ID", code(self.short_id)),
+    self.image.reference && term("Image", self.image.reference),
+    self.hostname && self.hostname !== title && self.hostname !== self.short_id && term("Hostname", self.hostname),
+    self.started_at && term("Up for", el("span", { id: "uptime" })),
+  ] : []);
+  uptime(self);
+}
+
+/** The time since the start, while it runs. */
+export function uptime(self) {
+  const place = byId("uptime");
+  if (!place) return;
+  const runs = ["running", "paused", null].includes(self.state);
+  const seconds = (Date.now() - words.moment(self.started_at)) / 1000;
+  place.textContent = runs ? words.duration(seconds) : "not running";
+}
+
+export function notices(found) {
+  show(byId("attention-list"), found, () => found.length
+    ? el("ul", null, found.map(({ tone, title, text, output, advice }) => el("li", { class: `notice ${tone}` },
+      el("h3", null, title),
+      text && el("p", null, text),
+      output && el("pre", { class: "output", tabindex: "0", "aria-label": "Its output" }, output),
+      advice && el("p", { class: "advice" }, `What helps: ${advice}`),
+    )))
+    : el("p", { class: "calm" }, "Nothing stands out."));
+}
+
+export function health({ health, inspected_at: asOf }) {
+  byId("health").hidden = asOf === null;
+  show(byId("health-body"), [health, health && asOf], () => {
+    if (!health) return quiet("The container has no health check.");
+    const streak = health.failing_streak;
+    return [
+      el("p", null, mark(words.capital(health.status), words.toneOfHealth(health.status)),
+        streak ? ` ${words.count(streak, "failure")} in a row` : ""),
+      el("ol", { class: "checks" }, [...health.log].reverse().map(check)),
+      el("p", { class: "quiet small" }, `As the engine told it at ${words.dayAndClock(words.moment(asOf))}.`),
+    ];
+  });
+}
+
+function check({ start, end, exit_code: exitCode, output }) {
+  const began = words.moment(start);
+  const ended = words.moment(end);
+  const took = began && ended ? `, took ${Math.max(0, ended - began)}\u00a0ms` : "";
+  const verdict = exitCode === 0 ? ["passed", "good"]
+    : exitCode === null || exitCode < 0 ? ["did not finish", "bad"] : [`failed with code ${exitCode}`, "bad"];
+  return el("li", null,
+    el("p", null, el("span", { class: verdict[1] }, words.capital(verdict[0])), " ",
+      el("span", { class: "quiet" }, `${began ? words.dayAndClock(began) : ""}${took}`)),
+    output.trim() && el("pre", { class: "output", tabindex: "0", "aria-label": "Output of the check" }, output.trim()),
+  );
+}
+
+/** Ports, networks, mounts, limits, the process, names; a panel of which nothing is known is hidden. */
+export function facts(self) {
+  const panel = (id, known, data, make) => {
+    byId(id).closest("section").hidden = known === null;
+    if (known !== null) show(byId(id), data, make);
+  };
+  panel("ports", self.ports, [self.ports, self.port_bindings], () => ports(self));
+  panel("networks", self.networks, self.networks, () => networks(self));
+  panel("mounts", self.mounts, self.mounts, mounts);
+  panel("limits", self.limits, self.limits, limits);
+  panel("process", self.command, [
+    self.command, self.user, self.working_dir, self.restart_policy, self.restart_count,
+    self.created_at, self.compose, self.swarm, self.kubernetes,
+  ], () => process(self));
+  byId("env").closest("section").hidden = self.env === null && self.labels === null;
+  named("env", self.env, "variable");
+  named("labels", self.labels, "label");
+}
+
+function ports({ ports, port_bindings: bindings }) {
+  const rows = Object.entries(ports).flatMap(([port, protocols]) =>
+    Object.keys(protocols).map((protocol) => {
+      const hosts = bindings?.[`${port}/${protocol}`] ?? [];
+      const places = hosts.map(({ host_ip: ip, host_port: at }) => el("div", null, `${ip.includes(":") ? `[${ip}]` : ip}:${at}`));
+      return [`${port}/${protocol}`, places.length ? places : quiet("not published")];
+    }));
+  return rows.length ? table("Ports of the container and where the host publishes them", ["In the container", "On the host"], rows)
+    : quiet("None is exposed or published.");
+}
+
+function networks({ networks, short_id: own }) {
+  const rows = Object.entries(networks).map(([name, { ip, ipv6, gateway, aliases }]) => {
+    const called = aliases.filter((alias) => alias !== own);
+    return [
+      el("div", null, name, called.length > 0 && el("div", { class: "quiet" }, `as ${called.join(", ")}`)),
+      [
+        ...[ip, ipv6].filter(Boolean).map((address) => el("div", null, address)),
+        gateway && el("div", { class: "quiet" }, `by ${gateway}`),
+      ],
+    ];
+  });
+  return rows.length ? table("Networks the container is in", ["Network", "Address"], rows) : quiet("None.");
+}
+
+function mounts(mounts) {
+  const rows = mounts.map(({ type, source, destination, name, read_only: readOnly }) => [
+    code(destination),
+    el("div", null, name ?? (source ? code(source) : "in memory"),
+      el("div", { class: "quiet" }, `${type}, ${readOnly ? "read-only" : "writable"}`)),
+  ]);
+  return rows.length ? table("Mounts in the container", ["In the container", "From"], rows, "halves") : quiet("None.");
+}
+
+function limits(limits) {
+  const size = (value) => value === null ? NO_LIMIT : words.bytes(value);
+  return pairs([
+    ["CPUs", limits.cpus === null ? NO_LIMIT : String(limits.cpus)],
+    limits.cpuset && ["On CPUs", limits.cpuset],
+    limits.cpu_shares && ["CPU shares", String(limits.cpu_shares)],
+    ["Memory", size(limits.memory_bytes)],
+    limits.memory_reservation_bytes && ["Reserved", size(limits.memory_reservation_bytes)],
+    ["With swap", size(limits.memory_swap_bytes)],
+    ["Tasks", limits.pids === null ? NO_LIMIT : String(limits.pids)],
+  ].filter(Boolean));
+}
+
+function process(self) {
+  const at = words.moment(self.created_at);
+  const policy = self.restart_policy;
+  const member = (record) => record && Object.values(record).filter((value) => value !== null).join(" / ");
+  const placed = [["Compose", self.compose], ["Swarm", self.swarm], ["Kubernetes", self.kubernetes]];
+  return pairs([
+    ["Command", self.command && code(self.command.join(" "))],
+    ["User", self.user === "" ? "root" : self.user],
+    ["Folder", self.working_dir === null ? null : code(self.working_dir || "/")],
+    ["Restarts", policy && `${policy.name || "no"}${policy.maximum_retries ? `, at most ${policy.maximum_retries}` : ""}; ${words.times(self.restart_count ?? 0)} so far`],
+    ["Created", at && words.dayAndClock(at)],
+    ...placed.filter(([, record]) => record).map(([name, record]) => [name, member(record)]),
+  ]);
+}
+
+function named(place, values, noun) {
+  byId(`${place}-count`).textContent = values ? words.count(Object.keys(values).length, noun) : words.UNKNOWN;
+  show(byId(place), values, () => {
+    if (!values) return quiet("Only an engine knows.");
+    const entries = Object.entries(values).sort(([one], [other]) => one < other ? -1 : 1);
+    return entries.length ? pairs(entries.map(([name, value]) => [
+      name, el("span", value.includes(MASKED) ? { class: "masked" } : null, value),
+    ]), "names") : quiet("None.");
+  });
+}
+
+const SCOPES = { ipc: "shared memory", pid: "first process" };
+const LEVEL_TONES = { proven: "good", confirmed: "good", observed: "neutral", assumed: "warn" };
+const VERDICT_TONES = { proven: "good", confirmed: "good", chosen: "good", disproved: "warn" };
+
+/** How it is known which container this is, with each piece of evidence. */
+export function identity(document) {
+  show(byId("identity"), document, ({ id, level, method, reason, candidates }) => [
+    el("p", { class: "lead" }, level
+      ? [mark(words.capital(level), LEVEL_TONES[level] ?? "neutral"), ` ${words.proof(level, method)}`]
+      : [mark("Refused", "bad"), ` ${words.sentence(reason ?? "it is not known yet")}`]),
+    id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
+    candidates.length > 0 && el("details", { open: level !== "proven" },
+      el("summary", null, `Evidence (${candidates.length})`),
+      table("Evidence of which container this is", ["Found in", "Verdict"], candidates.map((one) => [
+        el("div", null, one.source, el("span", { class: "quiet" }, `, of the ${SCOPES[one.scope] ?? one.scope}`),
+          el("div", { class: "quiet code" }, one.evidence)),
+        el("div", null, el("span", { class: "code", title: one.id }, one.id.slice(0, 12)), " ",
+          el("span", { class: VERDICT_TONES[one.verdict] ?? "" }, one.verdict), el("div", { class: "quiet" }, one.reason)),
+      ]), "evidence")),
+  ]);
+}
+
+const ACCESS = {
+  allowed: ["Allowed", "good"],
+  denied: ["Denied", "bad"],
+  unsupported: ["It has no", "warn"],
+  unknown: ["Not asked yet", "quiet"],
+};
+
+/** Which engine answers, what it denies us, and where else it was looked for. */
+export function engine(document, missing) {
+  show(byId("engine"), [document, missing], () => {
+    const { product, version, api_version: api, endpoint, encrypted, os, kernel, reachable, capabilities, tried } = document;
+    const denied = Object.keys(capabilities).filter((name) => capabilities[name] === "denied");
+    return [
+      product ? pairs([
+        ["Engine", `${product} ${version ?? ""}`.trim()],
+        ["API", api],
+        ["Reached at", code(endpoint)],
+        os && ["Machine", [os, kernel].filter(Boolean).join(", ")],
+        encrypted === null ? null : ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "in the clear: whoever reads along is root on that host")],
+        ["Now", reachable ? "answers" : el("span", { class: "warn" }, "away")],
+      ].filter(Boolean)) : el("p", null, "None answers."),
+      missing && el("p", { class: "lead" }, `${words.sentence(missing.message)} `, missing.hint && el("span", { class: "quiet" }, `What helps: ${missing.hint}`)),
+      el("div", { class: "stack" },
+        product && el("div", null, el("h3", null, "What we may ask it"),
+          pairs(Object.entries(ACCESS).map(([access, [word, tone]]) => {
+            const those = Object.keys(capabilities).filter((name) => capabilities[name] === access);
+            return those.length > 0 && [word, el("span", { class: tone }, those.join(", "))];
+          }).filter(Boolean))),
+        denied.length > 0 && el("p", { class: "quiet" },
+          `Denied, by the engine or a proxy before it: ${denied.join(", ")}. On a socket proxy of Tecnativa or linuxserver CONTAINERS=1 (for the image IMAGES=1, for info INFO=1, for events EVENTS=1) lets it through; selfinspect doctor names the very request.`),
+        tried.length > 0 && el("div", null, el("h3", null, "Where an engine was looked for"),
+          table("Places where an engine was looked for", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]))),
+      ),
+    ];
+  });
+}
+
+function term(name, value) {
+  return el("div", null, el("dt", null, name), el("dd", null, value));
+}

@@ -1,0 +1,104 @@
+// The events held, each once, below the runs in which they happened.
+
+import { code, el, quiet } from "./dom.js";
+import * as words from "./words.js";
+
+const STEP = 100;
+const KEPT = 2000;
+const EXECS = ["exec_create", "exec_start", "exec_die", "exec_detach", "top"];
+
+export class Timeline {
+  constructor(place) {
+    this.place = place;
+    this.events = new Map();
+    this.runs = [];
+    this.withExecs = false;
+    this.told = true; // whether there is an engine, which tells of events
+    this.shown = STEP;
+    this.due = false;
+  }
+
+  /** Add events as they arrived; one that is there already stays where it is. */
+  add(events) {
+    for (const event of events) {
+      const { time, type, action, actor, attributes } = event;
+      const key = action === "gap" ? `gap ${attributes?.to}`
+        : [time, type, action, actor?.id, attributes?.exec_id].join(" ");
+      if (!this.events.has(key)) this.events.set(key, event);
+    }
+    for (const key of this.events.keys()) {
+      if (this.events.size <= KEPT) break;
+      this.events.delete(key);
+    }
+    this.draw();
+  }
+
+  /** Draw soon: a replay brings many at once. */
+  draw() {
+    if (this.due) return;
+    this.due = true;
+    setTimeout(() => { this.due = false; this.paint(); }, 50);
+  }
+
+  paint() {
+    const events = [...this.events.values()].reverse()
+      .filter(({ action }) => this.withExecs || !EXECS.includes(action));
+    const shown = events.slice(0, this.shown);
+    const groups = grouped(shown, this.runs);
+    const focused = document.activeElement?.id === "older";
+    this.place.replaceChildren(
+      ...groups.map(group),
+      ...(groups.length ? [] : [quiet(this.told
+        ? "Nothing has happened since the agent began to listen." : "Only an engine tells of events.")]),
+      ...(events.length > shown.length ? [this.older(events.length - shown.length)] : []),
+    );
+    if (focused) (document.getElementById("older") ?? this.place).focus();
+  }
+
+  older(rest) {
+    const button = el("button", { id: "older", class: "older", type: "button" }, `Show older (${rest})`);
+    button.addEventListener("click", () => { this.shown += STEP; this.paint(); });
+    return button;
+  }
+}
+
+/** Runs with their events, the newest first; events of no run stand by themselves. */
+function grouped(events, runs) {
+  const groups = new Map(runs.map((run) => [run.number, { run, events: [] }]));
+  let number = events.find((event) => event.run)?.run ?? runs[0]?.number ?? null;
+  for (const event of events) {
+    number = event.run ?? number; // a gap belongs where it stands
+    if (!groups.has(number)) groups.set(number, { run: number === null ? null : { number }, events: [] });
+    groups.get(number).events.push(event);
+  }
+  return [...groups.values()].sort((one, other) => (other.run?.number ?? 0) - (one.run?.number ?? 0));
+}
+
+function group({ run, events }) {
+  return el("div", { class: "run" },
+    run && el("h3", null, `Run ${run.number}`, el("span", { class: "quiet" }, spell(run))),
+    events.length ? el("ol", null, events.flatMap(line)) : quiet("No event of it is held."),
+  );
+}
+
+function spell(run) {
+  const start = words.moment(run.started_at);
+  const end = words.moment(run.finished_at);
+  const since = start ? `started ${words.dayAndClock(start)}` : "";
+  if (!run.cause || !end) return since || "now";
+  const lasted = start ? ` after ${words.duration((end - start) / 1000)}` : "";
+  return [since, `${words.ending(run)}${lasted}`].filter(Boolean).join(", ");
+}
+
+function line(event, index, events) {
+  const at = words.moment(event.time);
+  const before = index ? words.moment(events[index - 1].time) : new Date();
+  const newDay = at && before && at.toDateString() !== before.toDateString();
+  return [
+    newDay && el("li", { class: "day" }, words.day(at)),
+    el("li", { class: `event ${words.toneOfEvent(event)}` },
+      at ? el("time", { datetime: event.time, title: event.time }, words.clock(at)) : el("span", null, ""),
+      el("span", { class: "what" }, words.event(event), code(event.action)),
+    ),
+  ];
+}

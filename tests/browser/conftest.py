@@ -1,0 +1,198 @@
+"""Debian's Chromium at the page of an agent in a real container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.engine.conftest import until
+from tests.tcp_front import TcpFront
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+
+    from tests.engine.conftest import Container, Engine
+
+PATIENCE_MS = 30_000
+# No sandbox in a sandbox: the tests are root. The rest keeps the browser from calling home.
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+)  # fmt: skip
+_BUSY = "while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.3; done"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For who works on the page."""
+    parser.addoption(
+        "--pictures", metavar="FOLDER", help="leave a picture of each page that a test looked at"
+    )
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and all that it asked for and complained of.
+
+    Attributes:
+        page: the page.
+        origin: where it came from.
+        requests: the address of each request it made.
+        complaints: the errors in its console.
+        refusals: how often Chromium told the console of an answer that was an error.
+    """
+
+    page: Page
+    origin: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """What stands in an element."""
+        return self.page.locator(selector).inner_text()
+
+    def shows(self, selector: str, text: str) -> Locator:
+        """Wait until an element has a text in it."""
+        place = self.page.locator(selector).filter(has_text=text).first
+        place.wait_for(timeout=PATIENCE_MS)
+        return place
+
+    def until(self, condition: str, argument: object = None) -> None:
+        """Wait until a function of the page's own is true."""
+        # A timer instead of animation frames, which a busy machine may withhold.
+        self.page.wait_for_function(condition, arg=argument, timeout=PATIENCE_MS, polling=100)
+
+    def heard(self, message: ConsoleMessage) -> None:
+        """The page said something in the console."""
+        if message.type not in ("error", "warning"):
+            return
+        failed = message.text.startswith("Failed to load resource")
+        (self.refusals if failed else self.complaints).append(
+            f"{message.text} {message.location.get('url')}"
+        )
+
+
+@dataclass
+class Site:
+    """An agent's API at an address that a browser can reach."""
+
+    container: Container
+    url: str
+
+
+@dataclass
+class Screen:
+    """What the page is looked at with."""
+
+    width: int = 1280
+    height: int = 900
+    scheme: Literal["light", "dark"] = "light"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for a module's tests; each visit has a profile of its own.
+
+    Not for the whole session: as long as it is there, its event loop counts as running.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=_FLAGS, timeout=60_000
+        )
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def serving(engine: Engine, *options: object, agent: tuple[str, ...] = ()) -> Iterator[Site]:
+    """A container whose API listens on a socket in a shared folder, with a port before it.
+
+    `options` are docker's, `agent` are those of the agent in it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        listen = ("--listen", "unix:///api/socket", "--listen", "127.0.0.1:10310")
+        command = ("run", *listen, *agent, "--", "sh", "-c", _BUSY)
+        app = engine.start_plain("--volume", f"{folder}:/api", *options, command=command)
+        engine.started.remove(app.id)
+        try:
+            with TcpFront(Path(folder) / "socket") as front:
+                until((Path(folder) / "socket").exists, f"the agent's socket: {app.logs()}")
+                yield Site(app, f"http://127.0.0.1:{front.port}/")
+        finally:
+            engine.docker("rm", "--force", "--volumes", app.id)
+
+
+@pytest.fixture(scope="module")
+def shop(private_engine: Engine) -> Iterator[Site]:
+    """The container most tests share: with limits, a port, a health check, secrets and markup."""
+    engine = private_engine
+    with serving(
+        engine,
+        "--volume", f"{engine.socket}:/var/run/docker.sock", "--group-add", engine.group,
+        "--name", "shop", "--memory", "256m", "--cpus", "1.5", "--publish", "8080",
+        "--tmpfs", "/scratch", "--env", "DB_PASSWORD=hunter2-page", "--env", "COLOUR=<i>blue</i>",
+        "--label", "<script>alert(1)</script>=<img src=x onerror=alert(2)>",
+        "--health-cmd", "test ! -e /tmp/ill || { echo '<b>no database</b>'; exit 1; }",
+        "--health-interval", "1s", "--health-retries", "1",
+    ) as site:  # fmt: skip
+        site.container.ready()
+        yield site
+
+
+@pytest.fixture
+def screen() -> Screen:
+    """A desk's; a test may ask for another by parametrizing it."""
+    return Screen()
+
+
+@pytest.fixture
+def visit(
+    chromium: Browser, shop: Site, screen: Screen, request: pytest.FixtureRequest
+) -> Iterator[Visit]:
+    """The shared container's page, live; in the end nothing is amiss with it."""
+    with visiting(chromium, shop, screen, request) as visit:
+        visit.shows("#connection", "Live")
+        visit.shows("#name", "shop")
+        yield visit
+        assert visit.refusals == []
+
+
+@contextlib.contextmanager
+def visiting(
+    chromium: Browser, site: Site, screen: Screen, request: pytest.FixtureRequest
+) -> Iterator[Visit]:
+    """A page that was just opened; in the end nothing is amiss in its console and its requests."""
+    context = chromium.new_context(
+        viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    # What a test waits for is to come by an event, not by the page's slow look at everything.
+    context.add_init_script("globalThis.setInterval = () => 0")
+    page = context.new_page()
+    visit = Visit(page, site.url)
+    page.on("console", visit.heard)
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
+    page.on("request", lambda request: visit.requests.append(request.url))
+    page.goto(site.url)
+    try:
+        yield visit
+        assert visit.complaints == []
+        assert [url for url in visit.requests if not url.startswith(site.url)] == []
+    finally:
+        if folder := request.config.getoption("--pictures", default=None):
+            name = request.node.name.removeprefix("test_").replace(os.sep, "-")
+            page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        context.close()

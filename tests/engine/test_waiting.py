@@ -1,0 +1,90 @@
+"""Waiting for a change, in a container on a real engine."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.conftest import until
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Container, Engine
+    from tests.relay import Relay
+
+pytestmark = pytest.mark.engine
+
+PROMISED = 0.25
+"""Seconds from a change to the answer of who waits for it."""
+
+NAME = "/v1/self/name?wait_for_change=true&last_etag="
+
+
+def tag(app: Container) -> str:
+    """The ETag of the present name."""
+    _, _, rest = app.curl("/v1/self/name", "--include").lower().partition("etag: ")
+    return rest.split("\n")[0].strip().strip('"')
+
+
+def held(app: Container, path: str) -> subprocess.Popen[str]:
+    """A request that waits."""
+    return subprocess.Popen(
+        ["nsenter", "--net", "--target", str(app.pid), "curl", "--silent", "--show-error",
+         "--max-time", "60", f"http://127.0.0.1:10310{path}"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_a_rename_is_told_in_a_quarter_of_a_second(engine: Engine, relay: Relay) -> None:
+    """From the engine's answer to the rename; a wait costs no request but the event's inspect."""
+    app = engine.start("--no-healthcheck", socket=relay.path).ready()
+    taken = []
+    for number in range(5):
+        present = tag(app)
+        asked = len(relay.requests)
+        with held(app, NAME + present) as waiting:
+            assert waiting.stdout is not None
+            engine.docker("rename", app.id, f"new-{number}")
+            renamed = time.monotonic()
+            assert waiting.stdout.read() == f"new-{number}\n"
+            taken.append(time.monotonic() - renamed)
+        assert [each.rpartition("/")[2] for each in relay.requests[asked:]] == ["json"]
+    # The best of some: a busy machine may hold one up.
+    assert min(taken) < PROMISED, taken
+
+
+def test_a_network_is_waited_for(engine: Engine) -> None:
+    """A member that is not there yet is answered once it is."""
+    app = engine.start().ready()
+    engine.docker("network", "create", "t-late")
+    try:
+        with held(app, "/v1/self/networks/t-late/ip?wait_for_change=true") as waiting:
+            engine.docker("network", "connect", "t-late", app.id)
+            assert waiting.stdout is not None
+            address = waiting.stdout.read().strip()
+        template = '{{(index .NetworkSettings.Networks "t-late").IPAddress}}'
+        assert address == app.inspect(template) != ""
+    finally:
+        engine.docker("network", "disconnect", "--force", "t-late", app.id)
+        engine.docker("network", "rm", "t-late")
+
+
+def test_a_stop_answers_who_waits(engine: Engine) -> None:
+    """Long before the engine's own patience is over."""
+    app = engine.start("--name", "waiter").ready()
+    with held(app, NAME + tag(app)) as waiting:
+        until(lambda: connections(app) > 0, "the connection of who waits")
+        begun = time.monotonic()
+        engine.docker("stop", "--time", "60", app.id)
+        assert time.monotonic() - begun < 20
+        assert waiting.stdout is not None
+        assert waiting.stdout.read() == "waiter\n"
+
+
+def connections(app: Container) -> int:
+    """How many are open to the API."""
+    table = app.exec("cat", "/proc/net/tcp").splitlines()[1:]
+    rows = (line.split() for line in table)
+    return sum(row[1].endswith(":2846") and row[3] == "01" for row in rows)

@@ -1,0 +1,108 @@
+"""`events`: what happened to this container."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.cli.events import line
+from selfinspect.events.journal import Journal
+from tests.unit.events.occurrences import occurrence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selfinspect.model import Json
+    from tests.unit.cli.conftest import Call
+
+ID = "a1b2c3d4" * 8
+SECOND = 10**9
+
+
+@pytest.fixture
+def options(here: tuple[str, ...], tmp_path: Path) -> tuple[str, ...]:
+    """Options for a container whose agent has kept three events, and no engine."""
+    journal = Journal(100)
+    journal.open(tmp_path / "journal", ID)
+    for second, action in enumerate(("start", "die", "start")):
+        journal.append(occurrence((1000 + second) * SECOND, action))
+    journal.close()
+    return (*here, "--journal", str(tmp_path / "journal"))
+
+
+def event(action: str, *, kind: str = "container", source: str = "live", **told: Json) -> Json:
+    """An event as `/v1/events` has it."""
+    return {
+        "time": "2026-11-21T08:00:00.123456789Z",
+        "type": kind,
+        "action": action,
+        "actor": {"id": "ab", "name": "front"},
+        "attributes": {"image": "base", "maintainer": "a label's", **told},
+        "source": source,
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (event("start"), "container start"),
+        (event("die", exit_code="137"), "container die           exit_code=137"),
+        (
+            event("exec_start", command=["sh", "-c", "[masked]"]),
+            "container exec_start    command=sh -c [masked]",
+        ),
+        (event("connect", kind="network"), "network   connect       front"),
+        (event("oom", source="reconciled"), "container oom           (reconciled)"),
+    ],
+)
+def test_a_line_for_people(document: Json, told: str) -> None:
+    """When, what, and what the engine says of it: no labels, which stand beside that."""
+    assert line(document) == f"2026-11-21T08:00:00.123456789Z {told}"
+
+
+def test_a_gap_has_no_time_of_its_own() -> None:
+    """An agent makes it for a cursor that it does not know."""
+    gap: Json = {"type": "agent", "action": "gap", "attributes": {"reason": "journal"}}
+    assert line(gap) == "- agent     gap           reason=journal"
+
+
+def test_what_the_journal_holds(call: Call, options: tuple[str, ...]) -> None:
+    """In order, without an agent and without an engine."""
+    outcome = call("events", *options)
+    assert outcome.code == 0
+    assert [each.split()[2] for each in outcome.out.splitlines()] == ["start", "die", "start"]
+
+
+def test_json_is_a_document_a_line(call: Call, options: tuple[str, ...]) -> None:
+    """As `/v1/events` has them."""
+    documents = [json.loads(each) for each in call("events", "--json", *options).out.splitlines()]
+    assert [(each["seq"], each["run"], each["action"]) for each in documents] == [
+        (1, 1, "start"),
+        (2, 1, "die"),
+        (3, 2, "start"),
+    ]
+
+
+@pytest.mark.parametrize("since", ["1001", "1970-01-01T00:16:41Z"])
+def test_from_a_time_on(call: Call, options: tuple[str, ...], since: str) -> None:
+    """Which is included."""
+    assert len(call("events", "--since", since, *options).out.splitlines()) == 2
+
+
+def test_a_time_that_is_none(call: Call, options: tuple[str, ...]) -> None:
+    """Exit 2, and what it takes."""
+    outcome = call("events", "--since", "yore", *options)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "RFC 3339" in outcome.err
+
+
+def test_without_an_engine_nothing_follows(call: Call, options: tuple[str, ...]) -> None:
+    """Exit 4."""
+    assert call("events", "--follow", *options).code == 4
+
+
+def test_without_an_identity(call: Call, nowhere: tuple[str, ...]) -> None:
+    """Exit 3."""
+    assert call("events", *nowhere).code == 3

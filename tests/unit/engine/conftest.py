@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine.client import Client
+from selfinspect.engine.connection import Connection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.canned_engine import CannedEngine
+
+ID = "ab" * 32
+
+
+@pytest.fixture
+def connection(engine: CannedEngine) -> Iterator[Connection]:
+    """A connection to the canned engine, whose requests begin after it."""
+    made = connect(engine.url)
+    engine.requests.clear()
+    yield made
+    made.transport.close()
+
+
+@pytest.fixture
+def client(connection: Connection) -> Client:
+    """May ask about one container."""
+    return Client(connection, ID)
