@@ -1,73 +1,19 @@
 #!/usr/bin/env bash
 # From nothing to a container that knows itself: engine, base image, agent, app. --down ends it.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-local_engine=$root/deploy/local-engine.sh
 name=selfinspect-quickstart
+# shellcheck source=examples/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 renamed=$name-renamed
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() {
-  printf '\033[2m$ %s\033[0m\n' "$*"
-  "$@"
-}
-engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&1; }
+step 'The app with the agent in it'
+build --tag "$name" "$here"
 
-down() {
-  engine_answers || eval "$("$local_engine" env)"
-  if engine_answers; then docker rm --force "$name" "$renamed" >/dev/null 2>&1 || true; fi
-  "$local_engine" down
-}
-
-# Prints the Python image to build on: the registry's where there is one, else one of our own.
-python_image() {
-  if [[ $engine != private ]] && docker pull --quiet python:3.13-slim >/dev/null 2>&1; then
-    echo python:3.13-slim
-  else
-    "$root/deploy/wheelhouse.sh"
-    "$local_engine" base-image
-  fi
-}
-
-case "$*" in
-  '') ;;
-  --down) down && exit ;;
-  *) echo 'usage: run.sh [--down]' >&2 && exit 2 ;;
-esac
-
-step 'An engine'
-engine=yours
-if ! engine_answers; then
-  engine=private
-  "$local_engine" up
-  eval "$("$local_engine" env)"
-fi
-echo "$engine: ${DOCKER_HOST:=unix:///var/run/docker.sock}"
-export DOCKER_HOST
-
-step 'Three images: Python, the agent, the app with the agent in it'
-python=$(python_image)
-export DOCKER_BUILDKIT=0 # the legacy builder is the one that every engine up to 28 has
-docker build --quiet --build-arg "PYTHON_IMAGE=$python" --tag selfinspect "$root" 2>/dev/null
-docker build --quiet --build-arg "PYTHON_IMAGE=$python" --tag "$name" "$here" 2>/dev/null
-
-step 'The app, and its agent beside it'
-socket=/var/run/docker.sock
-[[ $DOCKER_HOST != unix://* ]] || socket=${DOCKER_HOST#unix://}
-group=$(docker run --rm --volume "$socket:/socket" --entrypoint stat "$python" -c %g /socket)
-docker rm --force "$name" "$renamed" >/dev/null 2>&1 || true
+step 'It runs, with its agent beside it'
 show docker run --detach --name "$name" --publish 8080 --memory 256m \
-  --volume "$socket:/var/run/docker.sock" --group-add "$group" \
+  "${with_engine[@]}" \
   --env DATABASE_URL=postgres://shop:correct-horse@db/shop "$name"
-until [[ $(docker logs "$name") ]]; do
-  [[ $(docker inspect --format '{{.State.Running}}' "$name") == true ]] || {
-    docker logs "$name"
-    exit 1
-  }
-  sleep 0.1
-done
-show docker logs "$name"
+first_words "$name"
 
 step 'What it knows about itself: /v1/self'
 agent=(docker exec "$name" /opt/selfinspect/bin/selfinspect)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import until
+from tests.engine.conftest import ROOT, Container, until
 from tests.engine.prometheus import configuration, prometheus
 
 if TYPE_CHECKING:
@@ -54,3 +56,43 @@ def test_the_tasks_of_a_swarm_are_found_once(swarm: Engine, tmp_path: Path) -> N
         found = [labels for labels, _ in server.query("selfinspect_container_info")]
     assert sorted(labels["swarm_service"] for labels in found) == ["every", "twice", "twice"]
     assert [labels["instance"] for labels in found] == [labels["name"] for labels in found]
+
+
+def test_the_stack_runs_its_app_with_a_secret(swarm: Engine, tmp_path: Path) -> None:
+    """Two tasks where they are placed; their metrics want the token that is a secret."""
+    swarm.docker(
+        "build", "--quiet", "--build-arg", f"SELFINSPECT_IMAGE={swarm.image}",
+        "--build-arg", "PYTHON_IMAGE=selfinspect-base:bookworm", "--tag", "selfinspect-quickstart",
+        ROOT / "examples" / "quickstart",
+    )  # fmt: skip
+    token = tmp_path / "token"
+    token.write_text("a-token\n")
+    swarm.docker("secret", "create", "metrics-token", token)
+    environ = {
+        **os.environ,
+        "DOCKER_HOST": swarm.url,
+        "DOCKER_GID": str(swarm.group),
+        "DOCKER_SOCKET": str(swarm.socket),
+        "APP_PLACEMENT": "node.role==manager",
+    }
+    stack = ROOT / "deploy" / "swarm" / "stack.yml"
+    subprocess.run(
+        ["docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", stack, "shop"],
+        env=environ, check=True, capture_output=True,
+    )  # fmt: skip
+    label = "label=com.docker.swarm.service.name=shop_app"
+
+    def tasks() -> list[str]:
+        return swarm.docker("ps", "--quiet", "--no-trunc", "--filter", label).split()
+
+    try:
+        until(lambda: len(tasks()) == 2, "two tasks")
+        for identifier in tasks():
+            app = Container(swarm, identifier).ready()
+            assert app.curl("/v1/self/swarm/service") == "shop_app"
+            assert app.curl("/v1/self/identity/level") == "proven"
+            assert app.status("/metrics", port=10311) == 401
+            bearer = ("--header", "Authorization: Bearer a-token")
+            assert app.status("/metrics", *bearer, port=10311) == 200
+    finally:
+        swarm.docker("stack", "rm", "shop")

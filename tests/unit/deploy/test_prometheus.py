@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,15 @@ def promtool(deploy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("config", ["docker.yml", "swarm.yml"])
-def test_a_configuration_is_valid_with_its_rules(deploy: Path, config: str) -> None:
-    """Promtool accepts the configuration and finds the rules it names."""
-    checked = promtool(deploy, "check", "config", config)
+@pytest.mark.parametrize("config", ["docker.yml", "swarm.yml", "compose.yml"])
+def test_a_configuration_is_valid_with_its_rules(deploy: Path, tmp_path: Path, config: str) -> None:
+    """Promtool accepts the configuration and finds the rules and the token it names."""
+    copied = shutil.copytree(deploy / "prometheus", tmp_path / "prometheus")
+    token = copied / "metrics-token"
+    token.touch()
+    text = (copied / config).read_text()
+    (copied / config).write_text(text.replace("/run/secrets/metrics-token", str(token)))
+    checked = promtool(tmp_path, "check", "config", config)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "2 rule files found" in checked.stdout
 

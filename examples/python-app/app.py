@@ -1,0 +1,26 @@
+"""Asks its agent who it is, with the agent's own module, before it serves."""
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import selfinspect
+
+try:
+    me = selfinspect.me()
+    name, port = me.name, (me.ports or {}).get("8080", {}).get("tcp")
+except selfinspect.NotAvailable as missing:
+    print(f"nobody here knows who I am: {missing}")
+    name = port = None
+
+
+class Greeting(BaseHTTPRequestHandler):
+    """Answers with the name that the container had at the start."""
+
+    def do_GET(self) -> None:
+        """Greet whoever comes."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"hello from {name}\n".encode())
+
+
+print(f"I am {name}, and the host reaches me at port {port}", flush=True)
+HTTPServer(("", 8080), Greeting).serve_forever()

@@ -1,0 +1,116 @@
+"""Every example does what its README says, on the tests' own engine or on one it starts itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.engine.conftest import Engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture
+def run(engine: Engine, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Runs an example and gives what it shows; ended by its own `--down` after the test."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    environ |= {"XDG_STATE_HOME": str(tmp_path), "DOCKER_HOST": engine.url}
+    ran: list[Path] = []
+
+    def run(example: str) -> str:
+        script = EXAMPLES / example / "run.sh"
+        ran.append(script)
+        shown = subprocess.run([script], env=environ, capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        return shown.stdout
+
+    yield run
+    for script in ran:
+        subprocess.run([script, "--down"], env=environ, check=True)
+        name = f"name=^selfinspect-{script.parent.name}"
+        assert engine.docker("ps", "--all", "--quiet", "--filter", name) == ""
+
+
+def test_every_example_is_run_and_told_of() -> None:
+    """A folder with a run.sh, a README of some ten lines, and a test here or beside this file."""
+    folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+    tested = (ROOT / "tests" / "engine" / "test_examples.py").read_text()
+    for name in set(folders) - {"quickstart"}:
+        assert os.access(EXAMPLES / name / "run.sh", os.X_OK), name
+        assert len((EXAMPLES / name / "README.md").read_text().splitlines()) <= 20, name
+        assert f'run("{name}")' in tested, name
+
+
+def test_a_python_app_asks_with_me(run: Callable[..., str]) -> None:
+    """With an agent it knows its name and port, without one it runs all the same."""
+    shown = run("python-app")
+    assert "I am selfinspect-python-app, and the host reaches me at port " in shown
+    assert "nobody here knows who I am" in shown
+
+
+def test_a_shell_app_has_its_port_in_its_environment(run: Callable[..., str]) -> None:
+    """On an image without Python."""
+    shown = run("shell-app")
+    assert "I am selfinspect-shell-app, at port " in shown
+    assert "with 134217728 bytes of memory" in shown
+    assert "SELFINSPECT_HOST_PORT_8080_TCP=" in shown
+    assert "port none" not in shown
+
+
+def test_a_node_app_waits_for_its_port(run: Callable[..., str]) -> None:
+    """Connected to a network only later, it hears of it without asking twice."""
+    assert "my port is " in run("node-app")
+
+
+def test_a_sidecar_reports_on_the_app(run: Callable[..., str]) -> None:
+    """Not on itself."""
+    shown = run("sidecar")
+    assert "selfinspect-sidecar-app\n" in shown
+    assert "\n67108864\n" in shown
+
+
+def test_without_a_socket_the_kernel_answers(run: Callable[..., str]) -> None:
+    """Figures, and what to do for the rest."""
+    shown = run("no-socket")
+    assert "observed by kernel" in shown
+    assert "128MiB" in shown
+    assert "-v /var/run/docker.sock" in shown
+
+
+def test_the_gateway_with_tls_needs_no_socket(run: Callable[..., str]) -> None:
+    """Proven over TLS."""
+    shown = run("gateway-tls")
+    assert '"level": "proven"' in shown
+    assert "tcp://172.17.0.1:2376" in shown
+
+
+def test_a_proxy_lets_one_container_read_of_itself(run: Callable[..., str]) -> None:
+    """And denies the rest."""
+    shown = run("proxy")
+    assert "proven by" in shown
+    assert "HTTP/1.1 403" in shown or "HTTP/1.0 403" in shown
+
+
+def test_an_app_knows_why_it_died(run: Callable[..., str]) -> None:
+    """Killed for want of memory, and told so in its next run."""
+    shown = run("why-did-i-die")
+    assert "first run: eating memory" in shown
+    assert ": oom, exit code 137" in shown
+
+
+def test_a_service_registers_its_host_port(run: Callable[..., str]) -> None:
+    """Each instance its own; the one that stops leaves."""
+    shown = run("service-registration").partition("docker logs")[2]
+    assert shown.count("+ shop/") == 2
+    assert shown.count("- shop/") == 1
