@@ -11,13 +11,15 @@ usage() {
 usage: local-engine.sh up [--dir D] [--cgroup2] [-- DOCKERD-OPTION...]
        local-engine.sh down [--dir D]
        local-engine.sh env [--dir D]
-       local-engine.sh base-image [--dir D] [--suite S | --busybox]
+       local-engine.sh base-image [--dir D] [--suite S] [--with PACKAGE]
+       local-engine.sh base-image [--dir D] --busybox
 
 up          start dockerd in mount and network namespaces of its own, unless it is up already
 down        end everything that `up` started; images and stopped containers stay in D
 env         print the line that points a docker client to the engine: eval "$(local-engine.sh env)"
 base-image  build an image from Debian packages, import it and print its name:
-            selfinspect-base:S with python3, or selfinspect-base:busybox
+            selfinspect-base:S with python3, selfinspect-base:S-PACKAGE with that package beside
+            it, or selfinspect-base:busybox
 
 --cgroup2   show the engine, and nobody else, a machine with cgroup v2 alone. Where that machine has
             v1 as well the controllers stay there: namespaces and paths are v2's, figures are few
@@ -80,8 +82,8 @@ down() {
 # The hash of what makes an image is its cache key, so these functions are all that makes one.
 
 debian_rootfs() {
-  unshare --mount debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-    "$suite" "$1" "$(debian_mirror)"
+  unshare --mount debootstrap --variant=minbase \
+    --include="python3,python3-venv,ca-certificates${with:+,$with}" "$suite" "$1" "$(debian_mirror)"
   rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/var/log/* \
     "$1"/usr/share/{man,info,locale,lintian}/* "$1"/tmp/*
   find "$1/usr/share/doc" ! -type d ! -name copyright -delete
@@ -99,7 +101,7 @@ busybox_rootfs() {
 }
 
 recipe() {
-  { printf '%s ' "$suite" && dpkg --print-architecture && declare -f "$1"; } | sha256sum | cut -c 1-16
+  { printf '%s ' "$name" && dpkg --print-architecture && declare -f "$1"; } | sha256sum | cut -c 1-16
 }
 
 # In a subshell of its own, which ends at the first step that fails: no half image is ever kept.
@@ -111,20 +113,20 @@ archive() (
   mkdir "$work/rootfs"
   "$kind" "$work/rootfs" >"$log" 2>&1
   tar --directory "$work/rootfs" --numeric-owner --one-file-system --create --file "$work/tar" .
-  rm -f "$cache/$suite"-*.tar
+  rm -f "$cache/$name"-*.tar
   mv "$work/tar" "$file"
 )
 
 base_image() {
-  local kind=debian_rootfs command=python3 duration='about a minute' image key file cache
+  local kind=debian_rootfs command=python3 duration='about a minute' name image key file cache
   if [[ $suite == busybox ]]; then kind=busybox_rootfs command=sh duration='a few seconds'; fi
-  image=selfinspect-base:$suite key=$(recipe "$kind")
+  name=${with:+$with.}$suite image=selfinspect-base:$suite${with:+-$with} key=$(recipe "$kind")
   [[ -n $explicit_dir || -z ${DOCKER_HOST:-} ]] && export DOCKER_HOST=unix://$socket
   docker version >/dev/null 2>&1 || fail "no engine answers at $DOCKER_HOST: start one with local-engine.sh up"
   if [[ $(docker image inspect --format '{{index .Config.Labels "selfinspect.recipe"}}' "$image" 2>/dev/null) != "$key" ]]; then
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/selfinspect
     mkdir -p "$cache"
-    file=$cache/$suite-$key.tar
+    file=$cache/$name-$key.tar
     exec 8>"$cache/lock"
     flock 8
     if [[ ! -f $file ]]; then
@@ -147,6 +149,7 @@ command=$1
 shift
 dir=${XDG_STATE_HOME:-/var/lib}/selfinspect-engine
 suite=bookworm
+with=
 explicit_dir=
 cgroup2=
 while (($#)); do
@@ -154,6 +157,7 @@ while (($#)); do
     --dir) dir=${2:?--dir takes a folder} explicit_dir=yes && shift 2 ;;
     --suite) suite=${2:?--suite takes the name of a Debian release} && shift 2 ;;
     --cgroup2) cgroup2=yes && shift ;;
+    --with) with=${2:?--with takes the name of a Debian package} && shift 2 ;;
     --busybox) suite=busybox && shift ;;
     --) shift && break ;;
     *) bad_usage "unknown option: $1" ;;

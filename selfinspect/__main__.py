@@ -19,9 +19,12 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
     _without_guessing()
-    from selfinspect.cli import main as cli  # noqa: PLC0415
+    try:
+        from selfinspect.cli import main as cli  # noqa: PLC0415
 
-    return cli()
+        return cli()
+    except KeyboardInterrupt:  # while that is being loaded
+        return 128 + signal.SIGINT
 
 
 def _without_guessing() -> None:

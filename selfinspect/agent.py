@@ -23,7 +23,9 @@ from selfinspect.model import Snapshot
 from selfinspect.observe import NOT_KNOWN_YET, Observation, inquiry, observe, reach
 from selfinspect.past import Past, tells_of_runs
 from selfinspect.readings import Readings
+from selfinspect.reporter import Reporter
 from selfinspect.supervise.listeners import bound
+from selfinspect.terminal import in_colour
 from selfinspect.web.app import api, metrics_only
 from selfinspect.web.credentials import credentials
 from selfinspect.web.server import Served, serve
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from selfinspect.events.journal_file import Notice
     from selfinspect.model import Event, Sample, StatsSource
     from selfinspect.settings import Settings
 
@@ -66,9 +67,11 @@ class Agent:
             level=settings.log_level,
             form=settings.log_format,
             mask=lambda text: self._keeper.observation.masking.text(text),  # noqa: PLW0108
+            colours=in_colour(stream, environ),
         )
         self._registry = Registry()
-        self._journal = Journal(settings.journal_max_events, self._tell)
+        self._reporter = Reporter(self._log)
+        self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._past = Past(settings, self._journal)
         self._subscribers = Subscribers()
         self._waiting = Waiting()
@@ -77,7 +80,6 @@ class Agent:
         self._failed = False
         self._followed = False
         self._on_ready: Callable[[Snapshot], None] = lambda _: None
-        self._told: tuple[object, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._keeper = Keeper(
@@ -112,11 +114,7 @@ class Agent:
             self._loop.add_signal_handler(number, self.stop)
         logging.getLogger("uvicorn").addHandler(Forward(self._log))
         self._on_ready = on_ready
-        self._log.info(
-            "agent.listening",
-            api=_addresses(api_listeners),
-            metrics=_addresses(metrics_listeners),
-        )
+        self._reporter.listening(api_listeners, metrics_listeners)
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeping.start()
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)
@@ -153,11 +151,7 @@ class Agent:
         inside = [each for each in api_listeners if bound(each).is_loopback]
         beyond = [each for each in api_listeners if each not in inside]
         if tls is not None and not inside:
-            self._log.warning(
-                "api.only-tls",
-                hint="clients and health checks in this container need a listener in the clear:"
-                " add --listen 127.0.0.1:10310 or unix:///path",
-            )
+            self._reporter.only_tls()
         return [
             Served(everything, inside),
             Served(everything, beyond, tls),
@@ -207,29 +201,13 @@ class Agent:
             self._in_loop(self.stop)
 
     def _on_look(self) -> None:
-        """Log what changed, and take the first sample: readiness waits for it."""
+        """Tell what changed, and take the first sample: readiness waits for it."""
         observation = self._keeper.observation
-        snapshot = observation.snapshot
-        identity = snapshot.identity
-        if identity.id is not None:
-            self._journal.open(self._settings.journal, identity.id)
+        container = observation.snapshot.identity.id
+        if container is not None:
+            self._journal.open(self._settings.journal, container)
             self._look_back()
-        told = (identity.id, identity.level, snapshot.failure)
-        if told != self._told:
-            self._told = told
-            if snapshot.failure is not None:
-                say = self._log.warning if snapshot.tried else self._log.info
-                say(
-                    "engine.lost" if snapshot.engine else "engine.missing",
-                    reason=snapshot.failure.detail,
-                    hint=snapshot.failure.hint,
-                )
-            if identity.id is None:
-                self._log.warning("identity.refused", reason=identity.reason)
-            elif snapshot.failure is None or snapshot.engine is None:
-                self._log.info(
-                    f"identity.{identity.level}", container=identity.id, method=identity.method
-                )
+        self._reporter.found(observation)
         self._announce()
         if not self._readings.taken:
             # An engine may take a second; events are not to wait for that.
@@ -265,17 +243,7 @@ class Agent:
         self._past.update(self._keeper.observation.snapshot)
         self._keeper.tell(self._past.previous_run)
 
-    def _tell(self, notice: Notice) -> None:
-        self._log.warning(
-            notice.event, file=str(notice.file), reason=notice.reason, hint=notice.hint
-        )
-
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:
         """Call in the event loop's thread; a loop that has ended needs no call."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _addresses(listeners: Sequence[socket.socket]) -> str:
-    """Where they listen, as the options write it."""
-    return ",".join(str(bound(listener)) for listener in listeners)

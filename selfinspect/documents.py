@@ -16,7 +16,7 @@ from selfinspect.errors import (
 from selfinspect.model import CAPABILITIES
 
 if TYPE_CHECKING:
-    from selfinspect.model import Json, Reach, Snapshot
+    from selfinspect.model import Json, Reach, Self, Snapshot
 
 
 def as_document(record: object) -> Json:
@@ -82,6 +82,17 @@ def refused(snapshot: Snapshot) -> IdentityError:
         snapshot.identity.reason or "the identity is still being resolved",
         hint="selfinspect id --explain shows the evidence; --container settles it",
     )
+
+
+def standing(snapshot: Snapshot) -> Self:
+    """What there is to say about ourselves.
+
+    Raises:
+        IdentityError: it is not known which container this is.
+    """
+    if snapshot.self is None:
+        raise refused(snapshot)
+    return snapshot.self
 
 
 def engine_missing(snapshot: Snapshot) -> EngineError:

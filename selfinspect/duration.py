@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in a duration such as `500ms`, `1.5s` or `2m`; a bare `0` is none at all.
+    """Seconds in a duration such as `500ms`, `1.5s`, `2m` or `12h`; a bare `0` is none at all.
 
     Raises:
         ValueError: the text is no duration; the message says what is.
     """
-    number = text.rstrip("ms")
+    number = text.rstrip("msh")
     unit = text[len(number) :]
     digits = number.replace(".", "", 1)
     if digits.isascii() and digits.isdigit():

@@ -108,15 +108,15 @@ class Following:
         intake, now = self._intake, time.time_ns()
         intake.resume(self._client.id)
         known, newest = intake.known, intake.newest()
-        created = _created(self._current())
+        begun = created(self._current())
         # After a clock was set back: an engine refuses a `since` that is still to come.
-        since = min(created if newest is None or newest > now else newest, now)
+        since = min(begun if newest is None or newest > now else newest, now)
         past = self._translated(history.past_events(self._client, since, now), "replay")
         replayed = intake.unknown(past)
         complete = len(replayed) < len(past) or (
             newest is None and any(event.action == "create" for event in past)
         )
-        alive = min(max(known.alive or created, newest or created), now)
+        alive = min(max(known.alive or begun, newest or begun), now)
         lost = None if complete else history.gap(self._client, alive, now)
         live = self._since_then(past, within=0)
         inspect = self._refresh().snapshot.inspect
@@ -161,22 +161,31 @@ class Following:
         self._intake.write(list(events), observation.snapshot.inspect, observation.health_check)
 
     def _translated(self, raws: Iterable[Json], source: EventSource) -> list[Occurrence]:
-        observation = self._current()
-        own = observation.snapshot.self
-        labels = (own.labels or {}) if own else {}
-        found = (
-            translate(
-                raw,
-                container=self._client.id,
-                labels=labels,
-                masking=observation.masking,
-                source=source,
-            )
-            for raw in raws
+        return translated(raws, self._client, self._current(), source)
+
+
+def translated(
+    raws: Iterable[Json], client: Client, observation: Observation, source: EventSource
+) -> list[Occurrence]:
+    """Those of an engine's events that are about the container.
+
+    Args:
+        raws: as the engine wrote them.
+        client: whom they came from, asked about which container.
+        observation: what is known of that.
+        source: whether they came as they happened.
+    """
+    own = observation.snapshot.self
+    labels = (own.labels or {}) if own else {}
+    found = (
+        translate(
+            raw, container=client.id, labels=labels, masking=observation.masking, source=source
         )
-        return [event for event in found if event is not None]
+        for raw in raws
+    )
+    return [event for event in found if event is not None]
 
 
-def _created(observation: Observation) -> int:
-    created = times.known(text(observation.snapshot.inspect, "Created"))
-    return 0 if created is None else times.nanoseconds(created)
+def created(observation: Observation) -> int:
+    """Nanoseconds since the Unix epoch of when the container was made, 0 where unknown."""
+    return times.moment(text(observation.snapshot.inspect, "Created")) or 0

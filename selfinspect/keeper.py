@@ -70,7 +70,6 @@ class Keeper:
         self._stopping = threading.Event()
         self._refreshing = threading.Lock()
         self._following: Following | None = None
-        self._warned: set[str] = set()
         self._previous_run: Run | None = None
 
     @property
@@ -129,22 +128,7 @@ class Keeper:
         if last.client is not None and last.client is not found.client:
             last.close()
         self.observation = found
-        self._warn_of_clear_text(found)
         self._on_look()
-
-    def _warn_of_clear_text(self, found: Observation) -> None:
-        """Say once of each engine that everyone on the way reads what it says, and may forge it."""
-        if found.client is None:
-            return
-        transport = found.client.connection.transport
-        if transport.local or transport.encrypted or transport.endpoint in self._warned:
-            return
-        self._warned.add(transport.endpoint)
-        self._log.warning(
-            "engine.unencrypted",
-            endpoint=transport.endpoint,
-            hint="whoever reaches it is root on the engine's host: let it listen with --tlsverify",
-        )
 
     def _follow(self, client: Client) -> None:
         """Follow events until the engine cannot be followed any more, and say why.

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def logger(
-    stream: TextIO, *, level: str, form: LogFormat, mask: Callable[[str], str]
+    stream: TextIO,
+    *,
+    level: str,
+    form: LogFormat,
+    mask: Callable[[str], str],
+    colours: bool = False,
 ) -> structlog.typing.FilteringBoundLogger:
     """A logger that writes to a stream.
 
@@ -24,6 +29,7 @@ def logger(
         level: the least severe level written, one of `settings.LOG_LEVELS`.
         form: `console` for people, `json` for programs, `auto` by whether it is a terminal.
         mask: takes the secrets out of a text.
+        colours: whether people see it in colour.
     """
 
     def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -39,7 +45,7 @@ def logger(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             masked,
-            structlog.dev.ConsoleRenderer(colors=stream.isatty())
+            structlog.dev.ConsoleRenderer(colors=colours)
             if console
             else structlog.processors.JSONRenderer(),
         ],

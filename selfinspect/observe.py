@@ -23,6 +23,7 @@ from selfinspect.errors import EngineAnswerError, EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
+from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, Identity, Reach, Snapshot
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json, Run
+    from selfinspect.model import Json, Run, Self
     from selfinspect.settings import Settings
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
@@ -120,7 +121,10 @@ def observe(
             tried.append(Attempt(place.endpoint, STRANGER, guessed=place.guessed))
     if found is None:
         found = resolve(evidence, None, claim=settings.container, target=settings.target)
-    return _alone(first, found.identity, files.hostname.strip(), tuple(tried), failures)
+    own = _alone(settings, found.identity, files.hostname.strip() or None)
+    failed = failure(tuple(tried), failures)
+    snapshot = Snapshot(found.identity, self=own, tried=tuple(tried), failure=failed)
+    return replace(first, snapshot=snapshot)
 
 
 def reach(observation: Observation) -> Reach | None:
@@ -238,13 +242,9 @@ def _described(last: Observation, inspect: Json) -> Observation:
     return replace(last, snapshot=snapshot)
 
 
-def _alone(
-    first: Observation,
-    identity: Identity,
-    hostname: str,
-    tried: tuple[Attempt, ...],
-    failures: list[EngineError],
-) -> Observation:
-    own = without_engine(identity, hostname=hostname or None) if identity.id else None
-    snapshot = Snapshot(identity, self=own, tried=tried, failure=failure(tried, failures))
-    return replace(first, snapshot=snapshot)
+def _alone(settings: Settings, identity: Identity, hostname: str | None) -> Self | None:
+    """Our own document as the kernel has it; None where it is not known who we are."""
+    if identity.id is None:
+        return None
+    limits = CgroupReader(settings.root).limits() if settings.target == "self" else None
+    return without_engine(identity, hostname=hostname, limits=limits)

@@ -6,25 +6,25 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from selfinspect import times
-from selfinspect.engine.access import text
 from selfinspect.errors import EngineError
 from selfinspect.events.history import past_events
 from selfinspect.events.intake import Intake
 from selfinspect.events.journal import Journal
 from selfinspect.events.lives import OF_RUNS
 from selfinspect.events.runs import previous_run, runs
-from selfinspect.events.translate import translate
+from selfinspect.follow import created, translated
 from selfinspect.supervise.records import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selfinspect.engine.client import Client
     from selfinspect.events.translate import Occurrence
     from selfinspect.model import Event, Run, Snapshot
     from selfinspect.observe import Observation
     from selfinspect.settings import Settings
+
+
+# Of some five hundred runs: a container that restarts for ever is not to fill its memory with them.
+_EVENTS = 2000
 
 
 class Past:
@@ -53,7 +53,7 @@ class Past:
         settings = self._settings
         own = settings.target == "self"
         self.runs = runs(
-            self._journal.held(*OF_RUNS),
+            self._journal.held(*OF_RUNS, newest=_EVENTS),
             snapshot.inspect,
             read_records(settings.journal, settings.root) if own else (),
             oom_told=snapshot.engine is None or snapshot.engine.product != "Podman",
@@ -72,28 +72,19 @@ def recall(settings: Settings, observation: Observation) -> Journal:
         settings: where the agent's journal is.
         observation: which container this is; where that does not stand, nothing is held.
     """
-    journal = Journal(settings.journal_max_events)
+    journal = Journal(settings.journal_max_events, memory=None)
     own, client = observation.snapshot.self, observation.client
     if own is not None:
         journal.read(settings.journal, own.id)
     if client is not None:
         with suppress(EngineError):  # a proxy's denial, most likely: then the file is all
-            past = list(_past(journal, observation, client))
+            past = _past(journal, observation, client)
             intake = Intake(journal, on_events=lambda _: None, on_check=lambda _: None)
             intake.resume(client.id)
             intake.write(past, observation.snapshot.inspect, observation.health_check)
     return journal
 
 
-def _past(journal: Journal, observation: Observation, client: Client) -> Iterator[Occurrence]:
-    inspect = observation.snapshot.inspect
-    created = times.known(text(inspect, "Created"))
-    since = journal.newest() or (times.nanoseconds(created) if created else 0)
-    own = observation.snapshot.self
-    labels = (own.labels or {}) if own else {}
-    for raw in past_events(client, since, time.time_ns()):
-        occurrence = translate(
-            raw, container=client.id, labels=labels, masking=observation.masking, source="replay"
-        )
-        if occurrence is not None:
-            yield occurrence
+def _past(journal: Journal, observation: Observation, client: Client) -> list[Occurrence]:
+    since = journal.newest() or created(observation)
+    return translated(past_events(client, since, time.time_ns()), client, observation, "replay")

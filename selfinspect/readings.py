@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from selfinspect.documents import engine_missing
 from selfinspect.engine.links import links
 from selfinspect.engine.routes import is_host
 from selfinspect.engine.specification import specification
-from selfinspect.errors import BadRequestError, EngineUnreachableError
+from selfinspect.errors import BadRequestError
 from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.reader import CgroupReader
-from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
 from selfinspect.stats.fs_usage import FsUsage
@@ -152,7 +152,7 @@ class Readings:
         return container_labels(
             own,
             cgroup_path=seen or observation.cgroup_path,
-            masking=Masking(secrets=observation.masking.secrets),
+            masking=observation.masking.unrevealed(),
             admitted=DEFAULT_LABELS if admitted is None else admitted,
         )
 
@@ -171,20 +171,13 @@ class Readings:
                 hint="source=engine asks the engine",
             )
         if choice == "kernel":
-            raise self._no_engine(observation)
+            raise engine_missing(observation.snapshot)
         return EngineSource(self._client(observation), self._devices)
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:
-            raise self._no_engine(observation)
+            raise engine_missing(observation.snapshot)
         return observation.client
-
-    def _no_engine(self, observation: Observation) -> EngineUnreachableError:
-        failure = observation.snapshot.failure
-        return EngineUnreachableError(
-            failure.detail if failure else "the engine has not been asked yet",
-            hint=failure.hint if failure else None,
-        )
 
     def _own_network(self, observation: Observation) -> bool:
         """Whether the network is the container's alone, as far as that can be told."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.duration import parse_duration
 from selfinspect.endpoint import parse_endpoint
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
+from selfinspect.listen import DEFAULT_API, parse_listen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Settings:
 
     Attributes:
         listen: where the API is served.
-        metrics_listen: where metrics alone are served, or `off`.
+        metrics_listen: where metrics alone are served, or `off`; None for where it is usual.
         insecure_api: serve the API beyond loopback without a token.
         token_file: the file of the API's tokens, one a line; `auto` is the one PID 1 minted.
         metrics_token_file: the same for `/metrics`.
@@ -60,7 +60,7 @@ class Settings:
     """
 
     listen: tuple[ListenAddress, ...] = (DEFAULT_API,)
-    metrics_listen: ListenAddress | Literal["off"] = DEFAULT_METRICS
+    metrics_listen: ListenAddress | Literal["off"] | None = None
     insecure_api: bool = False
     token_file: Path | Literal["auto"] | None = None
     metrics_token_file: Path | None = None

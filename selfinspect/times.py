@@ -34,12 +34,24 @@ def rfc3339(nanoseconds: int) -> str:
     return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def known(text: object) -> str | None:
-    """An engine's time in our form; None where it is absent, junk, or Go's zero time."""
+def unix(nanoseconds: int) -> str:
+    """A moment as the Engine API takes one: seconds since the Unix epoch with nine digits more."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    return f"{seconds}.{fraction:09d}"
+
+
+def moment(text: object) -> int | None:
+    """Nanoseconds of an engine's time; None where it is absent, junk, or Go's zero time."""
     if not isinstance(text, str):
         return None
     try:
         since = nanoseconds(text)
     except ValueError:
         return None
-    return rfc3339(since) if since > 0 else None
+    return since if since > 0 else None
+
+
+def known(text: object) -> str | None:
+    """An engine's time in our form; None where `moment` knows none."""
+    since = moment(text)
+    return None if since is None else rfc3339(since)

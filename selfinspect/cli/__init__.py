@@ -21,6 +21,8 @@ from selfinspect.errors import SelfinspectError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_PROGRAM = "selfinspect"
+_COMPLETE = "_SELFINSPECT_COMPLETE"
 INTERRUPTED = 128 + signal.SIGINT
 UNREAD = 128 + signal.SIGPIPE
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -73,18 +75,18 @@ class Verbs(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """What holds for every verb."""
         write_exits(MEANINGS, formatter)
-        for paragraph in _FOR_ALL:
-            formatter.write_paragraph()
-            formatter.write_text(paragraph)
+        formatter.write_paragraph()
+        formatter.write_text(_FOR_ALL.strip())
 
 
-_FOR_ALL = (
-    "A verb asks this container's agent where one runs, else it looks for itself. "
-    "`selfinspect VERB --help` tells of one; what it says of options that are variables as well "
-    "is read so: SELFINSPECT_ENGINE for --engine.",
-    'Completion, for bash: eval "$(_SELFINSPECT_COMPLETE=bash_source selfinspect)"; '
-    "zsh_source and fish_source are for those.",
-)
+_FOR_ALL = """
+A verb asks this container's agent, where one runs and no option says how to look instead; else it
+looks for itself. An option that says where or how is a variable as well: SELFINSPECT_ENGINE is
+--engine.
+
+Completion for bash: eval "$(_SELFINSPECT_COMPLETE=bash_source selfinspect)", with zsh_source for
+zsh. For fish: _SELFINSPECT_COMPLETE=fish_source selfinspect | source.
+"""
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,7 +121,8 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
     streams = streams or of_this_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words, streams)
+        asked = streams.environ.get(_COMPLETE)
+        return _complete(asked) if asked else _run(words, streams)
     except BrokenPipeError:
         _lead_nowhere(streams)
         return UNREAD
@@ -131,18 +134,32 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         return ExitCode.NO
 
 
+def _complete(asked: str) -> int:
+    """What a shell asks for: its script, or what could come next on its command line."""
+    from click.shell_completion import shell_complete  # noqa: PLC0415
+
+    return shell_complete(selfinspect, {}, _PROGRAM, _COMPLETE, asked)
+
+
 def _run(words: list[str], streams: Streams) -> int:
+    """Not by click's own `main`, to which a reader that has enough is the answer no."""
     try:
-        result = selfinspect.main(words, "selfinspect", standalone_mode=False, obj=streams)
+        with selfinspect.make_context(_PROGRAM, words, obj=streams) as context:
+            result = selfinspect.invoke(context)
         streams.out.flush()
+    except click.exceptions.Exit as end:
+        sys.stdout.flush()
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=streams.err)
         return ExitCode.USAGE
     except click.UsageError as error:
-        verb = error.ctx.command_path if error.ctx else "selfinspect"
+        verb = error.ctx.command_path if error.ctx else _PROGRAM
         print(f"{verb}: error: {error.format_message()}", file=streams.err)
         return ExitCode.USAGE
-    except click.Abort:
+    except KeyboardInterrupt:
+        if streams.err.isatty():
+            print(file=streams.err)  # below the terminal's ^C
         return INTERRUPTED
     except SelfinspectError as error:
         streams.say(error)

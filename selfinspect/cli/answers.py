@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from selfinspect.cli.options import settings
+from selfinspect.cli.progress import progress
 from selfinspect.client import ask, find
 from selfinspect.observe import inquiry, observe
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.inquiry import Inquiry
     from selfinspect.model import Json, Snapshot
     from selfinspect.observe import Observation
+    from selfinspect.settings import Settings
 
 _TIMEOUT = 5.0
 
@@ -65,8 +67,14 @@ def from_agent_or_look(
         if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
             document: Json = json.loads(reply.body)
             return document
-    with closing(observe(settings(given, streams.environ), streams.environ)) as observation:
+    with closing(look(streams, settings(given, streams.environ))) as observation:
         return here(observation)
+
+
+def look(streams: Streams, chosen: Settings) -> Observation:
+    """A look of our own; on a terminal it is told what takes long."""
+    with progress(streams, "looking for an engine that knows this container"):
+        return observe(chosen, streams.environ)
 
 
 def agent_of(streams: Streams, given: Mapping[str, Any]) -> str | None:

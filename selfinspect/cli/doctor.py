@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
+from selfinspect.cli.progress import progress
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import URI_FILE, ask, find
 from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
@@ -23,9 +25,11 @@ from selfinspect.events.journal_file import path_of
 from selfinspect.kernel.hierarchy import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
+from selfinspect.terminal import in_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
 
     from selfinspect.diagnosis import Check, Status
     from selfinspect.engine.client import Client
@@ -39,38 +43,45 @@ _SIGNS: dict[Status, tuple[str, str]] = {
 }
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("docker exec CONTAINER selfinspect doctor",),
+    exits=exits(no="A check fails."),
+)
 @click.option("--json", "as_json", is_flag=True, help="The checks as JSON.")
 @observing
 @journalling
 @streams_of
 def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
-    """Check identity, engine and agent, and print the command that mends each lack.
+    """Check identity, engine and agent; tell what mends each lack.
 
-    Needs no agent: it looks for itself, and asks the engine for everything that the agent may
-    ask it for, once. It changes nothing. Exits 1 when a check fails.
+    It needs no agent: it looks for itself, asks the engine once for everything that the agent may
+    ask it for, and changes nothing. Below what is amiss stands the command that mends it.
     """
-    checks = diagnose(_facts(settings(given, streams.environ), streams))
+    chosen = settings(given, streams.environ)
+    with progress(streams, "looking for an engine that knows this container") as tell:
+        checks = diagnose(_facts(chosen, streams, tell))
     well = all(check.status != "fail" for check in checks)
     if as_json:
         document = {"ok": well, "checks": as_document(checks)}
         print(json.dumps(document, indent=2, ensure_ascii=False), file=streams.out)
     else:
-        signs = streams.out.isatty()
-        colours = signs and not streams.environ.get("NO_COLOR")
+        signs = streams.out.isatty() and _has_signs(streams.out)
+        colours = in_colour(streams.out, streams.environ)
         for line in _lines(checks, signs=signs, colours=colours):
             print(line, file=streams.out)
     return ExitCode.OK if well else ExitCode.NO
 
 
-def _facts(chosen: Settings, streams: Streams) -> Facts:
-    """Look at everything once."""
+def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> Facts:
+    """Look at everything once, and tell what is being looked at."""
     observation = observe(chosen, streams.environ)
     if observation.client is not None:
-        _try_all(observation.client)
+        _try_all(observation.client, tell)
     observation.close()
     folders = CgroupReader(chosen.root).folders
     uri = find(streams.environ)
+    tell("asking this container's agent")
     reply = ask(uri, "/healthz", timeout=_TIMEOUT) if uri else None
     folder = Path(URI_FILE).parent
     return Facts(
@@ -111,21 +122,32 @@ def _there(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def _try_all(client: Client) -> None:
+def _try_all(client: Client, tell: Callable[[str], None]) -> None:
     """Ask once for what the first look did not ask for; the connection remembers what is denied."""
     connection = client.connection
-    with suppress(EngineError):
-        client.inspect()
-    with suppress(EngineError):
-        client.stats()
-    with suppress(EngineError), client.own_events():
-        pass
-    with suppress(EngineError), client.logs(LogQuery(tail=0).parameters()):
-        pass
-    with suppress(EngineError):
-        client.changes()
-    with suppress(EngineError):
-        connection.capabilities.ask("top", lambda: Prober(connection).commands(client.id))
+    trials: dict[str, Callable[[], object]] = {
+        "inspect": client.inspect,
+        "stats": client.stats,
+        "events": lambda: client.own_events().close(),
+        "logs": lambda: client.logs(LogQuery(tail=0).parameters()).close(),
+        "changes": client.changes,
+        "top": lambda: connection.capabilities.ask(
+            "top", lambda: Prober(connection).commands(client.id)
+        ),
+    }
+    for name, trial in trials.items():
+        tell(f"asking the engine for {name}")
+        with suppress(EngineError):
+            trial()
+
+
+def _has_signs(terminal: TextIO) -> bool:
+    """Whether the terminal's character set has them."""
+    try:
+        "".join(sign for sign, _ in _SIGNS.values()).encode(terminal.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lines(checks: Sequence[Check], *, signs: bool, colours: bool) -> Iterator[str]:

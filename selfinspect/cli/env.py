@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.cli.answers import from_agent_or_here
-from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.documents import as_document, refused
+from selfinspect.cli.verb import Verb
+from selfinspect.documents import as_document, engine_missing, refused
+from selfinspect.errors import EngineUnreachableError
 from selfinspect.exports import exported
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from selfinspect.errors import SelfinspectError
     from selfinspect.model import Json, Snapshot
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=('eval "$(selfinspect env)"', "selfinspect env --format dotenv >.env"),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+)
 @click.option(
     "--format",
     "form",
@@ -35,25 +42,26 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 )
 @observing
 @streams_of
-def env(streams: Streams, /, form: str, **given: Any) -> int:
-    """Print this container's ID, name, image and host ports as environment variables.
+def env(streams: Streams, /, form: str, **given: Any) -> None:
+    """Print ID, name, image and host ports as variables.
 
-    For a shell: eval "$(selfinspect env)". SELFINSPECT_HOST_PORT_8080_TCP is the port of the host
-    that leads to 8080/tcp. What is not known or not published has no variable; where no engine
-    tells of the container, that is all but its ID, and the exit code is 4.
+    They are those that `run --export-env` gives its command: SELFINSPECT_CONTAINER_ID, _NAME,
+    _IMAGE, and SELFINSPECT_HOST_PORT_8080_TCP for the port of the host that leads to 8080/tcp.
+    What is not known or not published has none; without an engine, that is all but the ID.
     """
-    own = read_self(from_agent_or_here(streams, given, "/v1/self", _own))
+    lack: SelfinspectError = EngineUnreachableError("no engine tells name, image and ports")
+
+    def look(snapshot: Snapshot) -> Json:
+        nonlocal lack
+        if snapshot.self is None:
+            raise refused(snapshot)
+        lack = engine_missing(snapshot)
+        return as_document(snapshot.self)
+
+    own = read_self(from_agent_or_here(streams, given, "/v1/self", look))
     print(_FORMS[form](exported(own)), end="", file=streams.out)
     if own.engine is None and given["engine"] != "off":
-        print("selfinspect: error: no engine tells name, image and ports", file=streams.err)
-        return ExitCode.ENGINE_UNREACHABLE
-    return ExitCode.OK
-
-
-def _own(snapshot: Snapshot) -> Json:
-    if snapshot.self is None:
-        raise refused(snapshot)
-    return as_document(snapshot.self)
+        raise lack
 
 
 def sh(variables: Mapping[str, str]) -> str:

@@ -12,18 +12,22 @@ import click
 from starlette.datastructures import QueryParams
 
 from selfinspect import times
-from selfinspect.cli.answers import agent_of
+from selfinspect.cli.answers import agent_of, look
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, follow
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, sequence, text
+from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
 from selfinspect.events.query import Query
 from selfinspect.follow import Following
 from selfinspect.logs import logger
-from selfinspect.observe import inquiry, look_again, observe
+from selfinspect.observe import inquiry, look_again
 from selfinspect.past import recall
+from selfinspect.terminal import in_colour
 from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
@@ -40,9 +44,13 @@ _PAGE = 1000
 _TOLD = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("selfinspect events --since 12h", "selfinspect events --follow --json"),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+)
 @click.option("--follow", "-f", "following", is_flag=True, help="Go on with what happens next.")
-@click.option("--since", help="From then on: RFC 3339, Unix seconds, or so long ago, as 5m.")
+@click.option("--since", help="From then on: RFC 3339, Unix seconds, or so long ago, as 12h.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line.")
 @journalling
 @observing
@@ -50,7 +58,11 @@ _TOLD = ("command", "status", "exit_code", "signal", "old_name", "reason", "from
 def events(
     streams: Streams, /, *, following: bool, since: str | None, as_json: bool, **given: Any
 ) -> None:
-    """Print what happened to this container, in the order in which that became known."""
+    """Print what happened to this container.
+
+    Events are in the order in which they became known: their times may step back. Those that the
+    agent did not hear as they happened are marked with how they were found out.
+    """
     asked = QueryParams({} if since is None else {"since": since})
     query = Query(since=moment(asked, "since", time.time_ns()))
 
@@ -105,6 +117,7 @@ def _pages(uri: str, query: Query, page: Json, *, following: bool) -> Iterator[J
         for each in follow(uri, f"/v1/events/stream?{asked}", timeout=_TIMEOUT) or ():
             if each.startswith(b"data:"):
                 yield json.loads(each[5:])
+        raise NotAvailable(f"the agent at {uri} tells no more")
 
 
 def _page(uri: str, query: Query, cursor: str | None) -> Json:
@@ -130,7 +143,7 @@ def _here(
 ) -> None:
     """Tell those of the agent's journal and of the engine."""
     chosen = settings(given, streams.environ)
-    with closing(observe(chosen, streams.environ)) as observation:
+    with closing(look(streams, chosen)) as observation:
         if observation.snapshot.self is None:
             raise refused(observation.snapshot)
         if following:
@@ -140,6 +153,19 @@ def _here(
             tell(as_document(event))
         if following and observation.client is not None:
             _follow(observation, observation.client, journal, tell, streams)
+        elif given["engine"] != "off":
+            _say_what_is_missing(observation)
+
+
+def _say_what_is_missing(observation: Observation) -> None:
+    """The events of the journal are not all, where no engine tells of those since.
+
+    Raises:
+        EngineError: that is so.
+    """
+    client = inquiry(observation).client
+    if client.connection.capabilities.states()["events"] == "denied":
+        client.own_events().close()  # which says how to have it allowed
 
 
 def _follow(
@@ -158,7 +184,13 @@ def _follow(
         current=lambda: observation,
         refresh=lambda: look_again(observation),
         intake=Intake(journal, on_events=tell_all, on_check=lambda _: None),
-        log=logger(streams.err, level="error", form="auto", mask=observation.masking.text),
+        log=logger(
+            streams.err,
+            level="error",
+            form="auto",
+            mask=observation.masking.text,
+            colours=in_colour(streams.err, streams.environ),
+        ),
     ).run()
 
 

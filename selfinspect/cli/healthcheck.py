@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import click
 
-from selfinspect.cli.exit_codes import ExitCode
-from selfinspect.cli.options import Parsed
+from selfinspect.cli.declared import Parsed
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, find
 from selfinspect.duration import parse_duration
 from selfinspect.listen import DEFAULT_API, parse_listen
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=('HEALTHCHECK CMD ["selfinspect", "healthcheck"]',),
+    exits=exits(no="It does not answer in time, or not that it is well."),
+)
 @click.option(
     "--timeout",
     type=Parsed("duration", parse_duration),
@@ -23,10 +28,11 @@ from selfinspect.listen import DEFAULT_API, parse_listen
 )
 @streams_of
 def healthcheck(streams: Streams, /, timeout: float) -> int:
-    """Ask this agent's /healthz; for the standalone image, where the agent is the app.
+    """Ask whether this container's agent is well.
 
-    Where no URI was left (a read-only root without a tmpfs on /run/selfinspect), it asks
-    where SELFINSPECT_LISTEN, or its default, says that the agent of this container listens.
+    It asks the agent's /healthz, for an image in which the agent is all there is; an image with
+    an app checks its app. Where the agent could not leave its address (a read-only root without
+    a tmpfs on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked.
     """
     uri = find(streams.environ) or _configured(streams.environ.get("SELFINSPECT_LISTEN"))
     reply = ask(uri, "/healthz", timeout=timeout)

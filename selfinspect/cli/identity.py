@@ -7,29 +7,42 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.cli.answers import from_agent_or_here, pretty
-from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.table import table
+from selfinspect.cli.verb import Verb
 from selfinspect.documents import identity_document
 from selfinspect.engine.access import sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from selfinspect.model import Json
 
 _SHORT = 12
 
 
-@click.command("id")
-@click.option("--short", "form", flag_value="short", help="The first 12 digits.")
-@click.option("--explain", "form", flag_value="explain", help="Each piece of evidence.")
+@click.command(
+    "id",
+    cls=Verb,
+    examples=("selfinspect id --short", "selfinspect id --explain"),
+    exits=exits(ExitCode.NO_IDENTITY),
+)
+@click.option("--short", "form", flag_value="short", help="Its first 12 digits.")
+@click.option(
+    "--explain", "form", flag_value="explain", help="How sure that is, the evidence, who was asked."
+)
 @click.option("--json", "form", flag_value="json", help="What /v1/identity answers.")
 @observing
 @streams_of
 def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
-    """Print which container this is; exit 3 where that cannot be said."""
+    """Print which container this is.
+
+    In doubt it prints none, and --json a null: --explain shows what speaks for which container,
+    and why none could be proven.
+    """
     document = from_agent_or_here(streams, given, "/v1/identity", identity_document)
     identifier = text(document, "id")
     if form == "json":
@@ -61,14 +74,12 @@ def _explained(document: Json) -> Iterator[str]:
     rows = [_row(candidate) for candidate in sequence(document, "candidates")]
     if rows:
         yield ""
-        yield from _table(("ID", "SOURCE", "SCOPE", "VERDICT", "REASON", "EVIDENCE"), rows)
+        yield from table([("ID", "SOURCE", "SCOPE", "VERDICT", "REASON", "EVIDENCE"), *rows])
     tried = sequence(document, "tried")
     if tried:
         yield ""
-        yield from _table(
-            ("ENGINE", "OUTCOME"),
-            [(text(place, "endpoint") or "", text(place, "outcome") or "") for place in tried],
-        )
+        places = [(text(each, "endpoint") or "", text(each, "outcome") or "") for each in tried]
+        yield from table([("ENGINE", "OUTCOME"), *places])
 
 
 def _row(candidate: Json) -> tuple[str, ...]:
@@ -79,10 +90,3 @@ def _row(candidate: Json) -> tuple[str, ...]:
         evidence = evidence.replace(identifier, f"{identifier[:_SHORT]}…")
     columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
     return (identifier[:_SHORT], *columns, evidence)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

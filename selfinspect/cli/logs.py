@@ -9,13 +9,16 @@ from urllib.parse import urlencode
 
 import click
 
-from selfinspect.cli.answers import agent_of
+from selfinspect.cli.answers import agent_of, look
+from selfinspect.cli.declared import Parsed
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import follow
 from selfinspect.engine.frames import written
 from selfinspect.engine.log import LogQuery
-from selfinspect.observe import inquiry, observe
+from selfinspect.observe import inquiry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,18 +26,32 @@ if TYPE_CHECKING:
     from selfinspect.engine.frames import LogLine
 
 _TIMEOUT = 5.0
+_MOST_LINES = 10**9 - 1
 
 
-@click.command()
+def _count(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) <= _MOST_LINES:
+        return int(text)
+    raise ValueError(f"{text!r}: takes a number of lines, such as 20")
+
+
+@click.command(
+    cls=Verb,
+    examples=("selfinspect logs --tail 20", "selfinspect logs --follow --json"),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+)
 @click.option("--follow", "-f", "following", is_flag=True, help="Go on with what is printed next.")
-@click.option("--tail", "-n", type=click.IntRange(0, 10**9 - 1), help="So many of the last lines.")
+@click.option("--tail", "-n", type=Parsed("lines", _count), help="Begin with so many of the last.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line, with its time.")
 @observing
 @streams_of
 def logs(
     streams: Streams, /, *, following: bool, tail: int | None, as_json: bool, **given: Any
 ) -> None:
-    """Print what this container has printed, secrets masked."""
+    """Print what this container has printed, secrets masked.
+
+    Both of its streams, in the order in which the engine has them.
+    """
     query = LogQuery(tail=tail, follow=following, timed=as_json)
     for line in _of_agent(streams, given, query) or _of_engine(streams, given, query):
         print(line, file=streams.out)
@@ -58,7 +75,7 @@ def _of_agent(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> It
 
 def _of_engine(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str]:
     write = _document if query.timed else written
-    looked = observe(settings(given, streams.environ), streams.environ)
+    looked = look(streams, settings(given, streams.environ))
     with closing(looked) as observation, inquiry(observation).log(query) as log:
         for batch in log.batches():
             yield from map(write, batch)

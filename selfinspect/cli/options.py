@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfinspect.cli.declared import (
+    Parsed,
+    Verb,
+    option,
+    repeatable,
+    with_options,
+)
 from selfinspect.cli.verb import Sectioned
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
 from selfinspect.settings import (
@@ -23,80 +30,50 @@ from selfinspect.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-Verb = TypeVar("Verb", bound="Callable[..., Any]")
+    from collections.abc import Mapping
 
 _LOOKING = "Looking for itself (with one of these no agent is asked)"
 _PLACES = "Where it serves"
 _CALLERS = "Who may ask for what"
-_METRICS = "Figures and metrics"
-_EVENTS = "Events"
+_TOLD = "What it keeps and tells"
 _LOG = "Its own log"
-
-
-class Parsed(click.ParamType[object]):
-    """An option's value, read by a function that raises ValueError with what it takes."""
-
-    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> object:
-        """The value; what is no text has been read already."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Repeatable(Parsed):
-    """One value of several; in the environment variable they stand between commas."""
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """The values, without the spaces around them."""
-        return [text.strip() for text in rv.split(",") if text.strip()]
 
 
 def observing(verb: Verb) -> Verb:
     """Options of every verb that can look for itself."""
-    return _options(
+    return with_options(
         verb,
-        _option(
+        option(
             _LOOKING,
             "--engine",
             Parsed("endpoint", parse_engine),
             "auto (the default), off, unix:///path/of.sock or tcp://host:port.",
         ),
-        _option(
+        option(
             _LOOKING,
             "--engine-server-name",
             Parsed("name", parse_server_name),
             "The name the engine's certificate bears where it is not the address.",
         ),
-        _option(
+        option(
             _LOOKING,
             "--container",
             Parsed("id|name", parse_container),
             "A claim about which container this is, still to be proven.",
         ),
-        _option(
+        option(
             _LOOKING,
             "--target",
             Parsed("whom", parse_container),
             "Whom to report on: self (the default), netns, or a container's name or ID.",
         ),
-        _option(
+        option(
             _LOOKING,
             "--root",
             click.Path(path_type=Path, exists=True, file_okay=False),
             "The folder below which every file is read; / by default.",
         ),
-        _many(
+        repeatable(
             _LOOKING,
             "--reveal",
             "glob",
@@ -108,10 +85,10 @@ def observing(verb: Verb) -> Verb:
 
 def journalling(verb: Verb) -> Verb:
     """The option of every verb that needs the journal."""
-    return _options(
+    return with_options(
         verb,
-        _option(
-            _EVENTS,
+        option(
+            _LOOKING,
             "--journal",
             click.Path(path_type=Path, file_okay=False),
             "The folder in which events are kept; /var/lib/selfinspect by default.",
@@ -121,20 +98,21 @@ def journalling(verb: Verb) -> Verb:
 
 def serving(verb: Verb) -> Verb:
     """Options of the agent alone."""
-    return _options(
+    return with_options(
         journalling(verb),
-        _many(
+        repeatable(
             _PLACES,
             "--listen",
             "address",
             parse_listen,
             f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default.",
         ),
-        _option(
+        option(
             _PLACES,
             "--metrics-listen",
             Parsed("address", parse_metrics_listen),
-            f"Where the metrics alone are served, or off; {DEFAULT_METRICS} by default.",
+            f"Where the metrics alone are served, or off; {DEFAULT_METRICS} by default, loopback"
+            " alone in a host's network.",
         ),
         click.option(
             "--insecure-api",
@@ -144,43 +122,45 @@ def serving(verb: Verb) -> Verb:
             envvar="SELFINSPECT_INSECURE_API",
             help="Serve the API beyond loopback without a token.",
         ),
-        _option(
+        option(
             _CALLERS,
             "--token-file",
             Parsed("path", parse_token_file),
             "The tokens that the API takes, one a line; auto, under run, has one made for CMD.",
         ),
-        _option(
+        option(
             _CALLERS,
             "--metrics-token-file",
             click.Path(path_type=Path),
             "The tokens that /metrics takes, on every listener.",
         ),
-        _option(
+        option(
             _PLACES,
             "--tls-cert",
             click.Path(path_type=Path),
             "The certificate (PEM) of --metrics-listen and of each --listen beyond loopback.",
         ),
-        _option(
+        option(
             _PLACES, "--tls-key", click.Path(path_type=Path), "Its key (PEM), without a passphrase."
         ),
-        _option(
+        option(
             _CALLERS,
             "--tls-client-ca",
             click.Path(path_type=Path),
             "The authorities (PEM) that have to have signed a client's certificate.",
         ),
-        _many(
+        repeatable(
             _CALLERS,
             "--disable",
             "glob",
             parse_disable,
             "Paths that are not served, nor what is below them; health paths always are.",
         ),
-        _many(_CALLERS, "--allow-host", "glob", str, "Further host names we may be called by."),
-        _many(
-            _METRICS,
+        repeatable(
+            _CALLERS, "--allow-host", "glob", str, "Further host names we may be called by."
+        ),
+        repeatable(
+            _TOLD,
             "--metrics-labels",
             "glob",
             str,
@@ -189,36 +169,37 @@ def serving(verb: Verb) -> Verb:
         click.option(
             "--metrics-machine",
             cls=Sectioned,
-            section=_METRICS,
+            section=_TOLD,
             is_flag=True,
             envvar="SELFINSPECT_METRICS_MACHINE",
             help="Tell of the machine as well, where no other agent on it does.",
         ),
-        _option(
-            _METRICS,
+        option(
+            _TOLD,
             "--fs-usage-interval",
             Parsed("duration", parse_interval),
             "How often a scrape may have the engine count the writable layer: 5m; or off.",
         ),
-        _option(
-            _METRICS,
+        option(
+            _TOLD,
             "--stats-source",
             click.Choice(("auto", "engine", "kernel")),
             "Where figures come from; auto, the default, is the kernel where it can tell.",
         ),
-        _option(
-            _EVENTS,
+        option(
+            _TOLD,
             "--journal-max-events",
             click.IntRange(min=1),
             "How many events are held; 10000 by default.",
+            metavar="COUNT",
         ),
-        _option(
+        option(
             _LOG,
             "--log-level",
             click.Choice(LOG_LEVELS),
             "The least severe level logged; info by default.",
         ),
-        _option(
+        option(
             _LOG,
             "--log-format",
             click.Choice(("auto", "json", "console")),
@@ -241,35 +222,3 @@ def settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         return Settings(api_version=version, **values).checked()
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _option(
-    section: str, name: str, kind: click.ParamType[Any], text: str
-) -> Callable[[Verb], Verb]:
-    return click.option(
-        name, cls=Sectioned, section=section, type=kind, envvar=_variable(name), help=text
-    )
-
-
-def _many(
-    section: str, name: str, metavar: str, parse: Callable[[str], object], text: str
-) -> Callable[[Verb], Verb]:
-    return click.option(
-        name,
-        cls=Sectioned,
-        section=section,
-        type=Repeatable(metavar, parse),
-        multiple=True,
-        envvar=_variable(name),
-        help=f"{text} Repeatable.",
-    )
-
-
-def _variable(name: str) -> str:
-    return "SELFINSPECT_" + name.removeprefix("--").replace("-", "_").upper()
-
-
-def _options(verb: Verb, *options: Callable[[Verb], Verb]) -> Verb:
-    for option in reversed(options):
-        verb = option(verb)
-    return verb

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
+
+from selfinspect.terminal import USUAL_COLUMNS, columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from selfinspect.cli.streams import Streams
 
 _CLEAR = "\r\x1b[K"
-_USUAL_COLUMNS = 80
 
 
 @contextmanager
@@ -71,12 +71,5 @@ class _Line:
                 self._write("")
 
     def _write(self, text: str) -> None:
-        self._err.write(_CLEAR + text[: _columns(self._err) - 1])
+        self._err.write(_CLEAR + text[: (columns(self._err) or USUAL_COLUMNS) - 1])
         self._err.flush()
-
-
-def _columns(terminal: TextIO) -> int:
-    try:
-        return os.get_terminal_size(terminal.fileno()).columns or _USUAL_COLUMNS
-    except OSError:
-        return _USUAL_COLUMNS

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.cli.answers import from_agent_or_look, pretty
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.table import table
+from selfinspect.cli.verb import Verb
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, sequence
 from selfinspect.past import Past, recall
@@ -22,13 +24,17 @@ _HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
 _SECONDS = len("2026-11-21T15:00:00")
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("selfinspect runs", "selfinspect runs --json"),
+    exits=exits(ExitCode.NO_IDENTITY),
+)
 @click.option("--json", "as_json", is_flag=True, help="What /v1/runs answers.")
 @journalling
 @observing
 @streams_of
 def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
-    """Print this container's runs, newest first: when, and how each ended."""
+    """Print this container's runs, and how each ended."""
 
     def put_together(observation: Observation) -> Json:
         if observation.snapshot.self is None:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent import Agent
-from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.exports import exported
 from selfinspect.listen import uri_of
 from selfinspect.supervise.announcement import announce
 from selfinspect.supervise.handover import Handover
-from selfinspect.supervise.listeners import bind, bound
+from selfinspect.supervise.listeners import bind, bound, usual_metrics
 
 if TYPE_CHECKING:
     import socket
@@ -28,15 +29,20 @@ if TYPE_CHECKING:
 _CONNECTIONS = 4096
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("selfinspect serve", "selfinspect serve --listen unix:///run/app/api.sock"),
+    exits=exits(no="It could not go on: the log says why."),
+)
 @observing
 @serving
 @streams_of
 def serve(streams: Streams, /, **given: Any) -> int:
-    """Serve what this container knows about itself, until SIGTERM or SIGINT.
+    """Serve what this container knows about itself.
 
-    Each option is an environment variable as well: SELFINSPECT_METRICS_LISTEN is
-    --metrics-listen; commas stand between the values of one that is repeatable.
+    It ends with 0 on SIGTERM and SIGINT. Each option is an environment variable as well:
+    SELFINSPECT_METRICS_LISTEN is --metrics-listen; commas stand between the values of one that is
+    repeatable.
     """
     chosen = settings(given, streams.environ)
     _allow_connections()
@@ -58,11 +64,13 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
             on_ready=lambda known: handed.ready(exported(known.self) if known.self else {}),
         )
     api = _bind("--listen", chosen.listen)
-    metrics = _bind(
-        "--metrics-listen", [] if chosen.metrics_listen == "off" else [chosen.metrics_listen]
-    )
+    asked = chosen.metrics_listen or usual_metrics()
+    metrics = _bind("--metrics-listen", [] if asked == "off" else [asked])
     announce(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
-    return await agent.run(api, metrics, on_ready=lambda _: None)
+    try:
+        return await agent.run(api, metrics, on_ready=lambda _: None)
+    finally:
+        announce(None)
 
 
 def _allow_connections() -> None:

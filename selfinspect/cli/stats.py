@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import agent_of, pretty
-from selfinspect.cli.exit_codes import ExitCode
+from selfinspect.cli.answers import agent_of, look, pretty
+from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, settings
+from selfinspect.cli.progress import progress
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, follow
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, member
-from selfinspect.observe import observe
 from selfinspect.readings import Readings
+from selfinspect.terminal import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import TextIO
 
     from selfinspect.model import Json
 
@@ -30,34 +30,52 @@ _WIDTH = 9
 _UP_AND_CLEAR = "\x1b[1A\x1b[2K"
 _TIMEOUT = 5.0
 _STEP = 1024
-_USUAL_COLUMNS = 80
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("selfinspect stats --follow", "selfinspect stats --json"),
+    exits=exits(
+        ExitCode.NO_IDENTITY,
+        ExitCode.ENGINE_UNREACHABLE,
+        ExitCode.DENIED,
+        no="There are no figures now.",
+    ),
+)
 @click.option("--follow", "-f", "following", is_flag=True, help="Go on, once a second.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one document a sample.")
 @observing
 @streams_of
 def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) -> int:
-    """Print what this container uses: CPU, memory, network, block devices, tasks."""
+    """Print what this container uses: CPU, memory, network, IO."""
     samples = _samples(streams, given, following=following)
-    none = True
+    if not following:
+        samples = _one(streams, samples, for_people=not as_json)
+    none, dumb = True, streams.environ.get("TERM") == "dumb"
     for sample in samples:
-        room = _columns(streams.out)
+        room = columns(streams.out)  # a longer line would wrap, and a redraw clear half of it
         if as_json:
             print(json.dumps(sample) if following else pretty(sample), file=streams.out)
         elif none:
             print(_line(_HEAD)[:room], _line(row(sample))[:room], sep="\n", file=streams.out)
         else:
-            again = "" if room is None else _UP_AND_CLEAR
+            again = "" if room is None or dumb else _UP_AND_CLEAR
             print(f"{again}{_line(row(sample))[:room]}", file=streams.out)
         streams.out.flush()
         none = False
-        if not following:
-            break
     if none:
         print("selfinspect: error: there are no figures now", file=streams.err)
     return ExitCode.NO if none else ExitCode.OK
+
+
+def _one(streams: Streams, samples: Iterator[Json], *, for_people: bool) -> Iterator[Json]:
+    """A single sample: for people the second, where the first has no CPU to compare with."""
+    first = next(samples, None)
+    if for_people and first is not None and member(first, "cpu", "percent") is None:
+        with progress(streams, "measuring the CPU for a second"):
+            first = next(samples, first)
+    if first is not None:
+        yield first
 
 
 def row(sample: Json) -> tuple[str, ...]:
@@ -85,17 +103,27 @@ def _samples(streams: Streams, given: Mapping[str, Any], *, following: bool) -> 
         if lines is not None:
             yield from (json.loads(line[5:]) for line in lines if line.startswith(b"data:"))
             return
-    elif uri is not None:
-        reply = ask(uri, "/v1/stats", timeout=_TIMEOUT, accept="application/json")
-        if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
-            yield json.loads(reply.body)
-            return
+    elif uri is not None and (sample := _told(uri)) is not None:
+        while sample is not None:
+            yield sample
+            time.sleep(1)
+            sample = _told(uri)
+        return
     yield from _taken_here(streams, given)
+
+
+def _told(uri: str) -> Json:
+    """A sample that an agent tells, None where it tells none."""
+    reply = ask(uri, "/v1/stats", timeout=_TIMEOUT, accept="application/json")
+    if reply is None or (reply.status, reply.media_type) != (200, "application/json"):
+        return None
+    document: Json = json.loads(reply.body)
+    return document
 
 
 def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
     chosen = settings(given, streams.environ)
-    observation = observe(chosen, streams.environ)
+    observation = look(streams, chosen)
     try:
         if observation.snapshot.self is None:
             raise refused(observation.snapshot)
@@ -112,17 +140,6 @@ def _line(cells: tuple[str, ...]) -> str:
     """The cells, each at its place; all of them fit a terminal of 80 columns."""
     places = zip(cells, _HEAD, strict=True)
     return "".join(f"{cell:<{max(_WIDTH, 1 + len(head))}}" for cell, head in places).rstrip()
-
-
-def _columns(out: TextIO) -> int | None:
-    """How many columns the terminal has, None where there is none.
-
-    A longer line would wrap, and a redraw clear half of it.
-    """
-    try:
-        return os.get_terminal_size(out.fileno()).columns or _USUAL_COLUMNS
-    except OSError:
-        return None
 
 
 def _percent(value: Json) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from selfinspect.cli.exit_codes import ExitCode
-from selfinspect.cli.options import Parsed
+from selfinspect.cli.declared import Parsed
+from selfinspect.cli.exit_codes import ExitCode, exits
+from selfinspect.cli.progress import progress
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, find
 from selfinspect.duration import parse_duration
+from selfinspect.engine.access import member, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +25,11 @@ _LONGEST_PAUSE = 1.0
 _READY = 200
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("selfinspect wait --timeout 5s && curl -s $SELFINSPECT_URI/v1/self/name",),
+    exits=exits(no="It is not ready in time."),
+)
 @click.option(
     "--timeout",
     type=Parsed("duration", parse_duration),
@@ -32,18 +40,23 @@ _READY = 200
 )
 @streams_of
 def wait(streams: Streams, /, timeout: float) -> int:
-    """Wait until this container's agent is ready: identity known, first sample taken.
+    """Wait until this container's agent is ready.
 
-    Exit 0 once it is, 1 after the timeout. An agent that does not run yet is waited for, too.
+    It is once the identity is known and a first sample taken. An agent that does not run yet is
+    waited for, too.
     """
     deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
-    while (lack := _lack(streams.environ, max(deadline - time.monotonic(), 1.0))) is not None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            print(f"selfinspect: error: {lack}", file=streams.err)
-            return ExitCode.NO
-        time.sleep(min(pause, left))
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    with progress(streams, "waiting for the agent") as tell:
+        while lack := _lack(streams.environ, max(deadline - time.monotonic(), 1.0)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            tell(f"waiting: {lack}")
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    if lack:
+        print(f"selfinspect: error: {lack}", file=streams.err)
+        return ExitCode.NO
     return ExitCode.OK
 
 
@@ -55,4 +68,17 @@ def _lack(environ: Mapping[str, str], timeout: float) -> str | None:
     reply = ask(uri, "/readyz", timeout=timeout)
     if reply is None:
         return f"no agent answers at {uri}"
-    return None if reply.status == _READY else f"the agent at {uri} is not ready"
+    if reply.status == _READY:
+        return None
+    return ": ".join(filter(None, (f"the agent at {uri} is not ready", _failing(reply.body))))
+
+
+def _failing(body: bytes) -> str:
+    """The checks that fail, and why; empty where the answer tells of none."""
+    try:
+        checks = sequence(json.loads(body), "checks")
+    except ValueError:
+        return ""
+    return "; ".join(
+        f"{text(each, 'name')}: {text(each, 'detail')}" for each in checks if not member(each, "ok")
+    )

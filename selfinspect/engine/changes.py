@@ -13,7 +13,6 @@ from selfinspect.engine.routes import ipv6_routes, routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 _LINK, _IPV4_ADDRESS, _IPV4_ROUTE, _IPV6_ROUTE = 0x1, 0x10, 0x40, 0x400
 """RTMGRP_… of linux/rtnetlink.h: the groups whose messages are listened to."""
@@ -44,12 +43,7 @@ class NetworkChanges:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.close()
         self._thread.join()
         self._ended.close()

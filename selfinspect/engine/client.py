@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from selfinspect.engine.connection import Connection
-    from selfinspect.engine.transport import Stream
+    from selfinspect.engine.stream import Stream
     from selfinspect.model import Json
 
 ONE_SHOT_SINCE = "1.41"

@@ -18,8 +18,9 @@ from selfinspect.model import Engine
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from selfinspect.engine.stream import Stream
     from selfinspect.engine.tls import Tls
-    from selfinspect.engine.transport import Observe, Stream
+    from selfinspect.engine.transport import Observe
     from selfinspect.model import Json
 
 HIGHEST_API = "1.51"

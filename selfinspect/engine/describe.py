@@ -65,7 +65,7 @@ def describe(
         image=Image(
             reference=text(inspect, "Config", "Image"),
             id=text(inspect, "Image"),
-            digests=texts(image, "RepoDigests"),
+            digests=None if image is None else texts(image, "RepoDigests"),
         ),
         created_at=times.known(text(inspect, "Created")),
         started_at=times.known(text(inspect, "State", "StartedAt")),
@@ -99,7 +99,9 @@ def describe(
     )
 
 
-def without_engine(identity: Identity, *, hostname: str | None) -> Self:
+def without_engine(
+    identity: Identity, *, hostname: str | None, limits: Limits | None = None
+) -> Self:
     """Our own document where no engine speaks: what only an engine knows is None."""
     identifier, summary = _stands(identity)
     return Self(
@@ -107,6 +109,7 @@ def without_engine(identity: Identity, *, hostname: str | None) -> Self:
         short_id=identifier[:_SHORT],
         name=identity.name,
         hostname=hostname,
+        limits=limits,
         identity=summary,
     )
 

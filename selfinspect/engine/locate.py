@@ -10,6 +10,7 @@ from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.links import links
 from selfinspect.engine.routes import bridge_hosts, ipv6_routes, is_host, routes
 from selfinspect.engine.tls import Tls, certificates
+from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
         return (setting,)
     host, runtime = environ.get("DOCKER_HOST"), environ.get("XDG_RUNTIME_DIR")
     usual = (
-        *((host,) if host else ()),
+        # One with a password is no endpoint, and is shown among what was tried.
+        *((Masking().text(host),) if host else ()),
         "unix:///var/run/docker.sock",
         "unix:///run/docker.sock",
         *((f"unix://{runtime}/docker.sock",) if runtime else ()),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from selfinspect import times
 from selfinspect.engine.frames import LogLine, LogLines
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.masking import LineMasking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from types import TracebackType
 
     from selfinspect.engine.frames import LogStream
-    from selfinspect.engine.transport import Stream
+    from selfinspect.engine.stream import Stream
     from selfinspect.masking import Masking
 
 
@@ -49,7 +49,9 @@ class LogQuery:
             "follow": _flag(self.follow),
             "timestamps": _flag(self.timed),
             "tail": "all" if self.tail is None else str(self.tail),
-            **{name: _seconds(each) for name, each in moments.items() if each is not None},
+            **{
+                name: times.unix(max(0, each)) for name, each in moments.items() if each is not None
+            },
         }
 
 
@@ -75,12 +77,7 @@ class Log:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def batches(self) -> Iterator[list[LogLine]]:
@@ -116,9 +113,3 @@ class Log:
 
 def _flag(on: bool) -> str:  # noqa: FBT001 - a boolean is what it writes
     return "true" if on else "false"
-
-
-def _seconds(nanoseconds: int) -> str:
-    """A moment as engines read it: Unix seconds with nine digits behind the point."""
-    seconds, rest = divmod(max(0, nanoseconds), 10**9)
-    return f"{seconds}.{rest:09d}"

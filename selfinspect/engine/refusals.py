@@ -14,6 +14,7 @@ from selfinspect.errors import (
     EngineUnsupportedError,
     UnknownContainerError,
 )
+from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,10 +66,10 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
 
 
 def _message(body: bytes) -> str:
-    """What an error says: `{"message": …}` of an engine; a proxy's own text, shortened."""
+    """What an error says: `{"message": …}` of an engine; a proxy's own text, shortened; masked."""
     text = body.decode(errors="replace").strip()
     try:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
         message = re.sub(r"(?:<[^>]*>|\s)+", " ", text).strip()
-    return str(message)[:200]
+    return Masking().text(str(message)[:200])

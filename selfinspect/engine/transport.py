@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,14 +17,13 @@ from urllib3.exceptions import HTTPError
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
 from selfinspect.engine import failures
-from selfinspect.engine.pools import tcp_pool, tls_pool, unbounded, unix_pool
+from selfinspect.engine.pools import tcp_pool, tls_pool, unix_pool
+from selfinspect.engine.stream import PIECE, Stream
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
 
-    from urllib3 import HTTPResponse
     from urllib3.connectionpool import HTTPConnectionPool
 
     from selfinspect.endpoint import Endpoint
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     Observe = Callable[[str, int, float], None]
 
 MAX_BODY = 32 * 2**20
-MAX_LINE = 2**20
-_PIECE = 65_536
 _NO_TLS = b"HTTP request to an HTTPS server"
 """What an engine says in the clear where it speaks TLS."""
 
@@ -127,7 +124,7 @@ class Transport:
 
     def stream(self, name: str, path: str) -> Stream:
         """GET a path whose answer has no end; returns once its headers are here."""
-        return Stream(self, self._send("GET", name, path))
+        return Stream(self._send("GET", name, path).raw, self.timeout, self.failed)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -160,7 +157,7 @@ class Transport:
         response = self._send(method, name, path)
         body = bytearray()
         try:
-            while piece := response.raw.read1(_PIECE, decode_content=True):
+            while piece := response.raw.read1(PIECE, decode_content=True):
                 body += piece
                 if len(body) > MAX_BODY:
                     raise self.failed(f"an answer of more than {MAX_BODY >> 20} MiB")
@@ -213,90 +210,3 @@ def _place(endpoint: str, tls: Tls | None) -> Endpoint:
     if place.host and place.port is None:
         return replace(place, port=TLS_PORT if tls else PLAIN_PORT)
     return place
-
-
-class Stream:
-    """An answer without end. Iterate in one thread, `cancel` from any.
-
-    Attributes:
-        code: its status.
-        timeout: seconds within which an engine answers otherwise.
-    """
-
-    def __init__(self, transport: Transport, response: requests.Response) -> None:
-        self.code = response.status_code
-        self.timeout = transport.timeout
-        self._transport = transport
-        self._response = response
-        self._cancelled = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection up; waits for a read that is under way, so cancel that first."""
-        self._response.close()
-
-    def text(self, limit: int = 65_536) -> bytes:
-        """The beginning of the body, for an answer that turned out to be no stream."""
-        try:
-            return bytes(self._response.raw.read(limit, decode_content=True))
-        except (HTTPError, OSError):
-            return b""
-
-    def pieces(self, silence: float | None = None) -> Iterator[bytes]:
-        """The bytes as they come; ends when the engine ends it or `cancel` is called.
-
-        Args:
-            silence: seconds without a byte after which it is broken; None for never.
-
-        Raises:
-            EngineUnreachableError: the stream broke off.
-        """
-        raw = self._response.raw
-        unbounded(raw.connection, silence)
-        while piece := self._read(raw):
-            yield piece
-
-    def lines(self, silence: float | None = None) -> Iterator[bytes]:
-        """Each line as it comes; ends when the engine ends it or `cancel` is called.
-
-        Args:
-            silence: seconds without a byte after which it is broken; None for never.
-
-        Raises:
-            EngineUnreachableError: the stream broke off.
-        """
-        rest = b""
-        for piece in self.pieces(silence):
-            *whole, rest = (rest + piece).split(b"\n")
-            yield from filter(None, (line.removesuffix(b"\r") for line in whole))
-            if len(rest) > MAX_LINE:
-                raise self._transport.failed(f"a line of more than {MAX_LINE >> 20} MiB")
-        if rest and not self._cancelled:
-            yield rest
-
-    def _read(self, raw: HTTPResponse) -> bytes:
-        try:
-            return bytes(raw.read1(_PIECE, decode_content=True))
-        except (HTTPError, OSError, ValueError) as error:
-            # A ValueError, "read of closed file", is how a cancelled read may end.
-            if self._cancelled:
-                return b""
-            raise self._transport.failed(f"the stream broke off: {error}") from error
-
-    def cancel(self) -> None:
-        """End the iteration, wherever it waits."""
-        self._cancelled = True
-        try:
-            self._response.raw.shutdown()
-        except (OSError, ValueError, RuntimeError):
-            return  # it has ended by itself already

@@ -14,7 +14,7 @@ from selfinspect.events.translate import Occurrence
 
 if TYPE_CHECKING:
     from selfinspect.engine.client import Client
-    from selfinspect.engine.transport import Stream
+    from selfinspect.engine.stream import Stream
     from selfinspect.model import Actor, Json
 
 BUFFERED = 256
@@ -37,7 +37,7 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
     Raises:
         EngineError: the engine does not tell.
     """
-    between = _podmans(since, now) if is_podman(client) else (_written(since), _written(now))
+    between = _podmans(since, now) if is_podman(client) else (times.unix(since), times.unix(now))
     with ExitStack() as stack:
         streams = [
             stack.enter_context(ask(*between))
@@ -63,7 +63,7 @@ def gap(client: Client, alive: int, now: int) -> tuple[int, int, str] | None:
     if is_podman(client):  # its log is a file, cut or begun anew when it pleases
         return alive, now, "engine-buffer"
     try:
-        with client.all_events(until=_written(now)) as stream:
+        with client.all_events(until=times.unix(now)) as stream:
             moments = [when(raw) for raw in _events(stream)]
     except EngineAnswerError:  # a proxy's: others' events are none of our business
         return alive, now, "engine-buffer"
@@ -104,12 +104,7 @@ def _podmans(since: int, now: int) -> tuple[str, str]:
     Half a second from now, at the earliest: its reader looks at the log four times a second.
     """
     since, until = max(since // _SECOND - 1, 0), math.floor(now / _SECOND + 1.5)
-    return _written(since * _SECOND), str(until)
-
-
-def _written(moment: int) -> str:
-    """As engines read a moment."""
-    return "{}.{:09d}".format(*divmod(moment, _SECOND))
+    return times.unix(since * _SECOND), str(until)
 
 
 def _events(stream: Stream) -> list[Json]:

@@ -6,31 +6,24 @@ import json
 import sqlite3
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from selfinspect.errors import JournalBusyError
 from selfinspect.events.cursor import Cursor, parse_cursor
-from selfinspect.events.journal_file import (
-    JournalFile,
-    copied,
-    in_memory,
-    not_written,
-    path_of,
-    read,
-)
+from selfinspect.events.journal_file import JournalFile, damaged, not_written, path_of, read
+from selfinspect.events.journal_memory import BYTES, in_memory, rescued
 from selfinspect.events.query import MATCHES, Query
-from selfinspect.events.rows import INSERT, Row, digest, row
+from selfinspect.events.rows import DamagedError
+from selfinspect.events.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from selfinspect.events.journal_file import Notice
+    from selfinspect.events.rows import Row
     from selfinspect.events.translate import Occurrence
     from selfinspect.model import Event, Json
-
-# An engine replays up to 256 events: their keys are to outlast any limit.
-_KEPT_AT_LEAST = 512
 
 _Result = TypeVar("_Result")
 
@@ -50,22 +43,33 @@ class Page(NamedTuple):
 class Journal:
     """Gives each event its `seq`, rising by one from 1, and keeps the newest of them.
 
-    In memory until it is opened. Safe to use from several threads.
+    In memory until it is opened. What is damaged in it is passed over, and that is told once.
+    Safe to use from several threads.
 
     Args:
         limit: how many events are held.
         tell: takes what a person should know, from whichever thread finds it out.
+        memory: bytes that those take which are on no disk, at most; None for no bound.
     """
 
-    def __init__(self, limit: int, tell: Callable[[Notice], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        tell: Callable[[Notice], None] = lambda _: None,
+        *,
+        memory: int | None = BYTES,
+    ) -> None:
         self._limit = limit
         self._tell = tell
+        self._memory = memory
+        self._path: Path | None = None
+        self._damage_told = False
         self._lock = threading.Lock()
         self._container: str | None = None
         self._file: JournalFile | None = None
-        self._use(in_memory())
-        self._volatile = self._name
-        self._former = Cursor(self._name, 0)
+        self._table = Table(in_memory(), memory)
+        self._volatile = self._table.name
+        self._former = Cursor(self._volatile, 0)
 
     def open(self, folder: Path, container: str) -> None:
         """Go on where the container's journal on disk ends; called before the first `append`.
@@ -81,19 +85,21 @@ class Journal:
                 return
             self._container = container
             self._let_go()
-            path = path_of(folder, container)
+            self._path = path = path_of(folder, container)
+            self._damage_told = False
             try:
                 self._file = JournalFile(path, container, self._tell)
-                self._use(self._file.database)
+                self._table = Table(self._file.database)
             except (JournalBusyError, OSError, sqlite3.Error) as error:
                 self._let_go()
-                self._use(read(path, container))
+                self._table = Table(read(path, container, self._memory), self._memory)
                 self._go_on_in_memory(path, error)
 
     def read(self, folder: Path, container: str) -> None:
         """Hold what a container's journal on disk holds, and leave the disk as it is."""
         with self._lock:
-            self._use(read(path_of(folder, container), container))
+            self._path = path_of(folder, container)
+            self._table = Table(read(self._path, container, self._memory), self._memory)
 
     def close(self) -> None:
         """Let go of the file; what is appended after that ends with the process."""
@@ -105,19 +111,18 @@ class Journal:
 
         All of them or, where the process ends meanwhile, none are in the journal.
         """
-        return self._on_disk_or_not(lambda: self._append(occurrences))
+
+        def append(table: Table) -> tuple[Event, ...]:
+            added = table.append(occurrences, self._limit)
+            return tuple(row.event(self._cursor(row.seq)) for row in added)
+
+        return self._on_disk_or_not(append)
 
     def unknown(self, *occurrences: Occurrence) -> tuple[Occurrence, ...]:
         """Those that do not stand here yet."""
-        query = "SELECT 1 FROM events WHERE key = ?"
-
-        def missing() -> tuple[Occurrence, ...]:
-            found = (
-                self._database.execute(query, [digest(each)]).fetchone() for each in occurrences
-            )
-            return tuple(each for each, row in zip(occurrences, found, strict=True) if row is None)
-
-        return self._on_disk_or_not(missing)
+        return self._on_disk_or_not(
+            lambda table: tuple(each for each in occurrences if not table.holds(each))
+        )
 
     def after(
         self, cursor: str | None, limit: int | None = None, query: Query | None = None
@@ -132,120 +137,111 @@ class Journal:
         place = None if cursor is None else parse_cursor(cursor)
         matching = (query or Query()).parameters()
 
-        def page() -> Page:
+        def page(table: Table) -> Page:
             before = self._oldest() - 1
             seq = before if place is None else self._seq(place)
             gap = seq is None or seq < before
-            events = self._select(
-                f"seq > :seq AND {MATCHES} ORDER BY seq LIMIT :limit",
-                {
-                    **matching,
-                    "seq": before if gap else seq,
-                    "limit": -1 if limit is None else limit,
-                },
-            )
-            full = limit is not None and len(events) == limit
-            return Page(events, events[-1].cursor if full else self._cursor(self._last), gap)
+            seq = before if gap else seq
+            while True:
+                rows = [
+                    *table.rows(
+                        f"seq > :seq AND {MATCHES} ORDER BY seq LIMIT :limit",
+                        {**matching, "seq": seq, "limit": -1 if limit is None else limit},
+                    )
+                ]
+                events = tuple(self._events(rows))
+                seq = rows[-1].seq if len(rows) == limit else table.last
+                if events or seq == table.last:
+                    return Page(events, self._cursor(seq), gap)
 
         return self._on_disk_or_not(page)
 
-    def held(self, *actions: str) -> tuple[Event, ...]:
-        """All events held, oldest first; of these actions alone where any are named."""
+    def held(self, *actions: str, newest: int | None = None) -> tuple[Event, ...]:
+        """The events held, oldest first.
+
+        Args:
+            actions: those of these alone, where any are named.
+            newest: so many at most, those that came last.
+        """
         among = f"AND action IN ({', '.join('?' * len(actions))})" if actions else ""
-        return self._on_disk_or_not(
-            lambda: self._select(f"seq >= ? {among} ORDER BY seq", (self._oldest(), *actions))
+        query = f"seq >= ? {among} ORDER BY seq DESC LIMIT ?"
+        most = -1 if newest is None else newest
+        found = self._on_disk_or_not(
+            lambda table: tuple(self._events(table.rows(query, (self._oldest(), *actions, most))))
         )
+        return found[::-1]
 
     def newest(self) -> int | None:
         """Nanoseconds since the Unix epoch of the latest event that an engine told of."""
-        query = (
-            "SELECT max(nanoseconds) FROM events WHERE source <> 'reconciled' AND type <> 'agent'"
-        )
-        latest: int | None = self._on_disk_or_not(lambda: self._value(query))
-        return latest
+        return self._on_disk_or_not(Table.newest)
 
     def remember(self, facts: Json) -> None:
         """Keep a small document beside the events, in place of the one before."""
-        statement = "INSERT OR REPLACE INTO meta VALUES ('facts', ?)"
-        self._on_disk_or_not(lambda: self._database.execute(statement, [json.dumps(facts)]))
+        text = json.dumps(facts)
+        self._on_disk_or_not(lambda table: table.remember(text))
 
     def remembered(self) -> Json:
         """The document kept last, None where there is none."""
-        query = "SELECT value FROM meta WHERE name = 'facts'"
-        text = self._on_disk_or_not(lambda: self._value(query))
-        facts: Json = None if text is None else json.loads(text)
+        text = self._on_disk_or_not(Table.remembered)
+        try:
+            facts: Json = None if text is None else json.loads(text)
+        except ValueError as error:
+            self._tell_of_damage(error)
+            return None
         return facts
-
-    def _use(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        self._name: str = self._value("SELECT value FROM meta WHERE name = 'name'")
-        self._last: int = self._value("SELECT max(seq) FROM events") or 0
-        self._run: int | None = self._value("SELECT run FROM events ORDER BY seq DESC LIMIT 1")
 
     def _let_go(self) -> None:
         if self._file is not None:
-            self._database = in_memory()
+            self._table = Table(in_memory(), self._memory)
             self._file.close()
             self._file = None
 
-    def _on_disk_or_not(self, call: Callable[[], _Result]) -> _Result:
+    def _on_disk_or_not(self, call: Callable[[Table], _Result]) -> _Result:
         """The result of a call; of a second one, in memory, where the disk fails the first."""
         with self._lock:
             try:
-                return call()
+                return call(self._table)
             except sqlite3.Error as error:
                 if self._file is None or self._container is None:
                     raise
-                self._database = copied(self._database, self._container)
+                copy = rescued(self._table.database, self._container, self._memory)
+                self._table = self._table.moved(copy, self._memory)
                 self._go_on_in_memory(self._file.path, error)
                 with suppress(sqlite3.Error):
                     self._file.close()
                 self._file = None
-                return call()
+                return call(self._table)
 
     def _go_on_in_memory(self, path: Path, error: Exception) -> None:
         """Go on in memory with what is held, and say so.
 
         Under another name: once the file is gone on with, the numbers are given out again.
         """
-        self._former = Cursor(self._name, self._last)
-        self._name = self._volatile
+        self._former = Cursor(self._table.name, self._table.last)
+        self._table.name = self._volatile
         self._tell(not_written(path, error))
 
-    def _append(self, occurrences: Sequence[Occurrence]) -> tuple[Event, ...]:
-        last, run, added = self._last, self._run, list[Row]()
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            for occurrence in occurrences:
-                starts = (occurrence.type, occurrence.action) == ("container", "start")
-                new = row(last + 1, (run or 0) + 1 if starts else run, occurrence)
-                if self._database.execute(INSERT, new).rowcount:
-                    last, run = new.seq, new.run
-                    added.append(new)
-            pruned = last - max(self._limit, _KEPT_AT_LEAST)
-            self._database.execute("DELETE FROM events WHERE seq <= ?", [pruned])
-        self._last, self._run = last, run
-        return tuple(new.event(self._cursor(new.seq)) for new in added)
+    def _events(self, rows: Iterable[Row]) -> Iterator[Event]:
+        for each in rows:
+            try:
+                yield each.event(self._cursor(each.seq))
+            except DamagedError as error:
+                self._tell_of_damage(error)
 
-    def _select(
-        self, rest: str, parameters: Sequence[str | int] | Mapping[str, str | int | None]
-    ) -> tuple[Event, ...]:
-        rows = self._database.execute(f"SELECT * FROM events WHERE {rest}", parameters)  # noqa: S608
-        return tuple(found.event(self._cursor(found.seq)) for found in map(Row._make, rows))
-
-    def _value(self, query: str) -> Any:
-        found = self._database.execute(query).fetchone()
-        return found[0] if found else None
+    def _tell_of_damage(self, error: Exception) -> None:
+        if self._path is not None and not self._damage_told:
+            self._damage_told = True
+            self._tell(damaged(self._path, error))
 
     def _oldest(self) -> int:
-        first: int | None = self._value("SELECT min(seq) FROM events")
-        return self._last + 1 if first is None else max(first, self._last - self._limit + 1)
+        first, last = self._table.oldest(), self._table.last
+        return last + 1 if first is None else max(first, last - self._limit + 1)
 
     def _seq(self, place: Cursor) -> int | None:
         """Where a cursor leads in this journal; None where it is not of it."""
-        known = {self._former.name: self._former.seq, self._name: self._last}
+        known = {self._former.name: self._former.seq, self._table.name: self._table.last}
         return place.seq if place.seq <= known.get(place.name, -1) else None
 
     def _cursor(self, seq: int) -> str:
-        name = self._former.name if 0 < seq <= self._former.seq else self._name
+        name = self._former.name if 0 < seq <= self._former.seq else self._table.name
         return str(Cursor(name, seq))

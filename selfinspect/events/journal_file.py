@@ -14,7 +14,8 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.errors import JournalBusyError
-from selfinspect.events.schema import UnusableError, check, create, is_new
+from selfinspect.events.journal_memory import copied, in_memory
+from selfinspect.events.schema import UnusableError, check, connected, create, is_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Notice(NamedTuple):
 
     Attributes:
         event: `journal.set_aside`: the file was none to go on with, and a new one is begun;
+            `journal.damaged`: what cannot be read of it is passed over;
             `journal.busy`: another agent writes it; `journal.in_memory`: it cannot be written.
             After the last two what happens is held in memory, and ends with the agent.
         file: the journal's file, or its new name where it was set aside.
@@ -82,6 +84,11 @@ def path_of(folder: Path, container: str) -> Path:
     return folder / f"{container}.db"
 
 
+def damaged(path: Path, error: Exception) -> Notice:
+    """What to say of a journal in which something cannot be read."""
+    return Notice("journal.damaged", path, str(error), "the rest of it is shown, and gone on with")
+
+
 def not_written(path: Path, error: Exception) -> Notice:
     """What to say of a journal that is gone on with in memory."""
     if isinstance(error, JournalBusyError):
@@ -89,26 +96,16 @@ def not_written(path: Path, error: Exception) -> Notice:
     return Notice("journal.in_memory", path, str(error), _WRITABLE)
 
 
-def in_memory() -> sqlite3.Connection:
-    """An empty journal that ends with the process."""
-    database = _connected(":memory:")
-    create(database, "")
-    return database
-
-
-def copied(source: sqlite3.Connection, container: str) -> sqlite3.Connection:
-    """A copy in memory; an empty journal where the source is none, or none any more."""
-    try:
-        return _copy(source, container)
-    except (sqlite3.Error, UnusableError):
-        return in_memory()
-
-
-def read(path: Path, container: str) -> sqlite3.Connection:
+def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
     """A copy, in memory, of a journal that is not to be written; an empty one where there is none.
 
     Without a write-ahead log the file is whole and nothing has to be made beside it to read it;
     with one that cannot be read the file is what there is.
+
+    Args:
+        path: where it is.
+        container: whose events it holds, by its full ID.
+        most: bytes that its newest events may take; None for all there are.
     """
     beside, alone = "mode=ro", "mode=ro&immutable=1"
     with suppress(OSError):
@@ -116,20 +113,9 @@ def read(path: Path, container: str) -> sqlite3.Connection:
         for way in (beside, alone) if logged else (alone,):
             with suppress(sqlite3.Error, UnusableError):
                 address = f"{path.absolute().as_uri()}?{way}"
-                with closing(sqlite3.connect(address, uri=True)) as source:
-                    return _copy(source, container)
+                with closing(connected(address, uri=True)) as source:
+                    return copied(source, container, most)
     return in_memory()
-
-
-def _copy(source: sqlite3.Connection, container: str) -> sqlite3.Connection:
-    database = _connected(":memory:")
-    try:
-        source.backup(database)
-        check(database, container)
-    except BaseException:
-        database.close()
-        raise
-    return database
 
 
 def _locked(path: Path) -> int:
@@ -151,7 +137,7 @@ def _locked(path: Path) -> int:
 
 def _opened(path: Path, container: str) -> sqlite3.Connection:
     _make_private(path)
-    database = _connected(str(path))
+    database = connected(str(path))
     try:
         database.execute(f"PRAGMA cache_size = {-_KIBIBYTES_OF_CACHE}")
         if is_new(database):
@@ -177,11 +163,6 @@ def _make_private(path: Path) -> None:
             os.fchmod(descriptor, _MODE)
     finally:
         os.close(descriptor)
-
-
-def _connected(place: str) -> sqlite3.Connection:
-    # Used from several threads, one at a time.
-    return sqlite3.connect(place, isolation_level=None, check_same_thread=False)
 
 
 def _set_aside(path: Path) -> Path:

@@ -135,7 +135,7 @@ def _add_record(lives: list[Life], record: RunRecord) -> None:
 def _add_inspect(lives: list[Life], inspect: Json) -> None:
     """Add what inspect says of the run it is in, and of the end before that."""
     state = inspect.get("State") if isinstance(inspect, dict) else None
-    started, finished = (_known(text(state, name)) for name in ("StartedAt", "FinishedAt"))
+    started, finished = (times.moment(text(state, name)) for name in ("StartedAt", "FinishedAt"))
     if started is None:
         return
     newest = lives[-1] if lives else None
@@ -162,13 +162,8 @@ def _add_inspect(lives: list[Life], inspect: Json) -> None:
 
 def _add_restart(lives: list[Life], gap: Event) -> None:
     """Note in which run the engine was lost that came back with its memory gone."""
-    lost = _known(gap.attributes.get("from")) or times.nanoseconds(gap.time)
+    lost = times.moment(gap.attributes.get("from")) or times.nanoseconds(gap.time)
     for life in reversed(lives):
         if life.start is None or life.start <= lost:
             life.restarted = True
             return
-
-
-def _known(when: object) -> int | None:
-    known = times.known(when)
-    return None if known is None else times.nanoseconds(known)

@@ -85,13 +85,13 @@ class _State:
             image=text(inspect, "Config", "Image"),
             up=status in ("running", "paused"),
             paused=status == "paused",
-            started=_moment(text(inspect, "State", "StartedAt")),
-            finished=_moment(text(inspect, "State", "FinishedAt")),
+            started=times.moment(text(inspect, "State", "StartedAt")),
+            finished=times.moment(text(inspect, "State", "FinishedAt")),
             exit_code=integer(inspect, "State", "ExitCode"),
             oom=boolean(inspect, "State", "OOMKilled") or False,
             restarts=integer(inspect, "RestartCount") or 0,
             health=text(inspect, "State", "Health", "Status"),
-            checked=_moment(text(log[-1], "End")) if log else None,
+            checked=times.moment(text(log[-1], "End")) if log else None,
             networks=mapping(inspect, "NetworkSettings", "Networks"),
         )
 
@@ -204,12 +204,6 @@ class _Missed:
         )
         self.told.append(occurrence)
         self.known = self.known.after(occurrence)
-
-
-def _moment(text: str | None) -> int | None:
-    """An engine's time; None where it is absent, junk, or Go's zero time."""
-    known = times.known(text)
-    return None if known is None else times.nanoseconds(known)
 
 
 def _later(moment: int | None, event: int | None) -> bool:

@@ -6,6 +6,7 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from selfinspect import times
 from selfinspect.model import Actor, Event
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from selfinspect.model import EventSource
 
 _LEAST, _LARGEST = -(2**63), 2**63 - 1
+
+
+class DamagedError(Exception):
+    """Raised when what a journal holds is not what was written there."""
 
 
 class Row(NamedTuple):
@@ -31,7 +36,18 @@ class Row(NamedTuple):
     key: bytes
 
     def event(self, cursor: str) -> Event:
-        """The event, under the cursor that leads on from it."""
+        """The event, under the cursor that leads on from it.
+
+        Raises:
+            DamagedError: the row is not as `row` made it.
+        """
+        try:
+            times.nanoseconds(self.time)
+            attributes = json.loads(self.attributes)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DamagedError(f"event {self.seq} is damaged: {error}") from error
+        if not isinstance(attributes, dict):
+            raise DamagedError(f"event {self.seq} is damaged: its attributes are none")
         return Event(
             cursor=cursor,
             seq=self.seq,
@@ -40,7 +56,7 @@ class Row(NamedTuple):
             type=self.type,
             action=self.action,
             actor=Actor(self.actor_id, self.actor_name),
-            attributes=json.loads(self.attributes),
+            attributes=attributes,
             source=self.source,
         )
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+import sqlite3
 
 from selfinspect.events.rows import TABLE
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _APPLICATION = int.from_bytes(b"self")
 _VERSION = 1
@@ -18,6 +15,16 @@ _TABLES = {"meta", "events"}
 
 class UnusableError(Exception):
     """Raised when a database is no journal that can be gone on with."""
+
+
+def connected(place: str, *, uri: bool = False) -> sqlite3.Connection:
+    """A database as journals use it: from several threads, one at a time.
+
+    What stands in it as text and is damaged comes with U+FFFD, not as an error.
+    """
+    database = sqlite3.connect(place, isolation_level=None, check_same_thread=False, uri=uri)
+    database.text_factory = lambda text: text.decode(errors="replace")
+    return database
 
 
 def is_new(database: sqlite3.Connection) -> bool:
@@ -53,9 +60,11 @@ def check(database: sqlite3.Connection, container: str) -> None:
     version = _version(database)
     if version != _VERSION:
         raise UnusableError(f"its form is {version}, and this selfinspect knows {_VERSION}")
-    query = "SELECT value FROM meta WHERE name = 'container'"
-    if database.execute(query).fetchone() != (container,):
+    meta = dict(database.execute("SELECT name, value FROM meta"))
+    if meta.get("container") != container:
         raise UnusableError("it is another container's")
+    if "name" not in meta:
+        raise UnusableError("it has lost its name")
 
 
 def _application(database: sqlite3.Connection) -> int:

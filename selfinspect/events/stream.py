@@ -11,10 +11,8 @@ from selfinspect.errors import EngineError
 from selfinspect.events.history import decoded, when
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from selfinspect.engine.client import Client
-    from selfinspect.engine.transport import Stream
+    from selfinspect.engine.stream import Stream
     from selfinspect.model import Json
 
 
@@ -51,12 +49,7 @@ class EventStream:
         self._closing.callback(self.cancel)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.close()
 
     def take(self, within: float | None = None) -> list[Json]:

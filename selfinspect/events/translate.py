@@ -104,9 +104,9 @@ def translate(
     }
     if rest:
         name = _REST.get(action, "detail")
-        attributes[name] = (
-            list(masking.arguments(rest.split())) if name == "command" else masking.text(rest)
-        )
+        # As a text first: the engine wrote the words side by side, and a header is several.
+        masked = masking.text(rest)
+        attributes[name] = list(masking.arguments(masked.split())) if name == "command" else masked
     check = action == "health_status" and not rest
     if check:
         attributes["status"] = text(raw, "HealthStatus")

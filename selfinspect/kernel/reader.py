@@ -13,14 +13,14 @@ from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
 from selfinspect.kernel.machine import machine
 from selfinspect.kernel.net import interfaces
 from selfinspect.kernel.processes import processes
-from selfinspect.kernel.specification import specification
+from selfinspect.kernel.specification import limits, specification
 from selfinspect.model import Cpu, Detail, Device, Memory, Pids, Pressure, Sample
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from selfinspect.model import Filesystem, Processes, Specification, Transfer
+    from selfinspect.model import Filesystem, Limits, Processes, Specification, Transfer
 
 
 class CgroupReader:
@@ -81,6 +81,11 @@ class CgroupReader:
         """What binds the container, as its cgroup says."""
         return specification(self.folders)
 
+    def limits(self) -> Limits | None:
+        """The same as `/v1/self` has it; None where it cannot be read."""
+        pids, _ = self._pids()
+        return limits(self.specification(), pids.limit)
+
     def processes(self) -> Processes | None:
         """The container's processes; None where they cannot be told."""
         folder = self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
@@ -124,11 +129,6 @@ class CgroupReader:
     def _pressure(self) -> Pressure:
         unified = self.folders.get(UNIFIED)
         return cgroup_v2.pressure(unified) if unified else Pressure()
-
-
-def read_sample(root: Path, now_ns: int) -> Sample:
-    """One sample from the kernel's files below `root`, taken at `now_ns`."""
-    return CgroupReader(root).read(now_ns)
 
 
 def _link(path: Path) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.kernel.files import count, limit_of, number, read
 from selfinspect.kernel.hierarchy import UNIFIED
-from selfinspect.model import Specification
+from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,29 @@ def specification(folders: Mapping[str, str]) -> Specification:
     elif unified:
         memory = _memory_v2(unified)
     return Specification(*memory, *cpu)
+
+
+def limits(specification: Specification, tasks: int | None) -> Limits | None:
+    """What binds the container, None where not even its memory's limit can be read.
+
+    The CPUs it may run on are not told: v1 shows those of the machine where none were chosen.
+
+    Args:
+        specification: 0 is unlimited in it.
+        tasks: how many there may be; None is unlimited.
+    """
+    if specification.memory_bytes is None:
+        return None
+    quota, period = specification.cpu_quota, specification.cpu_period
+    shares = specification.cpu_shares
+    return Limits(
+        cpus=quota / period if quota and period else None,
+        cpu_shares=None if shares == _DEFAULT_SHARES else shares,
+        memory_bytes=specification.memory_bytes or None,
+        memory_reservation_bytes=specification.memory_reservation_bytes or None,
+        memory_swap_bytes=specification.memory_swap_bytes or None,
+        pids=tasks,
+    )
 
 
 def _cpu_v1(folder: str) -> _Cpu:

@@ -18,6 +18,7 @@ _SHELL_WORD = re.compile(
 )
 _COMMAND = re.compile(
     r"(?:^|[\s\"'(=])--?[A-Za-z]|rabbitmqctl|sqlplus|alias|config|login|unseal|(?i:auth) "
+    r"|redis-server|vault|authtoken|reset-admin-password|db2|<<<|(?:echo|printf) "
 )
 _NESTING = 3
 
@@ -30,31 +31,54 @@ _PROGRAMS = tuple(
             r"-p ?([^ ]+)",
         ),
         (
+            r"couchbase-cli|rar|unrar|twine|useradd|usermod",
+            r"-h?p ?([^ ]+)",
+        ),
+        (
             r"docker|podman|nerdctl|buildah|skopeo|helm|oras|crane|az",
             r"login (?:[^ ]+ ){0,6}-p ?([^ ]+)",
         ),
         (
-            r"curl|etcdctl|https?|xh",
-            r"(?:-[uUa] ?|--(?:proxy-)?user[= ])[^: ]*:([^ ]+)|(?:-b ?|--cookie[= ])([^ ]+)",
+            r"curl",
+            (
+                r"(?:-\w*[uUE] ?|--(?:cert|user|proxy-user)[= ])[^: ]*:([^ ]+)"
+                r"|(?:-b ?|--cookie[= ])([^ ]+)"
+            ),
         ),
+        (r"etcdctl|https?|xh", r"(?:-a ?|--user[= ])[^: ]*:([^ ]+)"),
+        (r"ttyd|transmission-remote|turnserver", r"(?:-[cnu] ?|--user[= ])[^: ]*:([^ ]+)"),
+        (r"kubectl|oc", r"--from-literal[= ][^= ]+=([^ ]+)"),
+        (r"redis-server|valkey-server", r">([^ ]+)"),
         (r"(?:redis|valkey|keydb)-(?:cli|benchmark)", r"-a ?([^ ]+)|(?i:auth) ([^ ]+)"),
+        (r"mosquitto_passwd", r"-b [^ ]+ [^ ]+ ([^ ]+)"),
         (r"sqlcmd|bcp|tsql|mosquitto_\w+|zip|unzip|ipmitool", r"-P ?([^ ]+)"),
-        (r"ldap\w+", r"-w ?([^ ]+)"),
+        (r"ldappasswd", r"-[as] ?([^ ]+)|-w ?([^ ]+)"),
+        (r"ldap\w+|squidclient", r"-[wW] ?([^ ]+)"),
+        (r"ssh-keygen", r"-[NP] ?([^ ]+)"),
+        (r"ss-\w+|ssserver|sslocal", r"-k ?([^ ]+)"),
+        (r"gitlab-runner", r"-r ?([^ ]+)"),
+        (r"k3s|rke2", r"-t ?([^ ]+)"),
         (r"snmp\w+", r"-[cAX] ?([^ ]+)"),
         (r"openssl", r"-pass(?:in|out)? pass:([^ ]+)|-[kK] ([^ ]+)"),
         (r"smbclient|rpcclient|net", r"(?:-U ?|--user[= ])[^% ]*%([^ ]+)"),
-        (r"lftp", r"(?:-u ?|--user[= ])[^, ]*,([^ ]+)"),
+        (r"lftp|open", r"(?:-u ?|--user[= ])[^, ]*,([^ ]+)"),
         (r"sqlplus|sqlldr|expdp|impdp", r"[^/ -][^/ ]*/([^@ ]+)(?:@[^ ]*)?"),
         (r"rabbitmqctl", r"(?:add_user|change_password|authenticate_user) [^ ]+ ([^ ]+)"),
-        (r"htpasswd", r"-\w*n\w* ?-?b?\w* [^ ]+ ([^ ]+)|-\w*b\w* [^ ]+ [^ ]+ ([^ ]+)"),
+        (r"htpasswd", r"(?=-\w*b)-\w*n\w* [^ ]+ ([^ ]+)|-\w*b\w* [^ ]+ [^ ]+ ([^ ]+)"),
+        (r"mkpasswd", r"-m [^ ]+ ([^ -][^ ]*)"),
+        (r"caddy", r"(?:-p|--plaintext) ([^ ]+)"),
+        (r"grafana(?:-cli)?", r"reset-admin-password ([^ -][^ ]*)"),
+        (r"db2", r"using ([^ ]+)"),
         (r"mcl?i?", r"(?:alias set|config host add) [^ ]+ [^ ]+ ([^ ]+) ([^ ]+)"),
-        (r"vault", r"(?:login|unseal) ([^ -][^ ]*)"),
+        (r"vault|bao", r"(?:login|unseal) ([^ -][^ ]*)|[A-Za-z][\w.-]*=([^ ]+)"),
         (r"consul|nomad|serf", r"-encrypt[= ]([^ ]+)"),
         (r"ngrok", r"(?:add-)?authtoken ([^ ]+)"),
         (
             r"aws|npm|pnpm|yarn|git|pip3?",
             r"(?:set|config|--global) [^ ]*(?:[Ss]ecret|[Tt]oken|[Pp]assword|_auth)[^ ]* ([^ ]+)",
         ),
+        (r"composer", r"[^ ]*(?:oauth|bearer|token)[^ ]* ([^ -][^ ]*)"),
+        (r"bundler?", r"config (?:set )?(?:--\w+ )?[^ ]+ ([^ :-][^ :]*:[^ ]+)"),
     )
 )
 _LONGEST = 9

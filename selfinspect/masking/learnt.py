@@ -54,6 +54,7 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
         b64encode(data).decode().rstrip("="),
         b64encode(data[:whole]).decode(),
+        data.hex(),
     }
 
 

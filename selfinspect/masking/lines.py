@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from selfinspect.masking.mask import MASK
+from selfinspect.masking.pairs import announced, announces
 
 if TYPE_CHECKING:
     from selfinspect.masking.mask import Masking
@@ -18,7 +19,8 @@ _LONGEST_KEY = 120
 
 
 class LineMasking:
-    """Hides what is secret in each line, and a private key in all the lines over which it runs.
+    """Hides what is secret in each line, a private key in all the lines over which it runs, and
+    what stands alone in a line below `the password is:`.
 
     Args:
         masking: what is a secret.
@@ -27,6 +29,7 @@ class LineMasking:
     def __init__(self, masking: Masking) -> None:
         self._masking = masking
         self._left = 0
+        self._announced = False
 
     def line(self, text: str) -> str:
         """The next line."""
@@ -36,4 +39,7 @@ class LineMasking:
         elif self._left:
             self._left = 0 if _END.search(text) else self._left - 1
             text = _BODY.sub(MASK, text)
+        if self._announced and (span := announced(text)):
+            text = text[: span[0]] + MASK + text[span[1] :]
+        self._announced = announces(text) or (self._announced and not text.strip())
         return self._masking.text(text)

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from selfinspect.masking.commands import passed, spoken
+from selfinspect.masking.encoded import encoded
+from selfinspect.masking.layers import declared
 from selfinspect.masking.learnt import known, worth_knowing
 from selfinspect.masking.names import is_secret
 from selfinspect.masking.pairs import assigned
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 MASK: Final = "[masked]"
 
 _MASK = re.compile(re.escape(MASK))
+# What colours a terminal: a name and its value may be of two.
+_COLOUR = re.compile(r"\x1b\[[\d;]{0,32}m")
+# Base64 in base64.
+_NESTING = 2
 _ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"'-][^\s=\"']*)=(.+)", re.DOTALL)
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
 _SCRIPT_FLAG = re.compile(r"-[a-z]{0,3}c")
@@ -40,18 +46,20 @@ class Masking:
     """Knows what a secret looks like, and the secrets of one container.
 
     Masked text keeps its names and says `[masked]`; masking it again changes nothing. A learnt
-    secret is found again as it is, percent-encoded or decoded, JSON-escaped, in base64 from its
-    first byte on, and a private key by each of its lines. It is not found hashed, compressed,
-    in hexadecimal, in base64 behind something else, or cut in two. One of letters or of digits
-    alone and shorter than sixteen is found where it stands as a word by itself.
+    secret is found again as it is, percent-encoded or decoded, JSON-escaped, in hexadecimal, in
+    base64, and a private key by each of its lines. It is not found hashed, compressed, in base64
+    among bytes that are no text, or cut in two. One of letters or of digits alone and shorter
+    than sixteen is found where it stands as a word by itself.
 
     Attributes:
         reveal: globs over the names of variables, labels and arguments that stay readable.
         secrets: values that are masked wherever they stand.
+        revealed: those that `reveal` opens, and that `unrevealed` masks all the same.
     """
 
     reveal: Sequence[str] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    revealed: frozenset[str] = field(default=frozenset(), repr=False)
     _known: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,13 +71,16 @@ class Masking:
 
         They are taken from what a user gave the container, not from what its programs printed.
         """
-        seen: list[str] = []
         given = inspect
         if isinstance(inspect, dict):
             given = {name: value for name, value in inspect.items() if name not in _PRINTED}
-        _Learner(self.reveal, self.secrets, seen).inspect(given)
-        learnt = {secret for text in seen if MASK not in text for secret in worth_knowing(text)}
-        return Masking(self.reveal, self.secrets | {text for text in learnt if text not in MASK})
+        secrets = self.secrets | _hidden(given, self.reveal, self.secrets)
+        revealed = _hidden(given, (), self.secrets) - secrets if self.reveal else frozenset()
+        return Masking(self.reveal, secrets, self.revealed | revealed)
+
+    def unrevealed(self) -> Masking:
+        """The same for readers to whom nothing is revealed."""
+        return Masking(secrets=self.secrets | self.revealed)
 
     def value(self, name: str, value: str) -> str:
         """The value of one variable or label: masked whole when the name says it is secret."""
@@ -161,12 +172,17 @@ class Masking:
         bare = name.removeprefix("-D").lstrip("-")
         return is_secret(bare, value) and not (self._revealed(bare) or self._revealed(name))
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+    def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
+        if "\x1b" in text:
+            text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
         if self._known is not None:
             yield from (match.span() for match in self._known.finditer(text))
         yield from recognised(text)
         yield from assigned(text, self._secret)
+        yield from declared(text, self._secret)
         yield from spoken(text, self._secret)
+        if depth < _NESTING:
+            yield from encoded(text, lambda inner: any(self._spans(inner, depth + 1)))
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
         pieces: list[str] = []
@@ -187,6 +203,14 @@ class _Learner(Masking):
         found = list(spans)
         self.seen.extend(text[start:end] for start, end in found)
         return super()._cut(text, found)
+
+
+def _hidden(document: Json, reveal: Sequence[str], secrets: frozenset[str]) -> frozenset[str]:
+    """What masking a document hides, and is worth knowing again."""
+    learner = _Learner(reveal, secrets)
+    learner.inspect(document)
+    learnt = (each for text in learner.seen if MASK not in text for each in worth_knowing(text))
+    return frozenset(each for each in learnt if each not in MASK)
 
 
 def _merged(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from selfinspect.masking.names import is_secret_word, words
+from selfinspect.masking.names import is_plain, is_secret_word, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ _NAME = re.compile(
     r"""
     (?: (?<! [\w.-] ) | (?<= %22 ) | (?<= %26 ) | (?<= %3F ) )
     ( -{0,2} [A-Za-z_] [\w.-]*+ (?> (?: \[ [\w.-]{0,64} \] )* ) )
-    ( \\{0,3} ["'`]? [ \t]{0,8} (?: :=? | ={1,3}>? ) [ \t]{0,8} | (?:%22)? %3[AaDd] (?:%22)? )
+    ( \\{0,3} ["'`]? \]? [ \t]*+ (?: :=? | ={1,3}>? ) [ \t]*+ (?: string\(\d{1,9}\)[ ] )?
+    | (?:%22)? %3[AaDd] (?:%22)? )
     """,
     re.VERBOSE,
 )
@@ -53,20 +54,60 @@ _NAMED = re.compile(
     r"value[\"'\\\s]{0,6}[:=]\s{0,4}",
     re.IGNORECASE,
 )
-_ELEMENT = re.compile(r"<([A-Za-z_][\w.-]{0,127})>([^<]+)</")
+_ELEMENT = re.compile(
+    r"(?:<|&lt;)(?:\w{1,64}:)?([A-Za-z_][\w.-]{0,127})(?:\s[^<>]{0,512})?(?:>|&gt;)"
+    r"(?:<!\[CDATA\[)?([^<>\]&]{1,4096})"
+)
+_DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{0,4}")
 # SQL, netrc, redis.conf and its protocol: no mark stands between the name and its value.
 _SPOKEN = re.compile(
     r"""
-    \b (?: (?: identified \s{1,4} by | password | passphrase | passwd ) \s{1,4} (["']) (.+?) \1
-         | (?: login \s{1,4} \S{1,128} \s{1,4} password | requirepass | masterauth ) \s{1,4} (\S+)
-         | (?-i: AUTH ) \s{1,4} (\S{0,64}\d\S*)
+    \b (?: (?: identified (?: \s{1,4} with \s{1,4} \w{1,64} )? \s{1,4} (?: by | as )
+             | password | passphrase | passwd ) (?: \s{0,4} \( \s{0,4} | \s{1,4} ) (["']) (.+?) \1
+         | login (?:\s|\\n){1,4} [^\s\\]{1,128} (?:\s|\\n){1,4} password \s{1,4} ([^\s\\]+)
+         | (?: requirepass | masterauth ) \s{1,4} (\S+)
+         | setcookie \s{1,4} (\S+) | default_pass \s{1,4} <<["']* ([^"'>]+)
+         | (?-i: AUTH ) \s{1,4} (\S{0,64}\d\S* | (?!LOGIN|PLAIN|CRAM|XOAUTH) \S{6,64}? (?= \\r ) )
          | auth \( \s{0,4} ["'][^"']{0,128}["'] \s{0,4} , \s{0,4} ["'] ([^"']+)
-         | (?: echo | printf ) \s{1,4} (?: -\w{1,3} \s{1,4} )?
-           ["']? ([^|"'\n]{1,200}?) ["']? \s{0,4} \|
-           [^|\n]{0,200} (?: password-stdin | chpasswd | passwd | sudo \s{1,4} -S )
+         | password-stdin \s{0,4} <<< \s{0,4} ["']? ([^\s"']+)
     )
     """,
     re.VERBOSE | re.IGNORECASE,
+)
+_MARKS = ("=", ":", " ", "%", "</", "&lt;/")
+# What is written into a program that reads a password, or into a file that is named for one.
+_WRITTEN = re.compile(
+    r"""
+    \b (?: echo | printf ) \s{1,4} (?: -\w{1,3} \s{1,4} )? (?: ["']%s(?:\\n)?["'] \s{1,4} )?
+    ["']? ([^|"'\n>]{1,200}?) ["']? \s{0,4}
+    (?: \| [^|\n]{0,200}?
+            (?: cryptsetup | kinit | passphrase-fd | password-stdin | passwd | sudo [ ] -\w{0,4}S )
+      | >{1,2} \s{0,4} [^\s;|&]{0,200}
+            (?: /secrets?/ [^\s;|&]
+              | (?: passw\w{0,8} | token | secret | \.pgpass | \.netrc ) (?! [\w.-] ) )
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# sed's `s/PLACEHOLDER/value/`.
+_SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
+# What a person is told: `the password is …`, `Unseal Key 1: …`.
+_TOLD = re.compile(
+    r"""
+    \b (?: pass(?:word|phrase|code) | secret | token
+         | (?: access | api | encryption | private | recovery | secret | unseal ) [ -] key )
+    (?: [ ] \d{1,2} )? (?: [ ] (?: is | was | set[ ]to | changed[ ]to ) )? (?: [:=] [ ]? | [ ] )
+    ["'`]? ([^\s"'`/:,;()\[\]{}]{6,256})
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
+# A line that a line with nothing but a secret follows.
+_ANNOUNCES = re.compile(
+    r"(?:passw|passphrase|secret|token|\bkey\b)[^\n]{0,160}:(?:[ \t]{0,8}[|>]-?)?\Z", re.IGNORECASE
+)
+_ANNOUNCED = re.compile(
+    r"\s*+(?!\S{0,64}://|/)(?!(?:[A-Z]?[a-z-]+|[A-Z_-]+)[:.,]?\s)([^\s=\[]\S{7,255})\s*"
 )
 
 
@@ -82,17 +123,50 @@ def assigned(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
         text: whatever a program printed, a script, a connection string, a document.
         secret: says whether the value of a name is one.
     """
-    if not ("=" in text or ":" in text or " " in text or "%" in text or "</" in text):
+    if not any(mark in text for mark in _MARKS):
         return
     lowered = text.lower()
     if any(stem in lowered for stem in _STEMS):
         for name, start, end in chain(_marked(text), _named(text)):
             if secret(name, text[start:end]) and not is_reference(text[start:end]):
                 yield start, end
-        for match in _SPOKEN.finditer(text):
-            start, end = match.span(match.lastindex or 0)
-            if not is_reference(text[start:end]):
-                yield start, end
+        for match in _TOLD.finditer(text):
+            if not is_plain(match[1].rstrip(".!")):
+                yield match.span(1)
+        yield from _literal(text, _SPOKEN)
+        yield from _below(text)
+    if "echo " in text or "printf " in text:
+        yield from _literal(text, _WRITTEN)
+
+
+def announces(line: str) -> bool:
+    """Whether a line says that the next one is a secret."""
+    line = line.rstrip()
+    return line.endswith((":", "|", ">", "-")) and _ANNOUNCES.search(line) is not None
+
+
+def announced(line: str) -> tuple[int, int] | None:
+    """Where the one word of a line stands that looks like what was announced."""
+    match = _ANNOUNCED.fullmatch(line + "\n")
+    return match.span(1) if match else None
+
+
+def _below(text: str) -> Iterator[tuple[int, int]]:
+    """Secrets that stand below the line that announces them."""
+    at, waiting = 0, False
+    for line in text.splitlines(keepends=True) if "\n" in text else ():
+        if waiting and (span := announced(line)):
+            yield at + span[0], at + span[1]
+        waiting = announces(line) or (waiting and not line.strip())
+        at += len(line)
+
+
+def _literal(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Where a pattern's group stands, unless that is filled in later."""
+    for match in pattern.finditer(text):
+        start, end = match.span(match.lastindex or 0)
+        if not is_reference(text[start:end]):
+            yield start, end
 
 
 def _marked(text: str) -> Iterator[tuple[str, int, int]]:
@@ -112,9 +186,16 @@ def _named(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _NAMED.finditer(text):
         if value := _VALUE.match(text, match.end()):
             yield match[1], *value.span(value.lastgroup or 0)
-    if "</" in text:
+    for match in _DEFINED.finditer(text) if "define(" in text else ():
+        if value := _VALUE.match(text, match.end()):
+            yield match[1], *value.span(value.lastgroup or 0)
+    if "</" in text or "&lt;/" in text:
         for match in _ELEMENT.finditer(text):
             yield match[1], *match.span(2)
+    if "sed " in text:
+        for match in _SUBSTITUTED.finditer(text):
+            for name in _PLACE_HOLDER.findall(match[2]):
+                yield name, *match.span(3)
 
 
 def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, int] | None:

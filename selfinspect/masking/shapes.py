@@ -29,11 +29,19 @@ _SCHEMELESS = re.compile(
     """,
     re.VERBOSE,
 )
-_ORACLE = re.compile(r"oracle:\w{1,16}:[^\s/@:]{1,128}/([^\s@]{1,256})@")
+_ORACLE = re.compile(
+    r"oracle:\w{1,16}:[^\s/@:]{1,128}/([^\s@]{1,256})@|\b\w{1,128}/([^\s/@:]{1,256})@//[\w.-]"
+)
 _HOOK = re.compile(
     r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}"
-    r"(?:hooks|webhooks?|webhookb2)/([^\s\"'<>]{12,})"
-    r"|hooks\.slack\.com/\w{1,32}/([^\s\"'<>]{8,})"
+    r"(?:hooks|webhooks?|webhookb2|heartbeats?|with/key)/([^\s\"'<>]{12,})"
+    r"|(?:hooks\.slack\.com/\w{1,32}|hc-ping\.com)/([^\s\"'<>]{8,})"
+)
+# The addresses of Shoutrrr and Apprise: their host or their path is the token.
+_NOTIFIER = re.compile(
+    r"\b(?:bark|discord|googlechat|gotifys?|ifttt|mattermost|mmosts?|msteams|opsgenie|pbul"
+    r"|pover|prowl|pushbullet|pushover|rocket(?:chat)?|slack|teams|telegram|tgram|zulip)"
+    r"://([^\s\"'<>]{8,})"
 )
 _CODE = re.compile(r"[?&]code=([\w%+/=~.-]{20,})")
 
@@ -49,7 +57,11 @@ _SCHEME = re.compile(
     """,
     re.VERBOSE,
 )
-_CRYPT = re.compile(r"\${1,2}(?:2[abxy]?|1|5|6|7|y|apr1|argon2(?:id?|d)|scrypt)\${1,2}[^\s:,\"']+")
+_CRYPT = re.compile(
+    r"\${1,2}(?:(?:2[abxy]?|1|5|6|7|y|apr1|scrypt)\${1,2}[^\s:,\"']+|argon2(?:id?|d)\$[^\s:\"']+)"
+    r"|\{S?SHA\d{0,3}\}[A-Za-z0-9+/]{16,}={0,2}|\b(?:pbkdf2|scrypt)[_:][\w:]{1,32}\$[^\s,\"']+"
+)
+_AWS_PAIR = re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})")
 
 _RUN = re.compile(r"[\w.~+-]{12,}+")
 # The marks that issuers put before their tokens, with less than the real lengths behind them.
@@ -62,9 +74,11 @@ _TOKEN = re.compile(
         | glc_ | sntry[su]_ | lin_(?:api|oauth)_ | ntn_ | rubygems_ | CLOJARS_ | sbp_ | sb_secret_
         | tfp_ | shippo_\w+_ | duffel_\w+_ | rdme_ | pnu_ | nfp_ | rnd_ | do[opr]_v1_ | tgp_v1_
         | pscale_(?:tkn|pw|oauth)_ | shp(?:at|ca|pa|ss)_ | (?:sk|rk)_(?:live|test|prod)_ | whsec_
-        | fo1_ | fm[12][ar]?_ | figd_ | sgp_ | sq[pau]_ ) [A-Za-z0-9+/=.-] [\w+/=.-]{9,}
+        | fo1_ | fm[12][ar]?_ | figd_ | sgp_ | sq[pau]_
+        ) (?= \w{0,40} (?: \d | [a-z][A-Z] | [A-Z][a-z] ) ) [A-Za-z0-9+/=.-] [\w+/=.-]{9,}
     | (?: gl(?:pat|dt|rt|ptt|ft|imt|agent|soat|cbt|oas|ffct|wt)- | xox[abeoprs]- | xapp- | sk-
         | pypi- | GOCSPX- | xkeysib- | xsmtpsib- | tskey-\w+- | pplx- | xai- | nvapi- | NR(?:AK|II)-
+        | SWMTKN-1- | claim-
         | PMAK- | HRKU- | FLWSECK- | FLWSECK_TEST- | sq0[a-z]{3}- | ico- | fio-u- | AGE-SECRET-KEY-
         ) [A-Za-z0-9_] [\w-]{9,}
     | AIza[\w-]{20,} | ya29\.[\w-]{10,} | 1//0[\w-]{20,} | SG\.[\w-]{8,}\.[\w-]{8,}
@@ -86,10 +100,15 @@ _HINTED = (
     ("://", _URL_TOKEN),
     ("@", _SCHEMELESS),
     ("oracle:", _ORACLE),
-    ("hook", _HOOK),
+    ("@//", _ORACLE),
+    ("://", _HOOK),
+    ("://", _NOTIFIER),
+    ("AKIA", _AWS_PAIR),
+    ("ASIA", _AWS_PAIR),
     ("code=", _CODE),
     ("PRIVATE KEY", _PEM),
     ("$", _CRYPT),
+    ("SHA", _CRYPT),
     (" ", _SCHEME),
 )
 

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The image of a container: as typed, its ID, and its repository digests."""
+    """The image of a container: as typed, its ID, and its repository digests.
+
+    `digests` is empty for an image of no repository, and None where the engine does not tell.
+    """
 
     reference: str | None = None
     id: str | None = None
-    digests: tuple[str, ...] = ()
+    digests: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,13 @@ Options:
   -h, --help                Show this text.
 
 All other options are the agent's: see `selfinspect serve --help`.
+
+Examples:
+  selfinspect run -- python3 app.py
+  ENTRYPOINT ["selfinspect", "run", "--wait", "5s", "--"]
+
+Exit codes:
+  125  An option above is wrong. All others are CMD's.
 """
 
 
@@ -97,12 +104,9 @@ class Arguments:
         self.listen = _asked("--listen", options, environ)
         self.metrics_listen = _asked("--metrics-listen", options, environ)
         self.engine = _asked("--engine", options, environ)
-        files, _ = _extract("--token-file", options)
-        self.token_file = files[-1] if files else environ.get(_variable("--token-file")) or None
-        certificates, _ = _extract("--tls-cert", options)
-        self.tls = bool(certificates or environ.get(_variable("--tls-cert")))
-        journals, _ = _extract("--journal", options)
-        self.journal = (journals or [environ.get(_variable("--journal")) or DEFAULT_FOLDER])[-1]
+        self.token_file = _last("--token-file", options, environ)
+        self.tls = _last("--tls-cert", options, environ) is not None
+        self.journal = _last("--journal", options, environ) or DEFAULT_FOLDER
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
@@ -112,9 +116,15 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
 
 
 def _value(flag: str, options: list[str], environ: Mapping[str, str]) -> str | None:
-    """What an option of ours says last, else its variable; it is taken out of the options."""
-    values, others = _extract(flag, options)
-    options[:] = others
+    """What an option of ours says; it is taken out of the options."""
+    text = _last(flag, options, environ)
+    _, options[:] = _extract(flag, options)
+    return text
+
+
+def _last(flag: str, options: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """What an option says last, else its variable, where that is not empty."""
+    values, _ = _extract(flag, options)
     return values[-1] if values else environ.get(_variable(flag)) or None
 
 

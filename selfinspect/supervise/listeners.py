@@ -8,7 +8,7 @@ import socket
 import stat
 from contextlib import suppress
 
-from selfinspect.listen import ListenAddress, parse_listen
+from selfinspect.listen import DEFAULT_METRICS, ListenAddress, parse_listen
 from selfinspect.supervise.messages import say
 
 TYPE_CHECKING = False
@@ -52,6 +52,20 @@ def claim(asked: Sequence[str], default: ListenAddress) -> list[socket.socket]:
     else:
         listeners = [_bind_or_say(address) for address in _addresses(asked)]
     return [listener for listener in listeners if listener is not None]
+
+
+def usual_metrics(interfaces: str = "/sys/class/net") -> ListenAddress:
+    """Where the metrics are served unless somebody says where: not on a host's own addresses.
+
+    A network namespace with a bridge or hardware in it is a host's.
+
+    Args:
+        interfaces: the folder in which the kernel tells of each interface.
+    """
+    ours = [f"{interfaces}/{name}" for _, name in socket.if_nameindex()]
+    marks = [f"{each}/{mark}" for each in ours for mark in ("device", "bridge")]
+    in_hosts_network = any(map(os.path.exists, marks))
+    return ListenAddress("127.0.0.1", DEFAULT_METRICS.port) if in_hosts_network else DEFAULT_METRICS
 
 
 def share(listeners: Sequence[socket.socket], group: int) -> None:

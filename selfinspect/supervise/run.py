@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from selfinspect.exports import is_exported
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
+from selfinspect.listen import DEFAULT_API, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent
 from selfinspect.supervise.announcement import URI_FILE, announce
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
-from selfinspect.supervise.listeners import bound, claim, share
+from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.supervisor import Supervisor, block_signals
@@ -52,7 +53,8 @@ def run(
 ) -> int:
     """The same with any program as the agent, which gets the agent's options added."""
     if asks_for_help(arguments):
-        sys.stdout.write(HELP)
+        with suppress(OSError):
+            os.write(1, HELP.encode())
         return 0
     try:
         parsed = Arguments(arguments, environ)
@@ -64,7 +66,7 @@ def run(
     block_signals()
     api = claim(parsed.listen, DEFAULT_API)
     metrics = (
-        [] if parsed.metrics_listen == ["off"] else claim(parsed.metrics_listen, DEFAULT_METRICS)
+        [] if parsed.metrics_listen == ["off"] else claim(parsed.metrics_listen, usual_metrics())
     )
     base = {name: environ[name] for name in environ if name not in (URI, handover.VARIABLE)}
     if agent_user is not None:

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 _RETRY_AFTER = {"retry-after": "5"}
+_HINTS = {
+    "bad-request": "/openapi.json tells what each path takes",
+    "not-found": "/openapi.json lists the paths; one without its last part shows what is there",
+    "method-not-allowed": "ask with GET or HEAD",
+    "engine-unreachable": "the agent looks again by itself; selfinspect doctor says what is amiss",
+    "denied-by-engine": "/v1/engine tells what is allowed; a proxy before it may forbid the rest",
+    "unsupported-by-engine": "/v1/engine tells which engine that is, and what it does not support",
+    "error": "ask again; where that does not help, the agent's log tells more",
+}
+"""What a person can do about each kind of problem, where the error itself does not say."""
 
 
 def json_answer(document: Json, *, status: int = 200) -> Response:
@@ -34,7 +44,7 @@ def problem(error: SelfinspectError) -> Response:
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
-        "hint": error.hint,
+        "hint": error.hint or _HINTS.get(error.slug, _HINTS["error"]),
     }
     unavailable = error.status == 503  # noqa: PLR2004
     return Response(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from selfinspect import times
-from selfinspect.documents import as_document, engine_missing, refused
+from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import SelfinspectError
 from selfinspect.web.drill import segments
 from selfinspect.web.representation import Document
@@ -106,24 +106,18 @@ class _Shown:
         self._inspect: tuple[Json, Document] | None = None
 
     def own(self, snapshot: Snapshot) -> Document:
-        record = _standing(snapshot)
+        record = standing(snapshot)
         if self._own is None or self._own[0] is not record:
             self._own = record, Document(as_document(record), passing=("inspected_at",))
         return self._own[1]
 
     def inspect(self, snapshot: Snapshot) -> Document:
-        _standing(snapshot)
+        standing(snapshot)
         if snapshot.inspect is None:
             raise engine_missing(snapshot)
         if self._inspect is None or self._inspect[0] is not snapshot.inspect:
             self._inspect = snapshot.inspect, Document(snapshot.inspect)
         return self._inspect[1]
-
-
-def _standing(snapshot: Snapshot) -> Self:
-    if snapshot.self is None:
-        raise refused(snapshot)
-    return snapshot.self
 
 
 def _age(snapshot: Snapshot) -> int:

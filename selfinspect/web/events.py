@@ -7,22 +7,23 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from selfinspect.documents import standing
 from selfinspect.events.cursor import parse_cursor
 from selfinspect.events.query import Query
 from selfinspect.model import Event
 from selfinspect.web.answers import json_answer
-from selfinspect.web.drill import as_json
 from selfinspect.web.parameters import moment, number, single
+from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, streamed
 from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from selfinspect.events.journal import Journal, Page
     from selfinspect.events.subscribers import Subscribers
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from selfinspect.web.service import Service
 
 MAX_LIMIT = 1000
-_KEEP_ALIVE_SECONDS = 15.0
 # Events held that a stream sends at once: as many as fit a connection's buffers.
 _PAGE = 100
 _MEMBERS = tuple(member.name for member in fields(Event))
@@ -43,6 +43,7 @@ def routes(service: Service) -> list[Route]:
         asked = request.query_params
         limit = number(asked, "limit", default=100, largest=MAX_LIMIT)
         cursor, query = single(asked, "after"), _query(asked)
+        standing(service.snapshot())
 
         def answer() -> Response:
             page = service.journal.after(cursor, limit, query)
@@ -55,15 +56,8 @@ def routes(service: Service) -> list[Route]:
         cursor = request.headers.get("last-event-id") or single(request.query_params, "after")
         if cursor is not None:
             parse_cursor(cursor)
-        body = _nothing()
-        if request.method == "GET":
-            frames = event_frames(service.journal, service.subscribers, cursor)
-            body = _chain(await anext(frames), frames)
-        return StreamingResponse(
-            body,
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        standing(service.snapshot())
+        return await streamed(request, event_frames(service.journal, service.subscribers, cursor))
 
     return [Route("/v1/events", events), Route("/v1/events/stream", stream)]
 
@@ -72,7 +66,7 @@ async def event_frames(
     journal: Journal,
     subscribers: Subscribers,
     cursor: str | None,
-    keep_alive: float = _KEEP_ALIVE_SECONDS,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
     """The frames of one stream: pages of what follows the cursor, then each event as it comes.
 
@@ -99,7 +93,7 @@ async def event_frames(
                 yield frames
         async for live in subscription.events(keep_alive):
             if live is None:
-                yield b":\n\n"
+                yield NOTHING_NEW
             elif live.seq > sent:
                 yield event_frame(live)
         if subscription.overflowed:
@@ -125,27 +119,10 @@ def event_frame(event: Event) -> bytes:
     return b"id: %s\n%s" % (event.cursor.encode(), frame(event.action, _document(event)))
 
 
-def frame(name: str, document: Json) -> bytes:
-    """A frame of the event stream format; JSON has no line break of its own."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(document))
-
-
 def _document(event: Event) -> Json:
     """An event as JSON; made for each of many readers, so nothing in it is copied."""
     members = {name: getattr(event, name) for name in _MEMBERS}
     return {**members, "actor": {"id": event.actor.id, "name": event.actor.name}}
-
-
-async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for piece in rest:
-        yield piece
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    none: tuple[bytes, ...] = ()
-    for piece in none:
-        yield piece
 
 
 def _query(asked: QueryParams) -> Query:

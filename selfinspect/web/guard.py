@@ -19,6 +19,7 @@ from selfinspect.errors import (
     UnauthorizedError,
 )
 from selfinspect.web.answers import problem
+from selfinspect.web.normalise import combined, in_origin_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -34,6 +35,7 @@ HEALTH = ("/healthz", "/readyz")
 """What orchestrators ask, without a token and whatever is switched off."""
 
 _FORWARDED = ("forwarded", "via")
+_OWN_PAGE = "open the agent's own page at /, or ask with a program that is no browser"
 _REFUSALS = {
     MethodNotAllowedError: ("allow", "GET, HEAD"),
     UnauthorizedError: ("www-authenticate", "Bearer"),
@@ -81,6 +83,7 @@ class Guard:
                 ]
             await send(message)
 
+        scope = in_origin_form(scope)
         try:
             self._check(scope)
         except SelfinspectError as error:
@@ -96,13 +99,15 @@ class Guard:
         method: str = scope["method"]
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowedError(f"{method} is not served: this agent only reads")
-        line = len(method) + len(scope["raw_path"]) + len(scope["query_string"]) + 11
+        query = len(scope["query_string"])
+        line = len(f"{method}  HTTP/1.1") + len(scope["raw_path"]) + (query and query + 1)
         if line > MAX_REQUEST_LINE or len(scope["headers"]) > MAX_HEADERS:
             raise BadRequestError(
                 f"a request has at most {MAX_REQUEST_LINE} bytes in its first line"
-                f" and {MAX_HEADERS} headers"
+                f" and {MAX_HEADERS} headers",
+                hint="shorten the path or the query, or send fewer headers",
             )
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = combined(scope["headers"])
         if self._names is not None:
             stated = {
                 name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()
@@ -157,10 +162,11 @@ def check_origin(headers: Mapping[str, str], scheme: str) -> None:
         ForbiddenError: the browser says that there is one.
     """
     origin = headers.get("origin")
-    if origin is not None and origin != f"{scheme}://{headers.get('host', '')}":
-        raise ForbiddenError(f"a page of {origin} may not ask here")
-    if headers.get("sec-fetch-site") == "cross-site":
-        raise ForbiddenError("a page of another site may not ask here")
+    own = f"{scheme}://{headers.get('host', '')}"
+    if origin is not None and origin.lower() != own.lower():
+        raise ForbiddenError(f"a page of {origin!r} may not ask here", hint=_OWN_PAGE)
+    if "cross-site" in headers.get("sec-fetch-site", "").lower():
+        raise ForbiddenError("a page of another site may not ask here", hint=_OWN_PAGE)
 
 
 def check_token(authorization: bytes, tokens: Collection[Tokens]) -> None:
@@ -215,15 +221,18 @@ def names_of(snapshot: Snapshot, hostname: str = "") -> tuple[str, ...]:
 
 def _host_name(host: str) -> str:
     """A Host header without its port, in lower case."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdecimal() else host).lower()
 
 
 def _is_address(name: str) -> bool:
+    """Whether it is an IPv4 address, or an IPv6 address in brackets."""
+    in_brackets = name.startswith("[") and name.endswith("]")
     try:
-        ipaddress.ip_address(name)
+        if in_brackets:
+            ipaddress.IPv6Address(name[1:-1])
+        else:
+            ipaddress.IPv4Address(name)
     except ValueError:
         return False
     return True

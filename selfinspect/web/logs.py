@@ -7,7 +7,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from selfinspect.engine.frames import written
@@ -15,6 +14,7 @@ from selfinspect.engine.log import LogQuery
 from selfinspect.errors import BadRequestError
 from selfinspect.web.drill import as_json
 from selfinspect.web.parameters import boolean, moment, single
+from selfinspect.web.streaming import streamed
 from selfinspect.web.threads import beside, in_thread
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from selfinspect.engine.frames import LogLine
     from selfinspect.engine.log import Log
@@ -43,13 +44,9 @@ def routes(service: Service) -> list[Route]:
         media_type = LINES if any(each in accepted for each in _JSON) else TEXT
         query = log_query(request.query_params, timed=media_type == LINES)
         inquiry = service.inquiry()
-        headers = {"cache-control": "no-store", "vary": "Accept", "x-accel-buffering": "no"}
-        if request.method != "GET":
-            return Response(media_type=media_type, headers=headers)
         render = json_line if media_type == LINES else text_line
         pieces = log_pieces(partial(inquiry.log, query), render, service.subscribers)
-        await anext(pieces)
-        return StreamingResponse(pieces, media_type=media_type, headers=headers)
+        return await streamed(request, pieces, media_type, {"vary": "Accept"})
 
     return [Route("/v1/logs", logs)]
 

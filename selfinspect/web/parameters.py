@@ -25,7 +25,9 @@ def single(query: QueryParams, name: str) -> str | None:
     """
     values = query.getlist(name)
     if len(values) > 1:
-        raise BadRequestError(f"{name} is given {len(values)} times, and may be once")
+        raise BadRequestError(
+            f"{name} is given {len(values)} times, and may be once", hint=f"{name} takes one value"
+        )
     return values[0] if values else None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.errors import NotFoundError
 from selfinspect.events.runs import previous_run
 from selfinspect.web.answers import json_answer
@@ -25,9 +25,7 @@ def routes(service: Service) -> list[Route]:
     """All of them, newest first, and the last one that is over."""
 
     def known() -> tuple[Run, ...]:
-        snapshot = service.snapshot()
-        if snapshot.self is None:
-            raise refused(snapshot)
+        standing(service.snapshot())
         return service.runs()
 
     async def every(request: Request) -> Response:  # noqa: ARG001

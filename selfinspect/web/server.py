@@ -54,6 +54,9 @@ class Protocol(H11Protocol):
         self._in_time()
         super().connection_lost(exc)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: an upgrade that is not taken is the caller's matter, RFC 9110, 7.8."""
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of every other answer of this listener."""
         headers = [

@@ -97,19 +97,6 @@ def test_healthcheck_without_an_agent_is_exit_1() -> None:
     assert ended.stderr == "selfinspect: error: the agent at http://127.0.0.1:1 does not answer\n"
 
 
-def test_a_reader_that_has_enough_is_no_error(here: tuple[str, ...]) -> None:
-    """A pipe that is closed early ends the command without a traceback."""
-    command = [*PROGRAM, "show", *here[:2]]
-    with subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 1
-
-
 def test_variables_of_others_are_ignored(here: tuple[str, ...]) -> None:
     """Kubernetes injects such for a service that is called like us."""
     injected = {"SELFINSPECT_PORT": "tcp://10.0.0.1:80", "SELFINSPECT_SERVICE_HOST": "10.0.0.1"}

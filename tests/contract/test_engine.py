@@ -87,6 +87,8 @@ def test_a_proxys_denial_is_told_with_what_opens_it(
     assert text(problem.json, "type") == "urn:selfinspect:problem:denied-by-engine"
     assert (text(problem.json, "detail") or "").startswith("inspect: ")
     assert "CONTAINERS=1" in (text(problem.json, "hint") or "")
+    for path in ("/v1/stats?source=engine", "/v1/stats/raw", "/v1/top", "/v1/logs", "/v1/image"):
+        assert agent.api.ask(path).status == 403, path
     document = agent.api.ask("/v1/engine").json
     assert member(document, "reachable") is True
     assert member(document, "capabilities", "inspect") == "denied"

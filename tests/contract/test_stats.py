@@ -109,6 +109,15 @@ def test_the_verb_asks_the_agent(web: Agent) -> None:
     assert document["source"] == "engine"
 
 
+def test_the_verb_measures_the_cpu(here: tuple[str, ...], engine: CannedEngine) -> None:
+    """A share of it takes two samples: for people there are; for programs one is what it is."""
+    before = len(engine.matching("/stats"))
+    assert run("stats", *here[:2]).returncode == 0
+    assert len(engine.matching("/stats")) == before + 2
+    assert json.loads(run("stats", "--json", *here[:2]).stdout)["cpu"]["percent"] is None
+    assert len(engine.matching("/stats")) == before + 3
+
+
 def test_the_verb_without_an_agent(here: tuple[str, ...]) -> None:
     """It takes a sample of its own."""
     options = [option for option in here if not option.startswith("--stats-source")]

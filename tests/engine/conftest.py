@@ -50,6 +50,17 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
+def settled(relay: Relay) -> None:
+    """Wait until the event streams are open, the past is read and the inspect after that made."""
+    until(
+        lambda: (
+            sum("/events" in request for request in relay.requests) == 4
+            and relay.requests[-1].endswith("/json")
+        ),
+        f"two streams, their past, then an inspect: {relay.requests}",
+    )
+
+
 @dataclass
 class Container:
     """A container with an agent in it, seen from outside."""
@@ -171,7 +182,56 @@ def engine(private_engine: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def relay(engine: Engine, tmp_path: Path) -> Iterator[Relay]:
     """A socket that leads to the engine and counts what passes."""
-    with Relay(tmp_path / "relay.sock", engine.socket) as relay:
+    with relayed(engine, tmp_path) as relay:
+        yield relay
+
+
+@contextlib.contextmanager
+def relayed(engine: Engine, folder: Path) -> Iterator[Relay]:
+    """The same for any engine, with the socket in a folder."""
+    with Relay(folder / "relay.sock", engine.socket) as relay:
         os.chown(relay.path, -1, engine.group)
         relay.path.chmod(0o660)
         yield relay
+
+
+@contextlib.contextmanager
+def another_engine(first: Engine, name: str, *options: str) -> Iterator[Engine]:
+    """One more engine, with the first one's images, for as long as the context lasts."""
+    engine = Engine(first.home.with_name(f"{first.home.name}-{name}"))
+    script = ROOT / "deploy" / "local-engine.sh"
+    sh(script, "up", *options, "--dir", engine.home)
+    try:
+        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
+        engine.image = first.image
+        copy_image(first, engine, engine.image)
+        yield engine
+        engine.docker("container", "prune", "--force")
+        engine.docker("image", "prune", "--force")
+    finally:
+        sh(script, "down", "--dir", engine.home)
+
+
+def copy_image(source: Engine, target: Engine, image: str) -> None:
+    """An image, moved without a registry."""
+    images = {engine.docker("images", "--quiet", image) for engine in (source, target)}
+    if len(images) == 1:
+        return
+    sh(
+        "bash", "-o", "pipefail", "-c",
+        f"docker --host {source.url} save {image} | docker --host {target.url} load",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def lone_engine(private_engine: Engine) -> Iterator[Engine]:
+    """An engine on which no other test has a container."""
+    with another_engine(private_engine, "lone") as engine:
+        yield engine
+
+
+@pytest.fixture
+def restartable(lone_engine: Engine) -> Iterator[Engine]:
+    """An engine that a test may stop and start; the containers it starts end with the test."""
+    yield lone_engine
+    lone_engine.remove_started()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.access import member, sequence, text
-from tests.engine.conftest import until
+from tests.engine.conftest import settled, sh, until
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
@@ -79,13 +80,39 @@ def test_it_works_without_any_privilege(engine: Engine) -> None:
 
 @pytest.mark.parametrize("namespace", ["host", "private"])
 def test_without_a_socket_the_kernel_alone_identifies(engine: Engine, namespace: str) -> None:
-    """No engine: the right ID, observed or assumed, figures from the kernel, and readiness."""
-    app = engine.start_plain("--cgroupns", namespace).ready()
+    """No engine: the right ID, observed or assumed, figures and limits of the kernel's."""
+    app = engine.start_plain(
+        "--cgroupns", namespace, "--memory", "256m", "--cpus", "0.5", "--pids-limit", "100"
+    ).ready()
     identity = app.json("/v1/identity")
     assert text(identity, "id") == app.id
     assert text(identity, "level") == ("observed" if namespace == "host" else "assumed")
     assert text(app.json("/v1/stats"), "source") == "kernel"
     assert app.curl("/v1/self/name") == ""
+    assert app.json("/v1/self/limits") == {
+        "cpus": 0.5,
+        "cpu_shares": None,
+        "cpuset": None,
+        "memory_bytes": 256 << 20,
+        "memory_reservation_bytes": None,
+        "memory_swap_bytes": 512 << 20,
+        "pids": 100,
+    }
+
+
+def test_metrics_keep_to_the_loopback_of_a_hosts_network(engine: Engine) -> None:
+    """In a network of its own everyone may scrape; in the host's only who is on the host."""
+    app = engine.start("--network", "host").ready()
+    address = app.engine.docker(
+        "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge"
+    )
+    scrape = ("nsenter", "--net", "--target", app.pid, "curl", "--silent", "--fail")
+    assert sh(*scrape, "http://127.0.0.1:10311/healthz") == "ok"
+    with pytest.raises(AssertionError):
+        sh(*scrape, f"http://{address}:10311/healthz")
+    apart = engine.start().ready()
+    own = apart.inspect("{{.NetworkSettings.IPAddress}}")
+    assert sh(*scrape, f"http://{own}:10311/healthz") == "ok"
 
 
 def test_without_a_socket_what_an_engine_knows_is_unavailable(engine: Engine) -> None:
@@ -207,20 +234,62 @@ def test_the_nonce_proves_where_nothing_else_can(engine: Engine, relay: Relay) -
     assert app.exec("cat", "/proc/1/comm") == "selfinspect"
 
 
+SECRETS = tuple(
+    f"hunter2-{place}"
+    for place in ("env", "phrase", "url", "json", "base64", "label", "argument", "check", "header")
+)
+EVERYTHING = (
+    "/v1/self", "/v1/self/env/NONE", "/v1/inspect", "/v1/identity", "/v1/engine", "/v1/events",
+    "/v1/runs", "/v1/top?args=-eo+pid,args", "/v1/logs", "/v1/changes", "/v1/image", "/metrics",
+    "/readyz",
+)  # fmt: skip
+VERBS = ("show", "inspect", "events", "logs", "top", "env", "doctor --json", "id --explain")
+
+
 def test_secrets_are_hidden_everywhere(engine: Engine) -> None:
-    """A password in a variable, a URL and a label stands in no answer and no log line."""
-    secrets = ("hunter2-env", "hunter2-url", "hunter2-label")
+    """However a secret was given, no answer, log line, verb or file of the agent shows it."""
+    env, phrase, url, inside, encoded, label, argument, check, header = SECRETS
+    script = (
+        'echo "ready: $DB_PASSWORD"; echo "said: $PHRASE_TOKEN"; touch "/tmp/$DB_PASSWORD";'
+        f" exec python3 -c 'import time; time.sleep(1000)' --password {argument}"
+    )
+    blob = base64.b64encode(f"users:\n- token: {encoded}\n".encode()).decode()
     app = engine.start(
-        "--env", f"DB_PASSWORD={secrets[0]}", "--env", f"DSN=postgres://u:{secrets[1]}@db/x",
-        "--label", f"api.token={secrets[2]}", "--env", "SELFINSPECT_METRICS_LABELS=*",
-        "--env", "SELFINSPECT_LOG_LEVEL=debug",
+        "--env", f"DB_PASSWORD={env}", "--env", f"PHRASE_TOKEN=able baker {phrase}",
+        "--env", f"BACKEND=postgres://u:{url}@db/x", "--env", f'SET={{"apiKey": "{inside}"}}',
+        "--env", f"KUBE={blob}", "--label", f"api.token={label}", "--label", f"note=uses {env}",
+        "--health-cmd", f"echo $DB_PASSWORD; echo token={check}; true -u u:{check}",
+        "--health-interval", "1s", "--env", "COLOUR=blue",
+        "--env", "SELFINSPECT_METRICS_LABELS=*", "--env", "SELFINSPECT_LOG_LEVEL=debug",
+        command=("run", "--", "sh", "-c", script),
     ).ready()  # fmt: skip
-    engine.docker("exec", app.id, "true", "--password", secrets[0])
-    until(lambda: "exec_die" in app.curl("/v1/events"), "the exec event")
-    pages = ("/v1/self", "/v1/inspect", "/v1/identity", "/v1/events", "/v1/stats", "/metrics")
-    shown = "".join(app.curl(page) for page in pages) + app.logs()
-    assert [secret for secret in secrets if secret in shown] == []
-    assert "[masked]" in shown
+    engine.docker("exec", app.id, "true", "--password", env, "-H", f"X-Api-Key: {header}")
+    engine.docker("exec", app.id, "true", f"able baker {phrase}")
+    until(lambda: app.curl("/v1/events").count("exec_die") == 2, "both exec events")
+    until(lambda: app.curl("/v1/self/health/status") == "healthy", "a check")
+    until(lambda: "said" in app.curl("/v1/logs"), "what the app prints")
+    own_log = "\n".join(line for line in app.logs().splitlines() if '"event"' in line)
+    told = {page: app.curl(page) for page in EVERYTHING}
+    told |= {verb: app.exec("selfinspect", *verb.split()) for verb in VERBS}
+    told["metrics listener"] = app.curl("/metrics", port=10311)
+    told["files"] = app.exec(
+        "sh", "-c", "cat /var/lib/selfinspect/* /run/selfinspect/* | tr -cd '[:print:]'"
+    )
+    told["log"] = own_log
+    assert [(secret, page) for page in told for secret in SECRETS if secret in told[page]] == []
+    assert blob not in told["/v1/self"]
+    assert app.curl("/v1/self/env/COLOUR") == "blue"
+    assert app.curl("/v1/self/env/DB_PASSWORD") == "[masked]"
+
+
+def test_what_is_revealed_stays_hidden_on_the_metrics_listener(engine: Engine) -> None:
+    """Callers inside read the named variable; a label that repeats it tells scrapers nothing."""
+    app = engine.start(
+        "--env", "A_TOKEN=hunter2-token", "--label", "note=uses hunter2-token",
+        "--env", "SELFINSPECT_REVEAL=A_TOKEN", "--env", "SELFINSPECT_METRICS_LABELS=*",
+    ).ready()  # fmt: skip
+    assert app.curl("/v1/self/env/A_TOKEN") == "hunter2-token"
+    assert 'container_label_note="uses [masked]"' in app.curl("/metrics", port=10311)
 
 
 def test_the_metrics_listener_serves_nothing_else(engine: Engine) -> None:
@@ -246,14 +315,3 @@ def test_the_idle_agent_leaves_the_engine_alone(engine: Engine, relay: Relay) ->
     time.sleep(60)
     assert relay.requests == asked
     assert app.status("/readyz") == 200
-
-
-def settled(relay: Relay) -> None:
-    """Wait until the event streams are open, the past is read and the inspect after that made."""
-    until(
-        lambda: (
-            sum("/events" in request for request in relay.requests) == 4
-            and relay.requests[-1].endswith("/json")
-        ),
-        f"two streams, their past, then an inspect: {relay.requests}",
-    )

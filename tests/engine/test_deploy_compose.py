@@ -74,8 +74,10 @@ def test_the_app_of_the_project_is_scraped_with_its_token(
     assert app.curl("/v1/self/compose/service") == "app"
     assert app.status("/metrics", port=10311) == 401
     config = configuration("compose.yml", engine, tmp_path)
-    # In the app's own network, where there is no DNS of the project: the address in its place.
+    # The address in place of the name: no Prometheus of ours asks the project's DNS.
     address = app.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
-    config.write_text(config.read_text().replace("[app]", f"[{address}]"))
+    found, _, rest = config.read_text().partition("    dns_sd_configs:")
+    assert "names: [app]" in rest
+    config.write_text(f"{found}    static_configs: [{{targets: ['{address}:10311']}}]\n")
     with prometheus(app.pid, config) as server:
         until(lambda: server.query('selfinspect_container_info{compose_service="app"}'), "a scrape")

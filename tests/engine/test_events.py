@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.access import member, sequence, text
-from tests.engine.conftest import sh, until
+from tests.engine.conftest import relayed, sh, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,9 +210,10 @@ def test_memory_that_ran_out_is_told(engine: Engine) -> None:
     assert "gap" not in actions(app)
 
 
-def test_an_engine_that_was_restarted(engine: Engine, relay: Relay) -> None:
+def test_an_engine_that_was_restarted(restartable: Engine, tmp_path: Path) -> None:
     """The container lived: what changed is reconciled, behind a gap, and it is followed again."""
-    with live_restore(engine):
+    engine = restartable
+    with live_restore(engine), relayed(engine, tmp_path) as relay:
         app = engine.start("--no-healthcheck", socket=relay.path, command=WAITS_FOR_SIGNALS).ready()
         happened(app, "start")
         relay.cut()
@@ -223,17 +224,18 @@ def test_an_engine_that_was_restarted(engine: Engine, relay: Relay) -> None:
         engine.docker("rename", app.id, "e-seen")
         happened(app, "rename", 2)
         found = events(app)
+        page = app.curl("/metrics")
     tail = [(text(event, "action"), text(event, "source")) for event in found][-3:]
     assert tail == [("gap", "reconciled"), ("rename", "reconciled"), ("rename", "live")]
     assert text(found[-3], "attributes", "reason") == "restart"
     assert text(found[-2], "actor", "name") == "e-missed"
-    page = app.curl("/metrics")
     assert "selfinspect_events_reconciled_total 1.0" in page
     assert "selfinspect_event_stream_connected 1.0" in page
 
 
-def test_a_container_that_died_while_the_engine_was_away(engine: Engine) -> None:
+def test_a_container_that_died_while_the_engine_was_away(restartable: Engine) -> None:
     """Its end, of which no engine tells, stands before the start that followed."""
+    engine = restartable
     with live_restore(engine):
         app = engine.start(
             "--no-healthcheck", "--restart", "always", command=WAITS_FOR_SIGNALS
@@ -259,8 +261,9 @@ def test_a_container_that_died_while_the_engine_was_away(engine: Engine) -> None
 
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.slow)])
-def test_an_engine_that_stands_still_is_waited_for(engine: Engine, seconds: float) -> None:
+def test_an_engine_that_stands_still_is_waited_for(restartable: Engine, seconds: float) -> None:
     """A stopped process is no dead peer: its streams go on where they were."""
+    engine = restartable
     app = engine.start("--no-healthcheck").ready()
     happened(app, "start")
     os.kill(engine.pid, signal.SIGSTOP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,10 +23,12 @@ EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture
-def run(engine: Engine, tmp_path: Path) -> Iterator[Callable[..., str]]:
+def run(engine: Engine) -> Iterator[Callable[..., str]]:
     """Runs an example and gives what it shows; ended by its own `--down` after the test."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
-    environ |= {"XDG_STATE_HOME": str(tmp_path), "DOCKER_HOST": engine.url}
+    # Short: the path of an engine's socket in it has 107 bytes at most.
+    home = TemporaryDirectory()
+    environ |= {"XDG_STATE_HOME": home.name, "DOCKER_HOST": engine.url}
     ran: list[Path] = []
 
     def run(example: str) -> str:
@@ -35,11 +38,12 @@ def run(engine: Engine, tmp_path: Path) -> Iterator[Callable[..., str]]:
         assert shown.returncode == 0, shown.stdout + shown.stderr
         return shown.stdout
 
-    yield run
-    for script in ran:
-        subprocess.run([script, "--down"], env=environ, check=True)
-        name = f"name=^selfinspect-{script.parent.name}"
-        assert engine.docker("ps", "--all", "--quiet", "--filter", name) == ""
+    with home:
+        yield run
+        for script in ran:
+            subprocess.run([script, "--down"], env=environ, check=True)
+            name = f"name=^selfinspect-{script.parent.name}"
+            assert engine.docker("ps", "--all", "--quiet", "--filter", name) == ""
 
 
 def test_every_example_is_run_and_told_of() -> None:

@@ -197,13 +197,15 @@ def test_the_verbs(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "supervised", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["run", "sh"]
 )
-def test_an_engine_that_takes_its_containers_along(engine: Engine, *, supervised: bool) -> None:
+def test_an_engine_that_takes_its_containers_along(
+    restartable: Engine, *, supervised: bool
+) -> None:
     """Nobody is left to tell of the end: the engine began anew, and started it with that."""
     script = POLITE if supervised else f"selfinspect serve & {POLITE}"
     command = ("run", "--", "sh", "-c", script) if supervised else ("-c", script)
     entrypoint = () if supervised else ("--entrypoint", "sh")
-    app = engine.start("--restart", "always", *entrypoint, command=command).ready()
-    restart_engine(engine)
+    app = restartable.start("--restart", "always", *entrypoint, command=command).ready()
+    restart_engine(restartable)
     until(lambda: app.inspect("{{.State.Running}}") == "true", "the container")
     app.ready()
     until(lambda: told(app)[:2] == (1, "engine-restart"), f"engine-restart, not {previous(app)}")

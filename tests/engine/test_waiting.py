@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import until
+from tests.engine.conftest import settled, until
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Container, Engine
@@ -40,6 +40,7 @@ def held(app: Container, path: str) -> subprocess.Popen[str]:
 def test_a_rename_is_told_in_a_quarter_of_a_second(engine: Engine, relay: Relay) -> None:
     """From the engine's answer to the rename; a wait costs no request but the event's inspect."""
     app = engine.start("--no-healthcheck", socket=relay.path).ready()
+    settled(relay)
     taken = []
     for number in range(5):
         present = tag(app)

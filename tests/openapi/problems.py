@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect import errors
 from selfinspect.errors import SelfinspectError
-from tests.openapi.schemas import TEXT, nullable, strict
+from tests.openapi.schemas import TEXT, strict
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
@@ -41,7 +41,7 @@ def problem() -> Json:
             "title": TEXT,
             "status": {"type": "integer"},
             "detail": TEXT,
-            "hint": nullable(TEXT),
+            "hint": TEXT,
         },
         description="Problem details, RFC 9457, and what a person can do about it.",
     )

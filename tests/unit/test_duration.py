@@ -9,15 +9,16 @@ from selfinspect.duration import parse_duration
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("500ms", 0.5), ("5s", 5), ("2m", 120), ("1.5s", 1.5), ("0", 0), ("0s", 0)],
+    [("500ms", 0.5), ("5s", 5), ("2m", 120), ("12h", 43_200), ("1.5s", 1.5), ("0", 0), ("0s", 0)],
 )
 def test_a_number_and_its_unit(text: str, seconds: float) -> None:
-    """Milliseconds, seconds and minutes become seconds; nothing at all needs no unit."""
+    """Milliseconds to hours become seconds; nothing at all needs no unit."""
     assert parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "s", ".s", "-1s", "+1s", "1e3s", "infs", "1_0s", "5 s", "5S", "1h", "1.2.3s"]
+    "text",
+    ["", "5", "s", ".s", "-1s", "+1s", "1e3s", "infs", "1_0s", "5 s", "5S", "1d", "1.2.3s"],
 )
 def test_anything_else_is_refused(text: str) -> None:
     """What is no duration is refused with the text and with what would be one."""

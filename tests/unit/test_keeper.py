@@ -14,7 +14,6 @@ from selfinspect.observe import NOT_KNOWN_YET, Observation
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
 from tests.canned_engine import Answer, CannedEngine, recorded
-from tests.tcp_front import TcpFront
 from tests.unit.kept import Kept, happened
 
 if TYPE_CHECKING:
@@ -244,20 +243,6 @@ def test_the_delay_doubles_up_to_a_bound(failed: int, longest: float) -> None:
 def test_what_waiting_cannot_mend_is_seldom_asked(observation: Observation) -> None:
     """No timer is faster than a minute where only a new container or proxy can help."""
     assert delay(observation, 0) == 60.0
-
-
-def test_an_engine_in_the_clear_is_warned_of_once(known: CannedEngine, tmp_path: Path) -> None:
-    """However often it is found again."""
-    with TcpFront(tmp_path / "engine.sock") as front:
-        endpoint = f"tcp://127.0.0.1:{front.port}"
-        kept = Kept(Settings(engine=endpoint, root=lay_container(tmp_path / "root")))
-        kept.start(known)
-        known.end_streams()
-        kept.wait_for(lambda: kept.looks >= 3)
-        known.wait_for_streams(2)
-        kept.stop()
-    assert kept.log.getvalue().count("engine.unencrypted") == 1
-    assert endpoint in kept.log.getvalue()
 
 
 def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Kept) -> None:

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 
 from selfinspect.logs import Forward, logger
+from selfinspect.terminal import in_colour
 
 
 class Terminal(StringIO):
@@ -38,6 +39,27 @@ def test_a_terminal_gets_text() -> None:
     assert "engine.lost" in for_people.getvalue()
     assert not for_people.getvalue().startswith("{")
     assert json.loads(for_programs.getvalue())["event"] == "engine.lost"
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (StringIO(), {}, False),
+    ],
+)
+def test_colours_are_for_a_terminal_that_wants_them(
+    stream: StringIO,
+    environ: dict[str, str],
+    coloured: bool,  # noqa: FBT001
+) -> None:
+    """Nowhere else, and not where the environment says that they are unwanted."""
+    colours = in_colour(stream, environ)
+    logger(stream, level="info", form="console", mask=_hide, colours=colours).info("engine.lost")
+    assert ("\x1b" in stream.getvalue()) is coloured
 
 
 def test_console_lines_can_be_had_in_a_file() -> None:

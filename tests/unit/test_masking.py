@@ -136,6 +136,26 @@ CARRIED: list[tuple[Json, str]] = [
     (env("XML=<c><password>hunter2x</password></c>"), "hunter2x"),
     (env("NETRC=machine h login bob password hunter2x"), "hunter2x"),
     (env("NPMRC=//registry.example/:_authToken=hunter2x"), "hunter2x"),
+    # Names that say nothing by themselves, and values that say it only together with them.
+    (env("SNMP_COMMUNITY=hunter2x"), "hunter2x"),
+    (env("WALLET_SEED=able baker charlie"), "able baker"),
+    (env("ETCDCTL_USER=root:hunter2x"), "hunter2x"),
+    (env("SFTP_USERS=foo:hunter2x:1001"), "hunter2x"),
+    (env("BUNDLE_GEMS__EXAMPLE__COM=bob:hunter2x"), "hunter2x"),
+    (env("OTEL_EXPORTER_OTLP_HEADERS=x-honeycomb-team=hunter2x"), "hunter2x"),
+    (env("REDIS_ARGS=--save 60 1 --requirepass hunter2x --appendonly yes"), "hunter2x"),
+    (env("ERL_ARGS=-setcookie hunter2x -rabbit log"), "hunter2x"),
+    (env("AWS=AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG"), "wJalrXUtnFEMI"),
+    (env("ORACLE=scott/hunter2x@//db:1521/x"), "hunter2x"),
+    (env("NOTIFY=discord://hunter2-token@123456"), "hunter2-token"),
+    (env("NOTIFY=slack://token-a/token-b/hunter2x"), "hunter2x"),
+    (env("BEAT=https://up.example/api/v1/heartbeat/aB3dE5gH7jK9mN1p"), "aB3dE5gH7jK9mN1p"),
+    (env("USERS=admin:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="), "W6ph5Mm5Pz8GgiULbPgzG37mj9g"),
+    (env("HASH=$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g"), "aGFzaGhhc2g"),
+    (env("HASH=pbkdf2_sha256$260000$salt$aGFzaGhhc2g"), "aGFzaGhhc2g"),
+    (env("CONFIG_EXTRA=define('AUTH_KEY', 'hunter2x'); define('DEBUG', true);"), "hunter2x"),
+    (env("OMNIBUS=gitlab_rails['smtp_password'] = 'hunter2x'"), "hunter2x"),
+    (env('XML=<ns:password type="x"><![CDATA[hunter2x]]></ns:password>'), "hunter2x"),
     # Labels and options of drivers.
     (label("com.example.api-key", "hunter2x"), "hunter2x"),
     (label("traefik.http.middlewares.a.basicauth.users", "bob:$apr1$H6uskkkW$IgX"), "$IgX"),
@@ -171,6 +191,24 @@ CARRIED: list[tuple[Json, str]] = [
     (command("sh", "-c", "PASSWORD=hunter2x exec app"), "hunter2x"),
     (command("sh", "-c", "echo hunter2x | docker login -u b --password-stdin"), "hunter2x"),
     (command("bash", "-lc", "sh -c 'mysql -p\"hunter2x\"'"), "hunter2x"),
+    (command("curl", "-sfu", "bob:hunter2x", "http://h"), "hunter2x"),
+    (command("redis-server", "--user", "bob", "on", ">hunter2x", "~*"), "hunter2x"),
+    (command("kubectl", "create", "secret", "generic", "x", "--from-literal=a=hunter2x"), "er2x"),
+    (command("vault", "kv", "put", "secret/x", "a=hunter2x", "b=hunter3x"), "hunter3x"),
+    (command("ldappasswd", "-s", "hunter2x", "uid=bob"), "hunter2x"),
+    (command("mosquitto_passwd", "-b", "/f", "bob", "hunter2x"), "hunter2x"),
+    (command("gitlab-runner", "register", "-r", "hunter2x"), "hunter2x"),
+    (command("ttyd", "-c", "bob:hunter2x", "bash"), "hunter2x"),
+    (command("grafana-cli", "admin", "reset-admin-password", "hunter2x"), "hunter2x"),
+    (command("composer", "config", "github-oauth.github.com", "hunter2x"), "hunter2x"),
+    (command("mysql", "-e", "ALTER USER a IDENTIFIED WITH native BY 'hunter2x'"), "hunter2x"),
+    (command("mysql", "-e", "SET PASSWORD = PASSWORD('hunter2x')"), "hunter2x"),
+    (command("sh", "-c", "echo hunter2x | sudo -S app"), "hunter2x"),
+    (command("sh", "-c", "printf '%s' hunter2x | docker login --password-stdin"), "hunter2x"),
+    (command("sh", "-c", "docker login --password-stdin <<< hunter2x"), "hunter2x"),
+    (command("sh", "-c", "echo hunter2x > /run/secrets/db"), "hunter2x"),
+    (command("sh", "-c", "sed -i 's/__DB_PASSWORD__/hunter2x/' /etc/app.conf"), "hunter2x"),
+    (command("sh", "-c", "htpasswd -Bbn bob hunter2x > /f"), "hunter2x"),
     # Health checks and what they print.
     (check("redis-cli -a hunter2x ping"), "hunter2x"),
     (check("redis-cli -h r AUTH hunter2x"), "hunter2x"),
@@ -187,10 +225,18 @@ CARRIED: list[tuple[Json, str]] = [
     (printed('level=error msg="bad" password="hunter 2x"'), "hunter 2x"),
     (printed('{"msg":"{\\"password\\":\\"hunter2x\\"}"}'), "hunter2x"),
     (printed("Set-Cookie: sid=hunter2x; Path=/\r\n"), "hunter2x"),
+    (printed("\x1b[36mpassword\x1b[0m=\x1b[35mhunter2x\x1b[0m"), "hunter2x"),
+    (printed("Your admin password is: hunter2x"), "hunter2x"),
+    (printed("Unseal Key 1: aGVsbG8x/2K+"), "aGVsbG8x"),
+    (printed("Use this password to proceed:\n\n0f1e2d3c4b5a6978\n"), "0f1e2d3c4b5a6978"),
+    (printed("  'DB_PASSWORD' => string(8) \"hunter2x\""), "hunter2x"),
     # Podman's inspect, and the history of an image.
     ({"Config": {"CreateCommand": ["podman", "run", "-e", "PASSWORD=hunter2x"]}}, "hunter2x"),
     ({"History": [{"CreatedBy": "ENV DB_PASSWORD=hunter2x"}]}, "hunter2x"),
     ({"History": [{"CreatedBy": "RUN |1 TOKEN=hunter2x /bin/sh -c make"}]}, "hunter2x"),
+    ({"History": [{"CreatedBy": "ENV DB_PASSWORD=correct horse A=b"}]}, "horse"),
+    ({"History": [{"CreatedBy": "/bin/sh -c #(nop)  ENV PASSWORD=correct horse"}]}, "horse"),
+    ({"History": [{"CreatedBy": "|2 TOKEN=correct horse A=b /bin/sh -c make"}]}, "horse"),
     ({"State": {"Error": 'exec: "--token=hunter2x": not found'}}, "hunter2x"),
 ]
 
@@ -238,6 +284,18 @@ READABLE: list[Json] = [
             "CRON=*/5 * * * *",
             "UUID=123e4567-e89b-12d3-a456-426614174000",
             "NOTE=Basic authentication is off; the bearer token is optional",
+            "GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305",
+            "OPENSSL_PGP_KEY_IDS=0x8657ABB260F056B1E5190839D9C4D26D0E604491",
+            "AUTHORIZED_KEYS=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx jane@laptop",
+            "PARTITION_KEY=user_id",
+            "CSRF_TRUSTED_ORIGINS=https://app.example.com,https://www.example.com",
+            "OAUTH2_PROXY_UPSTREAMS=http://app:8080",
+            "npm_config_cache=/tmp/.npm",
+            "USER=node:node",
+            "RUN_AS_USER=1000:1000",
+            "RANDOM_SEED=42",
+            "BUNDLE_WITHOUT=development:test",
+            "SUM=" + base64.b64encode(b"no more than words").decode(),
         )
     ],
     label("com.docker.compose.project", "shop"),
@@ -247,7 +305,13 @@ READABLE: list[Json] = [
     label("org.opencontainers.image.authors", "Jane Doe <jane@example.com>"),
     label("org.opencontainers.image.base.name", "docker.io/library/session:1.2"),
     label("traefik.http.routers.auth.rule", "Host(`auth.example.com`) && PathPrefix(`/api`)"),
+    label("traefik.http.routers.auth.middlewares", "auth@file,headers@docker"),
+    label("traefik.http.routers.auth.tls.certresolver", "le"),
+    label("traefik.http.a.forwardauth.address", "http://idp:9091/verify?rd=https://x.example/"),
     command("psql", "-p", "5432", "-U", "app"),
+    command("sh", "-c", "echo starting > /tmp/log; echo done | tee /tmp/log"),
+    command("sed", "-i", "s/listen 80/listen 8080/", "/etc/nginx/conf"),
+    command("app", "--user", "app:app"),
     command("docker", "run", "-p", "8080:80", "nginx"),
     command("redis-cli", "-p", "6379", "ping"),
     command("ssh", "-i", "/root/.ssh/id_rsa", "git@github.com"),
@@ -256,6 +320,8 @@ READABLE: list[Json] = [
     check("redis-cli --no-auth-warning -a $(cat /run/secrets/redis) ping"),
     printed("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAge: 12:30:45\r\n\r\n"),
     printed("keyboard: us; primary author: Jane; 10:42:11 done in 3 s"),
+    printed("auth: ok\nchecking authentication: success\ntotal tokens: 128\nKeyError: 'password'"),
+    printed("Enter password:\nwelcome back\ninvalid password for user bob\ntoken expired at noon"),
     {"Id": HEX, "Image": "sha256:" + HEX, "Name": "/session-key"},
     {
         "NetworkSettings": {
@@ -413,6 +479,10 @@ def test_secrets_are_learnt_from_everything_a_user_gave(document: Json, secret: 
         lambda secret: json.dumps(secret, ensure_ascii=False),
         lambda secret: base64.b64encode(secret.encode()).decode(),
         lambda secret: base64.b64encode(secret.encode() + b", and more").decode(),
+        lambda secret: base64.b64encode(b"bob:" + secret.encode()).decode(),
+        lambda secret: base64.urlsafe_b64encode(b"bob: " + secret.encode()).decode().rstrip("="),
+        lambda secret: base64.b64encode(base64.b64encode(b"a " + secret.encode())).decode(),
+        lambda secret: secret.encode().hex(),
     ],
 )
 def test_a_learnt_secret_is_known_in_other_dress(form: Callable[[str], str]) -> None:
@@ -489,6 +559,21 @@ def test_a_revealed_value_is_not_learnt() -> None:
     assert masking.text("hunter2x") == "hunter2x"
 
 
+def test_what_is_revealed_to_some_is_hidden_from_others() -> None:
+    """Readers to whom nothing is revealed see the value nowhere, whatever its place is called."""
+    masking = Masking(reveal=["A_TOKEN"]).learn({"Config": {"Env": ["A_TOKEN=hunter2x"]}})
+    assert masking.value("note", "uses hunter2x") == "uses hunter2x"
+    assert masking.unrevealed().value("note", "uses hunter2x") == "uses [masked]"
+    assert masking.learn(None).unrevealed().value("A_TOKEN", "hunter2x") == MASK
+
+
+def test_base64_that_holds_a_secret_is_masked_whole() -> None:
+    """A kubeconfig or a registry's credentials give themselves away; ordinary base64 stays."""
+    config = base64.b64encode(b"users:\n- user:\n    token: hunter2x\n").decode()
+    plain = base64.b64encode(b"users:\n- user:\n    name: bob\n").decode()
+    assert Masking().text(f"A={config} B={plain}") == f"A=[masked] B={plain}"
+
+
 def test_the_shape_of_a_document_stays() -> None:
     """Numbers, booleans, null, empty lists and the engine's own names pass through."""
     document: Json = {
@@ -506,7 +591,9 @@ def test_the_shape_of_a_document_stays() -> None:
     "unit",
     ["a", " ", "a=", "key=", "key: ", "key=[", "key='", 'key="\\', "://a:", "a:b@", "&", "-p ", "(",
      "mysql ", "mc alias set a b ", "echo a|", "-----BEGIN PRIVATE KEY-----", "eyJa.", "[masked]",
-     "Bearer a", "https://a/hooks/", "<key>", "name key,value", "login a password ", "_", "\\"],
+     "Bearer a", "https://a/hooks/", "<key>", "name key,value", "login a password ", "_", "\\",
+     "echo a | ", "printf ", "s/key", "ENV key=", "|1 a=b ", "define('key',", "\x1b[0m", "key:\n",
+     "aGVsbG8g", "password is ", "npm_", "vault a=", "discord://", "a/b@//", "x:y,", "&lt;key&gt;"],
 )  # fmt: skip
 def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
     """No text makes masking hang: a pattern that is tried again at every place would here."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from selfinspect.errors import EngineUnreachableError, UnknownContainerError
-from selfinspect.model import Attempt
+from selfinspect.model import Attempt, Limits
 from selfinspect.observe import Observation, look_again, observe
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
 from tests.canned_engine import Answer, CannedEngine, recorded
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from selfinspect.model import Json
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture
@@ -245,6 +246,15 @@ def test_looking_again_tells_why_it_cannot(known: CannedEngine, tmp_path: Path) 
     known.stop()
     with pytest.raises(EngineUnreachableError):
         look_again(found)
+
+
+@pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
+def test_without_an_engine_the_kernel_tells_what_binds_us(version: str) -> None:
+    """CPUs, memory and tasks as its cgroup limits them; of the rest nothing is known."""
+    own = observe(Settings(engine="off", root=FIXTURES / version), {}).snapshot.self
+    assert own is not None
+    assert own.limits == Limits(cpus=0.5, memory_bytes=128 << 20, pids=64)
+    assert (own.name, own.ports, own.image.reference) == (None, None, None)
 
 
 def test_without_an_engine_there_is_nobody_to_ask_again(

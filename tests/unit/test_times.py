@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.times import known, nanoseconds, rfc3339
+from selfinspect.times import known, nanoseconds, rfc3339, unix
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,11 @@ def test_an_absent_or_zero_time_is_unknown(value: object) -> None:
 def test_a_known_time_takes_our_form() -> None:
     """A time in another zone and precision comes out in ours."""
     assert known("2026-11-21T13:36:01.5+01:00") == "2026-11-21T12:36:01.500000000Z"
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"), [(0, "0.000000000"), (1_795_264_561_000_000_007, "1795264561.000000007")]
+)
+def test_a_moment_is_written_as_engines_read_it(since: int, expected: str) -> None:
+    """Seconds, and nine digits behind the point."""
+    assert unix(since) == expected

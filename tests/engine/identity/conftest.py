@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.access import text
-from tests.engine.conftest import ROOT, Container, Engine, sh
+from tests.engine.conftest import Container, Engine, another_engine
 from tests.relay import Relay
 
 if TYPE_CHECKING:
@@ -124,28 +124,8 @@ def without(proofs: frozenset[str]) -> tuple[Callable[[bytes], bytes], Callable[
 @pytest.fixture(scope="session")
 def cgroup2_engine(private_engine: Engine) -> Iterator[Engine]:
     """An engine that sees cgroup v2 alone, with the other one's images."""
-    engine = Engine(private_engine.home.with_name("selfinspect-tests-v2"))
-    script = ROOT / "deploy" / "local-engine.sh"
-    sh(script, "up", "--cgroup2", "--dir", engine.home)
-    try:
-        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
-        engine.image = private_engine.image
-        copy_image(private_engine, engine, engine.image)
+    with another_engine(private_engine, "v2", "--cgroup2") as engine:
         yield engine
-        engine.docker("image", "prune", "--force")
-    finally:
-        sh(script, "down", "--dir", engine.home)
-
-
-def copy_image(source: Engine, target: Engine, image: str) -> None:
-    """An image, moved without a registry."""
-    images = {engine.docker("images", "--quiet", image) for engine in (source, target)}
-    if len(images) == 1:
-        return
-    sh(
-        "bash", "-o", "pipefail", "-c",
-        f"docker --host {source.url} save {image} | docker --host {target.url} load",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

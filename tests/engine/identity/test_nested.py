@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import Engine, sh, until
-from tests.engine.identity.conftest import WAYS, copy_image, make_bench
+from tests.engine.conftest import Engine, copy_image, sh, until
+from tests.engine.identity.conftest import WAYS, make_bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -70,6 +70,17 @@ def test_a_terminal_gets_signs(
     assert out.getvalue().startswith(sign)
 
 
+def test_a_terminal_without_the_signs_gets_words(nowhere: tuple[str, ...]) -> None:
+    """As where the locale knows ASCII alone; in colour all the same."""
+
+    class Ascii(Terminal):
+        encoding = "ascii"
+
+    out = Ascii()
+    main(["doctor", *nowhere], Streams(out, io.StringIO(), {}))
+    assert out.getvalue().startswith("\x1b[31mfail\x1b[0m  identity")
+
+
 def test_all_else_gets_plain_words(call: Call, nowhere: tuple[str, ...]) -> None:
     """A pipe or a log can be read by anything."""
     outcome = call("doctor", *nowhere)

@@ -34,7 +34,9 @@ def test_an_engine_that_is_not_there_is_4(call: Call, here: tuple[str, ...]) -> 
     outcome = call("env", "--engine", "unix:///no/such.sock", *here[2:])
     assert outcome.code == 4
     assert outcome.out == f"export SELFINSPECT_CONTAINER_ID={ID}\n"
-    assert outcome.err == "selfinspect: error: no engine tells name, image and ports\n"
+    error, hint = outcome.err.splitlines()
+    assert error == "selfinspect: error: there is no engine's socket at /no/such.sock"
+    assert hint.startswith("selfinspect: hint: mount ")
 
 
 def test_no_identity_is_3(call: Call, nowhere: tuple[str, ...]) -> None:

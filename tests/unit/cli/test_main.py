@@ -58,26 +58,70 @@ def test_the_version_is_told(call: Call) -> None:
 def test_help_lists_the_verbs(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """Each with a line of its own, in the order in which a person meets them."""
     assert call("--help").code == 0
-    lines = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    lines = capsys.readouterr().out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     assert [line.split()[0] for line in lines] == VERBS
-    assert all(len(line.split()) > 2 for line in lines)
+    assert all(len(line.split()) > 2 and line.endswith(".") for line in lines)
+    assert not [line for line in lines if line.endswith("...")]
+
+
+def test_help_tells_what_holds_for_all_verbs(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit codes, how options are variables, and how a shell completes."""
+    assert call("--help").code == 0
+    out = capsys.readouterr().out
+    codes = out.partition("Exit codes:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in codes] == ["0", "1", "2", "3", "4", "5"]
+    assert "SELFINSPECT_ENGINE" in out
+    assert "_SELFINSPECT_COMPLETE=bash_source" in out
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(call: Call, capsys: pytest.CaptureFixture[str], verb: str) -> None:
-    """Usage and options, each option with a text that begins like a sentence."""
+    """What it does in a sentence, its own options first, an example that names it."""
     assert call(verb, "--help").code == 0
     out = capsys.readouterr().out
     assert out.startswith(f"Usage: selfinspect {verb}")
+    assert out.splitlines()[2].endswith(".")
+    headings = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings[0] == "Options:"
+    if verb not in ("run", "version"):
+        assert f"selfinspect {verb}" in out.partition("Examples:\n")[2].replace('", "', " ")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits_a_narrow_terminal(
+    call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Sentences are broken as it asks; only words and examples are as long as they are."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert call(verb, "--help").code == 0
+    shown = capsys.readouterr().out.partition("Examples:\n")[0]
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+def test_the_version_is_an_option_as_well(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """As everybody tries first."""
+    assert call("--version").code == 0
+    assert capsys.readouterr().out == f"selfinspect {__version__}\n"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nope",), "No such command 'nope'"),
-        (("id", "extra"), "extra"),
-        (("id", "--nope"), "'--nope'"),
-        (("show", "a", "b"), "b"),
+        (("nope",), "no verb 'nope': takes run, serve, id, show,"),
+        (("--nope",), "'--nope'"),
+        (("id", "extra"), "(extra): see selfinspect id --help"),
+        (("id", "--nope"), "'--nope': see selfinspect id --help"),
+        (("logs", "--tail"), "'--tail' requires an argument: see selfinspect logs --help"),
+        (("logs", "--tail", "x"), "'x': takes a number of lines"),
+        (("logs", "--tail", "-1"), "'-1': takes a number of lines"),
+        (("stats", "--follow=x"), "'--follow' does not take a value"),
+        (("events", "--since", "noon"), "'noon' is no time: since takes RFC 3339"),
+        (("env", "--format", "xml"), "'sh', 'dotenv', 'json'"),
+        (("wait", "--timeout", "soon"), "'soon': takes a duration"),
+        (("id", "--engine", "tcp://bob:hunter2x@h"), "'tcp://bob:[masked]@h': takes auto, off"),
+        (("show", "a", "b"), "(b): see selfinspect show --help"),
         (("run",), "run comes first"),
         (("version", "--short"), "'--short'"),
     ],
@@ -90,6 +134,8 @@ def test_a_usage_error_is_one_line_and_exit_2(
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
     assert "error: " in outcome.err
+    verb = " ".join(words[: words[0] in VERBS])
+    assert outcome.err.startswith(f"selfinspect {verb}".rstrip() + ": ")
     assert said in outcome.err
 
 

@@ -18,12 +18,14 @@ class Unready(BaseHTTPRequestHandler):
     """Not ready the first few times."""
 
     asked: ClassVar[list[str]] = []
+    body: ClassVar[bytes] = b""
     ready_after: ClassVar[int] = 3
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
         self.send_response(200 if len(self.asked) > self.ready_after else 503)
         self.end_headers()
+        self.wfile.write(self.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
@@ -60,6 +62,26 @@ def test_it_waits_no_longer_than_told(call: Call, agent: HTTPServer) -> None:
     assert outcome.code == 1
     assert outcome.err.endswith("is not ready\n")
     assert Unready.asked == ["/readyz"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            b"""{"ready": false, "checks": [
+                {"name": "identity", "ok": true, "detail": "proven by layer"},
+                {"name": "sample", "ok": false, "detail": "none taken yet"}]}""",
+            "is not ready: sample: none taken yet\n",
+        ),
+        (b"not ready\n", "is not ready\n"),
+    ],
+)
+def test_what_is_waited_for_is_told(
+    call: Call, agent: HTTPServer, monkeypatch: pytest.MonkeyPatch, body: bytes, told: str
+) -> None:
+    """As far as the agent tells."""
+    monkeypatch.setattr(Unready, "body", body)
+    assert call("wait", "--timeout", "0", environ=environ(agent)).err.endswith(told)
 
 
 def test_it_does_not_hammer(call: Call, agent: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:

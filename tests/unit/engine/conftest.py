@@ -6,6 +6,7 @@ import pytest
 
 from selfinspect.engine.client import Client
 from selfinspect.engine.connection import Connection, connect
+from selfinspect.engine.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from tests.canned_engine import CannedEngine
 
 ID = "ab" * 32
+
+
+@pytest.fixture
+def transport(engine: CannedEngine) -> Iterator[Transport]:
+    """Reaches the canned engine."""
+    made = Transport(engine.url, timeout=20.0)
+    yield made
+    made.close()
 
 
 @pytest.fixture

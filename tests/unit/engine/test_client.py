@@ -92,6 +92,7 @@ def test_each_status_has_its_error(
         (b"<html><b>no</b></html>", ": no"),
         (b"\xff\xfe", ": \ufffd\ufffd"),
         (b"n" * 1000, ": " + "n" * 200),
+        (b"no way to http://bob:hunter2x@proxy/", ": no way to http://bob:[masked]@proxy/"),
     ],
 )
 def test_an_errors_own_words_are_kept(

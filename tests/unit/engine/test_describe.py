@@ -173,6 +173,8 @@ def test_the_digests_are_the_images() -> None:
     """They stand in the image's document, where the engine would give it."""
     image: Json = {"RepoDigests": ["base@sha256:aa", "mirror/base@sha256:aa"]}
     assert _described({}, image).image.digests == ("base@sha256:aa", "mirror/base@sha256:aa")
+    assert _described({}, {"RepoDigests": []}).image.digests == ()
+    assert _described({}, None).image.digests is None
 
 
 @pytest.mark.parametrize("status", ["", "none"])

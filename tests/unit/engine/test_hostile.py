@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.transport import MAX_LINE, Transport
+from selfinspect.engine.stream import MAX_LINE
+from selfinspect.engine.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:

@@ -54,6 +54,12 @@ def test_two_names_of_one_socket_are_one_place(tmp_path: Path) -> None:
     assert len(set(_resolved(environ))) == len(endpoints("auto", environ))
 
 
+def test_a_password_in_docker_host_is_shown_nowhere() -> None:
+    """Places are listed in answers and logs; one with a password cannot be spoken to anyway."""
+    places = endpoints("auto", {"DOCKER_HOST": "tcp://bob:hunter2x@10.0.0.1:2375"})
+    assert places[0] == "tcp://bob:[masked]@10.0.0.1:2375"
+
+
 def test_docker_host_may_name_a_usual_place() -> None:
     """DOCKER_HOST that says what is tried anyway adds no second attempt."""
     usual = endpoints("auto", {})

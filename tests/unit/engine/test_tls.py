@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from selfinspect.engine.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 from tests.canned_engine import Answer, CannedEngine
 from tests.tcp_front import TcpFront
+from tests.unit.engine.cancelling import cancel_while_it_waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,22 +237,7 @@ def test_a_stream_over_tls_can_be_cancelled(
     """`cancel` from another thread ends a read that waits within TLS."""
     transport = Transport(f"tcp://127.0.0.1:{secured.port}", tls=Tls(made.client), timeout=PATIENT)
     with transport.stream("events", "/events") as stream:
-        found: list[bytes] = []
-        reached = threading.Event()
-
-        def read() -> None:
-            for line in stream.lines():
-                found.append(line)
-                reached.set()
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        engine.emit_line(b"one\n")
-        assert reached.wait(PATIENT)
-        stream.cancel()
-        reader.join(PATIENT)
-        assert not reader.is_alive()
-        assert found == [b"one"]
+        cancel_while_it_waits(stream, engine)
     transport.close()
 
 

@@ -149,6 +149,7 @@ def test_chosen_actions_are_read_alone() -> None:
     assert [event.seq for event in journal.held()] == [3, 4, 5]
     assert [event.seq for event in journal.held("a1", "none")] == [3, 5]
     assert journal.held("none") == ()
+    assert [event.seq for event in journal.held("a1", newest=1)] == [5]
 
 
 def test_the_newest_is_what_an_engine_told_of_last() -> None:

@@ -210,6 +210,7 @@ def _somebody_elses(path: Path) -> None:
         (_sql("PRAGMA user_version = 2"), "its form is 2, and this selfinspect knows 1"),
         (_sql("UPDATE meta SET value = 'x' WHERE name = 'container'"), "another container's"),
         (_sql("DELETE FROM meta"), "another container's"),
+        (_sql("DELETE FROM meta WHERE name = 'name'"), "lost its name"),
     ],
 )
 def test_what_cannot_be_gone_on_with_is_set_aside(
@@ -235,6 +236,52 @@ def test_what_cannot_be_gone_on_with_is_set_aside(
         assert all(notice.file.exists() for notice in journals.notices)
     with journals.open():
         assert len(journals.notices) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE events SET attributes = '{\"n\": ' WHERE seq = 2",
+        "UPDATE events SET attributes = '[2]' WHERE seq = 2",
+        "UPDATE events SET attributes = x'ff' WHERE seq = 2",
+        "UPDATE events SET attributes = CAST(x'ff' AS TEXT) WHERE seq = 2",
+        "UPDATE events SET time = 'yesterday' WHERE seq = 2",
+    ],
+    ids=["cut", "a list", "bytes", "no UTF-8", "no time"],
+)
+def test_a_damaged_event_is_passed_over_and_told_of_once(journals: Journals, damage: str) -> None:
+    """The others are read, page by page, and what comes has its place behind them."""
+    with journals.open() as journal:
+        journal.append(*map(occurrence, (1, 2, 3)))
+    _sql(damage)(journals.file)
+    with journals.open() as journal:
+        assert _numbers(journal) == [1, 3]
+        first = journal.after(None, 1)
+        assert [event.seq for event in journal.after(first.next, 1).events] == [3]
+        [fourth] = journal.append(occurrence(4))
+        assert fourth.seq == 4
+        [notice] = journals.notices
+        assert (notice.event, notice.file) == ("journal.damaged", journals.file)
+        assert notice.reason.startswith("event 2 is damaged: ")
+
+
+def test_what_is_remembered_and_damaged_is_forgotten(journals: Journals) -> None:
+    """It is told, and nothing is known."""
+    with journals.open() as journal:
+        journal.remember({"name": "web"})
+    _sql("UPDATE meta SET value = '{' WHERE name = 'facts'")(journals.file)
+    with journals.open() as journal:
+        assert journal.remembered() is None
+        assert journals.told() == ["journal.damaged"]
+
+
+def test_text_that_is_none_is_no_hindrance(journals: Journals) -> None:
+    """Bytes that are no UTF-8 are shown as such."""
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+    _sql("UPDATE events SET action = CAST(x'ff61' AS TEXT)")(journals.file)
+    with journals.open() as journal:
+        assert [event.action for event in journal.held()] == ["\N{REPLACEMENT CHARACTER}a"]
 
 
 def test_an_empty_file_is_a_new_journal(journals: Journals) -> None:

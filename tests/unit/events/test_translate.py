@@ -82,6 +82,25 @@ def test_the_command_of_an_exec_is_masked() -> None:
     assert found.attributes["command"] == ["login", "--password", "[masked]", "[masked]", "user"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "curl -H Authorization: Bearer swordfish http://h",
+        "curl -H X-Api-Key: swordfish http://h",
+        "psql -c ALTER ROLE a PASSWORD 'swordfish'",
+        "app --note able baker swordfish",
+    ],
+)
+def test_a_secret_of_several_words_is_masked_in_a_command(command: str) -> None:
+    """The engine writes words side by side; a header or a phrase is more than one of them."""
+    masking = Masking().learn({"Config": {"Env": ["PASSPHRASE=able baker swordfish"]}})
+    raw = _event(f"exec_start: {command}")
+    found = translate(raw, container=ID, labels=(), masking=masking)
+    assert found is not None
+    assert "swordfish" not in str(found.attributes)
+    assert "[masked]" in str(found.attributes)
+
+
 def test_other_text_behind_the_colon_is_masked() -> None:
     """An action of the future may carry anything."""
     found = _translated(_event("odd: PASSWORD=swordfish-9"))

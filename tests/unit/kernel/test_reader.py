@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfinspect.kernel.reader import CgroupReader, read_sample
+from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Device, Interface, Pids, Pressure, Stall
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ CASES = [(version, name) for version, files in OWNED.items() for name in files]
 
 
 def _figures(root: Path) -> dict[str, object]:
-    return dict(_flat(asdict(read_sample(root, NOW))))
+    return dict(_flat(asdict(CgroupReader(root).read(NOW))))
 
 
 def _flat(members: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -122,7 +122,7 @@ def _others(figures: dict[str, object], owned: tuple[str, ...]) -> dict[str, obj
 
 def test_v1_container() -> None:
     """A captured container on cgroup v1 has every figure that v1 knows."""
-    sample = read_sample(FIXTURES / "cgroup-v1", NOW)
+    sample = CgroupReader(FIXTURES / "cgroup-v1").read(NOW)
     assert (sample.read_at, sample.source) == ("2026-11-21T12:09:13.123456789Z", "kernel")
     assert (sample.cpu.usage_seconds, sample.cpu.user_seconds) == (45.333876318, 14.08)
     assert (sample.cpu.periods, sample.cpu.throttled_periods, sample.cpu.online) == (913, 885, 2)
@@ -139,7 +139,7 @@ def test_v1_container() -> None:
 
 def test_v2_container() -> None:
     """A captured container on cgroup v2 with a private namespace has every figure that v2 knows."""
-    sample = read_sample(FIXTURES / "cgroup-v2", NOW)
+    sample = CgroupReader(FIXTURES / "cgroup-v2").read(NOW)
     assert (sample.cpu.usage_seconds, sample.cpu.user_seconds) == (31.756204, 19.971842)
     assert (sample.cpu.periods, sample.cpu.throttled_periods, sample.cpu.online) == (781, 400, 2)
     assert sample.cpu.throttled_seconds == 30.673462
@@ -239,6 +239,6 @@ def test_pressure_is_known_on_a_hybrid_machine(tmp_path: Path) -> None:
     unified = tmp_path / CGROUP / "unified" / own
     unified.mkdir(parents=True)
     (unified / "io.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=7000000\n")
-    sample = read_sample(tmp_path, NOW)
+    sample = CgroupReader(tmp_path).read(NOW)
     assert sample.pressure == Pressure(io=Stall(7.0, None))
     assert sample.memory.usage_bytes == 18604032

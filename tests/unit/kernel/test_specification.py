@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.kernel.hierarchy import UNIFIED, path_naming
-from selfinspect.kernel.specification import specification
-from selfinspect.model import Specification
+from selfinspect.kernel.specification import limits, specification
+from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,20 @@ def test_no_quota_and_another_weight(lay: Lay) -> None:
 def test_nothing_is_known_of_no_cgroup() -> None:
     """Neither limited nor unlimited."""
     assert specification({}) == Specification()
+
+
+def test_limits_are_what_an_engine_would_say() -> None:
+    """CPUs from quota and period; what is unlimited, and the usual shares, are null."""
+    bound = Specification(64, 128, 0, 512, 50_000, 100_000)
+    assert limits(bound, 100) == Limits(
+        cpus=0.5, cpu_shares=512, memory_bytes=64, memory_swap_bytes=128, pids=100
+    )
+    assert limits(Specification(0, 0, 0, 1024), None) == Limits()
+
+
+def test_unknown_limits_are_not_unlimited() -> None:
+    """Where not even the memory's can be read nothing is claimed."""
+    assert limits(Specification(cpu_shares=512), 100) is None
 
 
 @pytest.mark.parametrize(

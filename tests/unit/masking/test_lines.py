@@ -25,6 +25,25 @@ def test_each_line_is_masked_by_itself() -> None:
     ) == ["GET /?token=[masked] 200", "hello [masked]", "plain"]
 
 
+def test_what_is_announced_is_hidden_in_the_next_line() -> None:
+    """A generated password stands alone below the line that tells of it; sentences stay."""
+    assert masked(
+        "Please use the following password:",
+        "",
+        "0f1e2d3c4b5a69788796",
+        "Enter password:",
+        "welcome back, bob",
+        "0f1e2d3c4b5a69788796",
+    ) == [
+        "Please use the following password:",
+        "",
+        "[masked]",
+        "Enter password:",
+        "welcome back, bob",
+        "0f1e2d3c4b5a69788796",
+    ]
+
+
 @pytest.mark.parametrize("prefix", ["", "  ", "2026-11-21 INFO app: "])
 def test_a_private_key_is_hidden_over_all_its_lines(prefix: str) -> None:
     """What a logger writes before each line stays; so does what comes after the key."""

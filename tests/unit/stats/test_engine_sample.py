@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from selfinspect.engine.access import member
-from selfinspect.kernel.reader import read_sample
+from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Device, Interface, Pids
 from selfinspect.stats.engine_sample import engine_sample
 
@@ -45,7 +45,7 @@ def test_docker_on_cgroup_v1() -> None:
 
 def test_engine_and_kernel_agree_on_one_container() -> None:
     """Of two readings a second apart, counters differ by what moved and the rest not at all."""
-    kernel = read_sample(FIXTURES / "cgroup-v1", 1)
+    kernel = CgroupReader(FIXTURES / "cgroup-v1").read(1)
     engine = engine_sample(_frame("docker-20.10-v1"), NOW, lambda *_: "/dev/loop0")
     assert engine is not None
     for later, earlier in [
@@ -71,7 +71,7 @@ def test_engine_and_kernel_agree_on_one_container() -> None:
 
 def test_kernel_and_engine_agree_on_cgroup_v2() -> None:
     """What the kernel tells later is no less than what Docker told, of the same things."""
-    kernel = read_sample(FIXTURES / "cgroup-v2", 1)
+    kernel = CgroupReader(FIXTURES / "cgroup-v2").read(1)
     engine = engine_sample(_frame("docker-26-v2"), NOW, lambda *_: "/dev/nvme0n1")
     assert engine is not None
     for later, earlier in [
@@ -96,7 +96,7 @@ def test_the_limit_hits_of_docker_on_v2_are_passed_over() -> None:
     """Docker's `failcnt` there is how often memory ran out; the limit was hit more often."""
     assert member(_frame("docker-26-v2"), "memory_stats", "failcnt") == 1
     assert _sample(_frame("docker-26-v2")).detail.failcnt is None
-    assert read_sample(FIXTURES / "cgroup-v2", 1).detail.failcnt == 39
+    assert CgroupReader(FIXTURES / "cgroup-v2").read(1).detail.failcnt == 39
 
 
 def test_docker_on_cgroup_v2() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.listen import ListenAddress, parse_listen
-from selfinspect.supervise.listeners import bind, bound, claim, silence
+from selfinspect.listen import DEFAULT_METRICS, ListenAddress, parse_listen
+from selfinspect.supervise.listeners import bind, bound, claim, silence, usual_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,3 +132,23 @@ def test_a_silenced_listener_refuses_and_keeps_its_port() -> None:
             assert client.connect_ex((address.host, address.port)) == errno.ECONNREFUSED
         with pytest.raises(OSError, match="in use"):
             bind(address)
+
+
+@pytest.mark.parametrize(
+    ("mark", "usual"),
+    [
+        ("", str(DEFAULT_METRICS)),
+        ("device", "127.0.0.1:10311"),
+        ("bridge", "127.0.0.1:10311"),
+    ],
+)
+def test_metrics_stay_inside_a_hosts_network(mark: str, usual: str, tmp_path: Path) -> None:
+    """Hardware or a bridge among the interfaces makes them a host's: metrics keep to loopback."""
+    (tmp_path / "lo" / mark).mkdir(parents=True)
+    assert str(usual_metrics(str(tmp_path))) == usual
+
+
+def test_what_is_not_among_our_interfaces_makes_no_host(tmp_path: Path) -> None:
+    """A host's folder mounted in a container tells of interfaces that are not the container's."""
+    (tmp_path / "not-ours" / "bridge").mkdir(parents=True)
+    assert usual_metrics(str(tmp_path)) == DEFAULT_METRICS

@@ -245,7 +245,8 @@ def test_how_a_command_ended(
 
 def test_a_supervisor_that_is_killed_leaves_a_run_without_end(kept: Kept) -> None:
     """So that whoever reads it knows that it did not end by itself."""
-    with supervised(kept, "sh", "-c", "kill -KILL $PPID; echo") as run:
+    begun = f"until ls {kept.folder}/*.runs >/dev/null 2>&1; do sleep 0.02; done"
+    with supervised(kept, "sh", "-c", f"{begun}; kill -KILL $PPID; echo") as run:
         assert run.stdout is not None
         run.stdout.read()
     [record] = kept.read()

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from selfinspect import times
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.events.journal import Journal
 from selfinspect.events.subscribers import Subscribers
@@ -143,7 +144,7 @@ class World:
         self.journal.append(
             Occurrence(
                 nanoseconds=second * 10**9,
-                time=f"1970-01-01T00:00:{second:02}.000000000Z",
+                time=times.rfc3339(second * 10**9),
                 type=type_,
                 action=action,
                 actor=Actor(ID, "app"),

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.errors import EngineUnreachableError
+from selfinspect.errors import (
+    BadRequestError,
+    EngineDeniedError,
+    EngineUnreachableError,
+    EngineUnsupportedError,
+    NotFoundError,
+    SelfinspectError,
+    UnknownContainerError,
+)
 from selfinspect.model import Attempt, Candidate, Identity, Snapshot
 
 if TYPE_CHECKING:
@@ -126,6 +134,43 @@ def test_stats_that_cannot_be_had_say_why(world: World, ask: Ask) -> None:
         reply = ask("/v1/stats")
         assert (reply.status, reply.headers["retry-after"]) == (503, "5")
         assert reply.problem["type"] == "urn:selfinspect:problem:engine-unreachable"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/self", "/v1/inspect/Id", "/v1/stats", "/v1/stats/raw", "/v1/stats/stream",
+             "/v1/events", "/v1/events/stream", "/v1/runs", "/v1/runs/previous"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_nobody_in_particular_is_not_reported_on(
+    world: World, ask: Ask, path: str, method: str
+) -> None:
+    """Where the identity does not stand, whatever is about the container is 503."""
+    world.snapshot = Snapshot(Identity(None, None, None, reason="none is ours"))
+    reply = ask(path, method=method)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    if method == "GET":
+        assert reply.problem["type"] == "urn:selfinspect:problem:no-identity"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SelfinspectError("failed"),
+        BadRequestError("bad"),
+        NotFoundError("none"),
+        EngineUnreachableError("gone"),
+        EngineDeniedError("no", code=403, capability="stats"),
+        EngineUnsupportedError("no", code=501, capability="stats"),
+        UnknownContainerError("no", code=404, capability="stats"),
+    ],
+)
+def test_no_problem_is_without_a_hint(world: World, ask: Ask, error: SelfinspectError) -> None:
+    """Where the error itself tells nothing that can be done, its kind does."""
+    world.sample = error
+    assert str(ask("/v1/stats").problem["hint"] or "") != ""
+    error.hint = "unplug it"
+    world.sample = error
+    assert ask("/v1/stats").problem["hint"] == "unplug it"
 
 
 def test_a_mistake_of_ours_is_a_problem_too(world: World, ask: Ask) -> None:

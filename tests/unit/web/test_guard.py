@@ -57,6 +57,10 @@ def test_our_own_names_are_served(host: str) -> None:
         "127.1",
         "2130706433",
         "[evil.example]",
+        "[::1]evil.example",
+        "[::1]:x",
+        "[127.0.0.1]",
+        "[::1",
         "127.0.0.1:10310@evil.example",
         "evil.example:127.0.0.1",
         "::1",
@@ -101,6 +105,7 @@ def test_what_came_through_a_proxy_is_refused(header: str) -> None:
         "https://localhost:10310",
         "http://localhost",
         "http://app",
+        "http://localhost:10310, http://evil.example",
         "null",
         "",
     ],
@@ -118,10 +123,16 @@ def test_our_own_page_may_ask(site: str | None) -> None:
     check_origin(headers | ({"sec-fetch-site": site} if site else {}), "http")
 
 
-def test_a_page_of_another_site_is_refused_without_an_origin() -> None:
+@pytest.mark.parametrize("site", ["cross-site", "Cross-Site", "none, cross-site"])
+def test_a_page_of_another_site_is_refused_without_an_origin(site: str) -> None:
     """A cross-site request that carries no Origin, as for an image, is refused too."""
     with pytest.raises(ForbiddenError):
-        check_origin({"host": "localhost", "sec-fetch-site": "cross-site"}, "http")
+        check_origin({"host": "localhost", "sec-fetch-site": site}, "http")
+
+
+def test_an_origin_is_the_same_in_any_case() -> None:
+    """Scheme and host of an origin do not tell upper case from lower."""
+    check_origin({"host": "LocalHost:10310", "origin": "HTTP://localhost:10310"}, "http")
 
 
 def test_the_names_are_hostname_name_and_aliases(world: World) -> None:
@@ -175,6 +186,8 @@ def test_nothing_but_reading_is_served(
     [
         ("/healthz?" + "x" * (8192 - len("GET /healthz? HTTP/1.1\r\n") + 2), 0, 200),
         ("/healthz?" + "x" * (8192 - len("GET /healthz? HTTP/1.1\r\n") + 3), 0, 400),
+        ("/" + "x" * (8192 - len("GET / HTTP/1.1")), 0, 404),
+        ("/" + "x" * (8193 - len("GET / HTTP/1.1")), 0, 400),
         ("/healthz", 63, 200),
         ("/healthz", 64, 400),
     ],

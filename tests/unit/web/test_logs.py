@@ -147,6 +147,7 @@ def test_only_the_head(engine: CannedEngine, ask: Ask) -> None:
     asked = len(engine.requests)
     reply = ask("/v1/logs", method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
+    assert "content-length" not in reply.headers
     assert len(engine.requests) == asked
 
 

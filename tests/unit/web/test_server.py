@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    import pytest
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -152,6 +153,18 @@ def test_what_is_no_http_is_answered_and_ended() -> None:
         assert b"\r\nx-content-type-options: nosniff\r\n" in said.lower()
 
     talk(converse)
+
+
+def test_an_upgrade_is_ignored_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks for another protocol gets this one, and no line of the log by asking."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        writer.write(REQUEST.removesuffix(b"\r\n") + upgrade)
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200 ")
+
+    talk(converse)
+    assert caplog.records == []
 
 
 def test_too_long_a_head_is_answered_and_ended() -> None:

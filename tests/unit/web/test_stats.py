@@ -80,6 +80,7 @@ def test_only_the_head_of_a_stream(ask: Ask) -> None:
     reply = ask("/v1/stats/stream", method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["content-type"].startswith("text/event-stream")
+    assert "content-length" not in reply.headers
 
 
 def test_one_reading_serves_all_listeners() -> None:
