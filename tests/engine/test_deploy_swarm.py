@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
+TASKS = "label=com.docker.swarm.task"
+
 
 @pytest.fixture
 def swarm(engine: Engine) -> Iterator[Engine]:
@@ -27,7 +29,7 @@ def swarm(engine: Engine) -> Iterator[Engine]:
     finally:
         engine.remove_started()
         engine.docker("swarm", "leave", "--force")
-        until(lambda: not engine.docker("ps", "--quiet"), "the end of the tasks")
+        until(lambda: not engine.docker("ps", "--quiet", "--filter", TASKS), "the end of the tasks")
         engine.docker("network", "rm", "docker_gwbridge")
 
 
