@@ -24,7 +24,7 @@ from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
-from selfinspect.masking import Masking
+from selfinspect.masking import Masking, masked_again
 from selfinspect.model import Attempt, Identity, Reach, Snapshot
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Observation:
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
         health_check: the command of our health check, unmasked; None where there is none.
+        inspect: our inspect document as the engine sent it, unmasked.
     """
 
     snapshot: Snapshot
@@ -66,6 +67,7 @@ class Observation:
     connection: Connection | None = None
     release: Json = None
     health_check: str | None = field(default=None, repr=False)
+    inspect: Json = field(default=None, repr=False)
 
     def close(self) -> None:
         """Close the connections to the engine that are idle."""
@@ -227,7 +229,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
     engine = last.snapshot.engine
     if engine is None:
         raise ValueError("an inspect document comes from an engine")
-    masked = last.masking.inspect(inspect)
+    masked = masked_again(last.masking, inspect, last.inspect, last.snapshot.inspect)
     identity = replace(
         last.snapshot.identity, name=(text(masked, "Name") or "").removeprefix("/") or None
     )
@@ -239,7 +241,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
         inspected_at=times.rfc3339(time.time_ns()),
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
-    return replace(last, snapshot=snapshot)
+    return replace(last, snapshot=snapshot, inspect=inspect)
 
 
 def _alone(settings: Settings, identity: Identity, hostname: str | None) -> Self | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from selfinspect.masking.again import masked_again
 from selfinspect.masking.lines import LineMasking
 from selfinspect.masking.mask import MASK, Masking
 
-__all__ = ["MASK", "LineMasking", "Masking"]
+__all__ = ["MASK", "LineMasking", "Masking", "masked_again"]

@@ -307,11 +307,14 @@ def test_the_metrics_listener_serves_nothing_else(engine: Engine) -> None:
     assert reached.returncode == 7  # connection refused
 
 
-def test_the_idle_agent_leaves_the_engine_alone(engine: Engine, relay: Relay) -> None:
+@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_the_idle_agent_leaves_the_engine_alone(
+    engine: Engine, relay: Relay, seconds: float
+) -> None:
     """In the minute after its start it makes no request but what it took to get ready."""
     app = engine.start("--no-healthcheck", socket=relay.path).ready()
     settled(relay)
     asked = list(relay.requests)
-    time.sleep(60)
+    time.sleep(seconds)
     assert relay.requests == asked
     assert app.status("/readyz") == 200

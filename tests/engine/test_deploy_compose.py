@@ -56,7 +56,7 @@ def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
     token.chmod(0o644)
     project = Project(engine, token)
     yield project
-    project("down", "--volumes")
+    project("down", "--volumes", "--timeout", "1")
 
 
 def test_compose_reads_the_project(project: Project) -> None:

@@ -72,6 +72,7 @@ def test_a_shell_app_has_its_port_in_its_environment(run: Callable[..., str]) ->
     assert "port none" not in shown
 
 
+@pytest.mark.slow
 def test_a_node_app_waits_for_its_port(run: Callable[..., str]) -> None:
     """Connected to a network only later, it hears of it without asking twice."""
     assert "my port is " in run("node-app")
@@ -92,6 +93,7 @@ def test_without_a_socket_the_kernel_answers(run: Callable[..., str]) -> None:
     assert "-v /var/run/docker.sock" in shown
 
 
+@pytest.mark.slow
 def test_the_gateway_with_tls_needs_no_socket(run: Callable[..., str]) -> None:
     """Proven over TLS."""
     shown = run("gateway-tls")

@@ -33,7 +33,14 @@ def search(bench: Bench, way: str) -> Sequence[str]:
 
 
 @pytest.mark.parametrize("engine", ["v1"], indirect=True)
-@pytest.mark.parametrize("way", ["layer", "stamp", "nonce"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param("layer", marks=pytest.mark.slow),
+        pytest.param("stamp", marks=pytest.mark.slow),
+        "nonce",
+    ],
+)
 def test_it_asks_at_most_once_for_each_candidate_and_proof(
     engine: Engine, benches: Callable[[Engine], Bench], way: str
 ) -> None:
