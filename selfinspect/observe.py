@@ -53,7 +53,6 @@ class Observation:
         info: what the engine says of itself and its machine, None where it does not tell.
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
-        health_check: the command of our health check, unmasked; None where there is none.
         inspect: our inspect document as the engine sent it, unmasked.
     """
 
@@ -66,8 +65,12 @@ class Observation:
     info: Json = None
     connection: Connection | None = None
     release: Json = None
-    health_check: str | None = field(default=None, repr=False)
     inspect: Json = field(default=None, repr=False)
+
+    @property
+    def health_check(self) -> str | None:
+        """The command of our health check, unmasked; None where there is none."""
+        return command_line(self.inspect)
 
     def close(self) -> None:
         """Close the connections to the engine that are idle."""
@@ -211,7 +214,6 @@ def _with_engine(
         own_network=mode != "host" and not mode.startswith("container:"),
         connection=connection,
         release=_allowed(connection.version),
-        health_check=command_line(inspect),
     )
     return _described(observation, inspect)
 
