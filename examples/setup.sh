@@ -37,7 +37,7 @@ python_image() {
   if [[ $engine != private ]] && docker pull --quiet python:3.13-slim >/dev/null 2>&1; then
     echo python:3.13-slim
   else
-    "$root/deploy/wheelhouse.sh"
+    "$root/deploy/wheelhouse.sh" || exit
     "$local_engine" base-image
   fi
 }
