@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Of some five hundred runs: a container that restarts for ever is not to fill its memory with them.
 _EVENTS = 2000
+# Memory that ran out once may bring hundreds of `oom`, and some apps get a signal every minute:
+# how a run ended its last events tell.
+_OF_EACH = 16
 
 
 class Past:
@@ -53,7 +56,7 @@ class Past:
         settings = self._settings
         own = settings.target == "self"
         self.runs = runs(
-            self._journal.held(*OF_RUNS, newest=_EVENTS),
+            self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
             read_records(settings.journal, settings.root) if own else (),
             oom_told=snapshot.engine is None or snapshot.engine.product != "Podman",

@@ -12,7 +12,7 @@ from selfinspect.errors import JournalBusyError
 from selfinspect.events.cursor import Cursor, parse_cursor
 from selfinspect.events.journal_file import JournalFile, damaged, not_written, path_of, read
 from selfinspect.events.journal_memory import BYTES, in_memory, rescued
-from selfinspect.events.query import MATCHES, Query
+from selfinspect.events.query import ALL, MATCHES, Query, newest_of_each
 from selfinspect.events.rows import DamagedError
 from selfinspect.events.table import Table
 
@@ -156,20 +156,21 @@ class Journal:
 
         return self._on_disk_or_not(page)
 
-    def held(self, *actions: str, newest: int | None = None) -> tuple[Event, ...]:
+    def held(self, *actions: str, newest: int = ALL, per_run: int = ALL) -> tuple[Event, ...]:
         """The events held, oldest first.
 
         Args:
             actions: those of these alone, where any are named.
             newest: so many at most, those that came last.
+            per_run: so many at most of each action in each run, those that came last.
         """
-        among = f"AND action IN ({', '.join('?' * len(actions))})" if actions else ""
-        query = f"seq >= ? {among} ORDER BY seq DESC LIMIT ?"
-        most = -1 if newest is None else newest
-        found = self._on_disk_or_not(
-            lambda table: tuple(self._events(table.rows(query, (self._oldest(), *actions, most))))
-        )
-        return found[::-1]
+        condition = newest_of_each(actions)
+
+        def rows(table: Table) -> tuple[Event, ...]:
+            parameters: list[str | int] = [self._oldest(), *actions, per_run, newest]
+            return tuple(self._events(table.rows(condition, parameters)))
+
+        return self._on_disk_or_not(rows)[::-1]
 
     def newest(self) -> int | None:
         """Nanoseconds since the Unix epoch of the latest event that an engine told of."""

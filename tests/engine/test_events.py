@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.access import member, sequence, text
+from selfinspect.events.history import BUFFERED
 from tests.engine.conftest import relayed, sh, until
 
 if TYPE_CHECKING:
@@ -196,7 +197,10 @@ def test_what_ended_it_is_told_after_its_restart(engine: Engine) -> None:
 
 
 def test_memory_that_ran_out_is_told(engine: Engine) -> None:
-    """An `oom`, then the end it brought, both before the next start."""
+    """An `oom`, then the end it brought, both before the next start.
+
+    One may bring hundreds (cgroup v1), more than the engine holds: then that is told, too.
+    """
     hog = "test -e /tmp/again && exec sleep 1000; touch /tmp/again; sleep 3; x=$(yes | tr -d '\\n')"
     app = engine.start(
         "--restart", "on-failure", "--no-healthcheck", "--memory", "128m", "--memory-swap", "128m",
@@ -207,7 +211,7 @@ def test_memory_that_ran_out_is_told(engine: Engine) -> None:
     happened(app, "start", 2)
     told = actions(app, "container")
     assert in_order(["start", "oom", "die", "start"], told), told
-    assert "gap" not in actions(app)
+    assert told.count("oom") > BUFFERED / 2 or "gap" not in actions(app)
 
 
 def test_an_engine_that_was_restarted(restartable: Engine, tmp_path: Path) -> None:

@@ -51,6 +51,17 @@ def test_pid_1_tells_nothing_of_another_container(tmp_path: Path) -> None:
     assert (past.runs, past.previous_run) == ((), None)
 
 
+def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) -> None:
+    """Memory that ran out by the hundred, a signal every minute: how the last run ended stays."""
+    journal = Journal(10_000)
+    told = ["start", "die", "start", *["oom"] * 1500, *["kill"] * 1500]
+    journal.append(*(occurrence(10**18 + n, action) for n, action in enumerate(told)))
+    past = Past(settings(tmp_path, target="web"), journal)
+    past.update(SNAPSHOT)
+    assert [run.number for run in past.runs] == [2, 1]
+    assert past.previous_run is not None
+
+
 @pytest.mark.parametrize(("product", "oom_killed"), [("Docker", False), ("Podman", None)])
 def test_an_engine_without_an_event_for_want_of_memory(
     tmp_path: Path, product: str, *, oom_killed: bool | None

@@ -152,6 +152,16 @@ def test_chosen_actions_are_read_alone() -> None:
     assert [event.seq for event in journal.held("a1", newest=1)] == [5]
 
 
+def test_the_newest_of_each_action_in_each_run_are_read() -> None:
+    """A run in which one thing happens ever again leaves room for what else happened."""
+    journal = Journal(100)
+    told = ["start", "oom", "oom", "die", "start", "oom", "kill", "oom", "oom"]
+    journal.append(*(occurrence(n, action) for n, action in enumerate(told, 1)))
+    assert [event.seq for event in journal.held(per_run=1)] == [1, 3, 4, 5, 7, 9]
+    assert [event.seq for event in journal.held("oom", per_run=2)] == [2, 3, 8, 9]
+    assert [event.seq for event in journal.held("oom", "start", newest=2, per_run=1)] == [5, 9]
+
+
 def test_the_newest_is_what_an_engine_told_of_last() -> None:
     """What we worked out ourselves is not what the engine's history can be asked from."""
     journal = Journal(9)
