@@ -5,20 +5,32 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from selfinspect.masking.pairs import is_reference
+from selfinspect.masking.names import (
+    is_plain,
+    is_prose,
+    is_reference,
+    is_secret_word,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selfinspect.masking.pairs import Judge
+    from selfinspect.masking.names import Judge
 
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]+)")
+# `token` and `secret` alone are commands, or the kind of a thing that is named next.
+_PASSWORD = re.compile(
+    r"(?!\w*passwd\Z)\w*(?:passw|passphrase|requirepass|masterauth)\w*", re.IGNORECASE
+)
+_SETTING = re.compile(r"[A-Za-z]\w*[._:-]\w[\w.:-]*")
 _SHELL_WORD = re.compile(
     r"\"(?>(?:[^\"\\]|\\.)*)\"|'[^']*+'|[;|&()\n]++|[^\s\"';|&()]++|[\"']", re.DOTALL
 )
 _COMMAND = re.compile(
     r"(?:^|[\s\"'(=])--?[A-Za-z]|rabbitmqctl|sqlplus|alias|config|login|unseal|(?i:auth) "
-    r"|redis-server|vault|authtoken|reset-admin-password|db2|<<<|(?:echo|printf) "
+    r"|redis-server|vault|isql|impdp|expdp|obscure|wpa_passphrase|authtoken|reset-admin-password"
+    r"|db2|<<<|(?:echo|printf) "
 )
 _NESTING = 3
 
@@ -31,7 +43,7 @@ _PROGRAMS = tuple(
             r"-p ?([^ ]+)",
         ),
         (
-            r"couchbase-cli|rar|unrar|twine|useradd|usermod",
+            r"couchbase-cli|ncftp\w*|rar|unrar|twine|useradd|usermod",
             r"-h?p ?([^ ]+)",
         ),
         (
@@ -60,11 +72,22 @@ _PROGRAMS = tuple(
         (r"k3s|rke2", r"-t ?([^ ]+)"),
         (r"snmp\w+", r"-[cAX] ?([^ ]+)"),
         (r"openssl", r"-pass(?:in|out)? pass:([^ ]+)|-[kK] ([^ ]+)"),
-        (r"smbclient|rpcclient|net", r"(?:-U ?|--user[= ])[^% ]*%([^ ]+)"),
+        (r"smbclient|rpcclient|net", r"(?:-U ?|--user[= ])[^% ]*%([^ ]+)|//[^ ]+ ([^ -][^ ]*)"),
         (r"lftp|open", r"(?:-u ?|--user[= ])[^, ]*,([^ ]+)"),
         (r"sqlplus|sqlldr|expdp|impdp", r"[^/ -][^/ ]*/([^@ ]+)(?:@[^ ]*)?"),
         (r"rabbitmqctl", r"(?:add_user|change_password|authenticate_user) [^ ]+ ([^ ]+)"),
-        (r"htpasswd", r"(?=-\w*b)-\w*n\w* [^ ]+ ([^ ]+)|-\w*b\w* [^ ]+ [^ ]+ ([^ ]+)"),
+        (
+            r"htpasswd",
+            (
+                r"(?=(?:[^ ]+ )*?-\w*b)(?=(?:[^ ]+ )*?-\w*n)(?:-\w+ (?:\d+ )?)+[^ ]+ ([^ ]+)"
+                r"|(?=(?:[^ ]+ )*?-\w*b)(?:-\w+ (?:\d+ )?)+[^ -][^ ]* [^ ]+ ([^ ]+)"
+            ),
+        ),
+        (r"isql|wpa_passphrase", r"[^ ]*(?:isql [^ ]+|phrase) [^ ]+ ([^ -][^ ]*)"),
+        (r"cargo", r"login (?:--registry[= ][^ ]+ )?([^ -][^ ]*)"),
+        (r"poetry", r"config (?:pypi-token[^ ]*|http-basic[^ ]* [^ ]+) ([^ -][^ ]*)"),
+        (r"rclone", r"obscure ([^ -][^ ]*)"),
+        (r"sendemail", r"-xp ([^ ]+)"),
         (r"mkpasswd", r"-m [^ ]+ ([^ -][^ ]*)"),
         (r"caddy", r"(?:-p|--plaintext) ([^ ]+)"),
         (r"grafana(?:-cli)?", r"reset-admin-password ([^ -][^ ]*)"),
@@ -93,11 +116,10 @@ def passed(argv: Sequence[str], secret: Judge) -> Iterator[tuple[int, int, int]]
     """
     rule: re.Pattern[str] | None = None
     for index, word in enumerate(argv):
-        flag = _FLAG.fullmatch(word)
-        if flag and index + 1 < len(argv):
-            value = argv[index + 1]
-            if not value.startswith("-") and secret(flag[1], value) and not is_reference(value):
-                yield index + 1, 0, len(value)
+        value = argv[index + 1] if index + 1 < len(argv) else "-"
+        name = None if value.startswith("-") or is_reference(value) else _named(argv, index, value)
+        if name and secret(name, value):
+            yield index + 1, 0, len(value)
         if word and not word.strip(";|&()\n"):
             rule = None
         elif not word.startswith("-"):
@@ -121,6 +143,21 @@ def spoken(text: str, secret: Judge, depth: int = 0) -> Iterator[tuple[int, int]
         if end - start < len(match[0]):
             for first, last in spoken(text[start:end], secret, depth + 1):
                 yield start + first, start + last
+
+
+def _named(argv: Sequence[str], index: int, value: str) -> str | None:
+    """The name of what a flag, or the name of a secret setting by itself, gives this value."""
+    word = argv[index]
+    if flag := _FLAG.fullmatch(word):
+        return flag[1]
+    if word == "-u":
+        return "user"
+    if index and argv[index - 1].startswith("-"):
+        return None
+    if _PASSWORD.fullmatch(word):
+        return None if is_prose(value) else word
+    is_setting = _SETTING.fullmatch(word) and is_secret_word(words(word)[-1])
+    return word if is_setting and not is_plain(value) else None
 
 
 def _taken(

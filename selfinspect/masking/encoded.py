@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{12,}+={0,2}")
+# `user:password`, RFC 7617; what begins with a scheme is a URL.
+_CREDENTIALS = re.compile(r"[A-Za-z][\w.@+-]{0,63}:(?!//)[!-~]{4,256}")
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -22,7 +24,7 @@ def encoded(text: str, holds_secret: Callable[[str], bool]) -> Iterator[tuple[in
     """
     for run in _RUN.finditer(text):
         decoded = _decoded(run[0].rstrip("="))
-        if decoded is not None and holds_secret(decoded):
+        if decoded is not None and (_CREDENTIALS.fullmatch(decoded) or holds_secret(decoded)):
             yield run.span()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selfinspect.masking.pairs import Judge
+    from selfinspect.masking.names import Judge
 
 # `ENV A=b C=d`, or `#(nop)  ENV …`; build arguments stand in `|2 A=b C=d /bin/sh -c …`.
 _INSTRUCTION = re.compile(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+
+from selfinspect.masking.escapes import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 # Shorter values would hide half of every text in which they happen to occur.
 _SHORTEST = 6
 # Below this length letters alone, or digits alone, may be part of an ordinary word or number.
-_SHORTEST_APART = 16
-# A line of a private key that is long enough to be known again.
+_SHORTEST_APART = 12
+# A line that is long enough to be known again; those of a private key are of nothing else.
 _SHORTEST_LINE = 16
 
-# Behind an escape, a percent-encoded byte or a flag's letter a word begins as well.
-_BEGIN = r"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})|(?<=-[A-Za-z]))"
+# Behind a flag's letter a word begins as well.
+_BEGIN = r"(?:(?<![0-9A-Za-z])|(?<=-[A-Za-z]))"
 _END = r"(?![0-9A-Za-z])"
+# Other forms are found in capitals as well, and in small letters.
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def worth_knowing(secret: str) -> Iterator[str]:
@@ -30,36 +33,57 @@ def worth_knowing(secret: str) -> Iterator[str]:
         yield secret
     lines = secret.replace("\\n", "\n").splitlines()
     if len(lines) > 1:
+        shortest = _SHORTEST if secret.startswith("-----BEGIN ") else _SHORTEST_LINE
         for line in map(str.strip, lines):
-            if len(line) >= _SHORTEST_LINE and not line.startswith("-----"):
+            if len(line) >= shortest and not line.startswith("-----"):
                 yield line
 
 
-def known(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds any of these secrets in any of its forms; None when there are none."""
-    forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
-    longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile("|".join(map(_literal, longest_first))) if forms else None
+class Known:
+    """Finds secrets in any of their forms.
+
+    Args:
+        secrets: the secrets.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+        words = {form for form in forms if _is_word(form)}
+        self._words = _any_of(words, _BEGIN, _END)
+        self._others = _any_of({form.translate(_LOWER) for form in forms - words})
+
+    def again(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where in a text one of them stands."""
+        if self._words:
+            yield from (match.span() for match in self._words.finditer(text))
+        if self._others:
+            yield from (match.span() for match in self._others.finditer(text.translate(_LOWER)))
 
 
 def _forms(secret: str) -> set[str]:
+    plain = unescaped(secret)
     data = secret.encode("utf-8", "surrogatepass")
     whole = len(data) // 3 * 3
     return {
         secret,
-        unquote(secret),
-        quote(data, safe=""),
-        quote(data),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
+        plain[0] if plain else secret,
         b64encode(data).decode().rstrip("="),
         b64encode(data[:whole]).decode(),
         data.hex(),
     }
 
 
-def _literal(form: str) -> str:
-    literal = re.escape(form)
-    if len(form) < _SHORTEST_APART and form.isascii() and (form.isalpha() or form.isdigit()):
-        return _BEGIN + literal + _END
-    return literal
+def _is_word(form: str) -> bool:
+    return len(form) < _SHORTEST_APART and form.isascii() and (form.isalpha() or form.isdigit())
+
+
+def _any_of(forms: set[str], begin: str = "", end: str = "") -> re.Pattern[str] | None:
+    """What matches the longest of these forms; None when there are none.
+
+    Those of one first letter stand together: `re` tries one alternative after another everywhere.
+    """
+    by_letter: dict[str, list[str]] = {}
+    for form in sorted(forms, key=lambda form: (-len(form), form)):
+        by_letter.setdefault(form[0], []).append(re.escape(form[1:]))
+    heads = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_letter.items())
+    return re.compile(f"{begin}(?:{'|'.join(heads)}){end}") if forms else None

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from selfinspect.masking.mask import MASK
-from selfinspect.masking.pairs import announced, announces
+from selfinspect.masking.told import announced, announces
 
 if TYPE_CHECKING:
     from selfinspect.masking.mask import Masking
 
 _BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END [^-]{0,64}-----")
-_BODY = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|\A\s*[A-Za-z0-9+/]+={0,2}\s*\Z")
+_BODY = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|\A\s*\S+\s*\Z")
 _LONGEST_KEY = 120
 """Lines: a key of 8192 bits has 100."""
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from selfinspect.masking.commands import passed, spoken
 from selfinspect.masking.encoded import encoded
+from selfinspect.masking.escapes import unescaped
 from selfinspect.masking.layers import declared
-from selfinspect.masking.learnt import known, worth_knowing
-from selfinspect.masking.names import is_secret
+from selfinspect.masking.learnt import Known, worth_knowing
+from selfinspect.masking.names import hints_at_secret, is_secret
 from selfinspect.masking.pairs import assigned
 from selfinspect.masking.shapes import recognised
+from selfinspect.masking.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from selfinspect.model import Json
 
@@ -46,10 +49,11 @@ class Masking:
     """Knows what a secret looks like, and the secrets of one container.
 
     Masked text keeps its names and says `[masked]`; masking it again changes nothing. A learnt
-    secret is found again as it is, percent-encoded or decoded, JSON-escaped, in hexadecimal, in
-    base64, and a private key by each of its lines. It is not found hashed, compressed, in base64
-    among bytes that are no text, or cut in two. One of letters or of digits alone and shorter
-    than sixteen is found where it stands as a word by itself.
+    secret is found again as it is, in capitals or small letters (of ASCII), escaped for a URL,
+    JSON, a shell or HTML, in hexadecimal, in base64, and a private key by each of its lines. It is
+    not found hashed, compressed, in base64 among bytes that are no text, or cut in two. One of
+    letters or of digits alone and shorter than twelve is found in its own case, where it stands
+    as a word by itself.
 
     Attributes:
         reveal: globs over the names of variables, labels and arguments that stay readable.
@@ -60,11 +64,11 @@ class Masking:
     reveal: Sequence[str] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     revealed: frozenset[str] = field(default=frozenset(), repr=False)
-    _known: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _known: Known = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reveal", tuple(self.reveal))
-        object.__setattr__(self, "_known", known(self.secrets))
+        object.__setattr__(self, "_known", Known(self.secrets))
 
     def learn(self, inspect: Json) -> Masking:
         """A masking that knows the secrets in this inspect document as well.
@@ -111,10 +115,6 @@ class Masking:
     def assignments(self, entries: Sequence[str]) -> list[str]:
         """Variables as the engine lists them, `NAME=value` or `NAME` alone."""
         return [self._assignment(entry) for entry in entries]
-
-    def mapping(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Variables or labels by name."""
-        return {name: self.value(name, value) for name, value in values.items()}
 
     def inspect(self, document: Json) -> Json:
         """The engine's inspect document of a container or an image, in the same shape."""
@@ -175,10 +175,15 @@ class Masking:
     def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
         if "\x1b" in text:
             text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
-        if self._known is not None:
-            yield from (match.span() for match in self._known.finditer(text))
+        yield from self._known.again(text)
         yield from recognised(text)
-        yield from assigned(text, self._secret)
+        if plain := unescaped(text):
+            meant, places = plain
+            for start, end in chain(self._known.again(meant), recognised(meant)):
+                yield places[start], places[end]
+        if hints_at_secret(text):
+            yield from assigned(text, self._secret)
+            yield from told(text, self._secret)
         yield from declared(text, self._secret)
         yield from spoken(text, self._secret)
         if depth < _NESTING:

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Judge: TypeAlias = "Callable[[str, str], bool]"
+
+# A text without any of these names no secret: most do not, and are passed over quickly.
+_STEMS = """
+    pass pwd pw psw secret token key auth cred dsn cookie sess sid private salt sig jwt psk otp pin
+    pat bearer hmac pepper csrf xsrf sas phrase mnemonic identified
+    sudo kinit cryptsetup netrc
+""".split()  # noqa: SIM905
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -28,7 +41,7 @@ _JOINED = re.compile(
     | (?: access | account | activation | admin | aes | app | application | auth | aws | azure
         | client | consumer | crypt | crypto | data | db | deploy | encrypt | encryption | gpg
         | hmac | host | ingest | ingestion | integration | license | master | pgp | priv | private
-        | project | root | rsa | security | server | service | session | shared | sign | signing
+        | project | root | rsa | s | security | server | service | session | shared | sign | signing
         | ssh | ssl | storage | tls | token | user | write ) keys?
     | (?: php | j | asp )? sess (?: ion )? id
     """,
@@ -41,17 +54,17 @@ _ABOUT = frozenset(
     addr address age alg algo algorithm algorithms alias allow allowed audience backend backends
     bits bucket certresolver check checking class cluster column columns converter cost count
     database days db debug deserializer dir directory disable disabled domain domains driver
-    drivers email enable enabled encoding endpoint engine error errors exp expiration expire
-    expires expiry file files flow folder format grace group handler header headers host hostname
-    hosts hours httponly index interval ip iss issuer iterations kind label len length level
-    lifetime limit location log logging login manager max maxage mechanism mechanisms method
-    methods middleware middlewares min minutes mirror mode mount ms name names network optional
-    origin origins path paths period plugin plugins policy port ports prefix protocol provider
-    providers queue realm region registry repo repository require required role roles rotation
-    rounds rule rules samesite schema scheme scope scopes seconds secs secure serializer server
-    service size sock socket source store strategy subnet suffix table timeout topic ttl type
-    types upstream upstreams uri url urls user username validation verify version versions vhost
-    zone
+    drivers email enable enabled encoding endpoint engine entrypoint entrypoints error errors exp
+    expiration expire expires expiry file files flow folder format grace group handler hasher
+    hashers header headers helper host hostname hosts hours httponly index interval ip iss issuer
+    iterations kind label len length level lifetime limit location log logging login manager max
+    maxage mechanism mechanisms method methods middleware middlewares min minutes mirror mode mount
+    ms name names network optional origin origins path paths period plugin plugins policy port
+    ports prefix priority protocol provider providers queue realm region registry repo repository
+    require required role roles rotation rounds rule rules samesite schema scheme scope scopes
+    seconds secs secure serializer server service size sock socket source store strategy subnet
+    suffix table timeout topic ttl type types upstream upstreams uri url urls user username
+    validation verify version versions vhost zone
     """.split()  # noqa: SIM905
 )
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
@@ -67,13 +80,19 @@ _SMALL = re.compile(r"-?\d{1,2}")
 _SHORTEST_NUMBER = 6
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})? ?[A-Za-z%]{0,7}")
 _PATH = re.compile(
-    r"(?:(?:file:/{2,3})?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
+    r"(?:(?:file:/{2,3}|unix:(?:path=)?)?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
     r"|sbin|secrets?|srv|ssl|sys|tmp|usr|var|vault|workspace)|\.{1,2}|~)(?:/[\w.@+-]{1,64})+/?"
     r"|[\w.@-]{1,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
 )
 # Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
 _PIECES = r"[A-Za-z]{0,24}\d{0,5}(?>(?:[-_.,/*`()&|?=@ ][A-Za-z]{0,24}\d{0,5})*)"
-_PLAIN = re.compile(rf"{_PIECES}(?>(?::(?://|\d{{1,5}}(?![A-Za-z0-9])){_PIECES})*)")
+_PLAIN = re.compile(rf"{_PIECES}(?>(?::(?://|\d{{1,5}}(?![A-Za-z0-9])){_PIECES})*):?")
+# What a shell or a template puts in only later.
+_REFERENCE = re.compile(
+    r"\${1,2}(?:[A-Z_][A-Z0-9_]{2,}|\{[A-Za-z_]\w*\}|\(cat\b.*|\(<.*)?|\{\{.*", re.DOTALL
+)
+# What follows `the password` in a sentence about it.
+_PROSE = re.compile(r"[A-Za-z]+(?:[-_'./,][A-Za-z]+)*|[\d.,:/%-]+[A-Za-z]{0,3}")
 # Names that say nothing and carry a secret all the same.
 _TELLING = re.compile(
     r"""
@@ -99,9 +118,25 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
+def hints_at_secret(text: str) -> bool:
+    """Whether there may be the name of a secret in a text."""
+    lowered = text.lower()
+    return any(stem in lowered for stem in _STEMS)
+
+
+def is_reference(value: str) -> bool:
+    """Whether the value is a place-holder that a shell or a template fills in later."""
+    return _REFERENCE.fullmatch(value) is not None
+
+
 def is_plain(value: str) -> bool:
     """Whether a value is made of words, numbers, hosts and paths, and does not look random."""
     return _PLAIN.fullmatch(value) is not None
+
+
+def is_prose(value: str) -> bool:
+    """Whether a value is a mere word, a number, a date or a path."""
+    return any(pattern.fullmatch(value) for pattern in (_PROSE, _PATH))
 
 
 def is_secret_word(word: str) -> bool:

@@ -62,6 +62,7 @@ def test_a_private_key_is_hidden_over_all_its_lines(prefix: str) -> None:
 def test_a_short_last_line_of_a_key_is_hidden_as_well() -> None:
     """Where it is all there is in the line."""
     assert masked("-----BEGIN PRIVATE KEY-----", "dGhl")[1] == "[masked]"
+    assert masked("-----BEGIN PRIVATE KEY-----", "not-base64")[1] == "[masked]"
 
 
 def test_a_key_that_never_ends_hides_no_log_for_ever() -> None:
