@@ -70,8 +70,8 @@ up() {
 }
 
 down() {
-  need_root down
   [[ -d $dir/etc ]] || return 0
+  need_root down
   exec 9>"$dir/lock"
   flock 9
   end_processes
@@ -107,6 +107,7 @@ recipe() {
 # In a subshell of its own, which ends at the first step that fails: no half image is ever kept.
 archive() (
   kind=$1 file=$2
+  umask 022 # an image's files are for all its users
   work=$(mktemp -d "$cache/build.XXXXXX")
   log=$work/log
   trap '(($? == 0)) || tail -n 20 "$log" >&2; rm -rf "$work"' EXIT
@@ -154,10 +155,11 @@ explicit_dir=
 cgroup2=
 while (($#)); do
   case $1 in
-    --dir) dir=${2:?--dir takes a folder} explicit_dir=yes && shift 2 ;;
-    --suite) suite=${2:?--suite takes the name of a Debian release} && shift 2 ;;
+    --dir | --suite | --with) [[ ${2:-} ]] || bad_usage "$1 takes a value" ;;&
+    --dir) dir=$2 explicit_dir=yes && shift 2 ;;
+    --suite) suite=$2 && shift 2 ;;
+    --with) with=$2 && shift 2 ;;
     --cgroup2) cgroup2=yes && shift ;;
-    --with) with=${2:?--with takes the name of a Debian package} && shift 2 ;;
     --busybox) suite=busybox && shift ;;
     --) shift && break ;;
     *) bad_usage "unknown option: $1" ;;

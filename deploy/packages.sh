@@ -15,13 +15,14 @@ install_missing() {
   without_services apt_get install --yes --no-install-recommends "${missing[@]}"
 }
 
-# The package lists of a fresh machine are empty, those of an old one name files that are gone.
+# The package lists of a fresh machine are empty, those of an old one name files that are gone; one
+# that has just started may be updating itself, and holds dpkg's lock while it does.
 apt_get() {
-  local log
+  local log apt=(env DEBIAN_FRONTEND=noninteractive apt-get --quiet --option DPkg::Lock::Timeout=300)
   log=$(mktemp)
-  if DEBIAN_FRONTEND=noninteractive apt-get --quiet "$@" >"$log" 2>&1 ||
-    { say "refreshing the package lists" && apt-get --quiet update >"$log" 2>&1 &&
-      DEBIAN_FRONTEND=noninteractive apt-get --quiet "$@" >"$log" 2>&1; }; then
+  if "${apt[@]}" "$@" >"$log" 2>&1 ||
+    { say "refreshing the package lists" && "${apt[@]}" update >"$log" 2>&1 &&
+      "${apt[@]}" "$@" >"$log" 2>&1; }; then
     rm -f "$log"
   else
     tail -n 20 "$log" >&2

@@ -23,13 +23,7 @@ cat >"$tree/certifi/__init__.py" <<'PYTHON'
 def where() -> str:
     return "/etc/ssl/certs/ca-certificates.crt"
 PYTHON
-cat >"$tree/__main__.py" <<'PYTHON'
-import sys
-
-from selfinspect.__main__ import main
-
-sys.exit(main())
-PYTHON
+cp deploy/pyz_main.py "$tree/__main__.py"
 
 # The sources, for any Python, and for the one that builds the bytecode of what the agent loads at
 # its start. Docstrings are kept where the command line's help is made of them.
@@ -57,4 +51,5 @@ find "$tree" -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH:-31553280
 
 mkdir -p "$(dirname "$out")"
 python3 -m zipapp --compress --python '/usr/bin/env python3' --output "$out" "$tree"
+chmod 755 "$out" # for every user, not for its owner alone
 printf '%s: %s bytes\n' "$out" "$(stat -c %s "$out")" >&2

@@ -11,12 +11,14 @@ RUN python3 -m venv tools
 COPY deploy/*constraints.txt deploy/wheelhouse.sh deploy/
 COPY deploy/constraints.txt wheelhous[e] wheelhouse/
 RUN deploy/wheelhouse.sh
-COPY deploy/pyz.sh deploy/standalone.sh deploy/
+COPY deploy/pyz.sh deploy/pyz_main.py deploy/standalone.sh deploy/
 COPY selfinspect/ selfinspect/
 RUN deploy/standalone.sh /opt/selfinspect /opt/selfinspect
 
 FROM scratch
+ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="selfinspect" \
       org.opencontainers.image.description="What a container knows about itself, with a Python of its own" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
 COPY --from=builder /opt/selfinspect /opt/selfinspect

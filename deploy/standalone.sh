@@ -3,6 +3,7 @@
 # the loader and the C library among them: for images that have no Python, or none new enough.
 set -euo pipefail
 shopt -s nullglob
+umask 022
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 (($# == 2)) || {
@@ -61,7 +62,12 @@ deploy/pyz.sh "$out/selfinspect.pyz"
 
 cat >"$out/bin/selfinspect" <<SHELL
 #!/bin/sh
-exec $path/lib/$loader --library-path $path/lib $path/bin/python3 -I $path/selfinspect.pyz "\$@"
+# What the image preloads is for its own C library, not for this one; \`run\` hands it on.
+if [ -n "\${LD_PRELOAD-}" ]; then
+  export SELFINSPECT_LD_PRELOAD="\$LD_PRELOAD"
+  unset LD_PRELOAD
+fi
+exec '$path/lib/$loader' --library-path '$path/lib' '$path/bin/python3' -I '$path/selfinspect.pyz' "\$@"
 SHELL
 chmod +x "$out/bin/selfinspect"
 du -sh "$out" >&2

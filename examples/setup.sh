@@ -12,9 +12,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 local_engine=$root/deploy/local-engine.sh
 export DOCKER_BUILDKIT=0 # the legacy builder is the one that every engine up to 28 has
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold='' faint='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\033[1m' faint=$'\033[2m' plain=$'\033[0m'; fi
+step() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 show() {
-  printf '\033[2m$ %s\033[0m\n' "$*"
+  printf '%s$ %s%s\n' "$faint" "$*" "$plain"
   "$@"
 }
 engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&1; }
@@ -42,13 +44,19 @@ python_image() {
   fi
 }
 
-build() { docker build --quiet --build-arg "PYTHON_IMAGE=$python" "$@" 2>/dev/null; }
+# The legacy builder warns of itself on every build: its words are shown where it fails alone.
+build() {
+  local words
+  { words=$(docker build --quiet --build-arg "PYTHON_IMAGE=$python" "$@" 2>&1 >&3); } 3>&1 ||
+    { printf '%s\n' "$words" >&2; return 1; }
+}
 
-# The container's log once it has something to say; fails with it where the container ended badly.
+# The container's log once the app has said something; fails with it where the app ends before.
 first_words() {
-  until [[ $(docker logs "$1" 2>&1) ]]; do
-    [[ $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' "$1") =~ ^(running|created|exited\ 0) ]] ||
-      break
+  local running=true
+  until [[ $(docker logs "$1" 2>/dev/null) ]]; do
+    [[ $running == true ]] || { docker logs "$1"; return 1; }
+    running=$(docker inspect --format '{{.State.Running}}' "$1")
     sleep 0.1
   done
   docker logs "$1"
@@ -67,12 +75,15 @@ if ! engine_answers; then
   "$local_engine" up
   eval "$("$local_engine" env)"
 fi
-echo "$engine: ${DOCKER_HOST:=unix:///var/run/docker.sock}"
+DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
 export DOCKER_HOST
+echo "$engine: $DOCKER_HOST"
 
 step 'Images: Python, the agent'
 python=$(python_image)
 build --tag selfinspect "$root"
+
+chmod -R a+rX "$here" # what a checkout under a strict umask lacks: the images' users are not root
 
 socket=/var/run/docker.sock
 [[ $DOCKER_HOST != unix://* ]] || socket=${DOCKER_HOST#unix://}

@@ -100,7 +100,7 @@ def parse_listen(text: str) -> ListenAddress:
     """
     from ipaddress import ip_address  # noqa: PLC0415
 
-    if text.startswith("unix:///"):
+    if text.startswith("unix:///") and len(text) > len("unix:///"):
         return ListenAddress(path=text.removeprefix("unix://"))
     host, _, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")

@@ -24,7 +24,7 @@ for file in ca cert key; do
 done
 chmod 755 "$state" "$state/client"
 show docker run --detach --name "$name" --volume "$state/client:/certs:ro" \
-  --env DOCKER_CERT_PATH=/certs --env DOCKER_TLS_VERIFY=1 selfinspect run --wait 10s -- sleep infinity
+  --env DOCKER_CERT_PATH=/certs --env DOCKER_TLS_VERIFY=1 selfinspect run --wait 30s -- sleep infinity
 agent=(docker exec "$name" selfinspect)
 show "${agent[@]}" wait --timeout 30s
 

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 
 step 'A container with a memory limit, read-only, without capabilities, without a socket'
 show docker run --detach --name "$name" --memory 128m --cpus 0.5 --read-only --cap-drop ALL \
-  --tmpfs /run/selfinspect:uid=65532 selfinspect run --wait 10s -- python3 -m http.server 8080
+  --tmpfs /run/selfinspect:uid=65532 selfinspect run --wait 30s -- python3 -m http.server 8080
 agent=(docker exec "$name" selfinspect)
 show "${agent[@]}" wait --timeout 30s
 

@@ -13,14 +13,14 @@ step 'A container, created and not yet started: now its ID is known'
 mkdir -p "$folder"
 chmod 755 "$folder"
 id=$(docker create --name "$name" --volume "$folder:/run/engine" --group-add 65532 \
-  --env DOCKER_HOST=unix:///run/engine/docker.sock selfinspect run --wait 10s -- sleep infinity)
+  --env DOCKER_HOST=unix:///run/engine/docker.sock selfinspect run --wait 30s -- sleep infinity)
 echo "$id"
 
 step 'The proxy, for that container alone'
-[[ ! -f $folder/pid ]] || kill "$(<"$folder/pid")" 2>/dev/null || true
 CONTAINER_ID=$id IMAGE_ID=$(docker inspect --format '{{.Image}}' "$name") GROUP=65532 \
   LISTEN=unix@$folder/docker.sock ENGINE=unix@$socket \
   haproxy -D -p "$folder/pid" -f "$root/deploy/socket-proxy/haproxy.cfg"
+trap 'kill "$(<"$folder/pid")"' EXIT
 
 step 'What the agent has through it'
 show docker start "$name"
@@ -36,4 +36,3 @@ engine = socket.socket(socket.AF_UNIX)
 engine.connect("/run/engine/docker.sock")
 engine.send(b"GET /containers/json HTTP/1.0\r\n\r\n")
 print(engine.recv(100).split(b"\r\n")[0].decode())'
-kill "$(<"$folder/pid")"

@@ -6,10 +6,12 @@ import selfinspect
 
 try:
     me = selfinspect.me()
-    name, port = me.name, (me.ports or {}).get("8080", {}).get("tcp")
 except selfinspect.NotAvailable as missing:
-    print(f"nobody here knows who I am: {missing}")
-    name = port = None
+    name = "nobody in particular"
+    print(f"I do not know who I am: {missing}", flush=True)
+else:
+    name, port = me.name, (me.ports or {}).get("8080", {}).get("tcp")
+    print(f"I am {name}, and the host reaches me at port {port}", flush=True)
 
 
 class Greeting(BaseHTTPRequestHandler):
@@ -22,5 +24,4 @@ class Greeting(BaseHTTPRequestHandler):
         self.wfile.write(f"hello from {name}\n".encode())
 
 
-print(f"I am {name}, and the host reaches me at port {port}", flush=True)
 HTTPServer(("", 8080), Greeting).serve_forever()

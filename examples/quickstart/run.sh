@@ -41,7 +41,7 @@ docker exec "$renamed" python3 /ask.py /v1/self/name
 docker rename "$renamed" "$name"
 
 step 'It goes on running. To look around, and to end it:'
-[[ $engine == yours ]] || echo "export DOCKER_HOST=$DOCKER_HOST"
+[[ $engine == yours ]] || "$local_engine" env
 cat <<TEXT
 docker exec $name /opt/selfinspect/bin/selfinspect show ports/8080/tcp
 docker exec $name python3 /ask.py /v1/events

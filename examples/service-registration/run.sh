@@ -18,5 +18,5 @@ for number in 1 2; do
 done
 
 step 'One stops, and leaves'
-show docker stop --time 5 "$name-1"
+show docker stop -t 5 "$name-1"
 show docker logs "$name-registry"

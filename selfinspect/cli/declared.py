@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from selfinspect.cli.verb import Sectioned
+from selfinspect.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,6 @@ def option(
     name: str,
     kind: click.ParamType[Any],
     text: str,
-    metavar: str | None = None,
 ) -> Callable[[Verb], Verb]:
     """An option with one value, of a section of the help."""
     return click.option(
@@ -56,7 +56,6 @@ def option(
         cls=Sectioned,
         section=section,
         type=kind,
-        metavar=metavar,
         envvar=variable(name),
         help=text,
     )
@@ -74,6 +73,18 @@ def repeatable(
         multiple=True,
         envvar=variable(name),
         help=f"{text} Repeatable.",
+    )
+
+
+def timeout_option(default: str, text: str) -> Callable[[Verb], Verb]:
+    """The option of how long a verb takes at most, in seconds."""
+    return click.option(
+        "--timeout",
+        type=Parsed("duration", parse_duration),
+        default=default,
+        show_default=True,
+        envvar=variable("--timeout"),
+        help=text,
     )
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from selfinspect.cli.declared import Parsed
+from selfinspect.cli.declared import timeout_option
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, find
-from selfinspect.duration import parse_duration
+from selfinspect.kernel.listening import listens_here
 from selfinspect.listen import DEFAULT_API, parse_listen
+
+if TYPE_CHECKING:
+    from selfinspect.listen import ListenAddress
 
 
 @click.command(
@@ -18,23 +23,23 @@ from selfinspect.listen import DEFAULT_API, parse_listen
     examples=('HEALTHCHECK CMD ["selfinspect", "healthcheck"]',),
     exits=exits(no="It does not answer in time, or not that it is well."),
 )
-@click.option(
-    "--timeout",
-    type=Parsed("duration", parse_duration),
-    default="5s",
-    show_default=True,
-    envvar="SELFINSPECT_TIMEOUT",
-    help="How long to wait for an answer.",
-)
+@timeout_option("5s", "How long to wait for an answer.")
 @streams_of
 def healthcheck(streams: Streams, /, timeout: float) -> int:
     """Ask whether this container's agent is well.
 
     It asks the agent's /healthz, for an image in which the agent is all there is; an image with
     an app checks its app. Where the agent could not leave its address (a read-only root without
-    a tmpfs on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked.
+    a tmpfs on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked, where a process of
+    this container listens there: never a neighbour's agent.
     """
-    uri = find(streams.environ) or _configured(streams.environ.get("SELFINSPECT_LISTEN"))
+    uri = find(streams.environ)
+    if uri is None:
+        address = _configured(streams.environ.get("SELFINSPECT_LISTEN"))
+        uri = address.uri()
+        if not (address.path or listens_here(address.port)):
+            print(f"selfinspect: error: no agent listens here at {uri}", file=streams.err)
+            return ExitCode.NO
     reply = ask(uri, "/healthz", timeout=timeout)
     if reply is not None and reply.status == 200:  # noqa: PLR2004
         print("ok", file=streams.out)
@@ -44,8 +49,8 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
     return ExitCode.NO
 
 
-def _configured(listen: str | None) -> str:
+def _configured(listen: str | None) -> ListenAddress:
     try:
-        return parse_listen(listen.split(",")[0]).uri() if listen else DEFAULT_API.uri()
+        return parse_listen(listen.split(",")[0]) if listen else DEFAULT_API
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="SELFINSPECT_LISTEN") from error

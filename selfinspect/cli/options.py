@@ -22,6 +22,7 @@ from selfinspect.settings import (
     parse_container,
     parse_disable,
     parse_engine,
+    parse_events,
     parse_interval,
     parse_labels,
     parse_metrics_listen,
@@ -189,9 +190,8 @@ def serving(verb: Verb) -> Verb:
         option(
             _TOLD,
             "--journal-max-events",
-            click.IntRange(min=1),
+            Parsed("count", parse_events),
             "How many events are held; 10000 by default.",
-            metavar="COUNT",
         ),
         option(
             _LOG,
@@ -217,7 +217,8 @@ def settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     values = {name: value for name, value in given.items() if value is not None and value != ()}
     if "metrics_labels" in values:
         values["metrics_labels"] = parse_labels(values["metrics_labels"])
-    version = environ.get("DOCKER_API_VERSION") or None
+    # Docker's own client takes v1.41, too.
+    version = environ.get("DOCKER_API_VERSION", "").removeprefix("v") or None
     try:
         return Settings(api_version=version, **values).checked()
     except ValueError as error:

@@ -15,7 +15,8 @@ from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
 from selfinspect.exports import exported
 from selfinspect.listen import uri_of
-from selfinspect.supervise.announcement import announce
+from selfinspect.supervise.announcement import Announcement
+from selfinspect.supervise.handover import VARIABLE as HANDOVER
 from selfinspect.supervise.handover import Handover
 from selfinspect.supervise.listeners import bind, bound, usual_metrics
 
@@ -46,7 +47,10 @@ def serve(streams: Streams, /, **given: Any) -> int:
     """
     chosen = settings(given, streams.environ)
     _allow_connections()
-    handed = Handover.from_environment(streams.environ)
+    try:
+        handed = Handover.from_environment(streams.environ)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{HANDOVER}: only `run` sets it") from error
     well = asyncio.run(_serve(chosen, streams, handed))
     return ExitCode.OK if well else ExitCode.NO
 
@@ -66,11 +70,12 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()
     metrics = _bind("--metrics-listen", [] if asked == "off" else [asked])
-    announce(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
+    announcement = Announcement()
+    announcement.write(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
     try:
         return await agent.run(api, metrics, on_ready=lambda _: None)
     finally:
-        announce(None)
+        announcement.withdraw()
 
 
 def _allow_connections() -> None:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from selfinspect.cli.declared import Parsed
+from selfinspect.cli.declared import timeout_option
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.progress import progress
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
 from selfinspect.client import ask, find
-from selfinspect.duration import parse_duration
 from selfinspect.engine.access import member, sequence, text
 
 if TYPE_CHECKING:
@@ -30,14 +29,7 @@ _READY = 200
     examples=("selfinspect wait --timeout 5s && curl -s $SELFINSPECT_URI/v1/self/name",),
     exits=exits(no="It is not ready in time."),
 )
-@click.option(
-    "--timeout",
-    type=Parsed("duration", parse_duration),
-    default="30s",
-    show_default=True,
-    envvar="SELFINSPECT_TIMEOUT",
-    help="How long to wait; 0 looks once.",
-)
+@timeout_option("30s", "How long to wait; 0 looks once.")
 @streams_of
 def wait(streams: Streams, /, timeout: float) -> int:
     """Wait until this container's agent is ready.

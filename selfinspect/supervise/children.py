@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.prctl import end_with_parent
 from selfinspect.supervise.users import share_streams
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ NOT_EXECUTABLE = 126
 CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 _STDIN = 0
+_FIRST_DESCRIPTORS = 1024
 _OOM_SCORE_RAISE = 500
 _OOM_SCORE_MAX = 1000
 
@@ -31,10 +33,12 @@ def start_command(
 ) -> int:
     """Start the app in a process group of its own, the terminal's foreground; its process ID.
 
+    It is killed with us, as if whoever supervises us had started the app itself.
+
     Raises:
         OSError: no process can be made.
     """
-    group = os.getpgrp()
+    group, parent = os.getpgrp(), os.getpid()
 
     def prepare() -> None:
         os.setpgid(0, 0)
@@ -42,6 +46,7 @@ def start_command(
         if user is not None:
             share_streams(user.uid)
             user.become()
+        end_with_parent(parent, signal.SIGKILL)
 
     return _start(command, environ, prepare)
 
@@ -54,9 +59,12 @@ def start_agent(
 ) -> int:
     """Start the agent in a session of its own, first in line for the OOM killer; its process ID.
 
+    It is asked to end with us, while it loads too, for another's agent may take over its listeners.
+
     Raises:
         OSError: no process can be made.
     """
+    parent = os.getpid()
 
     def prepare() -> None:
         os.setsid()
@@ -66,8 +74,27 @@ def start_agent(
             _raise_oom_score()
         if user is not None:
             user.become()
+        end_with_parent(parent, signal.SIGTERM)
 
     return _start(command, environ, prepare)
+
+
+def start_writer(write: Callable[[], None]) -> int:
+    """Start a process that writes something and ends; its process ID.
+
+    It holds nothing open of ours, for it may hang as long as what it writes to.
+
+    Raises:
+        OSError: no process can be made.
+    """
+    process = os.fork()
+    if process:
+        return process
+    try:
+        os.closerange(0, _FIRST_DESCRIPTORS)
+        write()
+    finally:
+        os._exit(0)
 
 
 def pass_terminal(owner: int, heir: int) -> None:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+import select
 from contextlib import suppress
+
+_STDERR = 2
 
 
 def say(event: str, **fields: object) -> None:
-    """Write `selfinspect run: <event> key=value…`; a closed standard error is no one's harm."""
+    """Write `selfinspect run: <event> key=value…`.
+
+    A standard error that is closed, or that nobody reads any more, is no one's harm.
+    """
     words = (f"{key}={_word(str(value))}" for key, value in fields.items())
     line = " ".join(("selfinspect run:", event, *words)) + "\n"
     with suppress(OSError):
-        os.write(2, line.encode(errors="surrogateescape"))
+        if _takes_a_line(_STDERR):
+            os.write(_STDERR, line.encode(errors="surrogateescape")[: select.PIPE_BUF])
+
+
+def _takes_a_line(stream: int) -> bool:
+    """Whether `PIPE_BUF` bytes can be written without waiting for who reads them."""
+    streams = select.poll()
+    streams.register(stream, select.POLLOUT)
+    try:
+        return bool(streams.poll(0))
+    except OSError:  # where no descriptors are allowed, it is not for lack of a reader
+        return True
 
 
 def _word(text: str) -> str:

@@ -10,9 +10,10 @@ from selfinspect.exports import is_exported
 from selfinspect.listen import DEFAULT_API, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent
-from selfinspect.supervise.announcement import URI_FILE, announce
+from selfinspect.supervise.announcement import URI_FILE, Announcement
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
+from selfinspect.supervise.environment import as_given
 from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 USAGE = 125
 URI = "SELFINSPECT_URI"
 
+_STDERR = 2
+
 # glibc else keeps a pool of memory for each of many threads: MiB, once requests come together.
-_OF_THE_AGENT = {"SELFINSPECT_LOG_LEVEL": "warning", "MALLOC_ARENA_MAX": "1"}
+_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+_OF_THE_AGENT = {"SELFINSPECT_LOG_LEVEL": "warning", **_MEMORY}
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -63,6 +67,7 @@ def run(
     except ValueError as error:
         say(f"error: {error}")
         return USAGE
+    _keep_stream_numbers()
     block_signals()
     api = claim(parsed.listen, DEFAULT_API)
     metrics = (
@@ -71,19 +76,20 @@ def run(
     base = {name: environ[name] for name in environ if name not in (URI, handover.VARIABLE)}
     if agent_user is not None:
         agent_user = agent_user.joining(engine_groups(parsed.engine, environ))
-    folder = os.path.dirname(uri_file)  # noqa: PTH120
-    token, token_file = provide(parsed.token_file, folder, user.uid if user else None)
+    announcement = Announcement(uri_file)
+    token_path = _token_path(uri_file, shared=not announcement.is_ours)
+    token, token_file = provide(parsed.token_file, token_path, user.uid if user else None)
     agent = Agent(
         [*agent_command, *parsed.agent_options],
-        {**_OF_THE_AGENT, **base, **_home(agent_user)},
+        {**base, **_defaults(base), **_home(agent_user)},
         api,
         metrics,
         user=agent_user,
         token=token,
     )
     uri = uri_of([bound(each) for each in api], tls=parsed.tls)
-    announce(uri, uri_file)
-    told = {**base, URI: uri, TOKEN_FILE: token_file}
+    announcement.write(uri)
+    told = {**as_given(base), URI: uri, TOKEN_FILE: token_file}
     if parsed.export_env:
         told = {name: value for name, value in told.items() if not is_exported(name)}
     known = {name: value for name, value in told.items() if value is not None}
@@ -96,12 +102,35 @@ def run(
         user=user,
         whole_group=parsed.signal_group,
     )
-    record = Record(parsed.journal, read(mountinfo_file), agent_user)
+    # A second `run` in a container is none of its runs.
+    mounts = read(mountinfo_file) if announcement.is_ours else ""
+    record = Record(parsed.journal, mounts, agent_user)
     code = Supervisor(command, agent, parsed.wait, record).run()
-    announce(None, uri_file)
+    announcement.withdraw()
     if token is not None:
-        leave(None, f"{folder}/token")
+        leave(None, token_path)
     return code
+
+
+def _keep_stream_numbers() -> None:
+    """Where a standard stream is closed, let nothing of ours have its number.
+
+    For the command it stays closed.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
+
+
+def _token_path(uri_file: str, *, shared: bool) -> str:
+    """Where a token of our own is left: the usual place may be another agent's."""
+    path = f"{os.path.dirname(uri_file)}/token"  # noqa: PTH120
+    return f"{path}-{os.getpid()}" if shared else path
+
+
+def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is another default for an agent beside a command; an empty variable says nothing."""
+    return {name: value for name, value in _OF_THE_AGENT.items() if not environ.get(name)}
 
 
 def _home(user: User | None) -> dict[str, str]:

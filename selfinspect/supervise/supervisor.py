@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
-from selfinspect.supervise.children import CATCHABLE, NOT_EXECUTABLE, exit_code
+from selfinspect.supervise.children import CATCHABLE, NOT_EXECUTABLE, exit_code, start_writer
 from selfinspect.supervise.messages import say
-from selfinspect.supervise.subreaper import inherit_orphans
+from selfinspect.supervise.prctl import inherit_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from selfinspect.supervise.agent import Agent
     from selfinspect.supervise.command import Command
     from selfinspect.supervise.record import Record
@@ -28,6 +31,7 @@ _HARMLESS = {
 _READINESS_LOOK = 0.01
 _LONGEST_SLEEP = 3600.0
 _FAREWELL = 0.2
+_LONGEST_WRITE = 3.0
 
 
 def block_signals() -> None:
@@ -48,22 +52,23 @@ class Supervisor:
         self._command = command
         self._agent = agent
         self._record = record
+        self._writer: int | None = None
         self._hold_until = time.monotonic() + wait if wait else None
         self._code: int | None = None
         self._killed_by: int | None = None
 
     def run(self) -> int:
         """Run the command to its end and give the exit code; signals must be blocked."""
+        inherit_orphans()
         if self._hold_until is None:
             self._start_command()
         self._agent.start()
-        inherit_orphans()
         while self._code is None:
             self._do_what_is_due()
             received = signal.sigtimedwait(CATCHABLE, self._until_next())
             if received is not None:
                 self._handle(received)
-        self._record.end(self._code, self._killed_by)
+        self._record_end(self._code)
         self._dismiss_agent()
         return self._code
 
@@ -106,7 +111,23 @@ class Supervisor:
             say("start.failed", command=self._command.words[0], error=error.strerror)
             self._code = NOT_EXECUTABLE
         else:
-            self._record.begin()
+            self._write(self._record.begin)
+
+    def _record_end(self, code: int) -> None:
+        """Write down how the command ended, once its beginning is."""
+        if self._written():
+            self._write(lambda: self._record.end(code, self._killed_by))
+            self._written()
+        if self._writer is not None:
+            os.kill(self._writer, signal.SIGKILL)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Have a process of its own write: a disk that hangs is not to hold us up."""
+        with suppress(OSError):
+            self._writer = start_writer(write)
+
+    def _written(self) -> bool:
+        return self._reaped(lambda: self._writer is None, _LONGEST_WRITE)
 
     def _reap(self) -> None:
         """Reap every child that has ended, our own and the orphans we inherit."""
@@ -126,14 +147,21 @@ class Supervisor:
                 self._killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
             elif process == self._agent.process:
                 self._agent.ended(status)
+            elif process == self._writer:
+                self._writer = None
 
     def _dismiss_agent(self) -> None:
         self._agent.dismiss()
-        until = time.monotonic() + _FAREWELL
-        while self._agent.process is not None:
+        if not self._reaped(lambda: self._agent.process is None, _FAREWELL):
+            self._agent.kill(signal.SIGKILL)
+
+    def _reaped(self, gone: Callable[[], bool], seconds: float) -> bool:
+        """Whether a child is gone, which is waited for so long at most."""
+        until = time.monotonic() + seconds
+        while not gone():
             left = until - time.monotonic()
             if left <= 0:
-                self._agent.kill(signal.SIGKILL)
-                return
+                return False
             if signal.sigtimedwait({signal.SIGCHLD}, left):
                 self._reap()
+        return True

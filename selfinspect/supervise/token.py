@@ -14,7 +14,7 @@ _BYTES = 32
 
 
 def provide(
-    asked: str | None, folder: str, owner: int | None = None
+    asked: str | None, path: str, owner: int | None = None
 ) -> tuple[bytes | None, str | None]:
     """What `--token-file` asks for: a token for the agent, and a file of it for clients.
 
@@ -22,7 +22,7 @@ def provide(
 
     Args:
         asked: the option's value, None where it is not given.
-        folder: where a token of our own is left, as `token`.
+        path: where a token of our own is left.
         owner: the command's user, None for ourselves.
 
     Returns:
@@ -30,7 +30,7 @@ def provide(
     """
     if asked != _AUTO:
         return None, asked
-    token, path = os.urandom(_BYTES).hex().encode(), f"{folder}/token"
+    token = os.urandom(_BYTES).hex().encode()
     try:
         leave(token, path, owner)
     except OSError as error:

@@ -91,10 +91,10 @@ def test_a_running_agent_is_asked(
 
 
 def test_healthcheck_without_an_agent_is_exit_1() -> None:
-    """One line names the address that was asked, which is where the agent would listen."""
+    """One line names the address at which it would listen."""
     ended = run("healthcheck", environ={"SELFINSPECT_LISTEN": "127.0.0.1:1"})
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "selfinspect: error: the agent at http://127.0.0.1:1 does not answer\n"
+    assert ended.stderr == "selfinspect: error: no agent listens here at http://127.0.0.1:1\n"
 
 
 def test_variables_of_others_are_ignored(here: tuple[str, ...]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import ROOT, Engine, sh, until
 
-if TYPE_CHECKING:
-    from pathlib import Path
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]  # an image with a whole Python is built
 
 MEBI = 2**20
 
@@ -57,7 +56,7 @@ def test_the_file_runs_on_a_bare_python(engine: Engine, pyz: Path) -> None:
     )  # fmt: skip
     app.ready()
     assert app.curl("/v1/self/id") == app.id
-    answered = json.loads(app.exec("python3", "/selfinspect.pyz", "id", "--json"))
+    answered = json.loads(app.exec("/selfinspect.pyz", "id", "--json"))
     assert (answered["id"], answered["level"]) == (app.id, "proven")
 
 
@@ -75,6 +74,31 @@ def test_the_folder_runs_where_there_is_no_python(engine: Engine, without_python
     assert app.exec("/opt/selfinspect/bin/selfinspect", "id") == app.id
     with pytest.raises(AssertionError, match="python3"):
         app.exec("python3", "--version")
+
+
+def test_what_the_image_preloads_is_for_the_command_alone(
+    engine: Engine, without_python: str
+) -> None:
+    """A library that the folder's loader cannot load keeps neither agent nor command down."""
+    # This one wants others of this machine's libraries.
+    library = next(Path("/lib").glob("*/libpam.so.0")).resolve()
+    app = engine.start(
+        "--env", "LD_PRELOAD=/library.so", "--volume", f"{library}:/library.so:ro",
+        image=without_python,
+        command=("sh", "-c", "echo preloads $LD_PRELOAD; exec sleep 1000"),
+    )  # fmt: skip
+    assert app.ready().curl("/v1/self/id") == app.id
+    assert app.logs().splitlines() == ["preloads /library.so"]
+
+
+@pytest.mark.usefixtures("without_python")
+def test_the_images_label_is_the_agents_version(engine: Engine) -> None:
+    """As `selfinspect version` says it, for both images."""
+    said = engine.docker("run", "--rm", engine.image, "version")
+    label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
+    for image in (engine.image, "selfinspect:standalone-test"):
+        labelled = engine.docker("image", "inspect", "--format", label, image)
+        assert f"selfinspect {labelled}" == said
 
 
 def test_an_image_with_the_agent_is_small(engine: Engine) -> None:

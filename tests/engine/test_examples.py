@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 EXAMPLES = ROOT / "examples"
 
@@ -36,6 +36,7 @@ def run(engine: Engine) -> Iterator[Callable[..., str]]:
         ran.append(script)
         shown = subprocess.run([script], env=environ, capture_output=True, text=True, check=False)
         assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert "\033" not in shown.stdout, "colour where there is no terminal"
         return shown.stdout
 
     with home:
@@ -50,17 +51,47 @@ def test_every_example_is_run_and_told_of() -> None:
     """A folder with a run.sh, a README of some ten lines, and a test here or beside this file."""
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     tested = (ROOT / "tests" / "engine" / "test_examples.py").read_text()
-    for name in set(folders) - {"quickstart"}:
+    for name in folders:
         assert os.access(EXAMPLES / name / "run.sh", os.X_OK), name
         assert len((EXAMPLES / name / "README.md").read_text().splitlines()) <= 20, name
-        assert f'run("{name}")' in tested, name
+        assert f'run("{name}")' in tested or name == "quickstart", name
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """An example of a checkout in which the agent's image cannot be built."""
+    for name in ("deploy", "examples", "wheelhouse"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "Dockerfile").write_text("FROM selfinspect-base:bookworm\nRUN no-such-program\n")
+    return tmp_path / "examples" / "no-socket" / "run.sh"
+
+
+def test_a_build_that_fails_says_why(engine: Engine, broken: Path) -> None:
+    """In the builder's own words, and the example ends there."""
+    environ = os.environ | {"DOCKER_HOST": engine.url}
+    shown = subprocess.run([broken], env=environ, capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    assert "no-such-program: not found" in shown.stdout + shown.stderr
+    assert "A container" not in shown.stdout
+
+
+def test_the_engine_of_dockers_context_is_used(
+    engine: Engine, broken: Path, tmp_path: Path
+) -> None:
+    """As it is by the `docker` command itself, where `DOCKER_HOST` names none."""
+    environ = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    environ |= {"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "other"}
+    create = ["docker", "context", "create", "other", "--docker", f"host={engine.url}"]
+    subprocess.run(create, env=environ, capture_output=True, check=True)
+    shown = subprocess.run([broken], env=environ, capture_output=True, text=True, check=False)
+    assert f"yours: {engine.url}\n" in shown.stdout
 
 
 def test_a_python_app_asks_with_me(run: Callable[..., str]) -> None:
     """With an agent it knows its name and port, without one it runs all the same."""
     shown = run("python-app")
     assert "I am selfinspect-python-app, and the host reaches me at port " in shown
-    assert "nobody here knows who I am" in shown
+    assert "I do not know who I am" in shown
 
 
 def test_a_shell_app_has_its_port_in_its_environment(run: Callable[..., str]) -> None:

@@ -26,11 +26,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     run("down", tmp_path / "engine")
 
 
-def run(command: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    command: str, home: Path, *arguments: str, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
     """Runs a command of the script, successful or not."""
     return subprocess.run(
-        [SCRIPT, command, "--dir", home, *arguments], capture_output=True, text=True, check=False
-    )
+        [SCRIPT, command, "--dir", home, *arguments],
+        capture_output=True, text=True, check=False, user=user,
+    )  # fmt: skip
 
 
 def up(home: Path, *options: str) -> int:
@@ -165,9 +168,10 @@ def test_up_recovers_after_a_killed_dockerd(home: Path) -> None:
     assert docker(home, "ps", "--all", "--no-trunc", "--quiet") == container
 
 
-def test_down_without_an_engine_is_fine(home: Path) -> None:
-    """`down` succeeds, says nothing and makes nothing where no engine was ever up."""
-    result = run("down", home)
+def test_down_without_an_engine_is_fine() -> None:
+    """`down` succeeds for anybody, says and makes nothing where no engine was ever up."""
+    home = Path("/tmp/no-engine-was-here")
+    result = run("down", home, user=65534)
     assert (result.returncode, result.stderr, home.exists()) == (0, "", False)
 
 
@@ -197,8 +201,25 @@ def test_an_unchanged_base_image_is_not_imported_again(home: Path) -> None:
     assert ("importing" in first.stderr, second.stderr) == (True, "")
 
 
-def test_an_unknown_option_is_a_usage_error(home: Path) -> None:
-    """An option that does not exist ends the script with 2 and names it."""
-    result = run("up", home, "--verbose")
+@pytest.mark.slow
+def test_a_base_image_is_for_every_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made under a strict umask, it still is one that others than root can use."""
+    up(home)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    before = os.umask(0o077)
+    try:
+        image = run("base-image", home, "--busybox").stdout.strip()
+    finally:
+        os.umask(before)
+    assert docker(home, "run", "--rm", "--user=1000", image, "id", "-u") == "1000"
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [(["--verbose"], "unknown option: --verbose"), (["--suite"], "--suite takes a value")],
+)
+def test_bad_options_are_usage_errors(home: Path, options: list[str], wrong: str) -> None:
+    """An option that does not exist, or lacks its value, ends the script with 2 and is named."""
+    result = run("up", home, *options)
     assert result.returncode == 2
-    assert "unknown option: --verbose" in result.stderr
+    assert f"local-engine: {wrong}\n" in result.stderr

@@ -126,6 +126,14 @@ def test_healthcheck_follows_the_status(
     assert (f"answers {status}\n" in outcome.err) is (code == 1)
 
 
+def test_healthcheck_asks_where_the_agent_was_told_to_listen(
+    call: Call, agent: AgentServer
+) -> None:
+    """Where its address stands nowhere, and a process of this container listens there."""
+    address = agent.environ["SELFINSPECT_URI"].removeprefix("http://")
+    assert call("healthcheck", environ={"SELFINSPECT_LISTEN": address}).out == "ok\n"
+
+
 def test_healthcheck_of_nobody_is_exit_1(call: Call) -> None:
     """An agent that does not answer is not well; the message names its address."""
     outcome = call("healthcheck", environ={"SELFINSPECT_URI": "http://127.0.0.1:1"})

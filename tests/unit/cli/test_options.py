@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.cli.options import settings
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,6 +31,9 @@ BAD = [
     ("--tls-client-ca", "/no/such/file", "needs --tls-cert and --tls-key"),
     ("--disable", "logs", "takes a path or a glob over paths"),
     ("--metrics-listen", "none", ADDRESS),
+    ("--metrics-listen", "none", "or off"),
+    ("--listen", "unix:///", ADDRESS),
+    ("--fs-usage-interval", "5", "5s or 2m; or off"),
     ("--engine", "docker", ENDPOINT),
     ("--engine", "unix://relative.sock", ENDPOINT),
     ("--container", "a b", "takes a container's ID or name"),
@@ -36,8 +41,9 @@ BAD = [
     ("--root", "/no/such/folder", "does not exist"),
     ("--stats-source", "guess", "'auto', 'engine', 'kernel'"),
     ("--journal", "/etc/passwd", "is a file"),
-    ("--journal-max-events", "0", "x>=1"),
-    ("--journal-max-events", "many", "not a valid integer"),
+    ("--journal-max-events", "0", "takes a number of events from 1 to 1000000000"),
+    ("--journal-max-events", "many", "takes a number of events"),
+    ("--journal-max-events", "10000000000000000000000", "takes a number of events"),
     ("--log-level", "loud", "'debug', 'info', 'warning', 'error'"),
     ("--log-format", "xml", "'auto', 'json', 'console'"),
 ]
@@ -71,6 +77,14 @@ def test_a_bad_variable_is_the_same(
     assert takes in line
 
 
+@pytest.mark.parametrize("value", ["", "junk", "control=x", "api=99999,control=99999"])
+def test_what_run_alone_sets_is_refused(call: Call, value: str) -> None:
+    """The variable that hands on sockets, set by somebody else."""
+    outcome = call("serve", environ={"SELFINSPECT_HANDOVER": value})
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "selfinspect serve: error: SELFINSPECT_HANDOVER: only `run` sets it\n"
+
+
 def test_the_open_api_has_to_be_asked_for(call: Call) -> None:
     """The refusal of an open address names the option that allows it."""
     assert "--insecure-api" in call("serve", "--listen", "0.0.0.0:1").err
@@ -94,3 +108,9 @@ def test_a_socket_that_cannot_be_made_is_a_bad_value(call: Call, tmp_path: Path)
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
     assert f"--listen unix://{tmp_path}/none/a.sock: No such file or directory" in outcome.err
+
+
+@pytest.mark.parametrize("version", ["1.41", "v1.41"])
+def test_the_api_version_is_dockers_own_variable(version: str) -> None:
+    """As Docker's own client writes it."""
+    assert settings({}, {"DOCKER_API_VERSION": version}).api_version == "1.41"

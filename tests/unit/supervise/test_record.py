@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from selfinspect.supervise.record import DEFAULT_FOLDER, Record, mark_of, path_o
 from selfinspect.supervise.records import parse_record, read_records
 from selfinspect.supervise.users import User
 from tests.unit.supervise.conftest import AGENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LAYER = "/var/lib/docker/overlay2/{}/diff"
 ROOT = "338 249 0:87 / / rw,relatime - overlay overlay rw,lowerdir=/l/A:/l/B,upperdir={},workdir=/w"
@@ -208,20 +212,31 @@ import os, sys
 from selfinspect.supervise.run import run
 agent, mountinfo, *arguments = sys.argv[1:]
 agent = [sys.executable, "-c", agent]
-sys.exit(run(arguments, os.environ, agent, "/dev/null/none", mountinfo))
+sys.exit(run(arguments, os.environ, agent, f"{mountinfo}.uri", mountinfo))
 """
 
 
-def supervised(kept: Kept, *command: str) -> subprocess.Popen[bytes]:
+def words(kept: Kept, *command: str) -> list[str]:
     """A command under `run`, in what it takes for a container."""
     mounts = kept.root / "proc/self/mountinfo"
     mounts.write_text(mountinfo())
     agent = f"{AGENT}handover.control.recv(1)"
     arguments = ["--listen", "127.0.0.1:0", "--metrics-listen", "off", f"--journal={kept.folder}"]
+    return [sys.executable, "-c", DRIVER, agent, str(mounts), *arguments, "--", *command]
+
+
+def supervised(kept: Kept, *command: str, through: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """The same, started."""
     return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, agent, str(mounts), *arguments, "--", *command],
-        stdout=subprocess.PIPE,
+        [*through, *words(kept, *command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+
+
+def test_a_second_one_in_a_container_is_no_run_of_it(kept: Kept) -> None:
+    """As `docker exec` may start one."""
+    with supervised(kept, "sh", "-c", '"$@"; exit 4', "sh", *words(kept, "false")) as run:
+        run.wait(20)
+    assert [record.exit_code for record in kept.read()] == [4]
 
 
 @pytest.mark.parametrize(
@@ -251,6 +266,35 @@ def test_a_supervisor_that_is_killed_leaves_a_run_without_end(kept: Kept) -> Non
         run.stdout.read()
     [record] = kept.read()
     assert record.finished is None
+
+
+HANGS = """
+import ctypes, os, sys
+folder, *command = sys.argv[1:]
+fuse = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0".encode()
+if ctypes.CDLL(None).mount(b"dead", folder.encode(), b"fuse", 0, options):
+    raise OSError("cannot mount")
+os.set_inheritable(fuse, True)
+os.execvp(command[0], command)
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="mounting takes root and FUSE"
+)
+def test_a_disk_that_hangs_holds_nothing_up(kept: Kept) -> None:
+    """As a dead server's: the command starts, gets its signals, and its exit code counts."""
+    kept.folder.mkdir()
+    hung = ["unshare", "--mount", sys.executable, "-c", HANGS, str(kept.folder)]
+    with supervised(kept, "sh", "-c", "trap 'exit 9' TERM; echo; read end", through=hung) as run:
+        assert run.stdout is not None
+        try:
+            assert run.stdout.readline() == b"\n"
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(20) == 9
+        finally:
+            run.kill()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")

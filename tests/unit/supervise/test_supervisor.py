@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -59,6 +61,19 @@ def test_the_command_has_the_input(supervise: Supervise) -> None:
     assert run.process.wait() == 3
 
 
+def test_a_closed_stream_is_nobody_elses(supervise: Supervise, tmp_path: Path) -> None:
+    """It stays closed for the command, and no listener gets its number, to be lost by that."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    closed = ["sh", "-c", 'exec "$@" <&-', "sh"]
+    agent = "say(handover.api[0].getsockname()[0]); handover.control.recv(1)"
+    script = 'read go <"$0"; test -e /proc/$$/fd/0 || echo closed'
+    run = supervise("sh", "-c", script, str(gate), agent=agent, through=closed)
+    assert run.line() == "agent 127.0.0.1"
+    gate.write_text("go\n")
+    assert run.line() == "closed"
+
+
 def test_a_message_nobody_reads_is_not_the_commands_sigpipe(supervise: Supervise) -> None:
     """A closed standard error costs the command nothing, whatever is to be said."""
     reader, writer = os.pipe()
@@ -71,6 +86,21 @@ def test_a_message_nobody_reads_is_not_the_commands_sigpipe(supervise: Supervise
     assert run.line() == str(int(signal.SIGRTMAX))
 
 
+def test_a_message_that_nobody_reads_holds_nothing_up(supervise: Supervise) -> None:
+    """As where the reader of a pipe has stopped, and the pipe is full."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
+    os.set_blocking(writer, True)
+    run = supervise("echo", "command", listen="192.0.2.1:1", stderr=writer)
+    os.close(writer)
+    assert select.select([run.stdout], [], [], 20)[0], "held up"
+    assert run.line() == "command"
+    os.close(reader)
+
+
 def test_the_uri_stands_in_the_environment_and_in_the_file(supervise: Supervise) -> None:
     """The command is told where the agent listens, others read it, and the end clears it."""
     run = supervise("sh", "-c", "echo $SELFINSPECT_URI; read end")
@@ -80,6 +110,23 @@ def test_the_uri_stands_in_the_environment_and_in_the_file(supervise: Supervise)
         run.tell("end")
     assert run.process.wait() == 0
     assert not run.uri_file.exists()
+
+
+def test_a_second_supervisor_leaves_the_files_of_the_first(supervise: Supervise) -> None:
+    """As `docker exec` may start one; its command has a token of its own meanwhile."""
+    options = ["--token-file", "auto"]
+    run = supervise("sh", "-c", "echo $SELFINSPECT_URI; read end", options=options)
+    uri = run.line()
+    files = [run.uri_file.parent / name for name in ("token", "uri")]
+    before = [file.read_text() for file in files]
+    second = supervise("sh", "-c", "cat $SELFINSPECT_TOKEN_FILE", options=options)
+    token = second.line()
+    assert second.process.wait() == 0
+    assert len(token) == len(before[0].strip())
+    assert token != before[0].strip()
+    assert before[1] == f"{uri}\n"
+    assert sorted(run.uri_file.parent.iterdir()) == files
+    assert [file.read_text() for file in files] == before
 
 
 def test_no_uri_where_the_port_asked_for_is_taken(supervise: Supervise, tmp_path: Path) -> None:
@@ -124,6 +171,16 @@ handover.control.recv(1)
     assert not any("HANDOVER" in line for line in run.rest())
 
 
+@pytest.mark.parametrize(("given", "level"), [("", "warning"), ("debug", "debug")])
+def test_the_agents_log_is_quiet_unless_told(supervise: Supervise, given: str, level: str) -> None:
+    """An empty variable tells nothing."""
+    agent = "say(os.environ['SELFINSPECT_LOG_LEVEL']); handover.control.recv(1)"
+    environ = ["env", f"SELFINSPECT_LOG_LEVEL={given}"]
+    assert (
+        supervise("sh", "-c", "read end", agent=agent, through=environ).line() == f"agent {level}"
+    )
+
+
 def test_a_dead_agent_is_followed_by_another(supervise: Supervise) -> None:
     """A killed agent is started again with the same listeners, and the command goes on."""
     agent = "say(os.getpid(), handover.api[0].getsockname()[1]); handover.control.recv(1)"
@@ -139,11 +196,38 @@ def test_a_dead_agent_is_followed_by_another(supervise: Supervise) -> None:
 
 def test_the_agent_ends_with_its_parent(supervise: Supervise) -> None:
     """When the supervisor is killed, the agent's end of the control pair reads as ended."""
-    agent = "say('up'); handover.control.recv(1); say('orphaned')"
+    agent = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    agent += "say('up'); handover.control.recv(1); say('orphaned')"
     run = supervise("sh", "-c", "read end", agent=agent)
     assert run.line() == "agent up"
     run.send(signal.SIGKILL)
     assert run.line() == "agent orphaned"
+
+
+def test_an_agent_that_still_loads_ends_with_its_parent(supervise: Supervise) -> None:
+    """It does not look at the control pair yet, but it has the listeners."""
+    agent = "say('up'); signal.sigtimedwait([], 20); say('left')"
+    run = supervise("sh", "-c", "read end", agent=agent)
+    assert run.line() == "agent up"
+    run.send(signal.SIGKILL)
+    assert run.rest() == []
+
+
+def test_the_command_is_killed_with_its_parent(supervise: Supervise) -> None:
+    """Whoever killed the supervisor may start another one: two commands would run then."""
+    orphaned = "until read _ _ _ parent _ </proc/$$/stat; [ $parent != $PPID ]; do :; done"
+    run = supervise("sh", "-c", f"echo up; {orphaned}; echo survived")
+    assert run.line() == "up"
+    run.send(signal.SIGKILL)
+    assert run.rest() == []
+
+
+def test_the_first_orphan_comes_to_the_supervisor(supervise: Supervise) -> None:
+    """Also one that the command leaves at once, where another process is PID 1."""
+    orphan = "until read _ _ _ parent _ </proc/$$/stat; [ $parent != $1 ]; do :; done; echo $parent"
+    leave = f"sh -c '{orphan}' - $$ & exec true"
+    run = supervise("sh", "-c", 'sh -c "$1"; read end', "-", leave)
+    assert int(run.line()) == run.process.pid
     run.tell("end")
 
 

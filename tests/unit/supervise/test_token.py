@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("asked", [None, "/run/secrets/token"])
 def test_a_file_of_somebody_elses_is_left_alone(asked: str | None, tmp_path: Path) -> None:
     """Its path is handed on; we make no token of our own."""
-    assert provide(asked, str(tmp_path)) == (None, asked)
+    assert provide(asked, f"{tmp_path}/token") == (None, asked)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_token_is_left_for_one_user_alone(tmp_path: Path) -> None:
     """On a line of its own, in a folder that is made, long enough not to be guessed."""
-    token, path = provide("auto", f"{tmp_path}/run")
+    token, path = provide("auto", f"{tmp_path}/run/token")
     file = tmp_path / "run" / "token"
     assert (path, token) == (str(file), file.read_bytes().rstrip(b"\n"))
     assert stat.S_IMODE(file.stat().st_mode) == 0o400
@@ -34,7 +34,7 @@ def test_a_token_is_left_for_one_user_alone(tmp_path: Path) -> None:
 
 def test_every_start_has_a_token_of_its_own(tmp_path: Path) -> None:
     """An old file is replaced."""
-    first, second = (provide("auto", str(tmp_path))[0] for _ in range(2))
+    first, second = (provide("auto", f"{tmp_path}/token")[0] for _ in range(2))
     assert first != second
     assert (tmp_path / "token").read_bytes() == (second or b"") + b"\n"
 
@@ -42,7 +42,7 @@ def test_every_start_has_a_token_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away takes root")
 def test_the_commands_user_owns_it(tmp_path: Path) -> None:
     """Who is another than the agent's."""
-    provide("auto", str(tmp_path), owner=4711)
+    provide("auto", f"{tmp_path}/token", owner=4711)
     assert (tmp_path / "token").stat().st_uid == 4711
 
 
@@ -51,14 +51,14 @@ def test_a_token_that_cannot_be_left_still_closes_the_api(
 ) -> None:
     """The agent gets it, nobody else does, and one line says so."""
     (tmp_path / "file").touch()
-    token, path = provide("auto", f"{tmp_path}/file")
+    token, path = provide("auto", f"{tmp_path}/file/token")
     assert (token is None, path) == (False, None)
     assert f"token.failed path={tmp_path}/file/token" in capfd.readouterr().err
 
 
 def test_it_is_taken_away_at_the_end(tmp_path: Path) -> None:
     """And taking away what is not there is no failure."""
-    provide("auto", str(tmp_path))
+    provide("auto", f"{tmp_path}/token")
     for _ in range(2):
         leave(None, f"{tmp_path}/token")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Inheriting orphans."""
+"""What the kernel does for a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 ORPHANED = """
 import os
-from selfinspect.supervise.subreaper import inherit_orphans
+from selfinspect.supervise.prctl import inherit_orphans
 inherit_orphans()
 ours, theirs = os.pipe()
 if not os.fork():
