@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -56,14 +57,19 @@ def logger(
 
 
 class Forward(logging.Handler):
-    """Hands the web server's own warnings to our logger."""
+    """Hands the errors of the web server and its event loop to our logger.
+
+    Not their warnings: of what is no HTTP there is one each time, and anyone may send that.
+    """
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.ERROR)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record; an exception keeps its traceback."""
+        """Log one record, with the traceback of what went wrong; what a stop cut short did not."""
+        if record.exc_info and record.exc_info[0] is asyncio.CancelledError:
+            return
         self._log.log(
             record.levelno, "web.failed", message=record.getMessage(), exc_info=record.exc_info
         )

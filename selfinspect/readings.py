@@ -16,6 +16,7 @@ from selfinspect.kernel.reader import CgroupReader
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
 from selfinspect.stats.fs_usage import FsUsage
+from selfinspect.stats.sample import with_memory_limit
 from selfinspect.stats.sampler import Sampler
 from selfinspect.stats.sources import EngineSource, KernelSource
 
@@ -88,9 +89,12 @@ class Readings:
         sampler = self._samplers["engine" if chosen.waits else "kernel"]
         reading = sampler.sample(chosen, max_age=max_age, timeout=timeout)
         self.taken = self.taken or reading is not None
-        if reading is None or self._own_network(observation):
-            return reading
-        return replace(reading, network=None)
+        if reading is None:
+            return None
+        configured = specification(observation.snapshot.inspect)
+        if reading.source == "engine" and configured and configured.memory_bytes is not None:
+            reading = with_memory_limit(reading, configured.memory_bytes)
+        return reading if self._own_network(observation) else replace(reading, network=None)
 
     def raw(self) -> Json:
         """The engine's stats as they are.

@@ -7,7 +7,10 @@ the container are those of its cgroup's root. Formats: cgroups(7), proc_pid_moun
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNIFIED = ""
 """The name under which the hierarchy of cgroup v2 stands among the controllers."""
@@ -39,14 +42,14 @@ def directories(cgroup: str, mountinfo: str, namespace: str | None, root: str) -
         root: the prefix below which files are read, without a slash at its end.
     """
     mounts = _mounts(mountinfo, root)
+    lines = list(_lines(cgroup))
+    named = any(_named(path) for _, path in lines)
     found: dict[str, str] = {}
-    for line in cgroup.splitlines():
-        number, _, rest = line.partition(":")
-        names, _, path = rest.partition(":")
-        if not number.isdigit() or not path.startswith("/"):
-            continue
-        own = _container_path(path, namespace)
-        for name in names.split(",") if names else [UNIFIED]:
+    for names, path in lines:
+        # Where others name the container, a path that does not is its engine's: not every runtime
+        # moves it in each hierarchy.
+        own = _named(path) if named else _nameless(path, namespace)
+        for name in names:
             mount = mounts.get(name)
             below = None if own is None or mount is None else _below(own, mount.root)
             if mount is not None and below is not None:
@@ -69,14 +72,26 @@ def path_naming(cgroup: str, container: str) -> str | None:
     return None
 
 
-def _container_path(path: str, namespace: str | None) -> str | None:
-    """The path of the container's cgroup, from that of a process somewhere in it."""
+def _lines(cgroup: str) -> Iterator[tuple[list[str], str]]:
+    """The controllers of each hierarchy, and the path of a process's cgroup in it."""
+    for line in cgroup.splitlines():
+        number, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        if number.isdigit() and path.startswith("/") and ".." not in path.split("/"):
+            yield names.split(",") if names else [UNIFIED], path
+
+
+def _named(path: str) -> str | None:
+    """The part of a process's path that ends with the container's ID, None where none stands."""
     segments = path.split("/")
-    if ".." in segments:
-        return None
     for end in range(len(segments), 0, -1):
         if _CONTAINER.search(segments[end - 1]):
             return "/".join(segments[:end])
+    return None
+
+
+def _nameless(path: str, namespace: str | None) -> str | None:
+    """The path of the container's cgroup, from that of a process which names no container."""
     if namespace == INITIAL_NAMESPACE:
         return None if path == "/" else path
     return path if namespace is None else "/"

@@ -128,7 +128,8 @@ def _source(sample: Sample) -> Iterator[Family]:
 
 
 def _agent(snapshot: Snapshot, condition: Condition) -> Iterator[Family]:
-    up = snapshot.engine is not None and snapshot.failure is None
+    failure = snapshot.failure
+    up = snapshot.engine is not None and (failure is None or failure.denied)
     for name, text, value in (
         ("engine_up", "1 while the engine answers.", up),
         ("event_stream_connected", "1 while the event streams are open.", condition.following),

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     Collect = Callable[[], Iterable[Family]]
 
-# The rest of an Accept header is not handed on: the library raises on a version it cannot parse.
-_OPENMETRICS = "application/openmetrics-text"
 # A decade each: every bucket costs each scrape a sample for each kind of request.
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
 
@@ -99,7 +97,7 @@ class Registry:
         self._reconnects.inc()
 
     def render(
-        self, collectors: Mapping[str, Collect], *, common: Mapping[str, Labels], accept: str
+        self, collectors: Mapping[str, Collect], *, common: Mapping[str, Labels], media_type: str
     ) -> tuple[bytes, str]:
         """The page, and its content type.
 
@@ -109,9 +107,9 @@ class Registry:
         Args:
             collectors: by name; one that raises loses its own families alone.
             common: labels that every point of a family has whose name begins with the key.
-            accept: the request's Accept header; OpenMetrics where it asks for that.
+            media_type: `application/openmetrics-text`, or `text/plain`.
         """
-        encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accept else "")
+        encode, content_type = choose_encoder(media_type)
         end = encode(_Page([]))
         labels = {
             prefix: _between_braces(encode(_Page([_carrying(carried)])))
@@ -152,8 +150,13 @@ class _Page:
 
 def _carrying(labels: Labels) -> Metric:
     metric = Metric("labels", "", "gauge")
-    metric.add_sample("labels", dict(labels), 0)
+    metric.add_sample("labels", _encodable(labels), 0)
     return metric
+
+
+def _encodable(labels: Labels) -> dict[str, str]:
+    """The labels without halves of surrogate pairs: JSON can say one, and UTF-8 cannot."""
+    return {name: value.encode(errors="replace").decode() for name, value in labels.items()}
 
 
 def _between_braces(sample: bytes) -> bytes:
@@ -215,5 +218,5 @@ def _metric(family: Family) -> Metric:
     metric = Metric(family.name, family.help, family.kind)
     name = f"{family.name}_total" if family.kind == "counter" else family.name
     for point in family.points:
-        metric.add_sample(name, dict(point.labels), point.value, point.timestamp)
+        metric.add_sample(name, _encodable(point.labels), point.value, point.timestamp)
     return metric

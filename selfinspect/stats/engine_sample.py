@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import integer, mapping, sequence
+from selfinspect.engine.access import mapping, sequence
 from selfinspect.kernel.memory import is_v1, memory
 from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample, Transfer
 from selfinspect.times import known
@@ -69,7 +69,9 @@ def engine_sample(
 def _cpu(stats: dict[str, Json]) -> tuple[Cpu, tuple[float, ...], float | None]:
     """CPU time, its share on each CPU (cgroup v1), and the machine's CPU time."""
     usage, throttling = mapping(stats, "cpu_usage"), mapping(stats, "throttling_data")
-    per_cpu = [nano / 1e9 for nano in sequence(usage, "percpu_usage") if isinstance(nano, int)]
+    shares = [_figure(nano) for nano in sequence(usage, "percpu_usage")]
+    # One that makes no sense would shift the numbers of the CPUs after it.
+    per_cpu = [] if None in shares else [nano / 1e9 for nano in shares if nano is not None]
     # Without a quota, and from Podman always, there are no periods and the zeros mean nothing.
     periods = _count(throttling, "periods") or None
     return (
@@ -164,8 +166,13 @@ def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict
 
 
 def _count(parent: dict[str, Json], name: str) -> int | None:
-    value = integer(parent, name)
-    return value if value is not None and 0 <= value < _UNSIGNED_OVERFLOW else None
+    return _figure(parent.get(name))
+
+
+def _figure(value: Json) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < _UNSIGNED_OVERFLOW else None
 
 
 def _seconds(parent: dict[str, Json], name: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import EngineError
@@ -40,7 +41,9 @@ class FsUsage:
                 self._asking = threading.Thread(
                     target=self._ask, args=(client,), name="fs-usage", daemon=True
                 )
-                self._asking.start()
+                # Where the container has all the tasks it may have, it is asked at the next turn.
+                with suppress(RuntimeError):
+                    self._asking.start()
             return known
 
     def wait(self, timeout: float | None = None) -> None:

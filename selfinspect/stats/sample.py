@@ -25,6 +25,26 @@ def with_percent(sample: Sample, previous: Sample | None) -> Sample:
     )
 
 
+def with_memory_limit(sample: Sample, configured: int) -> Sample:
+    """The sample with the memory limit that was configured, and the share of it in use.
+
+    An engine tells the machine's memory where there is no limit, or one beyond that.
+
+    Args:
+        sample: of an engine.
+        configured: bytes, 0 for no limit.
+    """
+    used = sample.memory.working_set_bytes
+    return replace(
+        sample,
+        memory=replace(
+            sample.memory,
+            limit_bytes=configured or None,
+            percent=used / configured * 100 if configured and used is not None else None,
+        ),
+    )
+
+
 def _share(sample: Sample, previous: Sample) -> tuple[float, float] | None:
     """Percent and the seconds over which it was taken."""
     used = _rise(sample.cpu.usage_seconds, previous.cpu.usage_seconds)

@@ -70,15 +70,23 @@ class Sampler:
                 future, mine = Future(), True
                 self._under_way = future
         if mine and source.waits and timeout is not None:
-            threading.Thread(
-                target=self._read, args=(source, future), name="reading", daemon=True
-            ).start()
+            self._read_beside(source, future)
         elif mine:
             self._read(source, future)
         try:
             return future.result(timeout)
         except TimeoutError as error:
             raise EngineUnreachableError("the engine gave no figures in time") from error
+
+    def _read_beside(self, source: SampleSource, future: Future[Sample | None]) -> None:
+        reading = threading.Thread(
+            target=self._read, args=(source, future), name="reading", daemon=True
+        )
+        try:
+            reading.start()
+        except RuntimeError:
+            # The container has as many tasks as it may have: who asks has to wait.
+            self._read(source, future)
 
     def _read(self, source: SampleSource, future: Future[Sample | None]) -> None:
         try:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from selfinspect import times
 from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import SelfinspectError
+from selfinspect.web.accept import prefers
 from selfinspect.web.drill import segments
 from selfinspect.web.representation import Document
 from selfinspect.web.waiting import differs, opaque, wait_of
@@ -66,7 +67,7 @@ async def _answer(
         document: its present state; raises SelfinspectError while there is none.
     """
     path = segments(request.scope["raw_path"], prefix)
-    json = "application/json" in request.headers.get("accept", "").lower()
+    json = prefers(request.headers.get("accept", ""), "application/json")
     wait = wait_of(request.query_params)
 
     def present() -> Representation:

@@ -83,5 +83,5 @@ def _missing(document: Json, path: Sequence[str], name: str) -> NotFoundError:
         members = [str(index) for index in range(len(document))]
         there = f"its indices are 0 to {len(members) - 1}" if members else "it is empty"
     else:
-        members, there = [], "it is a single value"
+        members, there = [], "it is null" if document is None else "it is a single value"
     return NotFoundError(f"no member {name!r} at {place}: {there}", path=place, members=members)

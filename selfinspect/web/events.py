@@ -50,7 +50,7 @@ def routes(service: Service) -> list[Route]:
             gap = [gap_document(cursor, page)] if page.gap else []
             return json_answer({"events": [*gap, *map(_document, page.events)], "next": page.next})
 
-        return await in_thread(answer)
+        return await in_thread(answer, or_here=True)
 
     async def stream(request: Request) -> Response:
         cursor = request.headers.get("last-event-id") or single(request.query_params, "after")
@@ -86,7 +86,7 @@ async def event_frames(
         yield b": selfinspect events\n\n"
         sent = 0
         while cursor is not None:
-            page, frames = await in_thread(partial(_held, journal, cursor))
+            page, frames = await in_thread(partial(_held, journal, cursor), or_here=True)
             sent = parse_cursor(page.next).seq
             cursor = page.next if page.events else None
             if frames:

@@ -103,9 +103,11 @@ class Feed:
         try:
             await self._take_turns()
         finally:
-            # Cancelled for want of listeners, or by a mistake of ours: nobody is to wait in vain.
-            for listener in self._listeners:
-                listener.end()
+            # By a mistake of ours: nobody is to wait in vain. One that was cancelled for want of
+            # listeners is not to end those who have joined since.
+            if self._ticker is asyncio.current_task():
+                for listener in self._listeners:
+                    listener.end()
 
     async def _take_turns(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -121,7 +123,7 @@ class Feed:
                     continue
             due = [one for one in self._listeners if one.due <= clock()]
             try:
-                sample = await in_thread(self._sample)
+                sample = await in_thread(self._sample, or_here=True)
             except SelfinspectError:
                 sample = None
             for listener in due:

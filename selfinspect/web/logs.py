@@ -12,6 +12,7 @@ from starlette.routing import Route
 from selfinspect.engine.frames import written
 from selfinspect.engine.log import LogQuery
 from selfinspect.errors import BadRequestError
+from selfinspect.web.accept import prefers
 from selfinspect.web.drill import as_json
 from selfinspect.web.parameters import boolean, moment, single
 from selfinspect.web.streaming import streamed
@@ -40,8 +41,7 @@ def routes(service: Service) -> list[Route]:
     """The one route. Every log has a place among the streams: it holds one of the engine's."""
 
     async def logs(request: Request) -> Response:
-        accepted = request.headers.get("accept", "").lower()
-        media_type = LINES if any(each in accepted for each in _JSON) else TEXT
+        media_type = LINES if prefers(request.headers.get("accept", ""), *_JSON) else TEXT
         query = log_query(request.query_params, timed=media_type == LINES)
         inquiry = service.inquiry()
         render = json_line if media_type == LINES else text_line

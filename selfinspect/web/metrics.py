@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from starlette.responses import Response
 from starlette.routing import Route
 
+from selfinspect.web.accept import prefers, weight
 from selfinspect.web.threads import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from selfinspect.web.service import Service
 
+_Page: TypeAlias = "tuple[bytes, Mapping[str, str]]"
+
+_OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
 _SMALLEST = 1400
 """Bytes that fit in one packet anyway."""
 
 _LEVEL = 1
-_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*$", re.ASCII | re.IGNORECASE)
 _SECONDS = re.compile(r"\d{1,4}(\.\d{1,9})?", re.ASCII)
 _MARGIN = 0.9
 
 
+class _Scrape(NamedTuple):
+    """What a scrape asks for."""
+
+    media_type: str
+    packed: bool
+    timeout: float | None
+
+
 def routes(service: Service) -> list[Route]:
-    """The one route; reading may take the engine a second, so a thread does it."""
+    """The one route; reading may take the engine a second, so a thread does it.
+
+    Who asks the same while a page is being made gets that one: fifty scrapes at once would else
+    leave the agent with the memory of fifty threads and pages.
+    """
+    under_way: dict[_Scrape, asyncio.Future[_Page]] = {}
 
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
-        timeout = seconds(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
-        packed = takes_gzip(request.headers.get("accept-encoding", ""))
-
-        def page() -> Response:
-            body, content_type = service.metrics(accept, timeout)
-            headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
-            if packed and len(body) >= _SMALLEST:
-                body = gzip.compress(body, _LEVEL, mtime=0)
-                headers["content-encoding"] = "gzip"
-            return Response(body, headers=headers)
-
-        return await in_thread(page)
+        scrape = _Scrape(
+            media_type=_OPENMETRICS if prefers(accept, _OPENMETRICS) else _TEXT,
+            packed=weight(request.headers.get("accept-encoding", ""), "gzip") > 0,
+            timeout=seconds(request.headers.get("x-prometheus-scrape-timeout-seconds", "")),
+        )
+        page = under_way.get(scrape)
+        if page is None:
+            page = asyncio.ensure_future(in_thread(partial(_made, service, scrape), or_here=True))
+            under_way[scrape] = page
+            page.add_done_callback(lambda _: under_way.pop(scrape))
+        body, headers = await asyncio.shield(page)
+        return Response(body, headers=headers)
 
     return [Route("/metrics", metrics)]
 
 
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header names gzip, and not as what is refused."""
-    wishes = (wish.strip() for wish in accept_encoding.split(","))
-    return any(
-        wish.partition(";")[0].strip().lower() == "gzip" and not _REFUSED.match(wish)
-        for wish in wishes
-    )
+def _made(service: Service, scrape: _Scrape) -> _Page:
+    """A page, and the headers that it goes out with."""
+    body, content_type = service.metrics(scrape.media_type, scrape.timeout)
+    headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
+    if scrape.packed and len(body) >= _SMALLEST:
+        body = gzip.compress(body, _LEVEL, mtime=0)
+        headers["content-encoding"] = "gzip"
+    return body, headers
 
 
 def seconds(text: str) -> float | None:

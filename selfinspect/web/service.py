@@ -45,7 +45,7 @@ class Service:
         inquiry: whom to ask for what stands in no snapshot; raises IdentityError or EngineError
             where nobody is to be asked.
         raw_stats: the engine's stats as they are; raises EngineError where it gives none.
-        metrics: a page of metrics, in the format an Accept header asks for, made in so many
+        metrics: a page of metrics of a media type, `text/plain` or OpenMetrics', made in so many
             seconds; None is as long as it takes.
         reach: how far our access to the engine goes, None where none ever answered.
         checks: what readiness depends on, as it stands now.

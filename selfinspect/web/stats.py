@@ -35,7 +35,7 @@ def routes(service: Service) -> list[Route]:
     async def stats(request: Request) -> Response:
         source = _source(request.query_params)
         standing(service.snapshot())
-        sample = await in_thread(lambda: service.sample(source))
+        sample = await in_thread(lambda: service.sample(source), or_here=True)
         if sample is None:
             raise EngineUnreachableError(
                 "there are no figures now", hint="a container that does not run has none"

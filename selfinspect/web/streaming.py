@@ -30,7 +30,9 @@ async def streamed(
     media_type: str = FRAMES,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The pieces as they come; of HEAD the headers alone, without a length, which nobody knows.
+    """The pieces as they come; for HEAD they end where they begin.
+
+    Their length is not known, nor said.
 
     Args:
         request: asks for them.
@@ -39,11 +41,12 @@ async def streamed(
         headers: further ones.
     """
     every = {**_HEADERS, **(headers or {})}
+    first = await anext(pieces)
     if request.method != "GET":
+        await pieces.aclose()
         head = Response(media_type=media_type, headers=every)
         del head.headers["content-length"]
         return head
-    first = await anext(pieces)
     return StreamingResponse(_from(first, pieces), media_type=media_type, headers=every)
 
 

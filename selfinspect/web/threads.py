@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-async def in_thread(call: Callable[[], _Result]) -> _Result:
+async def in_thread(call: Callable[[], _Result], *, or_here: bool = False) -> _Result:
     """The result of a call, made in a thread of its own.
 
     A daemon thread, unlike those of `asyncio.to_thread`: an engine that takes its time does
     not hold up the agent's stop.
+
+    Args:
+        call: what may wait.
+        or_here: make the call all the same, and let the event loop wait for it, where there can
+            be no thread: the container has as many tasks as it may have.
+
+    Raises:
+        RuntimeError: there can be no thread.
     """
     future: Future[_Result] = Future()
 
@@ -31,7 +39,12 @@ async def in_thread(call: Callable[[], _Result]) -> _Result:
         else:
             future.set_result(result)
 
-    beside(work)
+    try:
+        beside(work)
+    except RuntimeError:
+        if not or_here:
+            raise
+        work()
     return await asyncio.wrap_future(future)
 
 

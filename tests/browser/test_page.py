@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.conftest import Screen, Site, Visit, serving, visiting
+from tests.engine.conftest import until
+from tests.engine.test_proxy import PINNED, proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +30,18 @@ WATCH_CONNECTION = """() => {
   new MutationObserver(note).observe(place, { childList: true });
 }"""
 PICTURE = "() => document.querySelector('#chart-cpu canvas').toDataURL()"
+DENYING = (
+    PINNED.split("    acl reads")[0]
+    + """
+    acl little var(txn.path) -m reg ^(/_ping|/version|/events|/containers/[0-9a-f]+/(json|archive))$
+    http-request deny unless little
+    default_backend engine
+
+backend engine
+    server engine "${ENGINE}"
+"""
+)
+"""A proxy that lets identity, inspect and events through, and nothing else."""
 SCREENS = [Screen(width, 900, scheme) for width in (390, 1440) for scheme in ("light", "dark")]
 
 
@@ -111,6 +126,41 @@ def test_it_is_there_again_after_the_agent(
         assert visit.page.evaluate("document.body.dataset.kept") == "yes"
 
 
+def test_a_page_that_nobody_sees_holds_one_connection(
+    chromium: Browser, shop: Site, request: pytest.FixtureRequest
+) -> None:
+    """Of the few that a browser opens to one agent: the charts go on, events wait to be seen."""
+    see = """(state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    engine = shop.container.engine
+    until(lambda: streams(shop) == 0, "no stream of another page")
+    with visiting(chromium, shop, Screen(), request) as visit:
+        visit.shows("#connection", "Live")
+        until(lambda: streams(shop) == 2, "two streams")
+        visit.page.evaluate(see, "hidden")
+        until(lambda: streams(shop) == 1, "one stream")
+        engine.docker("rename", shop.container.id, "unseen")
+        try:
+            drawn = visit.page.evaluate(PICTURE)
+            visit.until(f"(before) => ({PICTURE})() !== before", drawn)
+            assert visit.text("#connection") == "Live"
+            visit.page.evaluate(see, "visible")
+            visit.shows("#name", "unseen")
+            visit.shows("#timeline-list", "Renamed from shop to unseen")
+        finally:
+            engine.docker("rename", shop.container.id, "shop")
+        visit.shows("#name", "shop")
+
+
+def streams(site: Site) -> int:
+    """How many streams the agent has open."""
+    metrics = site.container.curl("/metrics")
+    [value] = re.findall(r"^selfinspect_subscribers (\S+)", metrics, re.MULTILINE)
+    return int(float(value))
+
+
 def agents(site: Site) -> list[str]:
     """The process IDs of the container's agents."""
     find = "grep -lz ^serve$ /proc/[0-9]*/cmdline | cut -d/ -f3"
@@ -179,6 +229,25 @@ def test_execs_are_shown_when_they_are_asked_for(visit: Visit, shop: Site) -> No
     visit.shows("#timeline-list", "Exec: sh -c : seldom-seen")
     visit.page.locator("#with-execs").uncheck()
     visit.until("() => !document.body.textContent.includes('seldom-seen')")
+
+
+def test_what_a_proxy_denies_is_said(
+    chromium: Browser, shop: Site, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """By its name, with what would let it through; the rest is shown as ever."""
+    engine = shop.container.engine
+    with (
+        proxy(engine, tmp_path, DENYING, shop.container.id) as socket,
+        serving(
+            engine, "--volume", f"{socket}:/var/run/docker.sock", "--group-add", engine.group
+        ) as site,
+        visiting(chromium, site, Screen(), request) as visit,
+    ):
+        visit.shows("#engine", "Denied, by the engine or a proxy before it: image, info.")
+        assert "IMAGES=1" in visit.text("#engine")
+        assert visit.page.locator("#engine .bad").inner_text() == "image, info"
+        visit.shows("#states", "Running")
+        assert serious(visit) == []
 
 
 def test_without_an_engine_it_says_what_is_missing(

@@ -105,6 +105,59 @@ def test_what_happened_is_a_sentence(blank: Page, event: str, words: str) -> Non
     assert said(blank, "words.js", f"event({{{event}}})") == words
 
 
+@pytest.mark.parametrize(
+    ("inspected_at", "status", "title"),
+    [
+        ("null", 503, "No engine answers"),
+        ("'2026-11-21T09:00:00Z'", 503, "The engine is away: its last word is shown"),
+        ("null", 403, "The engine or a proxy before it denies us what it knows"),
+    ],
+)
+def test_what_an_engine_does_not_tell(
+    blank: Page, inspected_at: str, status: int, title: str
+) -> None:
+    """One that is not there, one that went, and one that refuses are told apart."""
+    self = f"{{state: 'running', health: null, previous_run: null, inspected_at: {inspected_at}}}"
+    missing = f"{{status: {status}, message: 'because', hint: 'do this'}}"
+    found = said(
+        blank, "attention.js", f"attention({{self: {self}, missing: {missing}, runs: []}})"
+    )
+    assert isinstance(found, list)
+    [notice] = found
+    assert (notice["title"], notice["advice"]) == (title, "do this")
+    assert notice["text"].startswith("Because.")
+    assert ("What the kernel knows" in notice["text"]) is (inspected_at == "null")
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [("9, 0, 1", "3 times since 09:00:01"), ("9, 0, 2", "3 times"), (None, "3 times")],
+)
+def test_how_often_something_happened(blank: Page, since: str | None, words: str) -> None:
+    """And since when, where that was not within the same second."""
+    first = f"new Date(2026, 10, 21, {since})" if since else "null"
+    assert said(blank, "words.js", f"often(3, {first}, new Date(2026, 10, 21, 9, 0, 2))") == words
+
+
+def test_the_same_again_and_again_is_one_line(blank: Page) -> None:
+    """In a row, in one run and on one day; whatever comes in between stays where it was."""
+    script = """async () => {
+      const { condensed } = await import('/page/timeline.js');
+      const event = (action, time, run = 1) => ({
+        type: 'container', action, run, attributes: {}, time: `2026-11-${time}.000000000Z`,
+      });
+      const lines = condensed([
+        event('oom', '21T12:00:09'), event('oom', '21T12:00:08'), event('oom', '21T12:00:08'),
+        event('update', '21T12:00:07'), event('oom', '21T12:00:06'), event('oom', '21T12:00:05', 2),
+        event('oom', '19T12:00:05', 2),
+      ]);
+      return lines.map(({ event, count, since }) => [event.action, count, since.getUTCSeconds()]);
+    }"""
+    assert blank.evaluate(script) == [
+        ["oom", 3, 8], ["update", 1, 7], ["oom", 1, 6], ["oom", 1, 5], ["oom", 1, 5],
+    ]  # fmt: skip
+
+
 def test_counters_become_rates(blank: Page) -> None:
     """Per second, over every interface but the loopback; broken where the agent was away."""
     script = """async () => {

@@ -100,7 +100,7 @@ def test_a_shared_network_is_the_others(engine: Engine) -> None:
 
 
 def test_no_limits(engine: Engine) -> None:
-    """Unlimited memory is 0, and without a quota nothing is said of one."""
+    """Unlimited memory is 0 or null, and without a quota nothing is said of one."""
     app = engine.start().ready()
     text = app.curl("/metrics", port=10311)
     for name in ("limit", "swap_limit", "reservation_limit"):
@@ -110,6 +110,8 @@ def test_no_limits(engine: Engine) -> None:
             if line.startswith(f"container_spec_memory_{name}_bytes{{")
         ]
         assert line.endswith(" 0.0")
+    for source in ("kernel", "engine"):
+        assert member(app.json(f"/v1/stats?source={source}"), "memory", "limit_bytes") is None
     assert "container_spec_cpu_quota" not in text
     assert "container_cpu_cfs" not in text
 
@@ -152,6 +154,16 @@ def test_what_others_hold_open_is_not_guessed(engine: Engine) -> None:
     assert "container_processes" in found
     assert "container_file_descriptors" not in found
     assert integer(app.json("/v1/stats"), "pids", "current")
+
+
+@pytest.mark.parametrize("source", ["kernel", "engine"])
+def test_a_container_with_all_the_tasks_it_may_have_is_told_of(engine: Engine, source: str) -> None:
+    """Then not even a thread can be had, and that is when somebody looks."""
+    app = engine.start("--env", f"SELFINSPECT_STATS_SOURCE={source}").ready()
+    engine.docker("update", "--pids-limit", "2", app.id)
+    assert {"container_threads", "container_threads_max"} <= page(app).keys()
+    assert integer(app.json("/v1/stats"), "pids", "limit") == 2
+    assert app.status("/v1/events") == 200
 
 
 def test_the_engines_stats_as_they_are(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from io import StringIO
@@ -92,7 +93,7 @@ def test_less_severe_lines_are_not_written() -> None:
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_the_web_servers_warnings_are_logged(*, failing: bool) -> None:
+def test_the_web_servers_errors_are_logged(*, failing: bool) -> None:
     """A record of the standard library's logging becomes an event, its traceback with it."""
     stream = StringIO()
     handler = Forward(logger(stream, level="info", form="json", mask=_hide))
@@ -113,8 +114,17 @@ def test_the_web_servers_warnings_are_logged(*, failing: bool) -> None:
     assert ("exception" in line) is failing
 
 
+def test_what_a_stop_cuts_short_is_no_error() -> None:
+    """A reader that stalled until then has its answer cancelled: there is no traceback of that."""
+    stream = StringIO()
+    handler = Forward(logger(stream, level="info", form="json", mask=_hide))
+    cut = (asyncio.CancelledError, asyncio.CancelledError(), None)
+    handler.handle(logging.LogRecord("uvicorn.error", logging.ERROR, __file__, 1, "cut", (), cut))
+    assert stream.getvalue() == ""
+
+
 def test_the_web_servers_chatter_is_not_logged() -> None:
-    """Below a warning nothing is handed on."""
+    """Below an error nothing is handed on: a stranger could fill the log with warnings."""
     assert Forward(logger(StringIO(), level="info", form="json", mask=_hide)).level == (
-        logging.WARNING
+        logging.ERROR
     )

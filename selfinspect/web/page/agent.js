@@ -21,6 +21,7 @@ export class Agent {
   constructor(onRefused) {
     this.onRefused = onRefused;
     this.waiting = new Set();
+    this.resting = new Set();
   }
 
   /** Take a token and try everything again with it. */
@@ -35,6 +36,11 @@ export class Agent {
     this.waiting.clear();
   }
 
+  /** Close the streams that rest while nobody sees the page: a browser opens few to one agent. */
+  rest() {
+    for (const aborter of this.resting) aborter.abort();
+  }
+
   /** A document. */
   async ask(path, signal) {
     return (await this.open(path, signal)).json();
@@ -42,21 +48,25 @@ export class Agent {
 
   /**
    * Frames of a stream for ever, reconnected with backoff and resumed where it ended.
-   * @param onOpen once it is open; onFrame with event and data; onLost with the error, if any.
+   * @param rests whether it ends with `rest`, and goes on once the page is seen and woken;
+   *   onOpen once it is open; onFrame with event and data; onLost with the error, if any.
    */
-  async follow(path, { from = null, onOpen, onFrame, onLost }) {
+  async follow(path, { from = null, rests = false, onOpen, onFrame, onLost }) {
+    const atRest = () => rests && document.visibilityState === "hidden";
     let wait = FIRST_WAIT;
     let last = from;
     for (;;) {
+      while (atRest()) await this.pause(null);
       let failure = null;
       try {
-        await this.read(path, last, () => { wait = FIRST_WAIT; onOpen(); }, (frame) => {
+        await this.read(path, last, rests, () => { wait = FIRST_WAIT; onOpen(); }, (frame) => {
           last = frame.id ?? last;
           onFrame(frame.event, JSON.parse(frame.data));
         });
       } catch (error) {
         failure = error;
       }
+      if (atRest()) continue;
       onLost(failure);
       const refused = failure instanceof UnauthorizedError;
       await this.pause(refused ? null : wait * (0.8 + 0.4 * Math.random()));
@@ -64,8 +74,9 @@ export class Agent {
     }
   }
 
-  async read(path, last, onOpen, onFrame) {
+  async read(path, last, rests, onOpen, onFrame) {
     const aborter = new AbortController();
+    if (rests) this.resting.add(aborter);
     let watchdog = setTimeout(() => aborter.abort(), SILENCE);
     try {
       const response = await this.open(path, aborter.signal, last && { "Last-Event-ID": last });
@@ -84,6 +95,7 @@ export class Agent {
     } finally {
       clearTimeout(watchdog);
       aborter.abort();
+      this.resting.delete(aborter);
     }
   }
 

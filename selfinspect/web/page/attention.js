@@ -5,10 +5,10 @@ import * as words from "./words.js";
 const NEAR = 90;
 
 /** What stands out, the worst first: a tone, a title, and what is known and advised. */
-export function attention({ self, problem, identity, engine, missing, sample, runs }) {
+export function attention({ self, problem, identity, missing, sample, runs }) {
   const found = [
     ...(self ? container(self, sample, runs) : unidentified(problem, identity)),
-    ...access(self, engine, missing),
+    ...access(self, missing),
   ];
   return found.sort((one, other) => rank(one) - rank(other));
 }
@@ -41,10 +41,14 @@ function health({ health, inspected_at: asOf }) {
   return {
     tone: "bad",
     title: "The health check fails",
-    text: `${words.capital(words.times(health.failing_streak))} in a row${code === null ? "" : `, last with code ${code}`},`
+    text: `${failures(health.failing_streak)}${code === null ? "" : ` with code ${code}`},`
       + ` when the engine told of it at ${words.dayAndClock(words.moment(asOf))}.`,
     output: last?.output.trim() || null,
   };
+}
+
+function failures(streak) {
+  return streak === 1 ? "It failed" : `${words.capital(words.times(streak))} in a row, last`;
 }
 
 function memory(sample) {
@@ -78,14 +82,17 @@ function lastRun(self, runs) {
   return again && { tone: "warn", title: "The container keeps ending", text: again };
 }
 
-function access(self, engine, missing) {
+function access(self, missing) {
   if (!missing) return [];
+  const last = self !== null && self.inspected_at !== null;
+  const denied = missing.status === 403;
   const known = "What the kernel knows is shown. What only an engine knows is not: name, image, ports, "
     + "networks, mounts, environment, labels, health, events.";
   return [{
     tone: "warn",
-    title: engine?.product ? "The engine is away: its last word is shown" : "No engine answers",
-    text: [words.sentence(missing.message), self?.inspected_at === null && known].filter(Boolean).join(" "),
+    title: denied ? "The engine or a proxy before it denies us what it knows"
+      : last ? "The engine is away: its last word is shown" : "No engine answers",
+    text: [words.sentence(missing.message), !last && known].filter(Boolean).join(" "),
     advice: missing.hint,
   }];
 }

@@ -7,6 +7,8 @@ import { bytes, clock, count, duration, percent, rate, UNKNOWN } from "./words.j
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, power) => 2 ** power);
 const DECIMAL = [0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000];
 const HEIGHT = 150;
+const AXIS = 62;
+const HALF_A_DIGIT = 3.2;
 
 const CHARTS = [
   {
@@ -130,8 +132,8 @@ class Chart {
       },
       series: [{}, ...lines, ...(this.chart.limit ? [{ stroke: colour("limit"), width: 1, dash: [4, 4], points: { show: false } }] : [])],
       axes: [
-        { ...axis, size: 26, space: () => this.all.history.span() > 120 ? 46 : 72, values: (_, ticks) => this.times(ticks) },
-        { ...axis, size: 62, space: 34, incrs: this.chart.steps, values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : this.short(tick)) },
+        { ...axis, size: 26, space: () => this.all.history.span() > 120 ? 46 : 72, values: (plot, ticks) => this.times(plot, ticks) },
+        { ...axis, size: AXIS, space: 34, incrs: this.chart.steps, values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : this.short(tick)) },
       ],
       hooks: { setCursor: [(plot) => this.all.hover(plot.cursor.idx ?? null)] },
     }, this.data(), this.canvas);
@@ -185,10 +187,12 @@ class Chart {
     return limit !== null && peak > limit / 3 ? Math.max(peak, limit * 1.05) : peak;
   }
 
-  /** Times of day, with their seconds where the minutes alone would repeat. */
-  times(ticks) {
+  /** Times of day, with their seconds where the minutes alone would repeat; none beyond the edge. */
+  times(plot, ticks) {
     const length = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? 8 : 5;
-    return ticks.map((tick) => clock(new Date(tick * 1000)).slice(0, length));
+    const edge = this.canvas.clientWidth - length * HALF_A_DIGIT;
+    const fits = (tick) => plot.valToPos(tick, "x") + AXIS <= edge;
+    return ticks.map((tick) => fits(tick) ? clock(new Date(tick * 1000)).slice(0, length) : "");
   }
 
   short(value) {

@@ -10,7 +10,7 @@ import { Timeline } from "./timeline.js";
 import { clock } from "./words.js";
 
 const PAGE = 1000;
-const AGAIN = 30_000; // for what has no event: the engine's going and coming, the health log
+const AGAIN = 30_000; // for what has no event, as the engine's going, and for the title of a page that nobody sees
 const MOST_DOUBTS = 10;
 const AFTER_EVENT = [300, 2000]; // the agent inspects anew after an event
 
@@ -33,13 +33,16 @@ byId("token-form").addEventListener("submit", (event) => {
   refresh();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState !== "visible") return;
-  agent.wake();
-  refresh();
+  if (document.visibilityState === "hidden") {
+    agent.rest();
+  } else {
+    agent.wake();
+    refresh();
+  }
 });
 window.addEventListener("online", () => agent.wake());
 setInterval(() => panels.uptime(known.self), 1000);
-setInterval(() => { if (document.visibilityState === "visible") refresh(); }, AGAIN);
+setInterval(refresh, AGAIN);
 
 refresh();
 followSamples();
@@ -142,6 +145,7 @@ async function followEvents() {
   }
   agent.follow("/v1/events/stream", {
     from: next,
+    rests: true,
     onOpen: () => { live(); refresh(); },
     onFrame: (_, event) => { timeline.add([event]); refreshSoon(); },
     onLost: lost,

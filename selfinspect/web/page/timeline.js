@@ -1,10 +1,10 @@
-// The events held, each once, below the runs in which they happened.
+// The events held, each once, equal ones in a row as one line, below the runs in which they happened.
 
 import { code, el, quiet } from "./dom.js";
 import * as words from "./words.js";
 
 const STEP = 100;
-const KEPT = 2000;
+const KEPT = 10_000; // as many as the agent itself, unless it is told to hold more
 const EXECS = ["exec_create", "exec_start", "exec_die", "exec_detach", "top"];
 
 export class Timeline {
@@ -37,20 +37,20 @@ export class Timeline {
   draw() {
     if (this.due) return;
     this.due = true;
-    setTimeout(() => { this.due = false; this.paint(); }, 50);
+    setTimeout(() => { this.due = false; this.paint(); }, 100);
   }
 
   paint() {
-    const events = [...this.events.values()].reverse()
-      .filter(({ action }) => this.withExecs || !EXECS.includes(action));
-    const shown = events.slice(0, this.shown);
+    const lines = condensed([...this.events.values()].reverse()
+      .filter(({ action }) => this.withExecs || !EXECS.includes(action)));
+    const shown = lines.slice(0, this.shown);
     const groups = grouped(shown, this.runs);
     const focused = document.activeElement?.id === "older";
     this.place.replaceChildren(
       ...groups.map(group),
       ...(groups.length ? [] : [quiet(this.told
         ? "Nothing has happened since the agent began to listen." : "Only an engine tells of events.")]),
-      ...(events.length > shown.length ? [this.older(events.length - shown.length)] : []),
+      ...(lines.length > shown.length ? [this.older(lines.length - shown.length)] : []),
     );
     if (focused) (document.getElementById("older") ?? this.place).focus();
   }
@@ -62,22 +62,39 @@ export class Timeline {
   }
 }
 
-/** Runs with their events, the newest first; events of no run stand by themselves. */
-function grouped(events, runs) {
-  const groups = new Map(runs.map((run) => [run.number, { run, events: [] }]));
-  let number = events.find((event) => event.run)?.run ?? runs[0]?.number ?? null;
+/** Lines for events from the newest on; equal ones in a row, of one run and day, share theirs. */
+export function condensed(events) {
+  const lines = [];
   for (const event of events) {
-    number = event.run ?? number; // a gap belongs where it stands
-    if (!groups.has(number)) groups.set(number, { run: number === null ? null : { number }, events: [] });
-    groups.get(number).events.push(event);
+    const at = words.moment(event.time);
+    const key = [event.run, at?.toDateString(), event.action, words.event(event)].join(" ");
+    const last = lines.at(-1);
+    if (last?.key === key) {
+      last.count += 1;
+      last.since = at;
+    } else {
+      lines.push({ key, event, at, count: 1, since: at });
+    }
+  }
+  return lines;
+}
+
+/** Runs with their lines, the newest first; those of no run stand by themselves. */
+function grouped(lines, runs) {
+  const groups = new Map(runs.map((run) => [run.number, { run, lines: [] }]));
+  let number = lines.find(({ event }) => event.run)?.event.run ?? runs[0]?.number ?? null;
+  for (const line of lines) {
+    number = line.event.run ?? number; // a gap belongs where it stands
+    if (!groups.has(number)) groups.set(number, { run: number === null ? null : { number }, lines: [] });
+    groups.get(number).lines.push(line);
   }
   return [...groups.values()].sort((one, other) => (other.run?.number ?? 0) - (one.run?.number ?? 0));
 }
 
-function group({ run, events }) {
+function group({ run, lines }) {
   return el("div", { class: "run" },
     run && el("h3", null, `Run ${run.number}`, el("span", { class: "quiet" }, spell(run))),
-    events.length ? el("ol", null, events.flatMap(line)) : quiet("No event of it is held."),
+    lines.length ? el("ol", null, lines.flatMap(line)) : quiet("No event of it is held."),
   );
 }
 
@@ -90,15 +107,15 @@ function spell(run) {
   return [since, `${words.ending(run)}${lasted}`].filter(Boolean).join(", ");
 }
 
-function line(event, index, events) {
-  const at = words.moment(event.time);
-  const before = index ? words.moment(events[index - 1].time) : new Date();
+function line({ event, at, count, since }, index, lines) {
+  const before = index ? lines[index - 1].at : new Date();
   const newDay = at && before && at.toDateString() !== before.toDateString();
   return [
     newDay && el("li", { class: "day" }, words.day(at)),
     el("li", { class: `event ${words.toneOfEvent(event)}` },
       at ? el("time", { datetime: event.time, title: event.time }, words.clock(at)) : el("span", null, ""),
-      el("span", { class: "what" }, words.event(event), code(event.action)),
+      el("span", { class: "what" }, words.event(event), code(event.action),
+        count > 1 && [" ", el("span", { class: "often" }, words.often(count, since, at))]),
     ),
   ];
 }

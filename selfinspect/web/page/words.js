@@ -35,6 +35,12 @@ export function times(number) {
   return number === 1 ? "once" : `${number}${GAP}times`;
 }
 
+/** How often the same happened, and since when, where that was not in one second. */
+export function often(number, since, last) {
+  const alike = !since || !last || clock(since) === clock(last);
+  return `${times(number)}${alike ? "" : ` since ${clock(since)}`}`;
+}
+
 /** Seconds as the two largest units. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -127,8 +133,8 @@ export function endedBadly(run) {
 const LEVELS = {
   proven: "A proof that no other container could give has succeeded",
   confirmed: "The engine knows this container and nothing contradicts it, but no proof was possible",
-  observed: "There is no engine to ask: the kernel's own files say so, without contradiction",
-  assumed: "There is no engine to ask, and only the hostname and its like say so: take it with care",
+  observed: "No engine confirms it: the kernel's own files say so, without contradiction",
+  assumed: "No engine confirms it, and only the hostname and its like say so: take it with care",
 };
 const METHODS = {
   layer: "its writable layer is the one we run on",

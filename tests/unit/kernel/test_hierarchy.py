@@ -106,6 +106,17 @@ def test_hybrid_has_folders_of_both_versions() -> None:
     }
 
 
+def test_hybrid_where_the_engine_moves_nobody_in_the_unified_hierarchy() -> None:
+    """There the container's processes stay with the engine, whose figures are not theirs."""
+    found = directories(
+        f"4:memory:/docker/{A}\n0::/system.slice/containerd.service\n",
+        "\n".join([_v1("/"), _v2("/", "/sys/fs/cgroup/unified")]),
+        INITIAL_NAMESPACE,
+        "",
+    )
+    assert found == {"memory": f"/sys/fs/cgroup/memory/docker/{A}"}
+
+
 def test_a_missing_controller_is_left_out() -> None:
     """A controller that is named and not mounted has no folder."""
     text = f"8:pids:/docker/{A}\n4:memory:/docker/{A}\n"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selfinspect.errors import EngineUnreachableError
@@ -70,6 +72,15 @@ def test_a_lost_engine_is_not_up() -> None:
     """An engine that was there and fails now is down."""
     snapshot = Snapshot(IDENTITY, self=OWN, engine=ENGINE, failure=EngineFailure("gone"))
     assert _points(snapshot, SAMPLE)["selfinspect_engine_up"] == [0]
+
+
+def test_an_engine_that_denies_its_events_is_up() -> None:
+    """It answers; that nothing is followed is told by a metric of its own."""
+    denied = EngineFailure("events: the engine answered 403", denied=True)
+    snapshot = Snapshot(IDENTITY, self=OWN, engine=ENGINE, failure=denied)
+    found = _points(snapshot, SAMPLE, replace(CONDITION, following=False))
+    assert found["selfinspect_engine_up"] == [1]
+    assert found["selfinspect_event_stream_connected"] == [0]
 
 
 def test_a_sample_that_cannot_be_taken_fails_its_own_groups() -> None:

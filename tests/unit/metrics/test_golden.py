@@ -62,7 +62,9 @@ def page(document: Json, sources: Sources) -> str:
     labels = container_labels(own, cgroup_path=f"/docker/{ID}", masking=Masking())
     condition = Condition(following=True, subscribers=0, now=NOW / 1e9)
     body, _ = Registry().render(
-        collectors(snapshot, sources, condition), common={"container_": labels}, accept=""
+        collectors(snapshot, sources, condition),
+        common={"container_": labels},
+        media_type="text/plain",
     )
     lines = body.decode().splitlines(keepends=True)
     return "".join(

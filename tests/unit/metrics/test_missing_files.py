@@ -81,7 +81,9 @@ def lines(root: Path) -> set[str]:
     reader = CgroupReader(root)
     sources = Sources(lambda: reader.read(1), specification=reader.specification)
     condition = Condition(following=False, subscribers=0, now=1.0)
-    body, _ = Registry().render(collectors(SNAPSHOT, sources, condition), common={}, accept="")
+    body, _ = Registry().render(
+        collectors(SNAPSHOT, sources, condition), common={}, media_type="text/plain"
+    )
     return {line for line in body.decode().splitlines() if not line.startswith(("#", *VARIABLE))}
 
 

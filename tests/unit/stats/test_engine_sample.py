@@ -43,6 +43,17 @@ def test_docker_on_cgroup_v1() -> None:
     assert sample.detail.failcnt == 0
 
 
+@pytest.mark.parametrize("odd", [None, -1, 1 << 64, "7"])
+def test_a_cpu_of_which_nothing_is_known_does_not_lend_its_number(odd: Json) -> None:
+    """Without its time the shares of all are left out, and the total stands for them."""
+    frame: Json = {
+        "read": NOW,
+        "cpu_stats": {"cpu_usage": {"total_usage": 10**9, "percpu_usage": [odd, 5]}},
+    }
+    sample = _sample(frame)
+    assert (sample.cpu.usage_seconds, sample.detail.per_cpu_seconds) == (1.0, ())
+
+
 def test_engine_and_kernel_agree_on_one_container() -> None:
     """Of two readings a second apart, counters differ by what moved and the rest not at all."""
     kernel = CgroupReader(FIXTURES / "cgroup-v1").read(1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,3 +53,22 @@ def test_what_cannot_be_counted_is_unknown(engine: CannedEngine, client: Client)
     usage.bytes(client)
     usage.wait(20)
     assert usage.bytes(client) is None
+
+
+def test_it_is_not_counted_where_no_thread_can_be_had(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may have all the tasks it may have; it costs no scrape its other figures."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    now = [0.0]
+    usage = FsUsage(60, clock=lambda: now[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert usage.bytes(client) is None
+    now[0] = 60
+    usage.bytes(client)
+    usage.wait(20)
+    assert usage.bytes(client) == 4096

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from selfinspect.model import Cpu, Detail, Sample
-from selfinspect.stats.sample import with_percent
+from selfinspect.model import Cpu, Detail, Memory, Sample
+from selfinspect.stats.sample import with_memory_limit, with_percent
 
 
 def _sample(
@@ -73,3 +73,17 @@ def test_no_percent_without_the_number_of_cpus() -> None:
     """How many CPUs the machine's time is spread over must be known."""
     done = with_percent(_sample(10, 30.0, 1020.0, online=None), _sample(5, 20.0, 1000.0))
     assert done.cpu.percent is None
+
+
+@pytest.mark.parametrize(
+    ("used", "configured", "limit", "percent"),
+    [(50, 200, 200, 25.0), (50, 0, None, None), (None, 200, 200, None)],
+)
+def test_the_memory_limit_is_the_configured_one(
+    used: int | None, configured: int, limit: int | None, percent: float | None
+) -> None:
+    """Whatever an engine says of it, which tells the machine's memory where there is none."""
+    said = replace(_sample(5, 1.0, 2.0), memory=Memory(7, used, limit_bytes=1000, percent=5.0))
+    assert with_memory_limit(said, configured).memory == Memory(
+        7, used, limit_bytes=limit, percent=percent
+    )

@@ -190,3 +190,17 @@ def test_a_failure_is_not_kept(clock: Clock, source: Canned) -> None:
         sampler.sample(source)
     source.before = []
     assert sampler.sample(source) is not None
+
+
+def test_a_sample_is_taken_where_no_thread_can_be_had(
+    source: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container with all the tasks it may have is told of now, and again later."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    sampler = Sampler()
+    assert sampler.sample(source, timeout=20) is not None
+    assert sampler.sample(source, timeout=20) is not None

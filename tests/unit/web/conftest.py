@@ -101,6 +101,7 @@ class World:
     ready: bool = True
     page: bytes = b""
     asked: list[StatsSource | None] = field(default_factory=list)
+    pages_made: int = 0
     allowed_hosts: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
     journal: Journal = field(default_factory=lambda: Journal(1000))
@@ -123,9 +124,7 @@ class World:
             sample=self._sample,
             inquiry=self._inquiry,
             raw_stats=self._raw,
-            metrics=lambda accept, timeout: Exposition(
-                f"# {accept}\n".encode() + self.page, f"text/plain; version=1; timeout={timeout}"
-            ),
+            metrics=self._metrics,
             reach=lambda: self.reach,
             checks=lambda: (Check("identity", self.ready, "by a test"),),
             journal=self.journal,
@@ -162,6 +161,12 @@ class World:
     def _raw(self) -> Json:
         return {"cpu_stats": None}
 
+    def _metrics(self, media_type: str, timeout: float | None) -> Exposition:
+        self.pages_made += 1
+        return Exposition(
+            f"# {media_type}\n".encode() + self.page, f"text/plain; version=1; timeout={timeout}"
+        )
+
     def _sample(self, source: StatsSource | None) -> Sample | None:
         self.asked.append(source)
         if isinstance(self.sample, Exception):
@@ -181,6 +186,14 @@ class Ask(Protocol):
         host: str = ...,
     ) -> Reply:
         """The answer to a request for a target: a path and what follows a question mark."""
+        ...
+
+
+class AskTogether(Protocol):
+    """Asks the application several times at once."""
+
+    def __call__(self, target: str, *headers: Mapping[str, str]) -> list[Reply]:
+        """The answers to requests for a target with these headers."""
         ...
 
 
@@ -234,6 +247,21 @@ def ask_until(world: World) -> AskUntil:
 def ask_metrics(world: World) -> Ask:
     """A client of the metrics listener."""
     return _client(lambda: metrics_only(world.service))
+
+
+@pytest.fixture
+def ask_metrics_together(world: World) -> AskTogether:
+    """Clients of the metrics listener, who all ask before the first has its answer."""
+    app = metrics_only(world.service)
+
+    async def answers(scopes: Sequence[Scope]) -> list[Reply]:
+        return await asyncio.gather(*(_answer(app, scope) for scope in scopes))
+
+    def ask(target: str, *headers: Mapping[str, str]) -> list[Reply]:
+        scopes = [_scope(target.encode(), "GET", {"host": "app:10311", **each}) for each in headers]
+        return asyncio.run(answers(scopes))
+
+    return ask
 
 
 def _client(app: Callable[[], ASGIApp]) -> Ask:

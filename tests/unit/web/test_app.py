@@ -58,7 +58,7 @@ def test_the_metrics_listener_knows_three_paths(ask_metrics: Ask, path: str) -> 
     assert problem["detail"] == f"no path {path!r}: there are /metrics, /healthz, /readyz"
 
 
-def test_metrics_pass_the_accept_header_on(ask: Ask, ask_metrics: Ask) -> None:
+def test_metrics_come_in_the_form_that_is_asked_for(ask: Ask, ask_metrics: Ask) -> None:
     """The exposition format is negotiated, and its own content type comes with it."""
     for client in (ask, ask_metrics):
         reply = client("/metrics", headers={"accept": "application/openmetrics-text"})

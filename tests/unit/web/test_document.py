@@ -81,6 +81,7 @@ def test_no_member_is_left_out(ask: Ask) -> None:
         ("/v1/self/ports/1", "at /ports: its members are 8080, 9090"),
         ("/v1/self/command/2", "at /command: its indices are 0 to 1"),
         ("/v1/self/id/x", "at /id: it is a single value"),
+        ("/v1/self/compose/project", "at /compose: it is null"),
         ("/v1/self/..", "no member '..' at /"),
         ("/v1/self/%2e%2e/metrics", "no member '..' at /"),
         ("/v1/self//id", "no member '' at /"),

@@ -80,7 +80,7 @@ def test_an_index_is_plain_and_in_range(index: str) -> None:
         ({}, (), "it has no members"),
         ([], (), "it is empty"),
         ("text", (), "it is a single value"),
-        (None, (), "it is a single value"),
+        (None, (), "it is null"),
     ],
 )
 def test_what_is_missing_is_told_with_what_is_there(

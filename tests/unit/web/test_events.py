@@ -152,13 +152,14 @@ def test_a_stream_with_a_bad_cursor_does_not_begin(ask: Ask, target: str) -> Non
 
 
 def test_head_of_a_stream_ends(world: World, ask: Ask) -> None:
-    """HEAD shows the headers and takes no place among the subscribers."""
-    world.subscribers = Subscribers(0)
+    """HEAD shows the headers and keeps no place among the subscribers."""
     reply = ask("/v1/events/stream", method="HEAD")
-    assert (reply.status, reply.body) == (200, b"")
+    assert (reply.status, reply.body, len(world.subscribers)) == (200, b"", 0)
     assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert reply.headers["cache-control"] == "no-store"
     assert "content-length" not in reply.headers
+    world.subscribers = Subscribers(0)
+    assert ask("/v1/events/stream", method="HEAD").status == 503
 
 
 def test_a_full_house_is_503(world: World, ask: Ask) -> None:
@@ -334,6 +335,7 @@ def test_who_is_too_slow_is_let_go(world: World) -> None:
         for number in range(300):
             world.happens(f"a{number}")
             world.subscribers.publish(world.journal.after(None).events[-1])
+            await asyncio.sleep(0)
         return [frame async for frame in frames]
 
     *events, last = asyncio.run(stream())

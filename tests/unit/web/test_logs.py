@@ -142,13 +142,13 @@ def test_what_is_not_possible_is_refused(engine: CannedEngine, ask: Ask, query: 
     assert len(engine.requests) == asked
 
 
-def test_only_the_head(engine: CannedEngine, ask: Ask) -> None:
-    """HEAD opens no log."""
-    asked = len(engine.requests)
-    reply = ask("/v1/logs", method="HEAD")
-    assert (reply.status, reply.body) == (200, b"")
+def test_only_the_head(engine: CannedEngine, ask: Ask, world: World) -> None:
+    """HEAD says what GET would, which the engine alone knows, and keeps no log open."""
+    reply = ask("/v1/logs?follow=true", method="HEAD")
+    assert (reply.status, reply.body, len(world.subscribers)) == (200, b"", 0)
     assert "content-length" not in reply.headers
-    assert len(engine.requests) == asked
+    engine.answers[LOGS] = Answer(403, {"message": "denied"})
+    assert ask("/v1/logs", method="HEAD").status == 403
 
 
 def test_a_driver_that_keeps_no_log(engine: CannedEngine, ask: Ask) -> None:

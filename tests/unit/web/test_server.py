@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+
+import pytest
 
 from selfinspect.listen import ListenAddress
 from selfinspect.supervise.listeners import bind
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    import pytest
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -117,6 +119,49 @@ def test_who_never_finishes_is_hung_up_on() -> None:
     talk(converse, Impatient)
 
 
+class Full(Protocol):
+    most_connections = 2
+
+
+def test_who_keeps_us_waiting_makes_room() -> None:
+    """Of more connections than there may be, the one whose request is longest due ends."""
+
+    async def run() -> None:
+        async with serving(Full) as listener, AsyncExitStack() as stack:
+
+            async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                reader, writer = await asyncio.open_connection(*listener.getsockname())
+                stack.callback(writer.close)
+                return reader, writer
+
+            silent, slow, late = [await connect() for _ in range(3)]
+            assert await silent[0].read() == b""
+            for reader, writer in (slow, late):
+                writer.write(REQUEST)
+                await answer(reader)
+
+    asyncio.run(run())
+
+
+def test_there_are_files_for_all_who_may_wait() -> None:
+    """An engine gives a process 1024 of them, unless it asks for more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def run() -> int:
+        async with serving() as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await answer(reader)
+            writer.close()
+            return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        assert asyncio.run(run()) == min(16_384, limits[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 def test_a_later_request_has_the_same_time() -> None:
     """Half a request after a whole one ends the connection as well."""
 
@@ -129,18 +174,39 @@ def test_a_later_request_has_the_same_time() -> None:
     talk(converse, Impatient)
 
 
-def test_an_answer_may_take_its_time() -> None:
-    """The time for headers is over with the headers; what follows has no such end."""
+def test_a_body_has_the_same_time() -> None:
+    """Nobody reads one: it is let pass, and ends the connection where it does not end itself."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(REQUEST[:-2])
-        writer.write(b"Content-Length: 3\r\n\r\n")
+        body = b"3\r\nabc\r\n0\r\n\r\n"
+        chunked = REQUEST.removesuffix(b"\r\n") + b"Transfer-Encoding: chunked\r\n\r\n"
+        for piece in (chunked, body):
+            writer.write(piece)
         await answer(reader)
-        await asyncio.sleep(Impatient.header_seconds * 3)
-        writer.write(b"abc" + REQUEST)
+        writer.write(chunked + body[:5])
         await answer(reader)
+        # Each byte of a body keeps the server from hanging up for want of a next request.
+        writer.write(body[5:7])
+        assert await reader.read() == b""
 
     talk(converse, Impatient)
+
+
+def test_an_answer_may_take_its_time() -> None:
+    """The time for a request is over with the request."""
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(Impatient.header_seconds * 3)
+        await hello(scope, receive, send)
+
+    async def run() -> None:
+        async with serving(Impatient, app=slow) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await answer(reader)
+            writer.close()
+
+    asyncio.run(run())
 
 
 def test_what_is_no_http_is_answered_and_ended() -> None:
@@ -153,6 +219,38 @@ def test_what_is_no_http_is_answered_and_ended() -> None:
         assert b"\r\nx-content-type-options: nosniff\r\n" in said.lower()
 
     talk(converse)
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_body_that_is_no_http_ends_its_request(
+    caplog: pytest.LogCaptureFixture, *, patient: bool
+) -> None:
+    """Before the answer it is 400, within it the end; neither is an error of ours to be logged."""
+    met, over = asyncio.Event(), asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        if patient:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        met.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await hello(scope, receive, send)
+        over.set()
+
+    async def run() -> None:
+        async with serving(app=endless) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST.removesuffix(b"\r\n") + b"Transfer-Encoding: chunked\r\n\r\n")
+            await met.wait()
+            writer.write(b"no size\r\n")
+            said = await reader.read()
+            assert said.count(b"HTTP/1.1 ") == 1
+            assert said.startswith(b"HTTP/1.1 200 " if patient else b"HTTP/1.1 400 ")
+            await over.wait()
+            writer.close()
+
+    asyncio.run(run())
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 def test_an_upgrade_is_ignored_in_silence(caplog: pytest.LogCaptureFixture) -> None:

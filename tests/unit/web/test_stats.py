@@ -76,7 +76,7 @@ def test_the_engines_own_stats(ask: Ask) -> None:
 
 
 def test_only_the_head_of_a_stream(ask: Ask) -> None:
-    """HEAD opens none."""
+    """HEAD leaves none open."""
     reply = ask("/v1/stats/stream", method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["content-type"].startswith("text/event-stream")
@@ -118,6 +118,34 @@ def test_nobody_listens_nothing_is_read() -> None:
             await frames.aclose()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 20)
+
+    asyncio.run(listen())
+
+
+def test_who_joins_as_the_last_one_leaves_is_served() -> None:
+    """The ticker that goes with the last listener takes nobody along."""
+
+    async def listen() -> None:
+        feed = Feed(taking([]), Subscribers())
+        for _ in range(2):
+            frames = sample_frames(feed, 0.2)
+            for _ in range(2):
+                await next_sample(frames)
+            await frames.aclose()
+
+    asyncio.run(listen())
+
+
+def test_a_mistake_of_ours_ends_the_stream() -> None:
+    """Instead of keeping it open in silence."""
+
+    async def listen() -> None:
+        def fail() -> Sample | None:
+            raise ZeroDivisionError
+
+        feed = Feed(fail, Subscribers())
+        frames = sample_frames(feed, 0.2)
+        assert [frame async for frame in frames] == [b": selfinspect stats\n\n"]
 
     asyncio.run(listen())
 

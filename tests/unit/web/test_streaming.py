@@ -23,15 +23,14 @@ def _request(method: str) -> Request:
 
 
 class Pieces:
-    """Two pieces, and what became of their source."""
+    """Two pieces, and whether their source was let go."""
 
     def __init__(self, first: bytes = b"one") -> None:
-        self.begun = self.closed = False
+        self.closed = False
         self._first = first
 
     async def each(self) -> AsyncGenerator[bytes, None]:
         """The pieces."""
-        self.begun = True
         try:
             yield self._first
             yield b"two"
@@ -60,20 +59,21 @@ def test_the_pieces_come_in_order(first: bytes, sent: list[bytes]) -> None:
     asyncio.run(check())
 
 
-def test_only_the_head_begins_nothing() -> None:
-    """HEAD takes no place, and says no length."""
+def test_the_head_alone_ends_where_it_begins() -> None:
+    """HEAD says what GET would, leaves nothing open, and says no length."""
 
     async def check() -> None:
         pieces = Pieces()
         response = await streamed(_request("HEAD"), pieces.each())
-        assert not pieces.begun
+        assert pieces.closed
         assert "content-length" not in response.headers
         assert response.media_type == "text/event-stream"
 
     asyncio.run(check())
 
 
-def test_what_goes_wrong_first_is_no_stream() -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_goes_wrong_first_is_no_stream(method: str) -> None:
     """It is raised, for an answer of its own."""
 
     async def none() -> AsyncGenerator[bytes, None]:
@@ -83,7 +83,7 @@ def test_what_goes_wrong_first_is_no_stream() -> None:
 
     async def check() -> None:
         with pytest.raises(TooManyStreamsError):
-            await streamed(_request("GET"), none())
+            await streamed(_request(method), none())
 
     asyncio.run(check())
 

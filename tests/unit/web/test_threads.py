@@ -48,3 +48,15 @@ def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
     assert not ended.is_set()
     release.set()
     assert ended.wait(20)
+
+
+def test_a_call_that_must_be_made_is_made_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may have all the tasks it may have; what could wait for long is refused then."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert asyncio.run(in_thread(lambda: "came", or_here=True)) == "came"
+    with pytest.raises(RuntimeError):
+        asyncio.run(in_thread(lambda: "came"))
