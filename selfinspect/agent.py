@@ -112,7 +112,8 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop)
-        logging.getLogger("uvicorn").addHandler(Forward(self._log))
+        for name in ("asyncio", "uvicorn"):
+            logging.getLogger(name).addHandler(Forward(self._log))
         self._on_ready = on_ready
         self._reporter.listening(api_listeners, metrics_listeners)
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -183,11 +184,11 @@ class Agent:
         self._announce()
         return reading
 
-    def _metrics(self, accept: str, timeout: float | None) -> Exposition:
+    def _metrics(self, media_type: str, timeout: float | None) -> Exposition:
         condition = Condition(self._keeper.following, len(self._subscribers), time.time())
         groups = self._readings.collectors(condition, timeout)
         labels = {"container_": self._readings.labels()}
-        page = Exposition(*self._registry.render(groups, common=labels, accept=accept))
+        page = Exposition(*self._registry.render(groups, common=labels, media_type=media_type))
         self._announce()
         return page
 
@@ -231,7 +232,7 @@ class Agent:
             self._look_back()
         for event in events:
             self._registry.event_arrived(event)
-            self._in_loop(self._subscribers.publish, event)
+        self._in_loop(self._subscribers.publish, *events)
 
     def _on_follow(self) -> None:
         if self._followed:

@@ -18,7 +18,8 @@ Status: TypeAlias = Literal["pass", "warn", "fail"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
 _ABSENT = frozenset({"missing", "unsupported"})
-_NOBODY = _ABSENT | {"refused", "timeout", "unknown name"}
+_CLOSED = frozenset({"refused", "timeout"})
+_NOBODY = _ABSENT | _CLOSED | {"unknown name"}
 _THERE = 2
 _SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
 _CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
@@ -115,7 +116,8 @@ def _places(snapshot: Snapshot) -> Iterator[Check]:
         elif attempt is nearest:
             yield Check(name, "fail", seen, _fix(attempt))
         elif _nearness(attempt) < _THERE:
-            yield Check(name, "pass" if counts else "warn", seen)
+            fix = None if counts or attempt.outcome not in _CLOSED else attempt.hint
+            yield Check(name, "pass" if counts else "warn", seen, fix)
         else:
             yield Check(name, "warn", seen, _fix(attempt))
 
@@ -204,6 +206,9 @@ def _agent(facts: Facts) -> Check:
         return Check("agent", "warn", seen, 'ENTRYPOINT ["selfinspect", "run", "--"]')
     if facts.agent_answers:
         return Check("agent", "pass", f"answers at {facts.agent}")
+    if facts.agent.startswith("https:"):
+        seen = f"it listens at {facts.agent} alone: clients in this container speak no TLS"
+        return Check("agent", "warn", seen, "selfinspect run --listen 127.0.0.1:10310 --listen …")
     return Check("agent", "fail", f"{facts.agent} does not answer", "docker restart <container>")
 
 

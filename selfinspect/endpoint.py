@@ -25,7 +25,7 @@ class Endpoint:
         if self.path:
             return f"unix://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}" + (f":{self.port}" if self.port else "")
+        return f"tcp://{host}" + ("" if self.port is None else f":{self.port}")
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -36,8 +36,11 @@ def parse_endpoint(text: str) -> Endpoint:
     """
     if text.startswith("unix:///") and len(text) > len("unix:///"):
         return Endpoint(path=text.removeprefix("unix://"))
-    parts = urlsplit(text)
-    extra = parts.path.rstrip("/") or parts.query or parts.fragment or parts.username
-    if parts.scheme == "tcp" and parts.hostname and not extra and "%" not in parts.netloc:
-        return Endpoint(host=parts.hostname, port=parts.port)
+    try:
+        parts = urlsplit(text)
+        extra = parts.path.rstrip("/") or parts.query or parts.fragment or parts.username
+        if parts.scheme == "tcp" and parts.hostname and not extra and "%" not in parts.netloc:
+            return Endpoint(host=parts.hostname, port=parts.port)
+    except ValueError:
+        pass  # its words are about URLs
     raise ValueError("takes unix:///path/of.sock or tcp://host:port")

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.errors import EngineDeniedError, EngineError
+from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
 from selfinspect.observe import look_again, with_previous_run
@@ -154,7 +154,7 @@ class Keeper:
                     following.cancel()
                 following.run()
             except EngineError as error:
-                denied = isinstance(error, EngineDeniedError)
+                denied = isinstance(error, EngineDeniedError | EngineUnsupportedError)
                 failure = EngineFailure(error.detail, error.hint, denied=denied)
             finally:
                 self._following = None

@@ -19,7 +19,7 @@ from selfinspect.engine.health_check import command_line
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
 from selfinspect.engine.tried import STRANGER, attempt, failure, tells
-from selfinspect.errors import EngineAnswerError, EngineError
+from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
@@ -90,7 +90,12 @@ def observe(
     """
     files = read_identity_files(settings.root)
     own_root = settings.root == Path("/")
-    evidence = gather(files, environ if own_root else {})
+    if own_root:
+        evidence = gather(files, environ)
+    else:
+        # HOSTNAME is the name of where we run; PID 1 may be the machine's.
+        evidence = gather(files, {**environ, "HOSTNAME": ""})
+        evidence = replace(evidence, started_at=None, own_pids=None)
     first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
     tried: list[Attempt] = []
     failures: list[EngineError] = []
@@ -207,7 +212,7 @@ def _with_engine(
             container,
             driver=driver,
             parent=parent,
-            podman=connection.engine.product == "Podman",
+            podman=connection.engine.is_podman,
         )
         if driver
         else None,
@@ -219,11 +224,15 @@ def _with_engine(
 
 
 def _allowed(ask: Callable[[], Json]) -> Json:
-    """An answer that we can do without, None where the engine or a proxy refuses it."""
+    """An answer that we can do without, None where it is refused or takes too long."""
     try:
         return ask()
     except EngineAnswerError:
         return None
+    except EngineUnreachableError as error:
+        if error.outcome != "timeout":
+            raise
+        return None  # of /info that is not rare: it asks each plugin
 
 
 def _described(last: Observation, inspect: Json) -> Observation:

@@ -59,7 +59,7 @@ class Past:
             self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
             read_records(settings.journal, settings.root) if own else (),
-            oom_told=snapshot.engine is None or snapshot.engine.product != "Podman",
+            oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
         )
 
 

@@ -8,23 +8,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from selfinspect.duration import parse_duration
 from selfinspect.endpoint import parse_endpoint
 from selfinspect.listen import DEFAULT_API, parse_listen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from selfinspect.listen import ListenAddress
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
+Value = TypeVar("Value")
 StatsChoice: TypeAlias = Literal["auto", "engine", "kernel"]
 
-_API_VERSION = re.compile(r"[0-9]+\.[0-9]+")
+_MOST_EVENTS = 1_000_000_000
+_API_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,13 @@ class Settings:
 
 def parse_metrics_listen(text: str) -> ListenAddress | Literal["off"]:
     """An address, or `off`."""
-    return "off" if text == "off" else parse_listen(text)
+    return "off" if text == "off" else _or_off(parse_listen, text)
 
 
 def parse_token_file(text: str) -> Path | Literal["auto"]:
     """A file's path, or `auto`."""
+    if not text:
+        raise ValueError(f"{text!r}: takes a file's path, or auto")
     return "auto" if text == "auto" else Path(text)
 
 
@@ -154,7 +158,22 @@ def parse_server_name(text: str) -> str:
 
 def parse_interval(text: str) -> float | None:
     """A duration in seconds, None for `off`."""
-    return None if text == "off" else parse_duration(text)
+    return None if text == "off" else _or_off(parse_duration, text)
+
+
+def parse_events(text: str) -> int:
+    """How many events."""
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_EVENTS:
+        return int(text)
+    raise ValueError(f"{text!r}: takes a number of events from 1 to {_MOST_EVENTS}")
+
+
+def _or_off(parse: Callable[[str], Value], text: str) -> Value:
+    """What a reader makes of a text; what it says it takes is not all."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or off") from error
 
 
 def parse_labels(texts: Sequence[str]) -> tuple[str, ...] | None:

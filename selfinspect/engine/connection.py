@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from selfinspect.engine.access import parsed
 from selfinspect.engine.capabilities import Capabilities
 from selfinspect.engine.refusals import check
 from selfinspect.engine.transport import Answer, Transport
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
+_ARRAYS = frozenset({"changes", "history", "list"})
+"""What is answered with an array, or with null where that is empty; the rest with an object."""
 
 
 def connect(
@@ -64,7 +67,7 @@ def _greet(transport: Transport, api_version: str | None) -> Engine:
     answer = transport.get("ping", "/_ping")
     check(answer, "ping", transport)
     offered = answer.headers.get("Api-Version", "")
-    if not re.fullmatch(r"\d+\.\d+", offered):
+    if not _VERSION.fullmatch(offered):
         raise transport.failed("answers /_ping, but not as an engine does")
     if _version(offered) < _version(LOWEST_API):
         raise transport.failed(
@@ -115,12 +118,16 @@ class Connection:
         """An answer's JSON.
 
         Raises:
-            EngineUnreachableError: it is none.
+            EngineUnreachableError: it is none, or not what engines answer.
         """
         try:
-            document: Json = json.loads(body)
+            document = parsed(body)
         except ValueError as error:
             raise self.transport.failed(f"the answer to {capability} is no JSON") from error
+        if capability not in _ARRAYS and not isinstance(document, dict):
+            raise self.transport.failed(f"the answer to {capability} is no JSON object")
+        if capability in _ARRAYS and not isinstance(document, list | None):
+            raise self.transport.failed(f"the answer to {capability} is no JSON array")
         return document
 
     def path(self, path: str, query: Mapping[str, str] | None = None) -> str:

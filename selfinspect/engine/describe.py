@@ -11,6 +11,7 @@ from selfinspect import times
 from selfinspect.engine import orchestrators
 from selfinspect.engine.access import (
     boolean,
+    decimal,
     integer,
     mapping,
     member,
@@ -151,17 +152,16 @@ def _bindings(inspect: Json) -> Mapping[str, tuple[PortBinding, ...]]:
     exposed = mapping(inspect, "Config", "ExposedPorts")
     return {
         port: tuple(
-            PortBinding(host_ip=text(binding, "HostIp") or "", host_port=int(number))
+            PortBinding(host_ip=text(binding, "HostIp") or "", host_port=host_port)
             for binding in sequence(published.get(port))
-            if (number := text(binding, "HostPort")) is not None and number.isdecimal()
+            if (host_port := decimal(text(binding, "HostPort"))) is not None
         )
         for port in sorted({*published, *exposed}, key=_port_order)
     }
 
 
 def _port_order(port: str) -> tuple[int, str]:
-    number = port.partition("/")[0]
-    return (int(number) if number.isdecimal() else 0, port)
+    return (decimal(port.partition("/")[0]) or 0, port)
 
 
 def _ports(

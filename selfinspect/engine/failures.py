@@ -6,14 +6,16 @@ import os
 import socket
 import ssl
 import stat
+from http.client import BadStatusLine, UnknownProtocol
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.engine import tls
+from selfinspect.engine.names import is_address
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.engine.tls import Tls
@@ -31,13 +33,12 @@ def unreachable(
         why = tls.explain(refused, endpoint.host, certificates)
         return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
     if any(isinstance(one, TimeoutError) for one in causes):
-        hint = _DROPPED.format(port=endpoint.port) if endpoint.host else None
-        return failed(endpoint, f"no answer within {timeout:g} s", outcome="timeout", hint=hint)
+        return unanswered(endpoint, timeout)
     cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)
-    if len(endpoint.path.encode()) > MAX_SOCKET_PATH:
+    if len(os.fsencode(endpoint.path)) > MAX_SOCKET_PATH:
         return failed(endpoint, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
     if cause is None:
-        return failed(endpoint, str(causes[-1]))
+        return failed(endpoint, _unspoken(causes))
     return _of_tcp(cause, endpoint, certificates) if endpoint.host else _of_unix(cause, endpoint)
 
 
@@ -50,15 +51,35 @@ def failed(
     )
 
 
+def unanswered(endpoint: Endpoint, seconds: float) -> EngineUnreachableError:
+    """The error of an endpoint that says nothing for so long; what drops it is on its host."""
+    host, hint = endpoint.host, None
+    if host:
+        to = f"-d {host} " if is_address(host) else ""  # the host may know itself by another name
+        hint = (
+            f"a firewall may drop it; on the engine's host: ip{'6' if ':' in host else ''}tables"
+            f" -I INPUT {to}-p tcp --dport {endpoint.port} -j ACCEPT"
+        )
+    return failed(endpoint, f"no answer within {seconds:g} s", outcome="timeout", hint=hint)
+
+
 def timed_out(error: BaseException) -> bool:
     """Whether a deadline is what an error comes from."""
     return any(isinstance(one, TimeoutError) for one in _causes(error))
 
 
-_DROPPED = (
-    "a firewall may drop it; on the engine's host:"
-    " iptables -I INPUT -i docker0 -p tcp --dport {port} -j ACCEPT"
-)
+def said(error: BaseException) -> str:
+    """What an error says, without what it wraps: urllib3 repeats that beside its own words."""
+    return str(error.args[0] if error.args else error)
+
+
+def _unspoken(causes: Sequence[BaseException]) -> str:
+    """What went wrong with an answer that somebody began."""
+    if any(isinstance(one, ConnectionError) for one in causes):
+        return "it hung up without an answer"
+    if any(isinstance(one, BadStatusLine | UnknownProtocol) for one in causes):
+        return "what answers there speaks no HTTP"
+    return said(causes[-1])
 
 
 def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> EngineUnreachableError:
@@ -75,8 +96,8 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
             endpoint,
             "the connection was refused",
             outcome="refused",
-            hint=f"let the engine listen there: dockerd -H tcp://{endpoint.host}:{endpoint.port}"
-            " --tlsverify …",
+            hint=f"let the engine listen there: dockerd -H {endpoint} "
+            + ("--tlsverify …" if certificates else "(best with TLS: see deploy/tls)"),
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
         why = tls.client_refused(certificates)
@@ -99,6 +120,13 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
             f"permission denied for uid {os.geteuid()}",
             outcome="denied",
             hint=_admission(path),
+        )
+    if isinstance(cause, ConnectionRefusedError) and Path(path).is_dir():
+        return failed(
+            endpoint,
+            "a folder is there, as a mount makes one of what is missing",
+            outcome="refused",
+            hint=f"on the host, rmdir {path}, start the engine, and make the container anew",
         )
     if isinstance(cause, ConnectionRefusedError):
         return failed(

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _KINDS = {0: "modified", 1: "added", 2: "deleted"}
 """As the Engine API numbers them."""
 
+_EPOCH = range(1, 253_402_300_800)
+"""Unix seconds up to the year 9999, without the 0 that stands for none."""
+
 
 def changes(listed: Json, masking: Masking) -> Json:
     """What `/v1/changes` answers. An engine says `null` where nothing has changed."""
@@ -55,7 +58,7 @@ def image(inspect: Json, history: Json, *, reference: str | None, masking: Maski
 def _layer(layer: Json, masking: Masking) -> Json:
     created = integer(layer, "Created")
     return {
-        "created_at": times.rfc3339(created * 10**9) if created and created > 0 else None,
+        "created_at": times.rfc3339(created * 10**9) if created and created in _EPOCH else None,
         "created_by": masking.text(text(layer, "CreatedBy") or "") or None,
         "size_bytes": integer(layer, "Size"),
     }

@@ -121,7 +121,10 @@ def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> 
 def _identity(endpoint: str) -> str:
     """What two names of one socket have in common: `/var/run` is most often a link to `/run`."""
     path = endpoint.removeprefix("unix://")
-    return endpoint if path == endpoint else str(Path(path).resolve())
+    try:
+        return endpoint if path == endpoint else str(Path(path).resolve())
+    except (OSError, RuntimeError):  # links that lead back to themselves
+        return path
 
 
 def _text(path: Path) -> str:

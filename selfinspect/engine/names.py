@@ -9,16 +9,23 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 
 
+def is_address(host: str) -> bool:
+    """Whether it is a literal IP address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def addresses(host: str, seconds: float) -> tuple[str, ...]:
     """The IP addresses of a host, each once; a literal address is its own.
 
     Raises:
         OSError: the name is not known, or not in time (TimeoutError).
     """
-    try:
+    if is_address(host):
         return (str(ipaddress.ip_address(host)),)
-    except ValueError:
-        pass
     found: Future[tuple[str, ...]] = Future()
     threading.Thread(target=_resolve, args=(host, found), name="resolver", daemon=True).start()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.access import decimal
 from selfinspect.model import Compose, Kubernetes, Swarm
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def compose(labels: Mapping[str, str]) -> Compose | None:
     return Compose(
         project=project,
         service=labels.get("com.docker.compose.service"),
-        number=_number(labels.get("com.docker.compose.container-number")),
+        number=decimal(labels.get("com.docker.compose.container-number")),
     )
 
 
@@ -34,7 +35,7 @@ def swarm(labels: Mapping[str, str]) -> Swarm | None:
     return Swarm(
         service=labels.get("com.docker.swarm.service.name"),
         task=task,
-        slot=_number(parts[1]) if len(parts) == 3 else None,  # noqa: PLR2004
+        slot=decimal(parts[1]) if len(parts) == 3 else None,  # noqa: PLR2004
         node=labels.get("com.docker.swarm.node.id"),
     )
 
@@ -49,7 +50,3 @@ def kubernetes(labels: Mapping[str, str]) -> Kubernetes | None:
         pod=pod,
         container=labels.get("io.kubernetes.container.name"),
     )
-
-
-def _number(value: str | None) -> int | None:
-    return int(value) if value is not None and value.isdecimal() else None

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from requests_unixsocket.adapters import UnixHTTPConnection
@@ -19,6 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from selfinspect.engine.names import addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from selfinspect.engine.tls import Tls
 
 POOLED = 8
@@ -54,6 +57,8 @@ class _TlsSocket(_Deadline, ssl.SSLSocket):
 class _Bounded:
     """Gives each request its deadline, connecting included. Mixed into a connection.
 
+    An engine may close a connection that it kept just as we ask over it: then it is asked anew.
+
     Attributes:
         read_from: the socket of the last answer; one that ends with the connection closes that
             before it is read.
@@ -62,6 +67,7 @@ class _Bounded:
     sock: socket.socket | None
     read_from: socket.socket | None = None
     _until: float | None = None
+    _again: Callable[[], None] | None = None
 
     def connect(self) -> None:
         self._until = time.monotonic() + self._seconds
@@ -76,9 +82,23 @@ class _Bounded:
         if self.sock is None:
             self.connect()
         until, self._until = self._until, None
+        self._again = None if until else partial(self.request, *arguments, **options)
         self.sock.until = until or time.monotonic() + self._seconds  # type: ignore[union-attr]
         self.read_from = self.sock
         super().request(*arguments, **options)  # type: ignore[misc]  # a connection's
+
+    def getresponse(self) -> Any:
+        again, self._again = self._again, None
+        try:
+            return super().getresponse()  # type: ignore[misc]  # a connection's
+        except ConnectionError:
+            if again is None:
+                raise
+        until = self.read_from.until  # type: ignore[union-attr]  # one of ours
+        self.close()  # type: ignore[attr-defined]  # a connection's
+        again()
+        self.sock.until = until  # type: ignore[union-attr]  # the first one's deadline holds
+        return super().getresponse()  # type: ignore[misc]
 
 
 class _UnixConnection(_Bounded, UnixHTTPConnection):  # type: ignore[misc]  # the library has no types

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import integer, text
+from selfinspect.engine.access import integer, parsed, sequence, text
 from selfinspect.engine.connection import container_path
 from selfinspect.engine.refusals import check
 
@@ -43,10 +41,10 @@ class Prober:
 
     def _top(self, container: str, column: str) -> list[tuple[str, str]]:
         top = self.connection.top(container, ps_args=f"-eo pid,{column}")
-        rows = top.get("Processes") if isinstance(top, dict) else None
-        rows = rows if isinstance(rows, list) else []
         return [
-            (str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) > 1
+            (str(row[0]), str(row[1]))
+            for row in sequence(top, "Processes")
+            if isinstance(row, list) and len(row) > 1
         ]
 
     def stamp(self, container: str, path: str) -> str | None:
@@ -58,16 +56,15 @@ class Prober:
             return None
         check(answer, "archive", self.connection.transport)
         try:
-            stat = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
-            return str(stat["mtime"])
-        except (KeyError, TypeError, ValueError, binascii.Error):
+            stat = parsed(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        except (KeyError, ValueError):  # binascii's error is one of these
             return None
+        return text(stat, "mtime")
 
     def running(self) -> Mapping[str, int]:
         """The IDs of the running containers, and when each was created, Unix seconds."""
-        rows = self.connection.json("list", "/containers/json")
         found = {}
-        for row in rows if isinstance(rows, list) else []:
+        for row in sequence(self.connection.json("list", "/containers/json")):
             if identifier := text(row, "Id"):
                 found[identifier] = integer(row, "Created") or 0
         return found

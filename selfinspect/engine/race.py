@@ -9,7 +9,8 @@ from concurrent.futures import TimeoutError as NotInTime
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import parse_endpoint
-from selfinspect.engine.names import is_public
+from selfinspect.engine.failures import failed, unanswered
+from selfinspect.engine.names import is_address, is_public
 from selfinspect.errors import EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ class Race:
         except EngineError as error:
             return error
         except NotInTime:
-            return EngineUnreachableError(
-                f"{place.endpoint}: no answer within {PATIENCE:g} s",
-                endpoint=place.endpoint,
-                outcome="timeout",
-            )
+            endpoint = parse_endpoint(place.endpoint)
+            if is_address(endpoint.host):
+                return unanswered(endpoint, PATIENCE)
+            # A name may not even have been found: that is no firewall's doing.
+            return failed(endpoint, f"no answer within {PATIENCE:g} s", outcome="timeout")
 
 
 def _started(place: Place, to: Callable[[Place, float], Connection]) -> Future[Connection]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.access import parsed, text
 from selfinspect.engine.proxies import allowing
 from selfinspect.errors import (
     EngineAnswerError,
@@ -28,6 +28,9 @@ _REFUSALS: Mapping[int, type[EngineAnswerError]] = {
     HTTPStatus.NOT_FOUND: UnknownContainerError,
     HTTPStatus.NOT_IMPLEMENTED: EngineUnsupportedError,
 }
+_READ, _SHOWN = 4096, 200
+"""How much of an error's text is looked at, and how much of that is shown."""
+
 _VERSION_REFUSED = re.compile(
     r"client version (?P<spoken>[\d.]+) is too (?P<how>old|new)\b.*?(?P<bound>\d+\.\d+)"
 )
@@ -67,9 +70,11 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
 
 def _message(body: bytes) -> str:
     """What an error says: `{"message": …}` of an engine; a proxy's own text, shortened; masked."""
-    text = body.decode(errors="replace").strip()
     try:
-        message = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
-        message = re.sub(r"(?:<[^>]*>|\s)+", " ", text).strip()
-    return Masking().text(str(message)[:200])
+        message = text(parsed(body), "message")
+    except ValueError:
+        message = None
+    if message is None:
+        shown = body[:_READ].decode(errors="replace")
+        message = re.sub(r"(?:<[^>]*>|\s)+", " ", shown).strip()
+    return Masking().text(message[:_READ])[:_SHOWN]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Self
 
 from urllib3.exceptions import HTTPError
 
+from selfinspect.engine import failures
 from selfinspect.engine.pools import unbounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from urllib3 import HTTPResponse
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PIECE = 65_536
 """Bytes that are read at once, at most."""
+
+MAX_BODY = 8 * 2**20
+"""Bytes of a whole answer, at most: it has to fit into a small container's memory limit."""
 
 MAX_LINE = 2**20
 
@@ -27,10 +31,11 @@ class Stream:
     Args:
         response: the answer, its body not read yet.
         timeout: seconds within which an engine answers otherwise.
-        failed: makes an error of what went wrong.
+        failed: makes an error of what went wrong, and of the same in a word or two, `outcome`.
 
     Attributes:
         code: its status.
+        headers: its headers, names in any case.
         timeout: the same as above.
     """
 
@@ -38,9 +43,10 @@ class Stream:
         self,
         response: HTTPResponse,
         timeout: float,
-        failed: Callable[[str], EngineUnreachableError],
+        failed: Callable[..., EngineUnreachableError],
     ) -> None:
         self.code = response.status
+        self.headers: Mapping[str, str] = response.headers
         self.timeout = timeout
         self._response = response
         self._failed = failed
@@ -63,6 +69,27 @@ class Stream:
             return bytes(self._response.read(limit, decode_content=True))
         except (HTTPError, OSError):
             return b""
+
+    def whole(self) -> bytes:
+        """The body of an answer that has an end, within the time that an answer may take.
+
+        Raises:
+            EngineUnreachableError: it broke off, came too late or is too long.
+        """
+        if (self._response.length_remaining or 0) > MAX_BODY:
+            raise self._too_long()
+        body = bytearray()
+        try:
+            while piece := self._response.read1(PIECE, decode_content=True):
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise self._too_long()
+        except (HTTPError, OSError) as error:
+            if failures.timed_out(error):
+                within = f"no whole answer within {self.timeout:g} s"
+                raise self._failed(within, outcome="timeout") from error
+            raise self._failed(f"the answer broke off: {failures.said(error)}") from error
+        return bytes(body)
 
     def pieces(self, silence: float | None = None) -> Iterator[bytes]:
         """The bytes as they come; ends when the engine ends it or `cancel` is called.
@@ -100,6 +127,9 @@ class Stream:
         except (OSError, ValueError, RuntimeError):
             return  # it has ended by itself already
 
+    def _too_long(self) -> EngineUnreachableError:
+        return self._failed(f"an answer of more than {MAX_BODY >> 20} MiB")
+
     def _read(self) -> bytes:
         try:
             return bytes(self._response.read1(PIECE, decode_content=True))
@@ -107,4 +137,4 @@ class Stream:
             # A ValueError, "read of closed file", is how a cancelled read may end.
             if self._cancelled:
                 return b""
-            raise self._failed(f"the stream broke off: {error}") from error
+            raise self._failed(f"the stream broke off: {failures.said(error)}") from error

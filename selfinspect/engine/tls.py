@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.names import is_address
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,15 +35,20 @@ class Tls:
     Attributes:
         folder: holds `ca.pem`, whom to trust, and `cert.pem` with `key.pem`, who we are.
         server_name: the name the engine's certificate bears, None for its address.
+        named: whether the folder is one that somebody named, not the usual one.
     """
 
     folder: Path
     server_name: str | None = None
+    named: bool = False
 
     @property
     def at_hand(self) -> bool:
-        """Whether there is anybody to trust."""
-        return (self.folder / "ca.pem").is_file()
+        """Whether there is anybody to trust; where that can't be seen, if somebody says so."""
+        try:
+            return (self.folder / "ca.pem").is_file()
+        except OSError:  # a folder of somebody else's: HOME may still be root's
+            return self.named
 
     def context(self) -> ssl.SSLContext:
         """Trusts the folder's authority and nobody else.
@@ -52,7 +59,8 @@ class Tls:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.load_verify_locations(self.folder / "ca.pem")
         if (self.folder / "cert.pem").exists():
-            made.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+            # An empty passphrase: OpenSSL would ask the terminal for one.
+            made.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem", password="")
         return made
 
 
@@ -68,7 +76,9 @@ class Refusal:
 def certificates(environ: Mapping[str, str], server_name: str | None = None) -> Tls:
     """The folder that Docker's own client takes: `DOCKER_CERT_PATH`, else `~/.docker`."""
     folder = environ.get("DOCKER_CERT_PATH")
-    return Tls(Path(folder) if folder else Path(environ.get("HOME", "/")) / ".docker", server_name)
+    if folder:
+        return Tls(Path(folder), server_name, named=True)
+    return Tls(Path(environ.get("HOME", "/")) / ".docker", server_name)
 
 
 def explain(error: ssl.SSLError, host: str, tls: Tls) -> Refusal:
@@ -115,7 +125,7 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str, tls: Tls) -> Re
         )
     if error.verify_code in _WRONG_NAME:
         name = tls.server_name or host
-        kind = "IP" if _is_address(name) else "DNS"
+        kind = "IP" if is_address(name) else "DNS"
         return Refusal(
             "wrong name",
             f"the engine's certificate is not for {name}",
@@ -128,7 +138,3 @@ def _not_trusted(error: ssl.SSLCertVerificationError, host: str, tls: Tls) -> Re
         f" ({error.verify_message})",
         f"mount the ca.pem of the engine's own CA as {tls.folder / 'ca.pem'}",
     )
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()

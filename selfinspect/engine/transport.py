@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
 from selfinspect.engine import failures
 from selfinspect.engine.pools import tcp_pool, tls_pool, unix_pool
-from selfinspect.engine.stream import PIECE, Stream
+from selfinspect.engine.stream import Stream
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     Observe = Callable[[str, int, float], None]
 
-MAX_BODY = 32 * 2**20
 _NO_TLS = b"HTTP request to an HTTPS server"
 """What an engine says in the clear where it speaks TLS."""
 
@@ -102,7 +101,10 @@ class Transport:
         self._observe = observe
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("http://", _Adapter(self._pool))
+        try:
+            self._session.mount("http://", _Adapter(self._pool))
+        except LocationParseError as error:
+            raise self.failed("that is no name of a host", outcome="unknown name") from error
 
     @property
     def local(self) -> bool:
@@ -124,7 +126,7 @@ class Transport:
 
     def stream(self, name: str, path: str) -> Stream:
         """GET a path whose answer has no end; returns once its headers are here."""
-        return Stream(self._send("GET", name, path).raw, self.timeout, self.failed)
+        return self._send("GET", name, path)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -154,29 +156,17 @@ class Transport:
             ) from error
 
     def _whole(self, method: str, name: str, path: str) -> Answer:
-        response = self._send(method, name, path)
-        body = bytearray()
-        try:
-            while piece := response.raw.read1(PIECE, decode_content=True):
-                body += piece
-                if len(body) > MAX_BODY:
-                    raise self.failed(f"an answer of more than {MAX_BODY >> 20} MiB")
-        except (HTTPError, OSError) as error:
-            if failures.timed_out(error):
-                within = f"no whole answer within {self.timeout:g} s"
-                raise self.failed(within, outcome="timeout") from error
-            raise self.failed(f"the answer broke off: {error}") from error
-        finally:
-            response.close()
+        with self._send(method, name, path) as stream:
+            body = stream.whole()
         if _NO_TLS in body and self._place.host and self._tls is None:
             raise self.failed(
                 "the engine speaks TLS there",
                 outcome="TLS wanted",
                 hint="set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, and mount the certificates",
             )
-        return Answer(response.status_code, response.headers, bytes(body))
+        return Answer(stream.code, stream.headers, body)
 
-    def _send(self, method: str, name: str, path: str) -> requests.Response:
+    def _send(self, method: str, name: str, path: str) -> Stream:
         begun, code = time.monotonic(), 0
         try:
             response = self._session.request(
@@ -190,7 +180,7 @@ class Transport:
             raise failures.unreachable(error, self._place, self._tls, self.timeout) from error
         else:
             code = response.status_code
-            return response
+            return Stream(response.raw, self.timeout, self.failed)
         finally:
             if self._observe is not None:
                 self._observe(name, code, time.monotonic() - begun)

@@ -14,8 +14,8 @@ STRANGER = "does not know this container"
 # Outcomes at a place that nobody named which say no more than that no engine is there.
 _NOBODY = frozenset({"refused", "timeout", "unknown name", "no engine"})
 _MOUNT = (
-    "mount the engine's socket with -v /var/run/docker.sock:/var/run/docker.sock"
-    " (root on the host: see Security in the README), or a proxy's"
+    "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
+    " (root on the host: see Security in the README)"
 )
 
 

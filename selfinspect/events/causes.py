@@ -10,6 +10,8 @@ What is inferred, and from what:
   inspect's `OOMKilled`, whose word is also taken where the exit code is not known;
 - an end of which the engine did not tell when it came is the engine's (or its machine's) own
   restart where there was one, unless PID 1 wrote down that the command ended by itself;
+- so is a stop right after the engine began anew, of which nobody could hear live: an engine that
+  crashed and does not let containers outlive it stops those it finds before it answers anyone;
 - a record that tells of no end means that PID 1 was killed, for it takes every other signal.
 """
 
@@ -18,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect.engine.access import decimal
 
 if TYPE_CHECKING:
     from selfinspect.model import Cause, RunRecord
@@ -31,10 +35,17 @@ _NOT_SEEN_ENDING = 255
 
 
 class Sent(NamedTuple):
-    """A signal sent through the engine; the number is None where a label hides it."""
+    """A signal sent through the engine.
+
+    Attributes:
+        nanoseconds: when.
+        number: None where a label hides it.
+        live: it was told of as it happened.
+    """
 
     nanoseconds: int
     number: int | None
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Ending:
         stopped: when the engine said that it had stopped the container.
         oom_flag: what inspect's `OOMKilled` says, or said, of this run.
         restarted: the engine or its machine began anew in it or after it.
+        back: the first moment of which the engine that began anew told.
         stop_signal: the number of the signal that asks this container to stop.
         oom_told: this engine has an event for want of memory.
     """
@@ -64,6 +76,7 @@ class Ending:
     stopped: int | None = None
     oom_flag: bool | None = None
     restarted: bool = False
+    back: int | None = None
     stop_signal: int = SIGTERM
     oom_told: bool = True
 
@@ -100,12 +113,13 @@ def cause(ending: Ending) -> Cause:
     begun_anew = not ending.told and ending.restarted
     rules: tuple[tuple[Cause, bool], ...] = (
         ("oom", _out_of_memory(ending)),
+        ("engine-restart", _stopped(ending) and _cleared_away(ending)),
         ("stopped", _stopped(ending)),
         ("engine-restart", begun_anew and _may_be_the_engines(ending)),
         ("stopped", not ending.told and _asked_to_stop(ending)),
         ("killed", ending.signal is not None or _obeyed(ending)),
         ("exit", ending.exit_code is not None),
-        ("killed", not ending.told and ending.record is not None),
+        ("killed", ending.record is not None),
     )
     return next((cause for cause, holds in rules if holds), "unknown")
 
@@ -137,8 +151,9 @@ def signal_name(number: int | None) -> str | None:
 
 def signal_number(text: str) -> int | None:
     """The number of a signal as engines write it: `9`, `KILL` or `SIGKILL`."""
-    if text.isascii() and text.isdigit():
-        return int(text)
+    told = decimal(text)
+    if told is not None:
+        return told
     name = text.upper()
     found = Signals.__members__.get(name if name.startswith("SIG") else f"SIG{name}")
     return None if found is None else found.value
@@ -166,6 +181,14 @@ def _stopped(ending: Ending) -> bool:
         return False
     return bool(ending.sent) or (
         ending.finished is None or ending.stopped - ending.finished <= _SOON
+    )
+
+
+def _cleared_away(ending: Ending) -> bool:
+    """Whether an engine that began anew stopped what it found."""
+    back = ending.back
+    return back is not None and any(
+        not sent.live and 0 <= sent.nanoseconds - back <= _DIRECTLY for sent in ending.sent
     )
 
 

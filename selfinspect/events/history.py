@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.engine.access import integer
+from selfinspect.engine.access import integer, parsed
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
 from selfinspect.events.translate import Occurrence
 
@@ -37,7 +36,8 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
     Raises:
         EngineError: the engine does not tell.
     """
-    between = _podmans(since, now) if is_podman(client) else (times.unix(since), times.unix(now))
+    podman = client.connection.engine.is_podman
+    between = _podmans(since, now) if podman else (times.unix(since), times.unix(now))
     with ExitStack() as stack:
         streams = [
             stack.enter_context(ask(*between))
@@ -60,7 +60,7 @@ def gap(client: Client, alive: int, now: int) -> tuple[int, int, str] | None:
     Raises:
         EngineUnreachableError: no answer.
     """
-    if is_podman(client):  # its log is a file, cut or begun anew when it pleases
+    if client.connection.engine.is_podman:  # its log is a file, cut or begun anew when it pleases
         return alive, now, "engine-buffer"
     try:
         with client.all_events(until=times.unix(now)) as stream:
@@ -88,11 +88,6 @@ def gap_event(found: tuple[int, int, str], container: Actor) -> Occurrence:
     )
 
 
-def is_podman(client: Client) -> bool:
-    """Whether events have Podman's ways."""
-    return client.connection.engine.product == "Podman"
-
-
 def when(raw: Json) -> int:
     """An event's nanoseconds since the Unix epoch; 0 where it has none."""
     return integer(raw, "timeNano") or 0
@@ -108,7 +103,7 @@ def _podmans(since: int, now: int) -> tuple[str, str]:
 
 
 def _events(stream: Stream) -> list[Json]:
-    return [decoded(line) for line in stream.lines(silence=stream.timeout)]
+    return [decoded(line) for line in stream.whole().splitlines() if line]
 
 
 def decoded(line: bytes) -> Json:
@@ -118,7 +113,6 @@ def decoded(line: bytes) -> Json:
         EngineUnreachableError: it is no JSON: whoever writes that is no engine.
     """
     try:
-        event: Json = json.loads(line.strip(b"\x1e"))
-    except (ValueError, RecursionError) as error:
+        return parsed(line.strip(b"\x1e"))
+    except ValueError as error:
         raise EngineUnreachableError(f"an event that is no JSON: {error}") from error
-    return event

@@ -14,6 +14,7 @@ from selfinspect.events.journal_file import JournalFile, damaged, not_written, p
 from selfinspect.events.journal_memory import BYTES, in_memory, rescued
 from selfinspect.events.query import ALL, MATCHES, Query, newest_of_each
 from selfinspect.events.rows import DamagedError
+from selfinspect.events.schema import UnusableError
 from selfinspect.events.table import Table
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Journal:
             try:
                 self._file = JournalFile(path, container, self._tell)
                 self._table = Table(self._file.database)
-            except (JournalBusyError, OSError, sqlite3.Error) as error:
+            except (JournalBusyError, UnusableError, OSError, sqlite3.Error) as error:
                 self._let_go()
                 self._table = Table(read(path, container, self._memory), self._memory)
                 self._go_on_in_memory(path, error)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KIBIBYTES_OF_CACHE = 256
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# The plain error is of statements that SQLite does not understand: ours are always the same, so
+# it is the file's form that it does not know.
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _MODE = 0o600
 _WRITABLE = "selfinspect doctor says what would let it be written"
 _BESIDE = ("", "-wal", "-shm")
@@ -108,7 +110,8 @@ def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
         most: bytes that its newest events may take; None for all there are.
     """
     beside, alone = "mode=ro", "mode=ro&immutable=1"
-    with suppress(OSError):
+    with suppress(OSError, UnusableError):
+        _is_file(path)
         logged = path.with_name(f"{path.name}-wal").exists()
         for way in (beside, alone) if logged else (alone,):
             with suppress(sqlite3.Error, UnusableError):
@@ -136,6 +139,7 @@ def _locked(path: Path) -> int:
 
 
 def _opened(path: Path, container: str) -> sqlite3.Connection:
+    _is_file(path)
     _make_private(path)
     database = connected(str(path))
     try:
@@ -144,7 +148,7 @@ def _opened(path: Path, container: str) -> sqlite3.Connection:
             database.execute("PRAGMA journal_mode = WAL")
             create(database, container)
         else:
-            check(database, container)
+            check(database, container, index=True)
         # A commit is on the disk before its events reach a subscriber, so that even after a
         # power cut no number is given out twice. Costs one fdatasync an event.
         database.execute("PRAGMA synchronous = FULL")
@@ -154,6 +158,17 @@ def _opened(path: Path, container: str) -> sqlite3.Connection:
             raise UnusableError(f"it is corrupt: {error}") from error
         raise
     return database
+
+
+def _is_file(path: Path) -> None:
+    """See that it is a file or nothing: who reads a pipe waits for ever.
+
+    Raises:
+        UnusableError: it is something else.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise UnusableError("it is no regular file")
 
 
 def _make_private(path: Path) -> None:
@@ -168,10 +183,10 @@ def _make_private(path: Path) -> None:
 def _set_aside(path: Path) -> Path:
     """Rename a file, and what SQLite keeps beside it, to the first name that is free."""
     names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
-    aside = next(name for name in names if not name.exists())
+    aside = next(name for name in names if not os.path.lexists(name))
     for ending in _BESIDE:
         old = path.with_name(f"{path.name}{ending}")
-        if old.exists():
+        if os.path.lexists(old):
             old.rename(aside.with_name(f"{aside.name}{ending}"))
     return aside
 

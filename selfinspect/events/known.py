@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect import times
 from selfinspect.engine.access import text
+from selfinspect.errors import BadRequestError
+from selfinspect.events.cursor import parse_cursor
 
 if TYPE_CHECKING:
     from selfinspect.events.translate import Occurrence
@@ -95,9 +97,18 @@ def to_json(known: Known) -> Json:
 
 
 def from_json(document: Json) -> Known:
-    """What the journal remembered; nothing is known where it is of another form."""
+    """What the journal remembered; nothing is known where it is of another form, or damaged."""
     if not isinstance(document, dict) or document.keys() != {each.name for each in fields(Known)}:
         return Known()
-    networks = document["networks"]
+    networks, cursor = document["networks"], document["cursor"]
+    if not _leads_on(cursor) or any(isinstance(value, float) for value in document.values()):
+        return Known()
     values = {**document, "networks": tuple(networks) if isinstance(networks, list) else None}
     return Known(**values)  # type: ignore[arg-type]  # as `to_json` wrote them
+
+
+def _leads_on(cursor: Json) -> bool:
+    try:
+        return cursor is None or parse_cursor(str(cursor)) is not None
+    except BadRequestError:
+        return False

@@ -35,6 +35,7 @@ class Life:
         events: those of the container.
         records: those that PID 1, or another `run` in the container, wrote during it.
         restarted: the engine or its machine began anew in it or after it.
+        back: the first moment of which the engine that began anew told.
     """
 
     number: int | None
@@ -44,6 +45,7 @@ class Life:
     events: list[Event] = field(default_factory=list)
     records: list[RunRecord] = field(default_factory=list)
     restarted: bool = False
+    back: int | None = None
 
     def last(self, action: str) -> Event | None:
         """The last event of an action."""
@@ -161,9 +163,10 @@ def _add_inspect(lives: list[Life], inspect: Json) -> None:
 
 
 def _add_restart(lives: list[Life], gap: Event) -> None:
-    """Note in which run the engine was lost that came back with its memory gone."""
+    """Note in which run the engine was lost that came back with its memory gone, and when."""
     lost = times.moment(gap.attributes.get("from")) or times.nanoseconds(gap.time)
     for life in reversed(lives):
         if life.start is None or life.start <= lost:
             life.restarted = True
+            life.back = times.nanoseconds(gap.time)
             return

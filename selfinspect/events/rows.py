@@ -48,6 +48,9 @@ class Row(NamedTuple):
             raise DamagedError(f"event {self.seq} is damaged: {error}") from error
         if not isinstance(attributes, dict):
             raise DamagedError(f"event {self.seq} is damaged: its attributes are none")
+        texts = (self.type, self.action, self.actor_id, self.actor_name or "", self.source)
+        if not (_are(int, self.run or 0) and _are(str, *texts)):
+            raise DamagedError(f"event {self.seq} is damaged: something in it is of another kind")
         return Event(
             cursor=cursor,
             seq=self.seq,
@@ -110,6 +113,10 @@ def digest(occurrence: Occurrence) -> bytes:
 def bounded(nanoseconds: int) -> int:
     """A time as far as 64 bits reach: those of the years 1678 to 2261 are as they were."""
     return max(_LEAST, min(nanoseconds, _LARGEST))
+
+
+def _are(kind: type, *values: object) -> bool:
+    return all(isinstance(value, kind) for value in values)
 
 
 def _storable(text: str) -> str:

@@ -6,7 +6,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect import times
-from selfinspect.engine.access import boolean, integer, text
+from selfinspect.engine.access import boolean, decimal, integer, text
 from selfinspect.events.causes import Ending, Sent, cause, oom_killed, signal_name, signal_number
 from selfinspect.events.lives import lives_of
 from selfinspect.model import Run
@@ -100,7 +100,7 @@ def _ending(life: Life, said: _Said, stop_signal: int, *, oom_told: bool) -> End
         exit_code=_exit_code(life, said),
         record=life.record,
         sent=tuple(
-            Sent(times.nanoseconds(event.time), _signal_sent(event))
+            Sent(times.nanoseconds(event.time), _signal_sent(event), event.source == "live")
             for event in life.events
             if event.action == "kill"
         ),
@@ -108,6 +108,7 @@ def _ending(life: Life, said: _Said, stop_signal: int, *, oom_told: bool) -> End
         stopped=times.nanoseconds(stop.time) if stop else None,
         oom_flag=bool(flagged) or said.oom_flag,
         restarted=life.restarted,
+        back=life.back,
         stop_signal=stop_signal,
         oom_told=oom_told,
     )
@@ -117,8 +118,8 @@ def _exit_code(life: Life, said: _Said) -> int | None:
     """The engine's event's, else the record's, else inspect's: a label may hide the first."""
     die, record = life.last("die"), life.record
     stated = die.attributes.get("exit_code") if die else None
-    if isinstance(stated, str) and stated.isascii() and stated.isdigit():
-        return int(stated)
+    if isinstance(stated, str) and (told := decimal(stated)) is not None:
+        return told
     if isinstance(stated, int) and not isinstance(stated, bool):
         return stated
     if record is not None and record.exit_code is not None:

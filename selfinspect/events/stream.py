@@ -7,13 +7,20 @@ from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
-from selfinspect.errors import EngineError
+from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.history import decoded, when
 
 if TYPE_CHECKING:
     from selfinspect.engine.client import Client
     from selfinspect.engine.stream import Stream
     from selfinspect.model import Json
+
+
+_BACKLOG = 4 * 2**20
+_OWN_COST = 256
+"""Bytes of events that may wait to be taken, and what each costs beside its own: more than any
+engine holds. Who sends more is broken off, and asked for the past when it is followed again.
+"""
 
 
 class EventStream:
@@ -31,7 +38,9 @@ class EventStream:
     """
 
     def __init__(self, client: Client) -> None:
-        self._arrived: SimpleQueue[Json | EngineError | None] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[Json, int] | EngineError | None] = SimpleQueue()
+        self._backlog = 0
+        self._counting = threading.Lock()
         with ExitStack() as opened:
             self._streams = tuple(
                 opened.enter_context(subscribe())
@@ -61,7 +70,8 @@ class EventStream:
             EngineUnreachableError: a stream broke off, and all before that was taken.
         """
         taken: list[Json] = []
-        while self._open:
+        size = 0
+        while self._open and size < _BACKLOG:
             try:
                 found = self._arrived.get(block=not taken, timeout=within)
             except Empty:
@@ -71,7 +81,10 @@ class EventStream:
             elif found is None:
                 self._open -= 1
             else:
-                taken.append(found)
+                event, cost = found
+                taken.append(event)
+                size += cost
+        self._count(-size)
         if self._failure is not None and not taken:
             raise self._failure
         return sorted(taken, key=when)
@@ -79,7 +92,7 @@ class EventStream:
     @property
     def ended(self) -> bool:
         """Whether all that came has been taken, and nothing more will come."""
-        return not self._open
+        return not self._open and self._failure is None
 
     def cancel(self) -> None:
         """End both streams, from any thread."""
@@ -89,9 +102,18 @@ class EventStream:
     def _read(self, stream: Stream) -> None:
         try:
             for line in stream.lines():
-                self._arrived.put(decoded(line))
+                cost = len(line) + _OWN_COST
+                if self._count(cost) > _BACKLOG:
+                    raise EngineUnreachableError("more events at once than an engine holds")
+                self._arrived.put((decoded(line), cost))
         except EngineError as error:
             self._arrived.put(error)
         finally:
             self.cancel()
             self._arrived.put(None)
+
+    def _count(self, cost: int) -> int:
+        """What waits to be taken, with so much more or less."""
+        with self._counting:
+            self._backlog += cost
+            return self._backlog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,23 +21,26 @@ class Subscription:
     """The events published since it began. Belongs to the event loop's thread."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_QUEUED + 1)
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.overflowed = False
 
-    def offer(self, event: Event) -> None:
-        """Queue an event; a subscriber this far behind gets no more and may resume."""
+    def offer(self, *events: Event) -> None:
+        """Queue events; a subscriber far behind already gets no more and may resume.
+
+        However many come at once: nobody is slow for what there was no time to take.
+        """
         if self.overflowed:
             return
         if self._queue.qsize() < _QUEUED:
-            self._queue.put_nowait(event)
+            for event in events:
+                self._queue.put_nowait(event)
         else:
             self.overflowed = True
             self.end()
 
     def end(self) -> None:
         """Let the iteration end once what is queued has been taken."""
-        if not self._queue.full():
-            self._queue.put_nowait(None)
+        self._queue.put_nowait(None)
 
     async def events(self, keep_alive: float) -> AsyncIterator[Event | None]:
         """Each event as it comes, and None after every `keep_alive` seconds without one."""
@@ -70,14 +74,29 @@ class Subscribers:
         self._limit = limit
         self._open: set[Ended] = set()
         self._to_events: set[Subscription] = set()
+        self._told: deque[tuple[Event, ...]] = deque()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def publish(self, event: Event) -> None:
-        """Queue an event for everybody who listens."""
+    def publish(self, *events: Event) -> None:
+        """Queue events that came together for everybody who listens.
+
+        What is published next waits for a turn of the loop, in which these can be taken.
+        """
+        self._told.append(events)
+        if len(self._told) == 1:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
         for subscription in self._to_events:
-            subscription.offer(event)
+            subscription.offer(*self._told[0])
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._told.popleft()
+        if self._told:
+            self._hand_out()
 
     def end(self) -> None:
         """End every stream: the agent stops."""

@@ -37,7 +37,9 @@ class Table:
         self._memory = memory
         self.name: str = self._value("SELECT value FROM meta WHERE name = 'name'")
         self.last: int = self._value("SELECT max(seq) FROM events") or 0
-        self._run: int | None = self._value("SELECT run FROM events ORDER BY seq DESC LIMIT 1")
+        self._run: int | None = self._value(
+            "SELECT run FROM events WHERE typeof(run) = 'integer' ORDER BY seq DESC LIMIT 1"
+        )
 
     def moved(self, database: sqlite3.Connection, memory: int | None) -> Table:
         """This one, gone on with in another database, whatever is still there of it."""
@@ -88,7 +90,8 @@ class Table:
     def newest(self) -> int | None:
         """Nanoseconds since the Unix epoch of the latest event that an engine told of."""
         latest: int | None = self._value(
-            "SELECT max(nanoseconds) FROM events WHERE source <> 'reconciled' AND type <> 'agent'"
+            "SELECT max(nanoseconds) FROM events"
+            " WHERE typeof(nanoseconds) = 'integer' AND source <> 'reconciled' AND type <> 'agent'"
         )
         return latest
 

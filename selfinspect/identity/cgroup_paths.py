@@ -25,13 +25,15 @@ from dataclasses import dataclass
 
 _ENGINE = r"(?:docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
 _ID = r"([0-9a-f]{64})"
-_NAMES = re.compile(rf"(?:[^:]+:{_ENGINE}:)?{_ID}|{_ENGINE}-{_ID}(?:\.scope)?")
+_NAMES = re.compile(rf"(?:[^:]*:{_ENGINE}:)?{_ID}|{_ENGINE}-{_ID}(?:\.scope)?")
 _LONGEST = 2 * 4096  # the kernel prints no path longer than a page
 _FARGATE = re.compile(r"[0-9a-f]{32}-[0-9]{8,10}")
 _ECS = re.compile(r"ecs|ecstasks\b.*")
+_KUBEPODS = re.compile(r"(?:.+-)?kubepods\b.*")  # kind's are named after the kubelet's own slice
 _NESTED = re.compile(
-    r"kubepods\b.*|pod[0-9a-f_-]{32,}|buildkit|garden|lxc\b.*|machine-.*\.scope|systemd-nspawn@.*"
-    rf"|{_ENGINE}[-_:].*(?<!\.service)(?<!\.slice)"
+    rf"{_KUBEPODS.pattern}|pod[0-9a-f_-]{{32,}}|lxc\b.*|machine-.*\.scope|systemd-nspawn@.*"
+    r"|buildkit|garden|mesos|nomad(?:\.slice)?"
+    rf"|(?:[^:]*:)?{_ENGINE}[-_:].*(?<!\.service)(?<!\.slice)"
     r"|.*(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z]).*"
 )
 
@@ -66,7 +68,7 @@ def nesting(path: str) -> Nesting:
 
 def in_kubernetes(path: str) -> bool:
     """Whether a cgroup's path belongs to a pod."""
-    return any(segment.startswith("kubepods") for segment in path.split("/"))
+    return any(_KUBEPODS.fullmatch(segment) for segment in path.split("/"))
 
 
 def _name(segment: str, *, in_ecs: bool) -> str | None:

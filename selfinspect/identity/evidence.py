@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from selfinspect.model import Scope, Source
 
 LONGEST_EVIDENCE = 240
+MOST_CANDIDATES = 32  # cgroup v1 has a dozen hierarchies; more is no kernel's word
 
 _WRITTEN_WITHIN = 10.0  # seconds; a loaded machine starts slowly
+_COPIED_WITHIN = 10**8  # nanoseconds; a copied tree's files are made in any order
 _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
-_HOSTNAME = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+_SHORT = 12
+_HOSTNAME = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
 _ECS_URI = re.compile(r"https?://[^/?#@]+/v[34]/([0-9a-f]{32}-[0-9]{8,10})")
 _CONTROLLERS = re.compile(r"[\w=., -]+")
 
@@ -61,7 +64,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
 
     Args:
         files: the kernel's and the engine's texts.
-        environ: our environment; an empty one where the files are another tree's.
+        environ: our environment; without `HOSTNAME` where the files are another tree's.
     """
     mounted = mounts.parse(files.mountinfo)
     paths = [path for _, path in _lines(files.cgroup)]
@@ -71,6 +74,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
     outer = mounts.outer_ids(mounted).union(
         *(place.outer for place in nestings), nesting(files.cpuset.strip()).outer
     )
+    around = outer | {identifier[:_SHORT] for identifier in outer}
     found = [
         *from_cgroup(files.cgroup),
         *(_of_hit(hit) for hit in hits if hit.scope == "container"),
@@ -95,11 +99,9 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         hit.point: files.etc_mtimes[hit.point] for hit in hits if hit.point in files.etc_mtimes
     }
     return Evidence(
-        candidates=_distinct(
-            candidate
-            for candidate in found
-            if not any(identifier.startswith(candidate.id) for identifier in outer)
-        ),
+        candidates=_distinct(candidate for candidate in found if candidate.id not in around)[
+            :MOST_CANDIDATES
+        ],
         outer=outer,
         layer=mounts.layer(mounted),
         stamp=stamp,
@@ -117,11 +119,6 @@ def from_cgroup(text: str) -> tuple[Candidate, ...]:
         for line, path in _lines(text)
         if (place := nesting(path)).id
     )
-
-
-def from_mountinfo(text: str) -> tuple[Candidate, ...]:
-    """The containers whose own files are mounted where their engine puts them."""
-    return _distinct(_of_hit(hit) for hit in mounts.hits(mounts.parse(text)))
 
 
 def from_containerenv(text: str) -> tuple[Candidate, ...]:
@@ -198,7 +195,7 @@ def _joined(written: Mapping[str, int], stamp: int | None, started_at: float | N
     An engine makes `/.dockerenv` when it creates a container, and writes `/etc/hostname` just
     before each start: an older one is that of a container whose network we joined.
     """
-    if stamp is not None and any(mtime < stamp for mtime in written.values()):
+    if stamp is not None and any(mtime < stamp - _COPIED_WITHIN for mtime in written.values()):
         return True
     hostname = written.get("/etc/hostname")
     if hostname is None or started_at is None:

@@ -102,6 +102,10 @@ class Examiner:
             return replace(finding, reason=f"{finding.reason}; nonce: {error}")
         if isinstance(commands, Unanswered):
             return replace(finding, reason=f"{finding.reason}; {commands.reason}")
+        if not commands:
+            return replace(
+                finding, reason=f"{finding.reason}; the engine lists none of its processes"
+            )
         names = {command.removesuffix(_DEFUNCT) for command in commands}
         if nonce not in names:
             return _disproved(finding, "our process is not among its processes")
@@ -159,14 +163,21 @@ class Examiner:
         """Why an equal stamp may be chance: two made in one tick of the kernel's clock have one.
 
         If the candidate is not us then we run, too, and were created in the same second or the
-        one beside it: each of those must have another stamp.
+        one beside it: each of those must have another stamp. Where what only we have names the
+        candidate as well, it is no chance.
         """
+        if any(
+            one.scope == "container" and one.id == finding.id for one in self._evidence.candidates
+        ):
+            return None
         listed = self.running()
         if isinstance(listed, Unanswered):
             return f"{STAMPED} is the same, but it is not known whose else is ({listed.reason})"
         created = listed.get(finding.id or "")
         if created is None:
             return f"{STAMPED} is the same, but the engine does not list it as running"
+        if ours < (created - 1) * _SECOND:  # Podman makes none, and leaves one of an image
+            return f"{STAMPED} is the same, but older than the container"
         twins = [
             identifier
             for identifier, moment in listed.items()

@@ -2,7 +2,7 @@
 
 `proven`: a proof succeeded. `confirmed`: none could be had, the engine knows the candidate, it
 runs, container-scoped evidence or the start time speaks for it and nothing against it. Without
-an engine, see `verdict`. In any other case: no identity, with the reason.
+an engine, or the answer of one, see `verdict`. In any other case: no identity, with the reason.
 """
 
 from __future__ import annotations
@@ -65,21 +65,16 @@ def resolve(
     """
     if target not in ("self", "netns"):
         return named(target, prober)
-    examiner = Examiner(evidence, prober, process or OwnProcess()) if prober else None
-    own = _self(evidence, examiner, claim, clock)
+    if prober is None:
+        own = Resolution(from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined))
+    else:
+        own = _self(evidence, Examiner(evidence, prober, process or OwnProcess()), claim, clock)
     return own if target == "self" else _netns(evidence, own, prober)
 
 
 def _self(
-    evidence: Evidence,
-    examiner: Examiner | None,
-    claim: str | None,
-    clock: Callable[[], float],
+    evidence: Evidence, examiner: Examiner, claim: str | None, clock: Callable[[], float]
 ) -> Resolution:
-    if examiner is None:
-        return Resolution(
-            from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined)
-        )
     candidates = evidence.candidates
     if claim is not None:
         candidates = (option(claim, f"--container {claim}"), *candidates)
@@ -87,17 +82,25 @@ def _self(
     if found is not None:
         return _settled(candidates, examiner, found, "proven")
     if "inspect" in examiner.denied:
-        standing = _standing(evidence.candidates, examiner)
-        why = f"the engine does not tell ({examiner.denied['inspect']})"
-        return Resolution(from_kernel(standing, claim, why, joined=evidence.joined))
+        return _untold(evidence, examiner, claim, examiner.denied["inspect"])
     if any(examiner.look(candidate.id).open for candidate in candidates):
         return _unproven(evidence, candidates, examiner)
     try:
         found = search(evidence, examiner, clock)
     except IdentityError as error:
-        why = f"Nothing here names a container that can be this one, and {error.detail}"
-        return Resolution(refused(_judged(candidates, examiner), why))
+        unanswered, _ = by_scope(_standing(evidence.candidates, examiner))
+        if not unanswered:
+            why = f"Nothing here names a container that can be this one, and {error.detail}"
+            return Resolution(refused(_judged(candidates, examiner), why))
+        return _untold(evidence, examiner, claim, error.detail)
     return _settled(candidates, examiner, found, "proven")
+
+
+def _untold(evidence: Evidence, examiner: Examiner, claim: str | None, why: str) -> Resolution:
+    """The kernel's word, where the engine says nothing about what the evidence names."""
+    standing = _standing(evidence.candidates, examiner)
+    told = from_kernel(standing, claim, f"the engine does not tell ({why})", joined=evidence.joined)
+    return Resolution(told)
 
 
 def _examined(candidates: tuple[Candidate, ...], examiner: Examiner) -> Finding | None:

@@ -1,4 +1,4 @@
-"""Reading small kernel files: whole, as bytes, and None where that cannot be done."""
+"""Reading kernel files: whole, as bytes, and None where that cannot be done."""
 
 from __future__ import annotations
 
@@ -7,23 +7,32 @@ import os
 _LONGEST = 20  # digits of 2^64
 _BUFFER = 65_536
 
+LONGEST = 4 << 20
+"""Bytes. A mountinfo of a machine with ten thousand mounts is half as long."""
+
 UNLIMITED = 1 << 62
 """cgroup v1 writes "no limit" as the largest multiple of the page size below 2^63."""
 
 
 def read(path: str) -> bytes | None:
-    """The content of a file, None where it is missing, forbidden, or cannot be read."""
+    """The content of a file, None where it is missing, forbidden, too long or cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Non-blocking: opening a FIFO put in a file's place would otherwise wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return None
+    pieces: list[bytes] = []
+    length = 0
     try:
         # The kernel hands out long files a page at a time: only an empty read is the end.
-        return b"".join(iter(lambda: os.read(descriptor, _BUFFER), b""))
+        while length <= LONGEST and (piece := os.read(descriptor, _BUFFER)):
+            pieces.append(piece)
+            length += len(piece)
     except OSError:
         return None
     finally:
         os.close(descriptor)
+    return b"".join(pieces) if length <= LONGEST else None
 
 
 def text(path: str) -> str:

@@ -1,7 +1,8 @@
 """The files that tell which container this is, read below a root.
 
-Each is read to a bound, and one that is missing, unreadable, too long or no UTF-8 counts as
-absent: half a file could end in the middle of an ID.
+One that is missing, unreadable or too long counts as absent: half a file could end in the middle
+of an ID. Paths come in whatever encoding they have, and a byte that is no UTF-8 becomes a letter
+that no ID has.
 """
 
 from __future__ import annotations
@@ -10,15 +11,11 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from selfinspect.kernel.files import text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import BinaryIO
-
-LONGEST = 4 << 20
-"""Bytes. A mountinfo of a machine with ten thousand mounts is half as long."""
-
-_PIECE = 1 << 16
 
 _INTERFACES = 64
 _ETC = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
@@ -51,40 +48,19 @@ class IdentityFiles:
 def read_identity_files(root: Path) -> IdentityFiles:
     """Read them all below `root`."""
     return IdentityFiles(
-        cgroup=_text(root / "proc/self/cgroup"),
-        init_cgroup=_text(root / "proc/1/cgroup"),
-        mountinfo=_text(root / "proc/self/mountinfo"),
-        hostname=_text(root / "proc/sys/kernel/hostname"),
-        cpuset=_text(root / "proc/1/cpuset"),
-        containerenv=_text(root / "run/.containerenv"),
+        cgroup=text(f"{root}/proc/self/cgroup"),
+        init_cgroup=text(f"{root}/proc/1/cgroup"),
+        mountinfo=text(f"{root}/proc/self/mountinfo"),
+        hostname=text(f"{root}/proc/sys/kernel/hostname"),
+        cpuset=text(f"{root}/proc/1/cpuset"),
+        containerenv=text(f"{root}/run/.containerenv"),
         dockerenv_mtime=_mtime(root / ".dockerenv"),
-        init_started_at=_started_at(_text(root / "proc/1/stat"), _text(root / "proc/stat")),
+        init_started_at=_started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat")),
         macs=_macs(root / "sys/class/net"),
         etc_mtimes={
             f"/{name}": mtime for name in _ETC if (mtime := _mtime(root / name)) is not None
         },
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        # Non-blocking: opening a FIFO put in a file's place would otherwise wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            content = _bounded(file)
-        return content.decode() if content and len(content) <= LONGEST else ""
-    except (OSError, ValueError):
-        return ""
-
-
-def _bounded(file: BinaryIO) -> bytes:
-    """All there is, or one piece too many; in pieces, for the kernel has no memory to fill
-    a buffer of such a size from `/proc/sys`.
-    """
-    pieces: list[bytes] = []
-    while len(pieces) * _PIECE <= LONGEST and (piece := file.read(_PIECE)):
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _mtime(path: Path) -> int | None:
@@ -100,7 +76,7 @@ def _started_at(stat: str, machine: str) -> float | None:
     boot = [line.split()[1:2] for line in machine.split("\n") if line.startswith("btime ")]
     try:
         return int(boot[0][0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, OverflowError):
         return None
 
 
@@ -109,5 +85,5 @@ def _macs(folder: Path) -> frozenset[str]:
         names = sorted(os.listdir(folder))[:_INTERFACES]  # noqa: PTH208 names are all we need
     except OSError:
         return frozenset()
-    found = (_text(folder / name / "address").strip() for name in names)
+    found = (text(f"{folder}/{name}/address").strip() for name in names)
     return frozenset(mac for mac in found if mac.strip("0:"))

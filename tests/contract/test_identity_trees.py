@@ -38,11 +38,11 @@ LEVELS: Mapping[str, str | None] = {
 RECORDED = sorted(tree.name for tree in TREES.iterdir() if tree.is_dir())
 
 
-def look(root: Path) -> tuple[int, Json]:
+def look(root: Path, **environ: str) -> tuple[int, Json]:
     """The exit code and the document of `id --json`."""
     done = subprocess.run(
         [sys.executable, "-m", "selfinspect", "id", "--json", "--engine", "off", "--root", root],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env=os.environ | environ,
     )  # fmt: skip
     return done.returncode, json.loads(done.stdout)
 
@@ -94,3 +94,25 @@ def test_any_file_may_be_missing(tree: str, tmp_path: Path) -> None:
     root.mkdir()
     code, document = look(root)
     assert (code, sequence(document, "candidates")) == (3, [])
+
+
+def test_of_the_environment_what_only_ecs_sets_counts(tmp_path: Path) -> None:
+    """HOSTNAME is the name of where the command runs, which is not where the files are from."""
+    name = f"{'0123456789abcdef' * 2}-2531612879"
+    ecs = f"http://169.254.170.2/v4/{name}"
+    code, document = look(tmp_path, HOSTNAME=OURS, ECS_CONTAINER_METADATA_URI_V4=ecs)
+    assert (code, text(document, "id"), text(document, "level")) == (0, name, "observed")
+    assert look(tmp_path, HOSTNAME=OURS)[0] == 3
+
+
+def test_a_fifo_in_a_files_place_holds_nobody_up(tmp_path: Path) -> None:
+    """Nor a folder, a loop of links or an endless file; the other files say what they do."""
+    root = copied("v2-host-plain", tmp_path)
+    (root / "proc/self/mountinfo").unlink()
+    os.mkfifo(root / "proc/self/mountinfo")
+    (root / "proc/1/cgroup").unlink()
+    (root / "proc/1/cgroup").mkdir()
+    (root / "proc/stat").symlink_to("stat")
+    (root / "proc/1/stat").symlink_to("/dev/zero")
+    code, document = look(root)
+    assert (code, text(document, "id"), text(document, "level")) == (0, OURS, "observed")

@@ -167,6 +167,31 @@ def test_a_disk_that_fills_loses_nothing_while_the_agent_lives(
     assert [line["event"] for line in agent.log].count("journal.in_memory") == 1
 
 
+def test_a_reader_is_not_let_go_for_what_came_at_once(
+    serve: Serve, keeping: tuple[str, ...], engine: CannedEngine
+) -> None:
+    """More than may wait for a slow one, from an engine whose agent had no turn meanwhile."""
+    agent = serve(*keeping).ready()
+    engine.wait_for_streams()
+    names = [f"m{number}" for number in range(600)]
+
+    def happen() -> None:
+        for name in names:
+            mark(engine, name)
+
+    with agent.api.stream("/v1/events/stream") as stream:
+        frames = iter(stream.frame, {})
+        mark(engine, "begin")
+        assert [one.mark for one in marked(frames, "begin")] == ["begin"]
+        happening = threading.Thread(target=happen)
+        agent.process.send_signal(signal.SIGSTOP)
+        happening.start()
+        happening.join(1.0)  # until the connection takes no more
+        agent.process.send_signal(signal.SIGCONT)
+        assert [one.mark for one in marked(frames, names[-1])] == names
+        happening.join()
+
+
 class Crowd:
     """Many readers of one agent's events, read by one thread; one reader may be stalled.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 WAITS_FOR_SIGNALS = ("run", "--", "sh", "-c", "trap : USR1; while :; do sleep 1000 & wait $!; done")
+ENDINGS = [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
 RESTARTS_ITS_AGENT = ("-c", "while :; do selfinspect serve & wait $!; done")
 
 
@@ -88,7 +89,12 @@ def live_restore(engine: Engine) -> Iterator[None]:
         settings.unlink()
 
 
-def restart(engine: Engine, meanwhile: Callable[[], object] = lambda: None) -> None:
+def restart(
+    engine: Engine,
+    meanwhile: Callable[[], object] = lambda: None,
+    *,
+    ending: signal.Signals = signal.SIGTERM,
+) -> None:
     """End the engine's daemon alone, do something, and start it again as it was."""
     pid = engine.pid
     command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
@@ -97,7 +103,7 @@ def restart(engine: Engine, meanwhile: Callable[[], object] = lambda: None) -> N
     inside = ("nsenter", "--net", "--mount", "--target")
     with subprocess.Popen([*inside, str(pid), "sleep", "1000"]) as holder:
         until(lambda: Path(f"/proc/{holder.pid}/comm").read_text() == "sleep\n", "the namespaces")
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, ending)
         until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the engine")
         meanwhile()
         with (engine.home / "again.log").open("wb") as log:
@@ -214,7 +220,10 @@ def test_memory_that_ran_out_is_told(engine: Engine) -> None:
     assert told.count("oom") > BUFFERED / 2 or "gap" not in actions(app)
 
 
-def test_an_engine_that_was_restarted(restartable: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_engine_that_was_restarted(
+    restartable: Engine, tmp_path: Path, ending: signal.Signals
+) -> None:
     """The container lived: what changed is reconciled, behind a gap, and it is followed again."""
     engine = restartable
     with live_restore(engine), relayed(engine, tmp_path) as relay:
@@ -222,7 +231,7 @@ def test_an_engine_that_was_restarted(restartable: Engine, tmp_path: Path) -> No
         happened(app, "start")
         relay.cut()
         engine.docker("rename", app.id, "e-missed")
-        restart(engine)
+        restart(engine, ending=ending)
         relay.restore()
         happened(app, "rename")
         engine.docker("rename", app.id, "e-seen")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.conftest import Container, Engine, until
+from tests.engine.test_events import ENDINGS
 from tests.engine.test_events import restart as restart_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from signal import Signals
 
     from selfinspect.model import Json
 
@@ -194,18 +196,19 @@ def test_the_verbs(engine: Engine) -> None:
         assert lived == ["kill", "die", "stop", "restart"]
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize(
     "supervised", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["run", "sh"]
 )
 def test_an_engine_that_takes_its_containers_along(
-    restartable: Engine, *, supervised: bool
+    restartable: Engine, ending: Signals, *, supervised: bool
 ) -> None:
     """Nobody is left to tell of the end: the engine began anew, and started it with that."""
     script = POLITE if supervised else f"selfinspect serve & {POLITE}"
     command = ("run", "--", "sh", "-c", script) if supervised else ("-c", script)
     entrypoint = () if supervised else ("--entrypoint", "sh")
     app = restartable.start("--restart", "always", *entrypoint, command=command).ready()
-    restart_engine(restartable)
+    restart_engine(restartable, ending=ending)
     until(lambda: app.inspect("{{.State.Running}}") == "true", "the container")
     app.ready()
     until(lambda: told(app)[:2] == (1, "engine-restart"), f"engine-restart, not {previous(app)}")

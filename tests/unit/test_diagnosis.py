@@ -107,9 +107,16 @@ def test_a_missing_mount_is_mended_by_a_mount() -> None:
     checks = checked(without_engine(MISSING, PODMAN, GATEWAY))
     assert checks[f"engine {SOCKET}"].status == "fail"
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(checks[f"engine {SOCKET}"].fix)
-    for attempt in (PODMAN, GATEWAY):
-        check = checks[f"engine {attempt.endpoint}"]
-        assert (check.status, check.fix) == ("warn", None)
+    podman = checks[f"engine {PODMAN.endpoint}"]
+    assert (podman.status, podman.fix) == ("warn", None)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "timeout"])
+def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: str) -> None:
+    """By the daemon's option or a firewall's rule: the longer way, so a warning."""
+    closed = replace(GATEWAY, outcome=outcome, hint="the very command")
+    check = checked(without_engine(MISSING, closed))["engine tcp://172.17.0.1:2376"]
+    assert (check.status, check.fix) == ("warn", "the very command")
 
 
 @pytest.mark.parametrize("outcome", ["denied", "timeout", "refused", "API too old", "no TLS"])
@@ -157,9 +164,10 @@ def test_a_gateway_that_shows_an_engine_is_nearer_than_a_mount() -> None:
 def test_beside_an_engine_that_counts_what_is_absent_is_of_no_matter() -> None:
     """What is there and denies is still worth a warning."""
     other = replace(DENIED, endpoint="unix:///run/other.sock")
-    tried = (MISSING, other, Attempt("tcp://e:2376", "answers"))
+    tried = (MISSING, GATEWAY, other, Attempt("tcp://e:2376", "answers"))
     checks = checked(replace(WELL, snapshot=replace(WELL.snapshot, tried=tried)))
-    assert checks[f"engine {SOCKET}"].status == "pass"
+    for absent in (SOCKET, GATEWAY.endpoint):
+        assert (checks[f"engine {absent}"].status, checks[f"engine {absent}"].fix) == ("pass", None)
     assert checks["engine unix:///run/other.sock"].status == "warn"
     assert checks["engine tcp://e:2376"].status == "pass"
 
@@ -235,6 +243,14 @@ def test_an_agent_that_does_not_answer_fails() -> None:
     """None at all is a warning only: each verb works without."""
     assert checked(replace(WELL, agent_answers=False))["agent"].status == "fail"
     assert checked(replace(WELL, agent=None, agent_answers=False))["agent"].status == "warn"
+
+
+def test_an_agent_that_speaks_tls_alone_is_a_warning() -> None:
+    """It may well answer others; a listener inside is what clients in here take."""
+    beyond = replace(WELL, agent="https://127.0.0.1:8443", agent_answers=False)
+    check = checked(beyond)["agent"]
+    assert check.status == "warn"
+    assert "--listen 127.0.0.1:10310" in str(check.fix)
 
 
 def test_a_read_only_root_wants_a_place_for_the_address() -> None:

@@ -185,6 +185,18 @@ def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_pa
     assert len(known.matching("/_ping")) == 1
 
 
+def test_an_engine_without_events_is_not_asked_again_soon(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """What it cannot do it cannot do in a moment, either."""
+    known.answers["/events"] = Answer(501, b"no such thing")
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks == 2)
+    assert delay(kept.keeper.observation, 0) == 600.0
+    kept.stop()
+
+
 def test_stopping_ends_it(known: CannedEngine, kept: Kept) -> None:
     """Stopped while it follows, it ends, and nothing is told of a loss."""
     kept.stop()

@@ -57,6 +57,16 @@ def test_an_engine_that_knows_us_tells_everything(known: CannedEngine, tmp_path:
     assert found.own_network
 
 
+def test_pid_1_of_another_tree_is_not_ours(known: CannedEngine, tmp_path: Path) -> None:
+    """Seen through the machine's tree it is the machine's, and contradicts nothing."""
+    root = lay_container(tmp_path)
+    (root / "proc/1").mkdir(exist_ok=True)
+    (root / "proc/1/cgroup").write_text("4:memory:/\n0::/init.scope\n")
+    _changed(known, GraphDriver={"Name": "overlayfs", "Data": None}, Mounts=[])
+    found = _look(root, known.url).snapshot.identity
+    assert (found.id, found.level) == (ID, "confirmed")
+
+
 def test_what_is_known_is_masked(known: CannedEngine, tmp_path: Path) -> None:
     """Neither our document nor the inspect holds a secret in the clear."""
     snapshot = _look(tmp_path, known.url).snapshot
@@ -95,6 +105,16 @@ def test_what_a_proxy_keeps_back_is_done_without(
     assert found.snapshot.self is not None
     assert found.snapshot.failure is None
     assert (found.image is None, found.cgroup_path is None) == (path != "/info", path == "/info")
+
+
+@pytest.mark.slow
+def test_what_never_comes_is_done_without(known: CannedEngine, tmp_path: Path) -> None:
+    """An engine whose `/info` hangs, for a plugin's sake, is an engine."""
+    known.answers["/info"] = Answer(hangs=True)
+    found = _look(tmp_path, known.url)
+    assert found.snapshot.identity.level == "proven"
+    assert found.image == recorded("image")
+    assert found.info is None
 
 
 def test_the_systemd_driver_has_another_path(known: CannedEngine, tmp_path: Path) -> None:

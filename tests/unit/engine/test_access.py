@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,21 @@ DOCUMENT: Json = {
     "list": ["a", 1, None, "b"],
     "object": {"a": "1", "b": 2, "c": None},
     "null": None,
+    "huge": 10**400,
 }
+
+
+@pytest.mark.parametrize("text", ["", "{", b"\xff", "[" * 100_000, "[" * 101 + "]" * 101])
+def test_a_text_that_is_no_document(text: str | bytes) -> None:
+    """Nor is one so deep that who walks it would fall over."""
+    with pytest.raises(ValueError, match=r"."):
+        access.parsed(text)
+
+
+def test_a_document_may_be_deep() -> None:
+    """Deeper than any engine's."""
+    text = "[" * 100 + "]" * 100
+    assert access.parsed(text) == json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +45,7 @@ DOCUMENT: Json = {
         (access.text, "number", None),
         (access.integer, "number", 7),
         (access.integer, "true", None),
+        (access.integer, "huge", None),
         (access.integer, "text", None),
         (access.boolean, "true", True),
         (access.boolean, "number", None),

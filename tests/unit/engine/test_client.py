@@ -93,6 +93,8 @@ def test_each_status_has_its_error(
         (b"\xff\xfe", ": \ufffd\ufffd"),
         (b"n" * 1000, ": " + "n" * 200),
         (b"no way to http://bob:hunter2x@proxy/", ": no way to http://bob:[masked]@proxy/"),
+        (b"<" * 2**21, ": " + "<" * 200),
+        (b"[" * 100_000, ": " + "[" * 200),
     ],
 )
 def test_an_errors_own_words_are_kept(
@@ -164,6 +166,28 @@ def test_an_answer_that_is_no_json_is_no_engines(
     ask = {"json": client.inspect, "stats": client.stats, "info": client.info}
     with pytest.raises(EngineUnreachableError, match="is no JSON"):
         ask[path.rpartition("/")[2]]()
+
+
+@pytest.mark.parametrize("body", [b"null", b"7", b'"x"', b"[{}]", b"[" * 100_000])
+def test_an_answer_that_is_no_object_is_no_engines(
+    engine: CannedEngine, client: Client, body: bytes
+) -> None:
+    """JSON alone does not make an engine."""
+    asked = {"json": client.inspect, "stats": client.stats, "top": client.top}
+    for path, ask in asked.items():
+        engine.answers[f"/containers/{ID}/{path}"] = Answer(body=body)
+        with pytest.raises(EngineUnreachableError, match="is no JSON"):
+            ask()
+
+
+@pytest.mark.parametrize("body", [b"{}", b"7", b'"x"'])
+def test_an_answer_that_is_no_array_is_no_engines(
+    engine: CannedEngine, client: Client, body: bytes
+) -> None:
+    """Where an engine answers with one; an empty one may be null."""
+    engine.answers |= {f"/containers/{ID}/changes": Answer(body=body)}
+    with pytest.raises(EngineUnreachableError, match="is no JSON array"):
+        client.changes()
 
 
 def test_recorded_documents_arrive_as_they_are(engine: CannedEngine) -> None:

@@ -72,10 +72,11 @@ def test_the_product_is_told_by_its_headers(
         Answer(body=b"<html>Welcome</html>", headers={"Content-Type": "text/html"}),
         replace(PING, headers={"Api-Version": "newest"}),
         replace(PING, headers={"Api-Version": "1.41/../.."}),
+        replace(PING, headers={"Api-Version": "1." + "9" * 5000}),
         Answer(raw=b"HTTP/1.1 200 OK\r\nApi-Ver"),
         Answer(301, headers={"Location": "/elsewhere", "Api-Version": "1.41"}),
     ],
-    ids=["no version", "HTML", "a word", "a path", "half a header", "a redirect"],
+    ids=["no version", "HTML", "a word", "a path", "5000 digits", "half a header", "a redirect"],
 )
 def test_another_server_is_no_engine(engine: CannedEngine, answer: Answer) -> None:
     """Whoever answers /_ping without an API version is not spoken to."""
@@ -93,9 +94,25 @@ def test_a_proxy_may_deny_the_ping(engine: CannedEngine) -> None:
     assert (caught.value.hint or "").endswith("allow GET /_ping")
 
 
-def test_other_transports_are_told_apart() -> None:
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ssh://somewhere",
+        "npipe:////./pipe/docker_engine",
+        "http://127.0.0.1:2375",
+        "/var/run/docker.sock",
+        "tcp://",
+        "tcp://[::1",
+        "tcp://host:99999",
+        "tcp://host:port",
+        "tcp://bob:[masked]@host:1",
+    ],
+)
+def test_other_transports_are_told_apart(endpoint: str) -> None:
     """An endpoint that cannot be spoken to says so instead of failing oddly."""
     with pytest.raises(EngineUnreachableError) as caught:
-        connect("ssh://somewhere")
+        connect(endpoint)
     assert caught.value.outcome == "unsupported"
-    assert caught.value.hint is not None
+    assert caught.value.hint == (
+        "name the engine's socket: it takes unix:///path/of.sock or tcp://host:port"
+    )

@@ -129,7 +129,41 @@ def test_a_flood_costs_little_memory(hostile: Callable[[Peer], Hostile], begin: 
     with pytest.raises(EngineUnreachableError):
         transport.get("ping", "/_ping")
     transport.close()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 160 << 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 48 << 10
+
+
+def test_what_speaks_no_http_is_told_in_our_words(hostile: Callable[[Peer], Hostile]) -> None:
+    """Not in the peer's, of which there may be any number, in any characters."""
+    peer = hostile(lambda client, _: client.sendall(b"\x00\xffgarbage\r\n\r\n"))
+    transport = Transport(peer.url, timeout=GENEROUS)
+    with pytest.raises(EngineUnreachableError) as caught:
+        transport.get("ping", "/_ping")
+    transport.close()
+    assert caught.value.detail == f"{peer.url}: what answers there speaks no HTTP"
+
+
+def _answer_once(client: socket.socket, _: threading.Event) -> None:
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")
+    client.recv(65_536)
+
+
+def test_a_kept_connection_that_closes_under_a_request_is_no_failure(
+    hostile: Callable[[Peer], Hostile],
+) -> None:
+    """Closed just when it is asked over, as proxies do: it is asked over a new one, once."""
+    transport = Transport(hostile(_answer_once).url, timeout=GENEROUS)
+    assert [transport.get("ping", "/_ping").body for _ in range(3)] == [b"OK"] * 3
+    transport.close()
+
+
+def test_a_new_connection_that_closes_is_a_failure(hostile: Callable[[Peer], Hostile]) -> None:
+    """Nobody is asked again who never answered."""
+    asked = []
+    transport = Transport(hostile(lambda *_: asked.append(1)).url, timeout=GENEROUS)
+    with pytest.raises(EngineUnreachableError, match="hung up without an answer"):
+        transport.get("ping", "/_ping")
+    transport.close()
+    assert len(asked) == 1
 
 
 def test_an_endless_line_is_refused(hostile: Callable[[Peer], Hostile]) -> None:

@@ -49,6 +49,7 @@ HISTORY: Json = [
     },
     {"Created": 0, "CreatedBy": "RUN setup tok-0123456789abcdef", "Size": 17},
     {"CreatedBy": ""},
+    {"Created": 2**62},
     "odd",
 ]
 
@@ -77,7 +78,7 @@ def test_the_image_and_its_history() -> None:
     }
     assert isinstance(history[1], dict)
     assert history[1]["created_by"] == "RUN setup [masked]"
-    assert history[2:] == [{"created_at": None, "created_by": None, "size_bytes": None}] * 2
+    assert history[2:] == [{"created_at": None, "created_by": None, "size_bytes": None}] * 3
 
 
 def test_what_is_secret_in_the_image_is_masked_in_its_history() -> None:

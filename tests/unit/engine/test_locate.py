@@ -54,6 +54,12 @@ def test_two_names_of_one_socket_are_one_place(tmp_path: Path) -> None:
     assert len(set(_resolved(environ))) == len(endpoints("auto", environ))
 
 
+def test_a_link_to_itself_is_one_place_more(tmp_path: Path) -> None:
+    """It leads to no socket, and is tried like any other."""
+    (tmp_path / "docker.sock").symlink_to("docker.sock")
+    assert f"unix://{tmp_path}/docker.sock" in endpoints("auto", {"XDG_RUNTIME_DIR": str(tmp_path)})
+
+
 def test_a_password_in_docker_host_is_shown_nowhere() -> None:
     """Places are listed in answers and logs; one with a password cannot be spoken to anyway."""
     places = endpoints("auto", {"DOCKER_HOST": "tcp://bob:hunter2x@10.0.0.1:2375"})

@@ -16,7 +16,7 @@ def test_a_compose_container_knows_its_place() -> None:
     assert compose(labels) == Compose(project="shop", service="web", number=2)
 
 
-@pytest.mark.parametrize("number", ["", "two", "-1", "1.5"])
+@pytest.mark.parametrize("number", ["", "two", "-1", "1.5", "²", "9" * 5000])
 def test_a_number_that_is_none_is_unknown(number: str) -> None:
     """A label anybody can set is not trusted to hold a number."""
     labels = {"com.docker.compose.project": "shop", "com.docker.compose.container-number": number}

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST, SECOND = Place("tcp://127.0.0.1:1", guessed=True), Place("tcp://127.0.0.1:2", guessed=True)
-PATIENT = 10.0
+PATIENT = 20.0
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that a slow machine keeps, too."""
+    monkeypatch.setattr(race, "PATIENCE", PATIENT)
+
+
+@pytest.mark.usefixtures("patient")
 def test_the_preferred_one_counts_however_late(engine: CannedEngine) -> None:
     """Both answer, the second first: they come in the order of preference."""
     second = threading.Event()
@@ -65,6 +72,23 @@ def test_who_does_not_answer_in_time_has_timed_out(
     engine.stop()  # waits until nobody is connected
 
 
+def test_behind_a_firewall_the_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an address: a name may not even have been found, and is not the host's own."""
+    monkeypatch.setattr(race, "PATIENCE", 0.2)
+    over = threading.Event()
+
+    def to(place: Place, _: float) -> Connection:
+        assert over.wait(PATIENT)
+        raise EngineUnreachableError(place.endpoint)
+
+    guessed = (Place("tcp://[fd00::1]:2375"), Place("tcp://host.docker.internal:2375"))
+    outcomes = [outcome for _, outcome in Race(guessed, to)]
+    over.set()
+    hints = [one.hint for one in outcomes if isinstance(one, EngineError)]
+    rule = "ip6tables -I INPUT -d fd00::1 -p tcp --dport 2375 -j ACCEPT"
+    assert hints == [f"a firewall may drop it; on the engine's host: {rule}", None]
+
+
 def test_a_failure_is_handed_on(tmp_path: Path) -> None:
     """As the error that it is."""
     found = list(Race((FIRST,), lambda *_: connect(f"unix://{tmp_path}/no.sock")))
@@ -72,6 +96,7 @@ def test_a_failure_is_handed_on(tmp_path: Path) -> None:
     assert isinstance(found[0][1], EngineError)
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_stops_early_leaves_nothing_open(tmp_path: Path) -> None:
     """The first counts; the second's connection is closed."""
     with CannedEngine(tmp_path / "engine.sock") as engine:

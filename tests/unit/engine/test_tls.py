@@ -225,6 +225,26 @@ def test_certificates_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     assert "DOCKER_CERT_PATH" in (caught.value.hint or "")
 
 
+def test_a_key_with_a_passphrase_is_told(made: Certificates, tmp_path: Path) -> None:
+    """Nobody is there to be asked for it."""
+    for name in ("ca.pem", "cert.pem"):
+        (tmp_path / name).write_bytes((made.client / name).read_bytes())
+    _openssl(
+        "ec", "-aes128", "-passout", "pass:secret", "-in", made.client / "key.pem",
+        "-out", tmp_path / "key.pem",
+    )  # fmt: skip
+    with pytest.raises(EngineUnreachableError, match="cannot be used"):
+        connect("tcp://127.0.0.1:1", tls=Tls(tmp_path))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_where_nobody_listens_the_command_is_told(host: str) -> None:
+    """As it can be typed."""
+    with pytest.raises(EngineUnreachableError) as caught:
+        connect(f"tcp://{host}:1", timeout=PATIENT)
+    assert f"dockerd -H tcp://{host}:1 " in (caught.value.hint or "")
+
+
 def test_public_authorities_are_not_trusted(made: Certificates) -> None:
     """Nobody but the folder's own authority."""
     subjects = [one["subject"] for one in Tls(made.client).context().get_ca_certs()]
@@ -248,7 +268,7 @@ def test_a_peer_that_never_shakes_hands_times_out(made: Certificates) -> None:
         with pytest.raises(EngineUnreachableError) as caught:
             connect(f"tcp://127.0.0.1:{port}", tls=Tls(made.client), timeout=BRIEF)
     assert caught.value.outcome == "timeout"
-    assert f"--dport {port}" in (caught.value.hint or "")
+    assert f"iptables -I INPUT -d 127.0.0.1 -p tcp --dport {port}" in (caught.value.hint or "")
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:

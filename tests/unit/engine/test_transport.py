@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from selfinspect.engine.failures import MAX_SOCKET_PATH
-from selfinspect.engine.transport import MAX_BODY, Transport
+from selfinspect.engine.stream import MAX_BODY
+from selfinspect.engine.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 from tests.canned_engine import Answer, CannedEngine
 
@@ -151,7 +152,14 @@ def test_a_dripping_body_times_out(engine: CannedEngine) -> None:
 def test_an_over_long_body_is_refused(engine: CannedEngine) -> None:
     """More than the bound is not read into memory."""
     engine.answers["/_ping"] = Answer(body=b"x" * (MAX_BODY + 1))
-    assert "an answer of more than 32 MiB" in _failure(engine.url).detail
+    assert "an answer of more than 8 MiB" in _failure(engine.url).detail
+
+
+def test_a_body_that_is_announced_as_too_long_is_not_read(engine: CannedEngine) -> None:
+    """Not one byte of it is waited for."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n"
+    engine.answers["/_ping"] = Answer(raw=head, hangs=True)
+    assert "an answer of more than 8 MiB" in _failure(engine.url).detail
 
 
 def test_a_missing_socket_names_the_mount(tmp_path: Path) -> None:
@@ -171,9 +179,24 @@ def test_a_dead_socket_says_so(engine: CannedEngine) -> None:
 
 
 def test_a_file_that_is_no_socket_is_refused(tmp_path: Path) -> None:
-    """A plain file, as a mount of what was not there leaves a folder, is no engine."""
+    """A plain file is no engine."""
     (tmp_path / "file.sock").write_text("")
     assert _failure(f"unix://{tmp_path}/file.sock").outcome == "refused"
+
+
+def test_a_folder_in_the_sockets_place_is_told(tmp_path: Path) -> None:
+    """An engine makes one where what is to be mounted is missing."""
+    (tmp_path / "docker.sock").mkdir()
+    error = _failure(f"unix://{tmp_path}/docker.sock")
+    assert "a folder is there" in error.detail
+    assert f"rmdir {tmp_path}/docker.sock" in (error.hint or "")
+
+
+@pytest.mark.parametrize("endpoint", ["unix:///no/\udcff.sock", "tcp://\udcff:2375"])
+def test_bytes_that_are_no_text_name_nobody(endpoint: str) -> None:
+    """The environment may hold any."""
+    with pytest.raises(EngineUnreachableError):
+        Transport(endpoint).get("ping", "/_ping")
 
 
 def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:

@@ -138,11 +138,12 @@ def test_sigkill_of_unknown_origin() -> None:
 
 
 def test_a_hidden_exit_code() -> None:
-    """A label hides it: what the engine sent still tells."""
+    """A label hides it: what the engine sent still tells, and what PID 1 could not write."""
     assert cause(told(None, ooms=(ago(1),))) == "oom"
     assert cause(told(None, sent=(Sent(ago(1), 9),))) == "killed"
     assert told(None, sent=(Sent(ago(1), 9),)).signal == 9
     assert cause(told(None, sent=(Sent(ago(1), None),))) == "unknown"
+    assert cause(told(None, sent=(Sent(ago(1), None),), record=UNFINISHED)) == "killed"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,16 @@ def test_the_engines_own_restart(ending: Ending) -> None:
     assert cause(replace(ending, restarted=True)) == "engine-restart"
     assert cause(replace(ending, restarted=True, told=True)) != "engine-restart"
     assert cause(ending) != "engine-restart"
+
+
+def test_an_engine_that_finds_a_container_it_did_not_start() -> None:
+    """It stops it before anybody can ask; a stop that was heard, or came later, is somebody's."""
+    stopped = replace(told(0), stopped=END, restarted=True, back=ago(2))
+    unheard = replace(stopped, sent=(Sent(ago(1), 15, live=False),))
+    assert cause(unheard) == "engine-restart"
+    assert cause(replace(unheard, back=None)) == "stopped"
+    assert cause(replace(unheard, back=ago(20))) == "stopped"
+    assert cause(replace(stopped, sent=(Sent(ago(1), 15),))) == "stopped"
 
 
 def test_an_end_of_its_own_while_the_engine_was_away() -> None:

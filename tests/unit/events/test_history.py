@@ -9,6 +9,7 @@ import pytest
 from selfinspect.engine.access import integer
 from selfinspect.engine.client import Client
 from selfinspect.engine.connection import connect
+from selfinspect.engine.stream import MAX_BODY
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.events.history import gap, gap_event, past_events
 from selfinspect.model import Actor
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ID = "ab" * 32
 SECOND = 10**9
+BRIEF = 0.5
+PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -54,6 +57,18 @@ def test_the_past_is_in_the_order_of_its_times(engine: CannedEngine, client: Cli
     found = past_events(client, since=3, now=9 * SECOND)
     assert [integer(raw, "timeNano") for raw in found] == [3, 5, 7]
     assert all("since=0.000000003&until=9.000000000" in one for one in engine.matching("/events"))
+
+
+@pytest.mark.parametrize(
+    "endless", [Answer(drips=True), Answer(body=b"{}\n" * MAX_BODY)], ids=["slow", "long"]
+)
+def test_the_past_has_an_end(engine: CannedEngine, endless: Answer) -> None:
+    """Who goes on telling of it is no engine, however small each piece is."""
+    hasty = Client(connect(engine.url, timeout=BRIEF, patience=PATIENCE), ID)
+    engine.answers["/events"] = endless
+    with pytest.raises(EngineUnreachableError, match=r"an answer of more|no whole"):
+        past_events(hasty, since=0, now=SECOND)
+    hasty.connection.transport.close()
 
 
 def test_podman_is_asked_in_whole_seconds(engine: CannedEngine, podman: Client) -> None:

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfinspect.events.journal import Journal
+from selfinspect.events.rows import digest
 from tests.unit.events.occurrences import occurrence
 
 if TYPE_CHECKING:
@@ -185,6 +186,28 @@ def _scribbled(path: Path) -> None:
         file.write(b"\xa5" * 6000)
 
 
+def _patched(old: bytes, new: bytes) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+
+    return change
+
+
+def _of_a_later_sqlite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(47)  # the schema's format, 4 at most; see https://www.sqlite.org/fileformat2.html
+        file.write(b"\x09")
+
+
+def _with_two_keys_of_one_event(path: Path) -> None:
+    key = digest(occurrence(1))
+    content = path.read_bytes()
+    assert content.count(key) == len(["in the table", "in its index"])
+    path.write_bytes(content.replace(key, bytes(len(key)), 1))
+
+
 def _sql(statement: str) -> Callable[[Path], None]:
     def change(path: Path) -> None:
         with closing(sqlite3.connect(path)) as database, database:
@@ -205,12 +228,17 @@ def _somebody_elses(path: Path) -> None:
         (_cut, "corrupt"),
         (_stub, "corrupt"),
         (_scribbled, "corrupt"),
+        (_patched(b"WITHOUT ROWID", b"WITHOUT\xa5ROWID"), "corrupt"),
+        (_patched(b"actor_name TEXT", b"actor_nane TEXT"), "columns are others"),
+        (_of_a_later_sqlite, "corrupt"),
+        (_with_two_keys_of_one_event, "corrupt"),
         (_somebody_elses, "no journal of selfinspect"),
         (_sql("DROP TABLE events"), "no journal of selfinspect"),
         (_sql("PRAGMA user_version = 2"), "its form is 2, and this selfinspect knows 1"),
         (_sql("UPDATE meta SET value = 'x' WHERE name = 'container'"), "another container's"),
         (_sql("DELETE FROM meta"), "another container's"),
         (_sql("DELETE FROM meta WHERE name = 'name'"), "lost its name"),
+        (_sql("UPDATE meta SET value = 'A-b' WHERE name = 'name'"), "lost its name"),
     ],
 )
 def test_what_cannot_be_gone_on_with_is_set_aside(
@@ -239,6 +267,27 @@ def test_what_cannot_be_gone_on_with_is_set_aside(
 
 
 @pytest.mark.parametrize(
+    "make",
+    [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/nowhere")],
+    ids=["a folder", "a pipe", "a link"],
+)
+def test_what_is_no_file_is_set_aside(journals: Journals, make: Callable[[Path], None]) -> None:
+    """Nobody waits for a pipe's writer, and no link is followed."""
+    journals.folder.mkdir(parents=True)
+    make(journals.file)
+    looking = Journal(1000)
+    looking.read(journals.folder, ID)
+    assert looking.held() == ()
+    with journals.open() as journal:
+        [notice] = journals.notices
+        assert (notice.event, notice.reason) == ("journal.set_aside", "it is no regular file")
+        assert os.path.lexists(notice.file)
+        journal.append(occurrence(1))
+    with journals.open() as journal:
+        assert _seqs(journal) == [1]
+
+
+@pytest.mark.parametrize(
     "damage",
     [
         "UPDATE events SET attributes = '{\"n\": ' WHERE seq = 2",
@@ -246,8 +295,10 @@ def test_what_cannot_be_gone_on_with_is_set_aside(
         "UPDATE events SET attributes = x'ff' WHERE seq = 2",
         "UPDATE events SET attributes = CAST(x'ff' AS TEXT) WHERE seq = 2",
         "UPDATE events SET time = 'yesterday' WHERE seq = 2",
+        "UPDATE events SET action = x'ff' WHERE seq = 2",
+        "UPDATE events SET run = 'x' WHERE seq = 2",
     ],
-    ids=["cut", "a list", "bytes", "no UTF-8", "no time"],
+    ids=["cut", "a list", "bytes", "no UTF-8", "no time", "no text", "no number"],
 )
 def test_a_damaged_event_is_passed_over_and_told_of_once(journals: Journals, damage: str) -> None:
     """The others are read, page by page, and what comes has its place behind them."""
@@ -263,6 +314,17 @@ def test_a_damaged_event_is_passed_over_and_told_of_once(journals: Journals, dam
         [notice] = journals.notices
         assert (notice.event, notice.file) == ("journal.damaged", journals.file)
         assert notice.reason.startswith("event 2 is damaged: ")
+
+
+def test_damaged_numbers_do_not_count(journals: Journals) -> None:
+    """The next run and the latest time are those of the events that are whole."""
+    with journals.open() as journal:
+        journal.append(occurrence(1, "start"), occurrence(2, "start"))
+    _sql("UPDATE events SET run = 'x', nanoseconds = x'ff' WHERE seq = 2")(journals.file)
+    with journals.open() as journal:
+        assert journal.newest() == 1
+        [third] = journal.append(occurrence(3, "start"))
+        assert third.run == 2
 
 
 def test_what_is_remembered_and_damaged_is_forgotten(journals: Journals) -> None:

@@ -85,3 +85,11 @@ def test_facts_come_back_as_they_were() -> None:
 def test_facts_of_another_form_are_none(document: Json) -> None:
     """Those of another version of ours: what they said is looked up in the events."""
     assert from_json(document) == Known()
+
+
+@pytest.mark.parametrize("damage", [{"cursor": "5F2c-17"}, {"alive": 1.5}])
+def test_facts_that_are_damaged_are_none(damage: dict[str, Json]) -> None:
+    """A letter of the file is another: nobody stumbles over it."""
+    facts = to_json(FRONT)
+    assert isinstance(facts, dict)
+    assert from_json({**facts, **damage}) == Known()

@@ -208,6 +208,17 @@ def test_an_engine_lost_and_back_while_the_container_ran() -> None:
     assert known(runs(told.events))[1] == (1, "killed", 137, "SIGKILL")
 
 
+def test_an_engine_that_crashed_and_stopped_what_it_found() -> None:
+    """What it did before anybody could listen stands behind the gap, as a stop would."""
+    told = Told()("start", 1)
+    gap: dict[str, Json] = {"from": at(30), "to": at(45), "reason": "restart"}
+    told("gap", 45, type_="agent", source="reconciled", **gap)
+    told("kill", 45, source="replay", signal="15")("die", 46, source="replay", exit_code="0")
+    told("stop", 46.5, source="replay")("start", 48, source="replay")
+    _, ended = runs(told.events, inspect(48, 46))
+    assert (ended.cause, ended.exit_code) == ("engine-restart", 0)
+
+
 def test_want_of_memory_after_a_policys_restart() -> None:
     """`OOMKilled` of the running container is about the run before; a manual start clears it."""
     told = Told()("start", 1)("die", 9, exit_code="137")("start", 10, source="reconciled").events

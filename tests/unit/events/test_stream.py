@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,21 @@ def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Cli
             drained(stream)
 
 
+def test_what_came_before_it_broke_off_hides_no_error(engine: CannedEngine, client: Client) -> None:
+    """It is told once the last event is taken, however late that is."""
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        engine.emit(OWN)
+        engine.cut_streams()
+        engine.wait_for_streams(0)
+        for reader in threading.enumerate():
+            if reader.name == "events":
+                reader.join(PATIENCE)
+        assert stream.take() == [OWN]
+        with pytest.raises(EngineUnreachableError, match="broke off"):
+            drained(stream)
+
+
 def test_a_line_that_is_no_json_ends_it(engine: CannedEngine, client: Client) -> None:
     """Who sends that is no engine: both streams end, with an error of ours."""
     with EventStream(client) as stream:
@@ -143,4 +159,15 @@ def test_a_denied_stream_leaves_none_open(engine: CannedEngine, client: Client) 
     engine.answers["/events"] = Answer(403)
     with pytest.raises(EngineDeniedError):
         EventStream(client)
+    engine.wait_for_streams(0)
+
+
+def test_more_than_can_be_held_ends_it(engine: CannedEngine, client: Client) -> None:
+    """Who sends events faster than they can be taken does not fill the memory."""
+    with EventStream(client) as stream:
+        engine.wait_for_streams(2)
+        for _ in range(50):
+            engine.emit_line(json.dumps({"Type": "x" * 65_536}).encode() + b"\n")
+        with pytest.raises(EngineUnreachableError, match="more events at once"):
+            drained(stream)
     engine.wait_for_streams(0)

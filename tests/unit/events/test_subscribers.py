@@ -100,6 +100,38 @@ def test_one_that_keeps_up_is_not_let_go() -> None:
     _run(main())
 
 
+def test_what_comes_at_once_is_no_reason_to_be_let_go() -> None:
+    """There was no time to take any of it; who then takes nothing is slow."""
+
+    async def main() -> None:
+        subscription = Subscription()
+        subscription.offer(*map(_event, range(3 * QUEUED)))
+        at_first = subscription.overflowed
+        subscription.offer(_event(3 * QUEUED))
+        assert (at_first, subscription.overflowed) == (False, True)
+        assert await _rest(subscription) == list(range(3 * QUEUED))
+
+    _run(main())
+
+
+def test_who_takes_what_it_is_given_is_not_let_go() -> None:
+    """Published while the loop had no turn, events wait for one."""
+
+    async def main() -> None:
+        subscribers = Subscribers()
+        with subscribers.subscription() as subscription:
+            listening = asyncio.create_task(_rest(subscription))
+            await asyncio.sleep(0)
+            for begin in range(0, 3 * QUEUED, QUEUED):
+                subscribers.publish(*map(_event, range(begin, begin + QUEUED)))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            subscribers.end()
+            assert await listening == [*range(3 * QUEUED)]
+
+    _run(main())
+
+
 def test_an_event_after_the_end_does_no_harm() -> None:
     """A full queue that was ended takes no more, and raises nothing."""
 

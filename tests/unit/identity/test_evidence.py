@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from selfinspect.identity.evidence import (
     LONGEST_EVIDENCE,
+    MOST_CANDIDATES,
     from_cgroup,
     from_containerenv,
     from_cpuset,
     from_ecs,
     from_hostname,
-    from_mountinfo,
     gather,
 )
+from selfinspect.identity.mounts import Hit, hits, parse
 from selfinspect.kernel.identity_files import IdentityFiles
 
 A = "a1b2c3d4" * 8
@@ -28,6 +29,12 @@ T = "0123456789abcdef" * 2
 UUID = "8f1d2c3b-4a5e-6f70-8192-a3b4c5d6e7f8"
 UUID_ = UUID.replace("-", "_")
 FARGATE = f"{T}-2531612879"
+
+
+def from_mountinfo(text: str) -> tuple[Hit, ...]:
+    return tuple(hits(parse(text)))
+
+
 PARSERS = (from_cgroup, from_mountinfo, from_containerenv, from_cpuset, from_ecs)
 
 
@@ -58,6 +65,9 @@ CGROUP_NAMES_US = {
     f"/cri-containerd-{A}.scope",
     "containerd with a systemd path on cgroupfs": "11:devices:/system.slice/containerd.service"
     f"/kubepods-burstable-pod{UUID_}.slice:cri-containerd:{A}",
+    "containerd with a systemd path and no slice": f"11:devices:/:cri-containerd:{A}",
+    "kind on systemd": f"0::/docker/{B}/kubelet.slice/kubelet-kubepods.slice"
+    f"/kubelet-kubepods-pod{UUID_}.slice/cri-containerd-{A}.scope",
     "cri-dockerd": f"0::/kubepods.slice/kubepods-pod{UUID_}.slice/docker-{A}.scope",
     "CRI-O on systemd": f"0::/kubepods.slice/kubepods-pod{UUID_}.slice/crio-{A}.scope",
     "CRI-O below its root": f"0::/kubepods.slice/kubepods-pod{UUID_}.slice/crio-{A}.scope/init",
@@ -106,6 +116,8 @@ CGROUP_NAMES_NOBODY = {
     "only a path": f"/docker/{A}",
     "a pod": f"0::/kubepods/besteffort/pod{UUID}",
     "a pod of a node that is a container": f"0::/docker/{B}/kubepods/besteffort/pod{UUID}",
+    "a pod of kind on systemd": f"0::/docker/{B}/kubelet.slice/kubelet-kubepods.slice"
+    f"/kubelet-kubepods-pod{UUID_}.slice",
     "podman's monitor": f"0::/machine.slice/libpod-conmon-{A}.scope",
     "CRI-O's monitor": f"0::/kubepods.slice/kubepods-pod{UUID_}.slice/crio-conmon-{A}.scope",
     "CRI-O's monitor on cgroupfs": f"7:pids:/kubepods/besteffort/pod{UUID}/crio-conmon-{A}",
@@ -121,6 +133,9 @@ CGROUP_NAMES_NOBODY = {
     "a name after the ID": f"0::/docker/{A}-init",
     "a build step": "0::/docker/buildkit/5cf82fwiumld3vcs5d5l5pzyv",
     "a build step in a container": f"0::/docker/{B}/docker/buildkit/5cf82fwiumld3vcs5d5l5pzyv",
+    "a build step with a systemd path": f"0::/docker/{B}/system.slice:docker:5cf82fwiumld3vcs5d5l",
+    "a task of Mesos in a container": f"2:cpu:/docker/{B}/mesos/{UUID}",
+    "a task of Nomad in a container": f"0::/docker/{B}/nomad.slice/share.slice/{UUID}.web.scope",
     "a truncated ID in a container": f"0::/docker/{B}/docker/{A[1:]}",
     "a machine in a container": f"0::/docker/{B}/lxc.payload.web",
     "garden": "9:devices:/system.slice/garden.service/garden/6f265890-5165-7fab-6b52-18d1",
@@ -331,6 +346,7 @@ def test_crio_is_the_container_never_its_sandbox() -> None:
         IdentityFiles(mountinfo=mount("/", "/run/secrets/kubernetes.io/serviceaccount", "tmpfs")),
         IdentityFiles(mountinfo=mount(f"{SANDBOX}/{S}/hosts", "/etc/hosts")),
         IdentityFiles(cgroup=f"0::/kubepods/besteffort/pod{UUID}\n"),
+        IdentityFiles(cgroup="0::/kubelet.slice/kubelet-kubepods.slice\n"),
         IdentityFiles(mountinfo=mount(f"/kubepods/pod{UUID}", "/sys/fs/cgroup", "cgroup2")),
     ],
 )
@@ -361,6 +377,12 @@ def test_containers_around_ours_are_never_candidates() -> None:
     found = gather(files, {})
     assert {one.id for one in found.candidates} == {A}
     assert found.outer == {B}
+
+
+def test_no_file_makes_more_candidates_than_can_be_asked_about() -> None:
+    """Thousands of IDs, each in another's, are a few dozen, and soon."""
+    lines = "".join(f"{n}:x:/docker/{n:064x}/docker/{-n % 2**256:064x}\n" for n in range(1, 2_000))
+    assert len(gather(IdentityFiles(cgroup=lines), {}).candidates) == MOST_CANDIDATES
 
 
 def test_the_writable_layer_is_kept_as_proof_material() -> None:
@@ -411,6 +433,17 @@ def test_older_files_in_etc_are_of_another_container(hostname: float, joined: bo
         dockerenv_mtime=100 * 10**9,
         init_started_at=102.0,
         etc_mtimes={"/etc/hostname": int(hostname * 10**9)},
+    )
+    assert gather(files, {}).joined is joined
+
+
+@pytest.mark.parametrize(("ahead", "joined"), [(50, False), (200, True)])
+def test_files_made_at_once_are_of_one_container(ahead: int, joined: bool) -> None:  # noqa: FBT001 a table
+    """In a copied tree any file may be a few milliseconds older than `/.dockerenv`."""
+    files = IdentityFiles(
+        mountinfo=mount(f"/docker/containers/{A}/hostname", "/etc/hostname"),
+        dockerenv_mtime=100 * 10**9,
+        etc_mtimes={"/etc/hostname": 100 * 10**9 - ahead * 10**6},
     )
     assert gather(files, {}).joined is joined
 

@@ -271,6 +271,23 @@ def test_the_stamp_proves_alone(world: World) -> None:
     assert (found.id, found.level, found.method) == (A, "proven", "stamp")
 
 
+def test_the_stamp_of_what_the_cgroup_names_proves_alone(world: World) -> None:
+    """That it is another's by chance is ruled out: nobody else is asked about."""
+    stamp = "2023-11-14T22:13:20.123456789Z"
+    engine = world.engine(Box(A, stamp=stamp), Box(B, stamp=stamp), denied=("top", "list"))
+    found = world.ask(Evidence((cgroup(A),), stamp=STAMP_A), engine).identity
+    assert (found.id, found.level, found.method) == (A, "proven", "stamp")
+    assert engine.asked == {("inspect", A): 1, ("archive", A): 1}
+
+
+def test_a_stamp_that_came_with_the_image_proves_nothing(world: World) -> None:
+    """All containers of that image have it, whenever they were made."""
+    stamp = "2023-11-14T22:13:20.123456789Z"
+    engine = world.engine(Box(B, stamp=stamp, created=1_700_000_100), denied=("top",))
+    found = world.ask(Evidence((shared(B),), stamp=STAMP_A), engine).identity
+    assert found.id is None
+
+
 def test_the_stamp_disproves_a_neighbour(world: World) -> None:
     """Another nanosecond is another container."""
     engine = world.engine(Box(B, stamp="2023-11-14T22:13:20.123456780Z"), denied=("top",))
@@ -332,6 +349,13 @@ def test_the_nonce_proves_alone(world: World) -> None:
     found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
     assert (found.id, found.level, found.method) == (A, "proven", "nonce")
     assert world.comm.read_text() == "selfinspect"
+
+
+def test_an_engine_that_lists_no_processes_disproves_nobody(world: World) -> None:
+    """A running container has one at least, so that is no answer."""
+    engine = world.engine(Box(A, commands=[]), denied=("archive",))
+    found = world.ask(own(cgroup(A)), engine).identity
+    assert (found.id, found.level) == (A, "confirmed")
 
 
 @pytest.mark.parametrize("failure", [EngineUnreachableError("gone"), KeyboardInterrupt()])
@@ -532,6 +556,20 @@ def test_an_engine_that_denies_inspect_leaves_the_kernels_word(world: World) -> 
     assert world.ask(own(cgroup(A)), engine).identity.level == "observed"
     assert world.ask(own(shared(A)), engine).identity.level == "assumed"
     assert engine.asked.total() == 2
+
+
+def test_an_engine_that_fails_leaves_the_kernels_word(world: World) -> None:
+    """Without an answer what only we have stands; what we may share is not proven by that."""
+
+    class Failing(CannedEngine):
+        def inspect(self, container: str) -> Json:
+            super().inspect(container)
+            raise EngineAnswerError("inspect: answered 500", code=500, capability="inspect")
+
+    engine = Failing(Box(A), Box(B), ours=A, comm=world.comm)
+    found = world.ask(own(cgroup(A), shared(B)), engine).identity
+    assert (found.id, found.level) == (A, "observed")
+    assert world.ask(own(shared(A)), engine).identity.id is None
 
 
 def test_an_engine_that_is_gone_is_no_verdict(world: World) -> None:

@@ -27,6 +27,22 @@ def test_what_cannot_be_read_is_none(tmp_path: Path, name: str) -> None:
     assert files.read(f"{tmp_path}/{name}") is None
 
 
+def test_what_never_ends_or_never_begins_is_none(tmp_path: Path) -> None:
+    """An endless device, a file beyond the bound, and a FIFO that nobody writes to."""
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    with (tmp_path / "long").open("wb") as file:
+        file.truncate(files.LONGEST + 1)
+    assert files.read(f"{tmp_path}/endless") is None
+    assert files.read(f"{tmp_path}/long") is None
+    os.mkfifo(tmp_path / "fifo")
+    assert files.text(f"{tmp_path}/fifo") == ""
+    silent = os.open(tmp_path / "fifo", os.O_RDWR)
+    try:
+        assert files.read(f"{tmp_path}/fifo") is None
+    finally:
+        os.close(silent)
+
+
 @pytest.mark.parametrize(
     ("word", "value"),
     [

@@ -6,7 +6,10 @@ import os
 import platform
 from pathlib import Path
 
-from selfinspect.kernel.identity_files import LONGEST, IdentityFiles, read_identity_files
+import pytest
+
+from selfinspect.kernel.files import LONGEST
+from selfinspect.kernel.identity_files import IdentityFiles, read_identity_files
 
 
 def put(root: Path, name: str, content: str | bytes) -> Path:
@@ -52,14 +55,33 @@ def test_nothing_there_is_nothing_known(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_absent(tmp_path: Path) -> None:
-    """A folder, a FIFO, text of no encoding and an endless file are as good as missing."""
+    """A folder, a FIFO and an endless file are as good as missing."""
     (tmp_path / "proc/self/cgroup").mkdir(parents=True)
     os.mkfifo(tmp_path / "proc/self/mountinfo")
-    put(tmp_path, "proc/sys/kernel/hostname", b"\xff\xfe")
     put(tmp_path, "run/.containerenv", "x" * (LONGEST + 1))
-    put(tmp_path, "proc/1/stat", "1 (a) S 1")
-    put(tmp_path, "proc/stat", "btime soon\n")
     assert read_identity_files(tmp_path) == IdentityFiles()
+
+
+@pytest.mark.parametrize(
+    ("stat", "machine"),
+    [
+        ("1 (a) S 1", "btime 1\n"),
+        (f"1 (a){' 1' * 20}", "btime soon\n"),
+        (f"1 (a){' 1' * 19} {'9' * 400}", "btime 1\n"),
+        (f"1 (a){' 1' * 19} {'9' * 5000}", "btime 1\n"),
+    ],
+)
+def test_a_start_that_is_no_time_is_unknown(tmp_path: Path, stat: str, machine: str) -> None:
+    """Too few fields, words, and numbers beyond all time are not an error."""
+    put(tmp_path, "proc/1/stat", stat)
+    put(tmp_path, "proc/stat", machine)
+    assert read_identity_files(tmp_path).init_started_at is None
+
+
+def test_a_path_of_another_encoding_costs_no_other_line(tmp_path: Path) -> None:
+    """The kernel prints names of files as they are; a byte that is no text is no digit either."""
+    put(tmp_path, "proc/self/cgroup", b"1:cpu:/caf\xe9\n2:pids:/docker/abc\xff\n")
+    assert read_identity_files(tmp_path).cgroup == "1:cpu:/caf\ufffd\n2:pids:/docker/abc\ufffd\n"
 
 
 def test_our_own_files_are_read() -> None:
