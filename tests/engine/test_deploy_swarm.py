@@ -20,17 +20,31 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 TASKS = "label=com.docker.swarm.task"
 
 
-@pytest.fixture
-def swarm(engine: Engine) -> Iterator[Engine]:
-    """The engine as a Swarm of one node."""
-    engine.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+@pytest.fixture(scope="module")
+def one_node(private_engine: Engine) -> Iterator[Engine]:
+    """The engine as a Swarm of one node; in a second Swarm it attaches nothing to a network."""
+    private_engine.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
     try:
-        yield engine
+        yield private_engine
     finally:
-        engine.remove_started()
-        engine.docker("swarm", "leave", "--force")
-        until(lambda: not engine.docker("ps", "--quiet", "--filter", TASKS), "the end of the tasks")
-        engine.docker("network", "rm", "docker_gwbridge")
+        private_engine.docker("swarm", "leave", "--force")
+        no_tasks(private_engine)
+        private_engine.docker("network", "rm", "docker_gwbridge")
+
+
+@pytest.fixture
+def swarm(one_node: Engine) -> Iterator[Engine]:
+    """The Swarm; the services a test creates end with it."""
+    yield one_node
+    one_node.remove_started()
+    if services := one_node.docker("service", "ls", "--quiet").split():
+        one_node.docker("service", "rm", *services)
+    no_tasks(one_node)
+
+
+def no_tasks(node: Engine) -> None:
+    """Wait for the end of the containers of services."""
+    until(lambda: not node.docker("ps", "--quiet", "--filter", TASKS), "the end of the tasks")
 
 
 def test_the_tasks_of_a_swarm_are_found_once(swarm: Engine, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_orphans_are_reaped(engine: Engine) -> None:
 
 def states(app: Container) -> str:
     """The states of the container's processes, a letter each."""
-    return "".join(app.exec("sh", "-c", "cut -d' ' -f3 /proc/[0-9]*/stat").split())
+    return "".join(app.exec("sh", "-c", "cut -d' ' -f3 /proc/[0-9]*/stat || true").split())
 
 
 def test_the_command_learns_where_its_agent_is(engine: Engine) -> None:
