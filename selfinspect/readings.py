@@ -91,9 +91,10 @@ class Readings:
         self.taken = self.taken or reading is not None
         if reading is None:
             return None
-        configured = specification(observation.snapshot.inspect)
-        if reading.source == "engine" and configured and configured.memory_bytes is not None:
-            reading = with_memory_limit(reading, configured.memory_bytes)
+        if reading.source == "engine":
+            configured = specification(observation.snapshot.inspect)
+            if configured and configured.memory_bytes is not None:
+                reading = with_memory_limit(reading, configured.memory_bytes)
         return reading if self._own_network(observation) else replace(reading, network=None)
 
     def raw(self) -> Json:
