@@ -18,8 +18,8 @@ COPY deploy/*constraints.txt deploy/wheelhouse.sh deploy/
 COPY deploy/constraints.txt wheelhous[e] wheelhouse/
 RUN deploy/wheelhouse.sh && \
     export PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/wheelhouse && \
-    pip install --require-hashes -r deploy/build-constraints.txt && \
-    pip --python /opt/selfinspect install --require-hashes -r deploy/constraints.txt && \
+    pip install --no-deps --require-hashes -r deploy/build-constraints.txt && \
+    pip --python /opt/selfinspect install --no-deps --require-hashes -r deploy/constraints.txt && \
     python3 -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/selfinspect/lib && \
     find /opt/selfinspect/lib -name '*.opt-2.pyc' -exec \
       sh -c 'for each; do mv "$each" "${each%.opt-2.pyc}.pyc"; done' _ {} +

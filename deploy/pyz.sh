@@ -10,7 +10,7 @@ trap 'rm -rf "$tree"' EXIT
 
 deploy/wheelhouse.sh
 python3 -m pip install --quiet --disable-pip-version-check --target "$tree" --no-compile --no-index \
-  --find-links wheelhouse --require-hashes --requirement deploy/constraints.txt
+  --find-links wheelhouse --no-deps --require-hashes --requirement deploy/constraints.txt
 cp -r selfinspect "$tree"
 find "$tree" -name __pycache__ -prune -exec rm -rf {} +
 rm -rf "${tree:?}/bin"

@@ -28,8 +28,8 @@ pins=$(sha256sum tests/constraints.txt pyproject.toml)
 if [[ ! -f $venv/.complete || $(<"$venv/.complete") != "$pins" ]]; then
   say 'Python environment'
   python3 -m venv --clear "$venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --requirement tests/constraints.txt
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --require-hashes --requirement tests/constraints.txt
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation --editable .
   printf '%s\n' "$pins" >"$venv/.complete"

@@ -46,8 +46,8 @@ def test_the_unit_tests_pass_on_a_newer_python(engine: Engine, trixie: str, tmp_
         "--workdir", "/work/source",
         trixie, "sh", "-ec",
         "python3 -m venv /venv;"
-        " /venv/bin/pip install --quiet --no-index --find-links /work/wheels --require-hashes"
-        " -r tests/constraints.txt;"
+        " /venv/bin/pip install --quiet --no-index --find-links /work/wheels --no-deps"
+        " --require-hashes -r tests/constraints.txt;"
         " /venv/bin/pip install --quiet --no-index --no-deps --no-build-isolation .;"
         " /venv/bin/python -m pytest tests/unit -q -p no:cacheprovider"
         # The image has neither promtool nor ip.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -81,3 +83,29 @@ def test_pins_say_how_they_are_made(file: Path) -> None:
     """The head of each file gives the command that makes it again."""
     command = rf"^# +pip-compile .*--output-file={file.relative_to(ROOT)} .*pyproject.toml$"
     assert re.search(command, file.read_text(), flags=re.MULTILINE)
+
+
+SCRIPTS = [ROOT / "Dockerfile", *ROOT.glob("deploy/**/*"), *ROOT.glob("examples/**/*")]
+INSTALLERS = [ROOT / "tests" / "run.sh", *ROOT.glob("tests/engine/*.py"), *SCRIPTS]
+
+
+def test_a_lock_is_installed_without_its_packages_asking_for_more() -> None:
+    """A package wanted with an extra counts as unpinned once it has a newer release.
+
+    So `--no-deps` stands in every command in which `--require-hashes` does: the locks are full.
+    """
+    texts = [file.read_text() for file in INSTALLERS if file.is_file() and file.suffix != ".pyc"]
+    commands = re.findall(r".{0,120}--require-hashes.{0,40}", "\0".join(texts), re.DOTALL)
+    assert len(commands) >= 6
+    assert [command for command in commands if "--no-deps" not in command] == []
+
+
+@FILES
+def test_a_lock_fills_an_empty_environment(file: Path, tmp_path: Path) -> None:
+    """Nothing but the lock is needed, and nothing in it misses another package."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    pip = [tmp_path / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    locked = ["--no-deps", "--require-hashes", "--requirement", file]
+    subprocess.run([*pip, "install", "--quiet", *locked], check=True)
+    checked = subprocess.run([*pip, "check"], capture_output=True, text=True, check=False)
+    assert checked.stdout.strip() == "No broken requirements found."
