@@ -104,8 +104,9 @@ def test_a_lock_is_installed_without_its_packages_asking_for_more() -> None:
 def test_a_lock_fills_an_empty_environment(file: Path, tmp_path: Path) -> None:
     """Nothing but the lock is needed, and nothing in it misses another package."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    pip = [tmp_path / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
-    locked = ["--no-deps", "--require-hashes", "--requirement", file]
+    python = str(tmp_path / "venv" / "bin" / "python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(file)]
     subprocess.run([*pip, "install", "--quiet", *locked], check=True)
     checked = subprocess.run([*pip, "check"], capture_output=True, text=True, check=False)
     assert checked.stdout.strip() == "No broken requirements found."
