@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.tried import STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
@@ -28,7 +29,7 @@ _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
 # What only a new container can mend, unless an engine was there before: it may come back.
-_HOPELESS = frozenset({"missing", "denied", "unsupported"})
+_HOPELESS = frozenset({"missing", "denied", "unsupported", UNPROVEN})
 
 
 class Keeper:
@@ -181,6 +182,8 @@ def delay(observation: Observation, failed: int) -> float:
         failed: how many looks in a row led to nothing that lasted.
     """
     failure, tried = observation.snapshot.failure, observation.snapshot.tried
+    if observation.client is None and any(one.outcome == STRANGER for one in tried):
+        return _DENIED_DELAY
     if failure and failure.denied:
         return _DENIED_DELAY
     if observation.client is None and all(one.guessed or one.outcome in _HOPELESS for one in tried):

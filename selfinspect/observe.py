@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from selfinspect.engine.describe import describe, without_engine
 from selfinspect.engine.health_check import command_line
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
-from selfinspect.engine.tried import STRANGER, attempt, failure, tells
+from selfinspect.engine.tried import attempt, failure, tells, unusable
 from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from selfinspect.engine.connection import Connection
+    from selfinspect.engine.locate import Place
     from selfinspect.engine.transport import Observe
+    from selfinspect.identity.evidence import Evidence
+    from selfinspect.identity.resolution import Answer
     from selfinspect.identity.resolve import Resolution
     from selfinspect.model import Json, Run, Self
     from selfinspect.settings import Settings
+
+_WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
+"""Of several engines that are not ours, whose verdict is kept: a doubt outweighs a stranger."""
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
 
@@ -93,48 +99,94 @@ def observe(
     if own_root:
         evidence = gather(files, environ)
     else:
-        # HOSTNAME is the name of where we run; PID 1 may be the machine's.
+        # HOSTNAME is the name of where we run; PID 1 and /etc may be the machine's.
         evidence = gather(files, {**environ, "HOSTNAME": ""})
-        evidence = replace(evidence, started_at=None, own_pids=None)
-    first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
-    tried: list[Attempt] = []
-    failures: list[EngineError] = []
-    found: Resolution | None = None
+        evidence = replace(
+            evidence,
+            started_at=None,
+            hostname_written=None,
+            own_pids=evidence.own_pids or None,
+        )
     # A container's network alone is probed: another's, or a machine's, is somebody else's.
     contained = bool(evidence.candidates or files.dockerenv_mtime or files.containerenv)
     guess = settings.engine == "auto" and own_root and contained
+    look = _Look(settings, evidence)
     for place, answered in contacts(settings, environ, observe_request, guess=guess):
+        if (observation := look.at(place, answered)) is not None:
+            return observation
+    return look.alone(files.hostname.strip() or None)
+
+
+class _Look:
+    """One place after another where an engine may be, until one of them is ours."""
+
+    def __init__(self, settings: Settings, evidence: Evidence) -> None:
+        self._settings = settings
+        self._evidence = evidence
+        self._first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
+        self._tried: list[Attempt] = []
+        self._failures: list[EngineError] = []
+        self._left: Resolution | None = None
+
+    def at(self, place: Place, answered: Connection | EngineError) -> Observation | None:
+        """What is known of us with the engine at a place, None where it is not ours."""
         try:
             if isinstance(answered, EngineError):
                 raise answered
             with ExitStack() as unless_it_counts:
-                connection = answered
-                unless_it_counts.callback(connection.transport.close)
-                found = resolve(
-                    evidence, Prober(connection), claim=settings.container, target=settings.target
-                )
-                if found.identity.id is not None and found.inspect is not None:
-                    observation = _with_engine(first, connection, found, tuple(tried))
+                unless_it_counts.callback(answered.transport.close)
+                observation = self._asked(place, answered)
+                if observation is not None:
                     unless_it_counts.pop_all()
-                    return observation
-                if found.identity.id is not None:
-                    first = replace(
-                        first, connection=connection, release=_allowed(connection.version)
-                    )
-                    # Known from the kernel alone: the engine denied the rest, and says so again.
-                    Client(connection, found.identity.id).inspect()
+                return observation
         except EngineError as error:
             if tells(place, error):
-                failures.append(error)
-            tried.append(attempt(place, error))
-        else:
-            tried.append(Attempt(place.endpoint, STRANGER, guessed=place.guessed))
-    if found is None:
-        found = resolve(evidence, None, claim=settings.container, target=settings.target)
-    own = _alone(settings, found.identity, files.hostname.strip() or None)
-    failed = failure(tuple(tried), failures)
-    snapshot = Snapshot(found.identity, self=own, tried=tuple(tried), failure=failed)
-    return replace(first, snapshot=snapshot)
+                self._failures.append(error)
+            self._tried.append(attempt(place, error))
+            return None
+
+    def alone(self, hostname: str | None) -> Observation:
+        """What is known of us where no engine is ours."""
+        settings, tried = self._settings, tuple(self._tried)
+        left = self._left or resolve(
+            self._evidence, None, claim=settings.container, target=settings.target
+        )
+        own = _alone(settings, left.identity, hostname)
+        failed = failure(tried, self._failures)
+        snapshot = Snapshot(left.identity, self=own, tried=tried, failure=failed)
+        return replace(self._first, snapshot=snapshot)
+
+    def _asked(self, place: Place, connection: Connection) -> Observation | None:
+        found = resolve(
+            self._evidence,
+            Prober(connection),
+            place_named=not place.guessed,
+            claim=self._settings.container,
+            target=self._settings.target,
+        )
+        if found.engine == "ours":
+            return _with_engine(self._first, connection, found, tuple(self._tried))
+        # What is said at a place that nobody named, and that proves nothing, is not kept.
+        if not place.guessed:
+            if self._left is None or _WEIGHT[found.engine] > _WEIGHT[self._left.engine]:
+                self._left = found
+            if found.error is not None:
+                self._first = _denied_by(self._first, connection, found.error)
+        if found.error is not None:
+            raise found.error
+        self._tried.append(unusable(place, found.reason, stranger=found.engine == "stranger"))
+        return None
+
+
+def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
+    """The same, with an engine that denies us what we are, and perhaps not the rest."""
+
+    def denied() -> Json:
+        raise error
+
+    with suppress(EngineAnswerError):
+        connection.capabilities.ask("inspect", denied)
+    return replace(first, connection=connection, release=_allowed(connection.version))
 
 
 def reach(observation: Observation) -> Reach | None:

@@ -16,14 +16,18 @@ _CONTAINERS = "/var/lib/docker/containers"
 
 def lay_container(root: Path, *, identifier: str = ID, layer: str = LAYER) -> Path:
     """Lay out `proc` below a root such that a container proves to be itself by its layer."""
+    mountinfo = (
+        f"700 600 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir={_LAYERS}/l/AB,"
+        f"upperdir={_LAYERS}/{layer}/diff,workdir={_LAYERS}/{layer}/work\n"
+        f"701 700 254:0 {_CONTAINERS}/{identifier}/hostname /etc/hostname rw,relatime"
+        " - ext4 /dev/vda rw\n"
+    )
+    cgroup = f"4:memory:/docker/{identifier}\n0::/\n"
     files = {
-        "proc/self/mountinfo": (
-            f"700 600 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir={_LAYERS}/l/AB,"
-            f"upperdir={_LAYERS}/{layer}/diff,workdir={_LAYERS}/{layer}/work\n"
-            f"701 700 254:0 {_CONTAINERS}/{identifier}/hostname /etc/hostname rw,relatime"
-            " - ext4 /dev/vda rw\n"
-        ),
-        "proc/self/cgroup": f"4:memory:/docker/{identifier}\n0::/\n",
+        "proc/self/mountinfo": mountinfo,
+        "proc/1/mountinfo": mountinfo,
+        "proc/self/cgroup": cgroup,
+        "proc/1/cgroup": cgroup,
         "proc/sys/kernel/hostname": "box\n",
     }
     for name, content in files.items():

@@ -21,9 +21,12 @@ def container_root(
     """
     cgroup = f"/docker/{container}" if container else "/"
     upper = f",upperdir=/var/lib/docker/overlay2/{layer}/diff" if layer else ""
+    mountinfo = f"500 400 0:50 / / rw - overlay overlay rw,lowerdir=/x{upper}\n"
     files = {
         "proc/self/cgroup": f"0::{cgroup}\n",
-        "proc/self/mountinfo": f"500 400 0:50 / / rw - overlay overlay rw,lowerdir=/x{upper}\n",
+        "proc/self/mountinfo": mountinfo,
+        "proc/1/cgroup": f"0::{cgroup}\n",
+        "proc/1/mountinfo": mountinfo,
         "proc/sys/kernel/hostname": f"{hostname}\n",
     }
     for name, text in files.items():

@@ -19,7 +19,6 @@ from selfinspect.client import URI_FILE, ask, find
 from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
 from selfinspect.engine.log import LogQuery
-from selfinspect.engine.prober import Prober
 from selfinspect.errors import EngineError
 from selfinspect.events.journal_file import path_of
 from selfinspect.kernel.cgroup_file import UNIFIED
@@ -124,16 +123,13 @@ def _there(folder: Path) -> Path:
 
 def _try_all(client: Client, tell: Callable[[str], None]) -> None:
     """Ask once for what the first look did not ask for; the connection remembers what is denied."""
-    connection = client.connection
     trials: dict[str, Callable[[], object]] = {
         "inspect": client.inspect,
         "stats": client.stats,
         "events": lambda: client.own_events().close(),
         "logs": lambda: client.logs(LogQuery(tail=0).parameters()).close(),
         "changes": client.changes,
-        "top": lambda: connection.capabilities.ask(
-            "top", lambda: Prober(connection).commands(client.id)
-        ),
+        "top": lambda: client.top("-eo pid,comm"),
     }
     for name, trial in trials.items():
         tell(f"asking the engine for {name}")

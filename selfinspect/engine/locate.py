@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.links import links
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.links import Link
 
+NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "mount", "network"]
+
 HOST_NAME = "host.docker.internal"
 """What Docker Desktop, and `--add-host …:host-gateway` elsewhere, call the engine's host."""
 
@@ -25,12 +27,14 @@ HOST_NAME = "host.docker.internal"
 class Place:
     """An endpoint to try, and the certificates to try it with.
 
-    `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly.
+    `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly, and
+    what it says counts only once it has proven who we are. `named_by` is what names it.
     """
 
     endpoint: str
     tls: Tls | None = None
     guessed: bool = False
+    named_by: NamedBy = "option"
 
 
 def places(
@@ -45,7 +49,11 @@ def places(
         server_name: the name that the engine's certificate bears, None for its address.
     """
     return tuple(
-        Place(endpoint, _tls(endpoint, environ, server_name))
+        Place(
+            endpoint,
+            _tls(endpoint, environ, server_name),
+            named_by=_named_by(endpoint, setting, environ),
+        )
         for endpoint in endpoints(setting, environ)
     )
 
@@ -100,7 +108,12 @@ def gateway_places(
     hosts = bridge_hosts(table, seen)
     named = () if is_host(seen) or not seen else (HOST_NAME,)
     return tuple(
-        Place(str(Endpoint(host=host, port=port)), tls if port == TLS_PORT else None, guessed=True)
+        Place(
+            str(Endpoint(host=host, port=port)),
+            tls if port == TLS_PORT else None,
+            guessed=True,
+            named_by="network",
+        )
         for group in (hosts, named)
         for port in ((TLS_PORT, PLAIN_PORT) if tls else (PLAIN_PORT,))
         for host in group
@@ -116,6 +129,13 @@ def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> 
     offered = certificates(environ, server_name)
     wanted = environ.get("DOCKER_TLS_VERIFY") or (port == TLS_PORT and offered.at_hand)
     return offered if wanted else None
+
+
+def _named_by(endpoint: str, setting: str, environ: Mapping[str, str]) -> NamedBy:
+    if setting != "auto":
+        return "option"
+    host = environ.get("DOCKER_HOST")
+    return "DOCKER_HOST" if host and endpoint == Masking().text(host) else "mount"
 
 
 def _identity(endpoint: str) -> str:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import integer, parsed, sequence, text
 from selfinspect.engine.connection import container_path
+from selfinspect.engine.processes import listed
 from selfinspect.engine.refusals import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from selfinspect.engine.connection import Connection
-    from selfinspect.model import Json
+    from selfinspect.engine.processes import Process
+    from selfinspect.model import Engine, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +26,23 @@ class Prober:
 
     connection: Connection
 
+    @property
+    def engine(self) -> Engine:
+        """Who is asked."""
+        return self.connection.engine
+
     def inspect(self, container: str) -> Json:
         """A candidate's inspect document."""
         return self.connection.json("inspect", f"{container_path(container)}/json")
 
-    def commands(self, container: str) -> Sequence[str]:
-        """The command name, as in `/proc/PID/comm`, of each process of a candidate."""
-        return [command for _, command in self._top(container, "comm")]
+    def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
+        """The processes of a candidate, with their mount namespaces where those are asked for.
 
-    def mount_namespaces(self, container: str) -> Mapping[str, str]:
-        """The inode of the mount namespace of each process of a candidate, by the engine's PIDs.
-
-        Not every machine's `ps` knows them; the engine answers with an error then.
+        BusyBox's `ps` knows none, and refuses the whole question then.
         """
-        return dict(self._top(container, "mntns"))
-
-    def _top(self, container: str, column: str) -> list[tuple[str, str]]:
-        top = self.connection.top(container, ps_args=f"-eo pid,{column}")
-        return [
-            (str(row[0]), str(row[1]))
-            for row in sequence(top, "Processes")
-            if isinstance(row, list) and len(row) > 1
-        ]
+        ps_args = "-eo pid,comm,mntns" if namespaces else "-o pid,comm"
+        top = self.connection.top(container, ps_args=ps_args)
+        return listed(top, namespaces=namespaces)
 
     def stamp(self, container: str, path: str) -> str | None:
         """When a file of a candidate was modified, RFC 3339; None where it has no such file."""

@@ -1,8 +1,9 @@
-"""The arguments of `ps` that may be asked with, and its rows as a document. Pure."""
+"""The arguments of `ps` that may be asked with, and what its rows say. Pure."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selfinspect.engine.access import sequence, texts
@@ -28,6 +29,30 @@ _WORD = (
 LONGEST_ARGUMENTS: Final = 256
 ARGUMENTS: Final = f"^{_WORD}( {_WORD})*$"
 """What `ps` is asked with, as a regular expression: its own forms, or columns with the PID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A row: `mount_namespace` is the inode's number, None where `ps` may not see it."""
+
+    pid: str
+    name: str
+    mount_namespace: str | None = None
+
+
+def listed(top: Json, *, namespaces: bool) -> tuple[Process, ...]:
+    """The processes in an engine's answer to `pid,comm,mntns`, or to `pid,comm`.
+
+    Engines cut rows at spaces, of which a name may have some: the last word is the namespace's.
+    """
+    found = []
+    for row in sequence(top, "Processes"):
+        words = " ".join(map(str, row)).split() if isinstance(row, list) else []
+        if len(words) > 1:
+            pid, *rest = words
+            space = rest.pop() if namespaces else ""
+            found.append(Process(pid, " ".join(rest), space if space.isdecimal() else None))
+    return tuple(found)
 
 
 def arguments(text: str) -> str:

@@ -8,9 +8,22 @@ from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachable
 from selfinspect.model import Attempt, EngineFailure
 
 if TYPE_CHECKING:
-    from selfinspect.engine.locate import Place
+    from collections.abc import Mapping
+
+    from selfinspect.engine.locate import NamedBy, Place
 
 STRANGER = "does not know this container"
+UNPROVEN = "not proven to be this container's"
+"""Outcomes at an engine that answers and is not used."""
+
+_MENDED_BY: Mapping[NamedBy, str] = {
+    "option": "name the engine that started this container, or none: --engine off",
+    "DOCKER_HOST": "unset DOCKER_HOST, which leads to another engine, or say --engine off",
+    "mount": "mount the socket of the engine that started this container, or say --engine off",
+    "network": "mount the socket of the engine that started this container, or name it with"
+    " --engine; --engine off asks nobody",
+}
+_SAID = {STRANGER: STRANGER, UNPROVEN: f"is {UNPROVEN}"}
 # Outcomes at a place that nobody named which say no more than that no engine is there.
 _NOBODY = frozenset({"refused", "timeout", "unknown name", "no engine"})
 _MOUNT = (
@@ -28,12 +41,14 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
     """Why there is no engine: of several reasons the one that a person can act on."""
     if not tried:
         return EngineFailure("the engine is switched off", "start the agent without --engine off")
-    if any(attempt.outcome == STRANGER for attempt in tried):
-        return EngineFailure(
-            "the engine that answers does not know this container",
-            "mount the socket of the engine that started it, or name it with --container",
-        )
+    for kind in (STRANGER, UNPROVEN):
+        for one in tried:
+            if one.outcome == kind and not one.guessed:
+                return EngineFailure(one.detail or f"{one.endpoint}: {one.outcome}", one.hint)
     there = [error for error in failures if outcome(error) != "missing"]
+    answering = [one for one in tried if one.outcome in (STRANGER, UNPROVEN)]
+    if not there and answering:
+        return EngineFailure(str(answering[0].detail), answering[0].hint)
     if not there:
         sockets = [one.endpoint.removeprefix("unix://") for one in tried if not one.guessed]
         hosts = [one.endpoint for one in tried if one.guessed]
@@ -53,3 +68,12 @@ def outcome(error: EngineError) -> str:
 def attempt(place: Place, error: EngineError) -> Attempt:
     """A place and what came of it."""
     return Attempt(place.endpoint, outcome(error), error.detail, error.hint, place.guessed)
+
+
+def unusable(place: Place, reason: str | None, *, stranger: bool) -> Attempt:
+    """A place where an engine answers that is not this container's, or not known to be."""
+    outcome = STRANGER if stranger else UNPROVEN
+    detail = f"{place.endpoint}: the engine there {_SAID[outcome]}" + (
+        f" ({reason})" if reason else ""
+    )
+    return Attempt(place.endpoint, outcome, detail, _MENDED_BY[place.named_by], place.guessed)

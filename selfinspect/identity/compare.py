@@ -1,4 +1,4 @@
-"""What an inspect document has in common with what we know of ourselves."""
+"""What an inspect document has in common with what we know of ourselves. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 START_TOLERANCE = 2.0
-"""Seconds between the engine's word on a container's start and that of its PID 1."""
+"""Seconds between the engine's word on a container's start and what we see of it."""
 
 STAMPED = "/.dockerenv"
 """The file that an engine makes when it creates a container."""
@@ -20,15 +20,45 @@ STAMPED = "/.dockerenv"
 _SECOND = 10**9
 
 
-def start_matches(evidence: Evidence, inspect: Json) -> bool | None:
-    """Whether the candidate started when our PID 1 did; None where that tells nothing."""
-    if evidence.started_at is None:
+def start_agrees(evidence: Evidence, inspect: Json) -> bool | None:
+    """Whether the candidate started when we did; None where there is nothing to compare.
+
+    Its start is near that of our PID 1, where that is ours, or near the moment at which our
+    `/etc/hostname` was written, where that file is the candidate's.
+    """
+    moments = []
+    if evidence.started_at is not None:
+        moments.append(evidence.started_at)
+    written = evidence.hostname_written
+    if written is not None and written[0] == text(inspect, "Id"):
+        moments.append(written[1])
+    started = _started(inspect)
+    if started is None or not moments:
         return None
+    return any(abs(started - moment) <= START_TOLERANCE for moment in moments)
+
+
+def started_with_us(evidence: Evidence, inspect: Json) -> bool:
+    """Whether the candidate is known to have started when our own PID 1 did.
+
+    The age of a file that containers can share says nothing of us.
+    """
+    started = _started(inspect)
+    if started is None or evidence.started_at is None:
+        return False
+    return abs(started - evidence.started_at) <= START_TOLERANCE
+
+
+def _started(inspect: Json) -> float | None:
     try:
-        started = nanoseconds(text(inspect, "State", "StartedAt") or "")
+        return nanoseconds(text(inspect, "State", "StartedAt") or "") / _SECOND
     except ValueError:
         return None
-    return abs(started / _SECOND - evidence.started_at) <= START_TOLERANCE
+
+
+def runs(inspect: Json) -> bool:
+    """Whether the engine says that a container has processes."""
+    return text(inspect, "State", "Status") in ("running", "paused")
 
 
 def pids_contradict(evidence: Evidence, inspect: Json) -> str | None:
@@ -53,3 +83,12 @@ def shares_address(evidence: Evidence, inspect: Json) -> bool:
     """Whether an interface of ours has the address of one of the container's."""
     networks = mapping(inspect, "NetworkSettings", "Networks").values()
     return any(text(network, "MacAddress") in evidence.macs for network in networks)
+
+
+def joined_network(inspect: Json, owner: Json) -> bool:
+    """Whether a container shares the network of another, which its owner's ID or name tells."""
+    mode = text(inspect, "HostConfig", "NetworkMode") or ""
+    name = mode.removeprefix("container:")
+    identifier = text(owner, "Id") or ""
+    named = (text(owner, "Name") or "/").removeprefix("/")
+    return mode != name and bool(name) and (identifier.startswith(name) or name == named)

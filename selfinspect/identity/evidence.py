@@ -9,11 +9,12 @@ with each other); of the *ipc* namespace; or of the *pid* namespace, which PID 1
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import Nesting, in_kubernetes, nesting
+from selfinspect.identity.root import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import Candidate
 
@@ -32,6 +33,8 @@ _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
 _SHORT = 12
 _HOSTNAME = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
 _ECS_URI = re.compile(r"https?://[^/?#@]+/v[34]/([0-9a-f]{32}-[0-9]{8,10})")
+_GVISOR = re.compile(r"gvisor|#1 SMP Sun Jan 10 15:06:54 PST 2016", re.IGNORECASE)
+"""gVisor says so in its version, and before that always had this date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class Evidence:
         own_pids: whether the PID namespace is ours; None where that cannot be told.
         macs: the addresses of our network interfaces.
         joined: our network is another container's, as the age of its files in `/etc` shows.
+        root: what is mounted at our `/`, proof material.
+        hostname_written: whose `/etc/hostname` we have, and when it was written, Unix seconds.
+        gvisor: our kernel is gVisor's: the engine's machine does not see our processes.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -57,6 +63,9 @@ class Evidence:
     own_pids: bool | None = None
     macs: frozenset[str] = frozenset()
     joined: bool = False
+    root: Root = field(default_factory=Root)
+    hostname_written: tuple[str, float] | None = None
+    gvisor: bool = False
 
 
 def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
@@ -109,6 +118,9 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         own_pids=own_pids,
         macs=files.macs,
         joined=_joined(written, stamp, started_at),
+        root=root_of(mounted, mountinfo.parse(files.init_mountinfo)),
+        hostname_written=_hostname_written(hits, files.etc_mtimes),
+        gvisor=bool(_GVISOR.search(files.version)),
     )
 
 
@@ -186,6 +198,16 @@ def _joined(written: Mapping[str, int], stamp: int | None, started_at: float | N
     if hostname is None or started_at is None:
         return False
     return abs(hostname / 10**9 - started_at) > _WRITTEN_WITHIN
+
+
+def _hostname_written(
+    hits: Iterable[mounts.Hit], mtimes: Mapping[str, int]
+) -> tuple[str, float] | None:
+    """An engine writes the file just before each start, by the clock that tells the start."""
+    for hit in hits:
+        if hit.source == "hostname-file" and hit.point in mtimes:
+            return hit.id, mtimes[hit.point] / 10**9
+    return None
 
 
 def _elsewhere(mine: Nesting, other: Nesting, path: str) -> bool:

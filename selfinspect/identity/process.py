@@ -1,8 +1,7 @@
-"""Our own process's name, which the nonce borrows for a moment."""
+"""Our own process's name, which the nonce borrows for a moment, and its mount namespace."""
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class OwnProcess:
-    """The name of our main thread, which any thread of ours may set, and the names around it."""
+    """The name of our main thread, which any thread of ours may set."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
@@ -33,20 +32,9 @@ class OwnProcess:
             self._comm.write_bytes(before)
 
     def mount_namespace(self) -> str | None:
-        """The inode of our mount namespace, which no two containers share."""
+        """The number of our mount namespace, which no two containers share."""
         try:
             name = str((self._proc / "self/ns/mnt").readlink())  # mnt:[4026531841]
         except OSError:
             return None
         return name.removeprefix("mnt:[").removesuffix("]")
-
-    def commands(self) -> frozenset[str]:
-        """The names of the processes that can be seen from here."""
-        names = []
-        for entry in os.listdir(self._proc):  # noqa: PTH208 names are all we need
-            if entry.isdecimal():
-                try:
-                    names.append((self._proc / entry / "comm").read_text(errors="replace"))
-                except OSError:
-                    continue  # it ended meanwhile
-        return frozenset(name.removesuffix("\n") for name in names)

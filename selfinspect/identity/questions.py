@@ -15,7 +15,8 @@ from selfinspect.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from selfinspect.model import Json, Method, Verdict
+    from selfinspect.engine.processes import Process
+    from selfinspect.model import Engine, Json, Method, Verdict
 
 Answer = TypeVar("Answer")
 
@@ -27,20 +28,21 @@ class Prober(Protocol):
     the engine answers that, and EngineUnreachableError where it does not answer.
     """
 
+    @property
+    def engine(self) -> Engine:
+        """Who is asked."""
+        ...
+
     def inspect(self, container: str) -> Json:
         """A container's inspect document."""
         ...
 
-    def commands(self, container: str) -> Sequence[str]:
-        """The name of each of a container's processes."""
+    def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
+        """A container's processes, with their mount namespaces where those are asked for."""
         ...
 
     def stamp(self, container: str, path: str) -> str | None:
         """When a file of a container was modified, RFC 3339; None where there is no such file."""
-        ...
-
-    def mount_namespaces(self, container: str) -> Mapping[str, str]:
-        """The inode of the mount namespace of each of its processes, by the engine's PIDs."""
         ...
 
     def running(self) -> Mapping[str, int]:
@@ -50,9 +52,10 @@ class Prober(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Why the engine gave no answer."""
+    """Why the engine gave no answer, and the HTTP status with which it said so."""
 
     reason: str
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Finding:
         verdict: `proven`, `disproved`, or `unknown` where no proof could be had.
         id: the full ID, None where the engine knows no such container or does not tell.
         stranger: the engine does not know it.
+        seen: our name is among its processes, whose namespaces nobody tells.
     """
 
     verdict: Verdict
@@ -71,6 +75,7 @@ class Finding:
     method: Method | None = None
     inspect: Json = None
     stranger: bool = False
+    seen: bool = False
 
     @property
     def open(self) -> bool:
@@ -82,7 +87,7 @@ class Questions:
     """Asks, and remembers what is denied: that holds for every candidate."""
 
     def __init__(self) -> None:
-        self.denied: dict[str, str] = {}
+        self.denied: dict[str, EngineAnswerError] = {}
 
     def ask(self, capability: str, question: Callable[[], Answer]) -> Answer | Unanswered:
         """The answer, or why there is none.
@@ -91,14 +96,18 @@ class Questions:
             UnknownContainerError: to `inspect` alone, the engine does not know the container.
         """
         if capability in self.denied:
-            return Unanswered(self.denied[capability])
+            return _unanswered(self.denied[capability])
         try:
             return question()
         except UnknownContainerError as error:
             if capability == "inspect":
                 raise
-            return Unanswered(error.detail)
+            return _unanswered(error)
         except EngineAnswerError as error:
             if isinstance(error, EngineDeniedError | EngineUnsupportedError):
-                self.denied[capability] = error.detail
-            return Unanswered(error.detail)
+                self.denied[capability] = error
+            return _unanswered(error)
+
+
+def _unanswered(error: EngineAnswerError) -> Unanswered:
+    return Unanswered(error.detail, error.code)

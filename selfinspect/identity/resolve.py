@@ -1,24 +1,32 @@
 """Evidence and proof make a verdict: which container this is, how sure that is, and why.
 
-`proven`: a proof succeeded. `confirmed`: none could be had, the engine knows the candidate, it
-runs, container-scoped evidence or the start time speaks for it and nothing against it. Without
-an engine, or the answer of one, see `verdict`. In any other case: no identity, with the reason.
+`proven`: a proof succeeded. `confirmed`: none could be had, an engine that somebody named knows the
+candidate, it runs, container-scoped evidence or the start time speaks for it and nothing against
+it. Without an engine, or at one that is not ours, see `verdict`. In any other case: no identity,
+with the reason.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import text
 from selfinspect.errors import IdentityError
-from selfinspect.identity.compare import shares_address, start_matches
+from selfinspect.identity.compare import (
+    joined_network,
+    runs,
+    shares_address,
+    start_agrees,
+    started_with_us,
+)
 from selfinspect.identity.process import OwnProcess
 from selfinspect.identity.proof import Examiner
 from selfinspect.identity.questions import Finding, Unanswered
 from selfinspect.identity.resolution import NO_ENGINE, Resolution, name_of, named, option
-from selfinspect.identity.search import MOST_CONTAINERS, search
+from selfinspect.identity.search import MOST_CONTAINERS, NotAmongThemError, search
 from selfinspect.identity.verdict import (
     by_scope,
     distinct,
@@ -34,17 +42,20 @@ if TYPE_CHECKING:
 
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Prober
+    from selfinspect.identity.resolution import Answer
     from selfinspect.model import Level, Method, Verdict
 
 __all__ = ["Resolution", "resolve"]
 
 _JOINED = "container:"
+_WHOLE = re.compile(r"[0-9a-f]{64}")
 
 
 def resolve(
     evidence: Evidence,
     prober: Prober | None,
     *,
+    place_named: bool = True,
     claim: str | None = None,
     target: str = "self",
     process: OwnProcess | None = None,
@@ -55,6 +66,8 @@ def resolve(
     Args:
         evidence: what the kernel's files say.
         prober: an engine; None where there is none.
+        place_named: whether somebody named the place where it listens. What an engine at the
+            gateway says counts once the nonce has proven who we are, and not before.
         claim: the container that `--container` says we are, still to be proven.
         target: `self`; `netns`, the container whose network we share; or a name or an ID.
         process: our process, whose name the nonce borrows.
@@ -63,13 +76,17 @@ def resolve(
     Raises:
         EngineUnreachableError: the engine stopped answering.
     """
-    if target not in ("self", "netns"):
+    of_others = target not in ("self", "netns")
+    if of_others and (place_named or prober is None):
         return named(target, prober)
     if prober is None:
         own = Resolution(from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined))
     else:
-        own = _self(evidence, Examiner(evidence, prober, process or OwnProcess()), claim, clock)
-    return own if target == "self" else _netns(evidence, own, prober)
+        examiner = Examiner(evidence, prober, process or OwnProcess(), named=place_named)
+        own = _self(evidence, examiner, claim, clock)
+    if target == "self" or (not place_named and own.engine != "ours"):
+        return own
+    return named(target, prober) if of_others else _netns(evidence, own, prober)
 
 
 def _self(
@@ -78,38 +95,60 @@ def _self(
     candidates = evidence.candidates
     if claim is not None:
         candidates = (option(claim, f"--container {claim}"), *candidates)
-    found = _examined(candidates, examiner)
-    if found is not None:
-        return _settled(candidates, examiner, found, "proven")
-    if "inspect" in examiner.denied:
-        return _untold(evidence, examiner, claim, examiner.denied["inspect"])
-    if any(examiner.look(candidate.id).open for candidate in candidates):
-        return _unproven(evidence, candidates, examiner)
-    try:
-        found = search(evidence, examiner, clock)
-    except IdentityError as error:
-        unanswered, _ = by_scope(_standing(evidence.candidates, examiner))
-        if not unanswered:
-            why = f"Nothing here names a container that can be this one, and {error.detail}"
-            return Resolution(refused(_judged(candidates, examiner), why))
-        return _untold(evidence, examiner, claim, error.detail)
+    found = _examined(candidates, examiner) or _around(evidence, examiner)
+    if found is None:
+        if "inspect" in examiner.denied:
+            return _left(evidence, examiner, claim, "denied", examiner.denied["inspect"].detail)
+        if unknown := _foreign(candidates, examiner):
+            return _left(evidence, examiner, claim, "stranger", f"it does not know {unknown[:12]}")
+        if any(examiner.look(candidate.id).open for candidate in candidates):
+            return _unproven(evidence, candidates, examiner, claim)
+        try:
+            found = search(evidence, examiner, clock)
+        except IdentityError as error:
+            answer: Answer = "stranger" if isinstance(error, NotAmongThemError) else "unproven"
+            return _left(evidence, examiner, claim, answer, error.detail)
     return _settled(candidates, examiner, found, "proven")
 
 
-def _untold(evidence: Evidence, examiner: Examiner, claim: str | None, why: str) -> Resolution:
-    """The kernel's word, where the engine says nothing about what the evidence names."""
-    standing = _standing(evidence.candidates, examiner)
+def _left(
+    evidence: Evidence, examiner: Examiner, claim: str | None, engine: Answer, why: str
+) -> Resolution:
+    """The verdict that is left without an engine which does not say who we are.
+
+    What it does not know may be known elsewhere. What a proof spoke against is not us: where that
+    is what only we have, or all there is, nobody is.
+    """
+    error = examiner.denied.get("inspect") if engine == "denied" else None
+    names = [candidate.id for candidate in evidence.candidates]
+    against = {name for name in (*names, claim) if name and _spoken_against(name, examiner)}
+    standing = tuple(one for one in evidence.candidates if one.id not in against)
+    decisive = claim in against or any(map(examiner.names, against))
+    if against and (decisive or not standing):
+        judged = _judged(evidence.candidates, examiner)
+        said = f"Nothing here names a container that can be this one, and {why}"
+        return Resolution(refused(judged, said), engine="unproven", reason=why)
     told = from_kernel(standing, claim, f"the engine does not tell ({why})", joined=evidence.joined)
-    return Resolution(told)
+    return Resolution(told, engine=engine, reason=why, error=error)
+
+
+def _spoken_against(name: str, examiner: Examiner) -> bool:
+    finding = examiner.known(name)
+    return finding is not None and finding.verdict == "disproved" and not finding.stranger
 
 
 def _examined(candidates: tuple[Candidate, ...], examiner: Examiner) -> Finding | None:
-    """The first candidate that a proof succeeds on; full IDs before what begins one."""
+    """The first candidate that a proof succeeds on; full IDs before what begins one.
+
+    An engine that does not know what only we have is another's: nothing more is asked there.
+    """
     ranked = sorted(
         candidates,
         key=lambda one: (one.source != "option", one.scope != "container", -len(one.id)),
     )
     for candidate in ranked:
+        if candidate.scope != "container" and _foreign(candidates, examiner):
+            break
         finding = examiner.examine(candidate.id)
         if finding.verdict == "proven":
             return finding
@@ -118,27 +157,61 @@ def _examined(candidates: tuple[Candidate, ...], examiner: Examiner) -> Finding 
     return None
 
 
+def _foreign(candidates: Iterable[Candidate], examiner: Examiner) -> str | None:
+    """A whole ID that only we have and the engine does not know; None where there is none."""
+    for candidate in candidates:
+        finding = examiner.known(candidate.id)
+        ours = candidate.scope == "container" and candidate.source != "option"
+        if ours and _WHOLE.fullmatch(candidate.id) and finding is not None and finding.stranger:
+            return candidate.id
+    return None
+
+
+def _around(evidence: Evidence, examiner: Examiner) -> Finding | None:
+    """Ourselves, where a further segment of our cgroup's path looks like a container in ours.
+
+    A job's cgroup may be named by a digest. The layer alone tells.
+    """
+    if not evidence.layer or not examiner.named or "inspect" in examiner.denied:
+        return None
+    findings = map(examiner.compare, sorted(evidence.outer))
+    return next((finding for finding in findings if finding.verdict == "proven"), None)
+
+
 def _unproven(
-    evidence: Evidence, candidates: tuple[Candidate, ...], examiner: Examiner
+    evidence: Evidence,
+    candidates: tuple[Candidate, ...],
+    examiner: Examiner,
+    claim: str | None,
 ) -> Resolution:
     """The verdict where the engine knows candidates and lets none be proven."""
-    judged = _judged(candidates, examiner)
     claims = [one for one in candidates if one.source == "option"]
     ours, shared = by_scope([one for one in candidates if one.source != "option"])
-    names = _resolved(ours, examiner) or _resolved(shared, examiner)
-    if claims:
-        names_us = _resolved(ours, examiner)
-        names = _resolved(claims, examiner)
-        if names_us and not names <= names_us:
-            return Resolution(refused(judged, "The evidence does not name what --container does"))
-    if len(names) != 1:
+    names_us = _resolved(ours, examiner)
+    names = _resolved(claims, examiner) or names_us or _resolved(shared, examiner)
+    supported = bool(claims) or any(map(_is_witness(evidence), ours))
+    if claims and names_us and not names <= names_us:
+        why = "The evidence does not name what --container does"
+    elif len(names) != 1:
         why = "The evidence names more than one container, and none could be proven"
-        return Resolution(refused(judged, why))
-    chosen = examiner.look(names.pop())
-    supported = bool(ours or claims)
-    if objection := _objection(evidence, chosen, examiner, supported=supported):
-        return Resolution(refused(judged, objection))
-    return _settled(candidates, examiner, chosen, "confirmed", "option" if claims else "engine")
+    else:
+        chosen = examiner.look(names.pop())
+        late = start_agrees(evidence, chosen.inspect) is False
+        if chosen.open and examiner.named and supported and late and not chosen.seen:
+            # Of a machine's copy, or the clock was set: that is no proof, either way.
+            started = "the container that the evidence names started at another time there"
+            return _left(evidence, examiner, claim, "unproven", started)
+        why = _objection(evidence, chosen, examiner, supported=supported) or ""
+        if not why:
+            method: Method = "option" if claims else "engine"
+            return _settled(candidates, examiner, chosen, "confirmed", method)
+    return Resolution(refused(_judged(candidates, examiner), why), engine="unproven", reason=why)
+
+
+def _is_witness(evidence: Evidence) -> Callable[[Candidate], bool]:
+    """Whether a candidate speaks for itself: our cgroup does, our mounts only if they are ours."""
+    entered = evidence.root.of_init is (not evidence.own_pids)
+    return lambda one: one.source in ("cgroup", "ecs") or not entered
 
 
 def _objection(
@@ -147,28 +220,32 @@ def _objection(
     """What speaks against confirming a candidate that could not be proven."""
     if not chosen.open:
         return f"The container that the evidence names cannot be this one: it {chosen.reason}"
-    if text(chosen.inspect, "State", "Status") not in ("running", "paused"):
+    if not examiner.named:
+        return "Nothing proves that this engine started this container"
+    if not runs(chosen.inspect):
         return "The engine does not say that the container runs"
-    started = start_matches(evidence, chosen.inspect)
-    if started is False:
-        return "PID 1 here and the container that the evidence names started at different times"
     if supported:
         return None
-    if not started or evidence.joined:
+    if evidence.joined or not started_with_us(evidence, chosen.inspect):
         return "Evidence that containers can share is all there is, and it could not be proven"
-    return _joiners(chosen, examiner)
+    return _others(evidence, chosen, examiner)
 
 
-def _joiners(chosen: Finding, examiner: Examiner) -> str | None:
-    """Why the owner of our network may not be us: somebody joined it, or that cannot be told."""
-    unknown = "Evidence that containers can share is all there is, and the engine does not tell"
+def _others(evidence: Evidence, chosen: Finding, examiner: Examiner) -> str | None:
+    """Why another running container may be us, that has what evidence is left in common."""
     running = examiner.running()
+    unknown = "Evidence that containers can share is all there is, and the engine does not tell"
     if isinstance(running, Unanswered) or len(running) > MOST_CONTAINERS:
         return unknown
     for identifier in running:
-        mode = text(examiner.look(identifier).inspect, "HostConfig", "NetworkMode") or ""
-        if mode.startswith(_JOINED) and same(mode.removeprefix(_JOINED), chosen.id or ""):
+        other = examiner.look(identifier)
+        if other.id is None and not other.stranger:
+            return unknown
+        if joined_network(other.inspect, chosen.inspect):
             return "Another container has joined the network of the one that the evidence names"
+        alike = other.verdict != "disproved" and started_with_us(evidence, other.inspect)
+        if other.id != chosen.id and alike:
+            return "Another container may be this one: it started at the same time"
     return None
 
 
@@ -178,14 +255,15 @@ def _netns(evidence: Evidence, own: Resolution, prober: Prober | None) -> Resolu
         mode = text(own.inspect, "HostConfig", "NetworkMode") or ""
         return named(mode.removeprefix(_JOINED), prober) if mode.startswith(_JOINED) else own
     shared = tuple(one for one in evidence.candidates if one.scope == "network")
-    if prober is None:
-        return Resolution(from_kernel(shared, None, NO_ENGINE))
+    if prober is None or own.engine in ("stranger", "denied"):
+        return replace(own, identity=from_kernel(shared, None, own.reason or NO_ENGINE))
     names = distinct(shared)
     if len(names) == 1:
         owner = named(names[0], prober)
         if shares_address(evidence, owner.inspect):
             return owner
-    return Resolution(refused(shared, "It is not known whose network this is"))
+    why = "It is not known whose network this is"
+    return Resolution(refused(shared, why), engine="unproven", reason=why)
 
 
 def _settled(
@@ -215,7 +293,7 @@ def _settled(
     identity = Identity(
         identifier, level, method or found.method, name_of(found.inspect), None, tuple(judged)
     )
-    return Resolution(identity, found.inspect)
+    return Resolution(identity, found.inspect, "ours")
 
 
 def _judged(candidates: Iterable[Candidate], examiner: Examiner) -> tuple[Candidate, ...]:
@@ -226,11 +304,6 @@ def _judged(candidates: Iterable[Candidate], examiner: Examiner) -> tuple[Candid
         else replace(candidate, reason="not asked about")
         for candidate in candidates
     )
-
-
-def _standing(candidates: Iterable[Candidate], examiner: Examiner) -> tuple[Candidate, ...]:
-    judged = _judged(candidates, examiner)
-    return tuple(candidate for candidate in judged if candidate.verdict != "disproved")
 
 
 def _resolved(candidates: Iterable[Candidate], examiner: Examiner) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import IdentityError
-from selfinspect.identity.compare import shares_address, start_matches
+from selfinspect.identity.compare import shares_address, start_agrees
 from selfinspect.identity.questions import Unanswered
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_CONTAINERS = 512
 MOST_NONCES = 8
 SECONDS = 5.0
+
+
+class NotAmongThemError(IdentityError):
+    """Each running container was disproved: the engine is another's."""
 
 
 def search(
@@ -38,25 +42,39 @@ def search(
         clock: monotonic seconds.
 
     Raises:
+        NotAmongThemError: none of them can be us.
         IdentityError: none could be found and proven within the bounds.
     """
     end = clock() + SECONDS
-    survivors = []
+    survivors, unread = [], 0
     for identifier in _running(examiner):
         _check(clock, end)
-        finding = examiner.look(identifier)
+        finding = examiner.compare(identifier)
         if finding.verdict == "proven":
             return finding
         if "inspect" in examiner.denied:
             raise IdentityError(f"the running containers cannot be inspected ({finding.reason})")
-        if finding.open and start_matches(evidence, finding.inspect) is not False:
+        if finding.open:
             survivors.append(finding)
-    survivors.sort(key=lambda finding: not shares_address(evidence, finding.inspect))
+        unread += finding.verdict == "unknown" and not finding.open
+    # The order decides who is asked first, never who is left out.
+    survivors.sort(
+        key=lambda finding: (
+            start_agrees(evidence, finding.inspect) is not True,
+            not shares_address(evidence, finding.inspect),
+        )
+    )
+    remaining = len(survivors) + unread
     for finding in survivors[:MOST_NONCES]:
         _check(clock, end)
         asked = examiner.examine(finding.id or "")
         if asked.verdict == "proven":
             return asked
+        remaining -= asked.verdict == "disproved"
+        if "top" in examiner.denied or not examiner.namespaces:
+            break  # nobody else can be proven, either
+    if not remaining:
+        raise NotAmongThemError("no running container of this engine can be this one")
     raise IdentityError(_why(len(survivors), examiner))
 
 
@@ -77,8 +95,11 @@ def _check(clock: Callable[[], float], end: float) -> None:
 
 
 def _why(survivors: int, examiner: Examiner) -> str:
+    if examiner.denied:
+        refusals = "; ".join(error.detail for error in examiner.denied.values())
+        return f"no running container can be proven ({refusals})"
+    if not examiner.namespaces:
+        return "no running container can be proven (its ps does not tell mount namespaces)"
     if survivors > MOST_NONCES:
         return f"{survivors} containers may be this one, and at most {MOST_NONCES} are tried"
-    if examiner.denied:
-        return f"no running container can be proven ({'; '.join(examiner.denied.values())})"
     return "no running container of this engine could be proven to be this one"

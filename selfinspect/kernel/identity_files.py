@@ -27,6 +27,8 @@ class IdentityFiles:
 
     Attributes:
         init_cgroup: the cgroup of PID 1, which is another container's in a shared PID namespace.
+        init_mountinfo: the mounts of PID 1.
+        version: the kernel's name and version; gVisor has one of its own.
         dockerenv_mtime: when `/.dockerenv` was made, nanoseconds since the Unix epoch.
         init_started_at: when PID 1 started, Unix seconds; whole ones, as the boot time is.
         macs: the addresses of the network interfaces that have one.
@@ -36,6 +38,8 @@ class IdentityFiles:
     cgroup: str = ""
     init_cgroup: str = ""
     mountinfo: str = ""
+    init_mountinfo: str = ""
+    version: str = ""
     hostname: str = ""
     cpuset: str = ""
     containerenv: str = ""
@@ -51,6 +55,8 @@ def read_identity_files(root: Path) -> IdentityFiles:
         cgroup=text(f"{root}/proc/self/cgroup"),
         init_cgroup=text(f"{root}/proc/1/cgroup"),
         mountinfo=text(f"{root}/proc/self/mountinfo"),
+        init_mountinfo=text(f"{root}/proc/1/mountinfo"),
+        version=text(f"{root}/proc/version"),
         hostname=text(f"{root}/proc/sys/kernel/hostname"),
         cpuset=text(f"{root}/proc/1/cpuset"),
         containerenv=text(f"{root}/run/.containerenv"),

@@ -174,7 +174,7 @@ def test_an_engine_that_does_not_know_us(engine: CannedEngine, tmp_path: Path) -
     assert found.snapshot.tried == (Attempt(engine.url, "does not know this container"),)
     assert found.snapshot.failure is not None
     assert "does not know this container" in found.snapshot.failure.detail
-    assert "--container" in str(found.snapshot.failure.hint)
+    assert "--engine off" in str(found.snapshot.failure.hint)
 
 
 def test_a_proxy_that_denies_inspect_is_named(known: CannedEngine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from selfinspect.engine.prober import Prober
+from selfinspect.engine.processes import Process
 from selfinspect.errors import EngineDeniedError
 from tests.canned_engine import Answer, CannedEngine
 from tests.unit.engine.conftest import ID
@@ -25,20 +26,37 @@ def _query(request: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("row", "expected"),
     [
-        ({"Titles": ["PID", "COMMAND"], "Processes": [["1", "sh"], ["7", "my app"]]}, 2),
-        ({"Processes": [["1"], "odd", ["2", "sh"]]}, 1),
-        ({"Processes": None}, 0),
+        (["1", "sh", "4026532321"], Process("1", "sh", "4026532321")),
+        (["7", "my", "own app 4026532321"], Process("7", "my own app", "4026532321")),
+        (["7", "sh", "<defunct> -"], Process("7", "sh <defunct>")),
+        (["7", "sh", "-"], Process("7", "sh")),
     ],
 )
-def test_the_commands_of_a_candidate(
-    engine: CannedEngine, connection: Connection, body: Json, expected: int
+def test_the_processes_of_a_candidate(
+    engine: CannedEngine, connection: Connection, row: list[Json], expected: Process
 ) -> None:
-    """Names of processes are read from the second column; odd rows are passed over."""
-    engine.answers[f"/containers/{ID}/top"] = Answer(body=body)
-    assert len(Prober(connection).commands(ID)) == expected
-    assert _query(engine.requests[-1]) == {"ps_args": ["-eo pid,comm"]}
+    """A name may have spaces, at which the engine cuts the row; a namespace may be kept back."""
+    engine.answers[f"/containers/{ID}/top"] = Answer(body={"Processes": [row]})
+    assert Prober(connection).processes(ID, namespaces=True) == (expected,)
+    assert _query(engine.requests[-1]) == {"ps_args": ["-eo pid,comm,mntns"]}
+
+
+@pytest.mark.parametrize("rows", [[["1"], "odd", []], None])
+def test_odd_rows_are_passed_over(engine: CannedEngine, connection: Connection, rows: Json) -> None:
+    """As is an answer without any."""
+    engine.answers[f"/containers/{ID}/top"] = Answer(body={"Processes": rows})
+    assert Prober(connection).processes(ID, namespaces=True) == ()
+
+
+def test_names_alone_are_asked_for_as_busybox_understands_it(
+    engine: CannedEngine, connection: Connection
+) -> None:
+    """Its `ps` may know neither namespaces nor -e."""
+    engine.answers[f"/containers/{ID}/top"] = Answer(body={"Processes": [["1", "my", "app"]]})
+    assert Prober(connection).processes(ID, namespaces=False) == (Process("1", "my app"),)
+    assert _query(engine.requests[-1]) == {"ps_args": ["-o pid,comm"]}
 
 
 def _stat(text: str) -> Mapping[str, str]:

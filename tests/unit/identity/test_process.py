@@ -36,15 +36,12 @@ def test_the_name_is_given_back_after_a_failure() -> None:
     assert COMM.read_bytes() == before
 
 
-def test_our_own_name_is_among_those_we_see() -> None:
-    """The processes of our PID namespace include us."""
-    assert COMM.read_text().removesuffix("\n") in OwnProcess().commands()
+def test_our_mount_namespace_is_a_number() -> None:
+    """As `ps -o mntns` prints it."""
+    namespace = OwnProcess().mount_namespace()
+    assert f"mnt:[{namespace}]" == str(Path("/proc/self/ns/mnt").readlink())
 
 
-def test_processes_that_ended_are_left_out(tmp_path: Path) -> None:
-    """A folder without a name is a process that has ended."""
-    (tmp_path / "7").mkdir()
-    (tmp_path / "8").mkdir()
-    (tmp_path / "8" / "comm").write_text("sh\n")
-    (tmp_path / "self").mkdir()
-    assert OwnProcess(tmp_path).commands() == {"sh"}
+def test_a_mount_namespace_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    """As in a sandbox that has no such link."""
+    assert OwnProcess(tmp_path).mount_namespace() is None

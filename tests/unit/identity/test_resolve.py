@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.engine.processes import Process
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -17,7 +18,8 @@ from selfinspect.errors import (
 from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.process import OwnProcess
 from selfinspect.identity.resolve import Resolution, resolve
-from selfinspect.model import Candidate
+from selfinspect.identity.root import Root
+from selfinspect.model import Candidate, Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +32,9 @@ B = "b0b1b2b3" * 8
 C = "c0c1c2c3" * 8
 LAYER_A = "1a" * 32
 LAYER_B = "1b" * 32
+OURS = "4026532396"
+DOCKER = Engine("unix:///var/run/docker.sock", "Docker", "28.5.2", "1.51")
+OWN_ROOT = Root(whole=True, overlay=True, of_init=True)
 STARTED = 1_700_000_000.0
 STAMP_A = 1_700_000_000_123_456_789
 
@@ -50,7 +55,9 @@ class Box:
     volumes: bool = False
     commands: list[str] = field(default_factory=lambda: ["sh"])
     pid: int = 4711
-    mount_namespace: str | None = None
+    namespace: str = "4026530000"
+    copies: bool = False
+    runtime: str = "runc"
     created: int = 1_699_999_999
 
     def inspect(self) -> Json:
@@ -61,45 +68,66 @@ class Box:
             "Name": f"/{self.name}",
             "State": {"Status": self.status, "StartedAt": self.started_at, "Pid": self.pid},
             "GraphDriver": {"Name": "overlay2", "Data": data if self.layer else None},
-            "HostConfig": {"PidMode": self.pid_mode, "NetworkMode": self.network_mode},
+            "HostConfig": {
+                "PidMode": self.pid_mode,
+                "NetworkMode": self.network_mode,
+                "Runtime": self.runtime,
+                "Privileged": False,
+            },
             "Mounts": [{"Type": "volume", "Destination": "/data"}] if self.volumes else [],
             "NetworkSettings": {"Networks": {"bridge": {"MacAddress": self.mac}}},
         }
 
 
 class CannedEngine:
-    """Satisfies Prober; `ours` is the container whose processes include ours."""
+    """Satisfies Prober.
+
+    Attributes:
+        ours: the container whose processes include ours.
+        nested: we are in a container inside that one.
+        busybox: the machine's `ps` knows no namespaces.
+    """
 
     def __init__(
         self, *boxes: Box, ours: str | None = None, comm: Path, denied: Sequence[str] = ()
     ) -> None:
         self.boxes = {box.id: box for box in boxes}
+        self.engine = DOCKER
         self.ours = ours
         self.comm = comm
         self.denied = tuple(denied)
         self.asked: Counter[tuple[str, str]] = Counter()
+        self.busybox = False
+        self.nested = False
 
     def inspect(self, container: str) -> Json:
         """A container's document."""
         return self._box("inspect", container).inspect()
 
-    def commands(self, container: str) -> Sequence[str]:
+    def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
         """A container's processes, ours among them where we are in it."""
         box = self._box("top", container)
-        own = [self.comm.read_text().removesuffix("\n")] if box.id == self.ours else []
-        return [*box.commands, *own]
+        if namespaces and self.busybox:
+            raise EngineAnswerError("bad -o argument 'mntns'", code=500, capability="top")
+        bears = self.comm.read_text().removesuffix("\n")
+        rows = [
+            Process(str(box.pid + number), command, self.namespace_of(box))
+            for number, command in enumerate(box.commands)
+        ]
+        if box.id == self.ours:
+            rows.append(Process("9998", bears, OURS))
+        if box.copies:
+            rows.append(Process("9999", bears, box.namespace))
+        return rows if namespaces else [Process(row.pid, row.name) for row in rows]
+
+    def namespace_of(self, box: Box) -> str:
+        """That of a container's first process."""
+        return OURS if box.id == self.ours and not self.nested else box.namespace
 
     def stamp(self, container: str, path: str) -> str | None:
         """A container's stamp."""
         assert path == "/.dockerenv"
         return self._box("archive", container).stamp
-
-    def mount_namespaces(self, container: str) -> Mapping[str, str]:
-        """Those of a container's processes, where the machine's `ps` knows them."""
-        box = self._box("mounts", container)
-        if box.mount_namespace is None:
-            raise EngineAnswerError("unknown user-defined format", code=500, capability="top")
-        return {str(box.pid): box.mount_namespace}
 
     def running(self) -> Mapping[str, int]:
         """Everybody."""
@@ -142,10 +170,17 @@ class World:
         *,
         claim: str | None = None,
         target: str = "self",
+        place_named: bool = True,
     ) -> Resolution:
         """Resolve."""
         return resolve(
-            evidence, engine, claim=claim, target=target, process=self.process, clock=self.clock
+            evidence,
+            engine,
+            claim=claim,
+            target=target,
+            process=self.process,
+            clock=self.clock,
+            place_named=place_named,
         )
 
 
@@ -155,6 +190,8 @@ def world(tmp_path: Path) -> World:
     for pid, name in (("self", "selfinspect"), ("1", "sh")):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "comm").write_text(f"{name}\n")
+    (tmp_path / "self/ns").mkdir()
+    (tmp_path / "self/ns/mnt").symlink_to(f"mnt:[{OURS}]")
     return World(OwnProcess(tmp_path), tmp_path / "self" / "comm")
 
 
@@ -168,9 +205,21 @@ def shared(
     return Candidate(identifier, source, scope, f"/{identifier}/hostname on /etc/hostname")
 
 
-def own(*candidates: Candidate, started_at: float | None = STARTED) -> Evidence:
-    """Evidence in a PID namespace of our own."""
-    return Evidence(candidates, started_at=started_at, own_pids=True)
+def own(
+    *candidates: Candidate,
+    started_at: float | None = STARTED,
+    layer: str | None = None,
+    stamp: int | None = None,
+) -> Evidence:
+    """Evidence in a PID namespace of our own, whose PID 1 has our `/`."""
+    return Evidence(
+        candidates,
+        started_at=started_at,
+        own_pids=True,
+        layer=layer,
+        stamp=stamp,
+        root=OWN_ROOT,
+    )
 
 
 def verdicts(resolution: Resolution) -> dict[str, str]:
@@ -255,7 +304,7 @@ def test_without_an_engine_a_name_is_no_id(world: World) -> None:
 def test_the_layer_proves_with_one_request(world: World) -> None:
     """An equal layer needs nothing but the inspect document, which is handed on."""
     engine = world.engine(Box(A, layer=LAYER_A), denied=("top", "archive", "list"))
-    found = world.ask(Evidence((cgroup(A), shared(A)), layer=LAYER_A), engine)
+    found = world.ask(own(cgroup(A), shared(A), layer=LAYER_A), engine)
     identity = found.identity
     assert (identity.id, identity.name, identity.level) == (A, "app", "proven")
     assert identity.method == "layer"
@@ -267,7 +316,7 @@ def test_the_layer_proves_with_one_request(world: World) -> None:
 def test_the_stamp_proves_alone(world: World) -> None:
     """Where there is no layer and no top, the same nanosecond is enough."""
     engine = world.engine(Box(A, stamp="2023-11-14T22:13:20.123456789Z"), denied=("top",))
-    found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(shared(A), stamp=STAMP_A), engine).identity
     assert (found.id, found.level, found.method) == (A, "proven", "stamp")
 
 
@@ -275,7 +324,7 @@ def test_the_stamp_of_what_the_cgroup_names_proves_alone(world: World) -> None:
     """That it is another's by chance is ruled out: nobody else is asked about."""
     stamp = "2023-11-14T22:13:20.123456789Z"
     engine = world.engine(Box(A, stamp=stamp), Box(B, stamp=stamp), denied=("top", "list"))
-    found = world.ask(Evidence((cgroup(A),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(cgroup(A), stamp=STAMP_A), engine).identity
     assert (found.id, found.level, found.method) == (A, "proven", "stamp")
     assert engine.asked == {("inspect", A): 1, ("archive", A): 1}
 
@@ -284,14 +333,14 @@ def test_a_stamp_that_came_with_the_image_proves_nothing(world: World) -> None:
     """All containers of that image have it, whenever they were made."""
     stamp = "2023-11-14T22:13:20.123456789Z"
     engine = world.engine(Box(B, stamp=stamp, created=1_700_000_100), denied=("top",))
-    found = world.ask(Evidence((shared(B),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(shared(B), started_at=None, stamp=STAMP_A), engine).identity
     assert found.id is None
 
 
 def test_the_stamp_disproves_a_neighbour(world: World) -> None:
     """Another nanosecond is another container."""
     engine = world.engine(Box(B, stamp="2023-11-14T22:13:20.123456780Z"), denied=("top",))
-    found = world.ask(Evidence((shared(B),), stamp=STAMP_A), engine)
+    found = world.ask(own(shared(B), stamp=STAMP_A), engine)
     assert found.identity.id is None
     assert verdicts(found) == {"hostname-file": "disproved"}
 
@@ -315,7 +364,7 @@ def test_a_stamp_that_a_container_made_with_it_may_share_proves_nothing(
 ) -> None:
     """Two made in one tick of the clock have one stamp: those of the same second are asked."""
     engine = world.engine(Box(A, stamp=TWIN), other, denied=("top",))
-    found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(shared(A), stamp=STAMP_A), engine).identity
     assert (found.id, found.method) == ((A, "stamp") if proven else (None, None))
 
 
@@ -323,7 +372,7 @@ def test_too_many_made_with_it_are_not_asked(world: World) -> None:
     """Nine containers of the same second: the stamp is left to others."""
     others = [Box(f"{number:064x}", stamp="2023-11-14T22:13:21.5Z") for number in range(9)]
     engine = world.engine(Box(A, stamp=TWIN), *others, denied=("top",))
-    assert world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity.id is None
+    assert world.ask(own(shared(A), stamp=STAMP_A), engine).identity.id is None
     assert engine.asked["archive", A] == 1
     assert sum(engine.asked["archive", other.id] for other in others) == 0
 
@@ -331,22 +380,22 @@ def test_too_many_made_with_it_are_not_asked(world: World) -> None:
 def test_no_stamp_is_taken_of_a_container_with_volumes(world: World) -> None:
     """The engine would mount them, which is an event for each."""
     engine = world.engine(Box(A, volumes=True), ours=A)
-    found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(shared(A), stamp=STAMP_A), engine).identity
     assert found.method == "nonce"
     assert ("archive", A) not in engine.asked
 
 
 def test_a_stamp_of_whole_seconds_proves_nothing(world: World) -> None:
     """Two containers made in one second would share it."""
-    engine = world.engine(Box(B, stamp="2023-11-14T22:13:20Z"), denied=("top",))
-    found = world.ask(Evidence((shared(B),), stamp=1_700_000_000 * 10**9), engine).identity
+    engine = world.engine(Box(B, stamp="2023-11-14T22:13:20Z"), denied=("top", "list"))
+    found = world.ask(own(shared(B), stamp=1_700_000_000 * 10**9), engine).identity
     assert found.id is None
 
 
 def test_the_nonce_proves_alone(world: World) -> None:
     """Our name among the candidate's processes is enough, and is given back."""
     engine = world.engine(Box(A), ours=A, denied=("archive",))
-    found = world.ask(Evidence((shared(A),), stamp=STAMP_A), engine).identity
+    found = world.ask(own(shared(A), stamp=STAMP_A), engine).identity
     assert (found.id, found.level, found.method) == (A, "proven", "nonce")
     assert world.comm.read_text() == "selfinspect"
 
@@ -363,8 +412,8 @@ def test_our_name_is_given_back_whatever_happens(world: World, failure: BaseExce
     """A failure in the midst of the nonce leaves no trace, and is not swallowed."""
 
     class Failing(CannedEngine):
-        def commands(self, container: str) -> Sequence[str]:
-            super().commands(container)
+        def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
+            super().processes(container, namespaces=namespaces)
             assert self.comm.read_text().startswith("si-")
             raise failure
 
@@ -377,7 +426,7 @@ def test_each_proof_is_asked_for_once(world: World) -> None:
     """Many pieces of evidence for one container cost no more than one."""
     engine = world.engine(Box(A), Box(B), denied=("top",))
     candidates = (cgroup(A), shared(A), shared(A, "hosts-file"), shared(A[:12], "hostname"))
-    found = world.ask(Evidence(candidates, stamp=STAMP_A), engine).identity
+    found = world.ask(own(*candidates, stamp=STAMP_A), engine).identity
     assert max(engine.asked.values()) == 1
     assert all(one.reason.count("top") == 1 for one in found.candidates)
 
@@ -385,7 +434,7 @@ def test_each_proof_is_asked_for_once(world: World) -> None:
 def test_a_denied_capability_is_asked_for_once(world: World) -> None:
     """A proxy that denies top for one candidate denies it for all."""
     engine = world.engine(Box(A), Box(B), denied=("top", "archive"))
-    world.ask(Evidence((shared(A), shared(B, "hosts-file")), stamp=STAMP_A), engine)
+    world.ask(own(shared(A), shared(B, "hosts-file"), stamp=STAMP_A), engine)
     assert sum(engine.asked["top", box] for box in (A, B)) == 1
     assert sum(engine.asked["archive", box] for box in (A, B)) == 1
 
@@ -403,7 +452,7 @@ def test_a_name_that_cannot_be_taken_is_no_proof(tmp_path: Path) -> None:
 def test_a_shared_network_never_gives_the_neighbour(world: World) -> None:
     """Under --network container:B all of /etc names B, and the search finds us."""
     engine = world.engine(Box(B, layer=LAYER_B), Box(A, layer=LAYER_A), denied=("top",))
-    evidence = Evidence((shared(B), shared(B[:12], "hostname")), layer=LAYER_A)
+    evidence = own(shared(B), shared(B[:12], "hostname"), layer=LAYER_A)
     found = world.ask(evidence, engine)
     assert (found.identity.id, found.identity.method) == (A, "layer")
     assert verdicts(found) == {
@@ -423,7 +472,7 @@ def test_a_shared_network_is_seen_through_by_the_nonce(world: World) -> None:
 def test_a_spoofed_hostname_is_disproved(world: World) -> None:
     """--hostname with another's short ID does not make us that one."""
     engine = world.engine(Box(B, layer=LAYER_B), Box(A, layer=LAYER_A))
-    evidence = Evidence((shared(B[:12], "hostname"), shared(A)), layer=LAYER_A)
+    evidence = own(shared(B[:12], "hostname"), shared(A), layer=LAYER_A)
     assert world.ask(evidence, engine).identity.id == A
 
 
@@ -445,33 +494,37 @@ def test_an_enclosing_container_is_not_us(world: World) -> None:
     """In Docker in Docker the outer engine lists our process under the outer container."""
     outer = Box(B, started_at="2023-11-14T22:00:00Z", commands=["dockerd", "sh"])
     engine = world.engine(outer, ours=B)
+    engine.nested = True
     found = world.ask(own(shared(A), shared(B[:12], "hostname")), engine)
-    assert found.identity.id is None
-    assert verdicts(found) == {"hostname-file": "disproved", "hostname": "disproved"}
+    assert found.identity.level in ("assumed", None)
+    assert found.identity.id in (A, None)
 
 
-def test_an_enclosing_container_is_not_found_by_the_search(world: World) -> None:
-    """The outer container started before our PID 1 did, or its layer is another."""
-    outer = Box(B, started_at="2023-11-14T22:00:00Z", commands=["dockerd"])
-    assert world.ask(own(cgroup(A)), world.engine(outer, ours=B)).identity.id is None
-    nested = Evidence((cgroup(A),), own_pids=False)
-    outer = Box(B, pid_mode="host")
-    assert world.ask(nested, world.engine(outer, ours=B)).identity.id is None
+@pytest.mark.parametrize("own_pids", [True, False])
+def test_an_engine_that_does_not_know_what_only_we_have_is_not_searched(
+    world: World, *, own_pids: bool
+) -> None:
+    """It is another's, and the verdict is the one without it."""
+    outer = Box(B, commands=["dockerd"], pid_mode="" if own_pids else "host")
+    engine = world.engine(outer, ours=B)
+    found = world.ask(replace(own(cgroup(A), shared(B)), own_pids=own_pids), engine)
+    assert (found.identity.id, found.identity.level, found.engine) == (A, "observed", "stranger")
+    assert engine.asked == {("inspect", A): 1}
 
 
-@pytest.mark.parametrize(("namespace", "ours"), [("4026532396", True), ("4026532397", False)])
+@pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("own_pids", [True, False, None])
 def test_the_mount_namespace_tells_nested_containers_apart(
-    world: World, tmp_path: Path, namespace: str, *, ours: bool, own_pids: bool | None
+    world: World, *, nested: bool, own_pids: bool | None
 ) -> None:
     """Among a container's processes, but in other mounts than its first: inside one inside it."""
-    (tmp_path / "self/ns").mkdir()
-    (tmp_path / "self/ns/mnt").symlink_to("mnt:[4026532396]")
-    mode = "" if own_pids else "host"
-    box = Box(B, commands=["dockerd"], mount_namespace=namespace, pid_mode=mode)
+    box = Box(B, commands=["dockerd"], pid_mode="" if own_pids else "host")
+    engine = world.engine(box, ours=B)
+    engine.nested = nested
     evidence = Evidence((shared(B), shared(A, "hosts-file")), own_pids=own_pids)
-    found = world.ask(evidence, world.engine(box, ours=B)).identity
-    assert (found.id, found.method) == ((B, "nonce") if ours else (None, None))
+    found = world.ask(evidence, engine).identity
+    assert (found.id, found.method) == ((A, "kernel") if nested else (B, "nonce"))
+    assert found.level == ("assumed" if nested else "proven")
 
 
 def test_containers_around_ours_are_not_tried(world: World) -> None:
@@ -534,7 +587,6 @@ def test_a_joined_network_confirms_nobody(world: World) -> None:
         (own(shared(B)), ("top", "list")),
         (own(shared(B), started_at=STARTED + 60), ("top",)),
         (replace(own(shared(B)), joined=True), ("top",)),
-        (own(cgroup(B), started_at=STARTED + 60), ("top",)),
         (own(shared(A), shared(B, "hosts-file")), ("top",)),
         (own(cgroup(A), Candidate(B, "containerenv", "container", "")), ("top",)),
     ],
@@ -559,7 +611,7 @@ def test_an_engine_that_denies_inspect_leaves_the_kernels_word(world: World) -> 
 
 
 def test_an_engine_that_fails_leaves_the_kernels_word(world: World) -> None:
-    """Without an answer what only we have stands; what we may share is not proven by that."""
+    """Without an answer what the kernel says stands."""
 
     class Failing(CannedEngine):
         def inspect(self, container: str) -> Json:
@@ -569,7 +621,7 @@ def test_an_engine_that_fails_leaves_the_kernels_word(world: World) -> None:
     engine = Failing(Box(A), Box(B), ours=A, comm=world.comm)
     found = world.ask(own(cgroup(A), shared(B)), engine).identity
     assert (found.id, found.level) == (A, "observed")
-    assert world.ask(own(shared(A)), engine).identity.id is None
+    assert world.ask(own(shared(A)), engine).identity.level == "assumed"
 
 
 def test_an_engine_that_is_gone_is_no_verdict(world: World) -> None:
@@ -638,7 +690,7 @@ def test_five_seconds_are_the_longest(world: World) -> None:
 
 def test_a_claim_is_proven_like_any_candidate(world: World) -> None:
     """--container NAME with a proof is proven."""
-    found = world.ask(Evidence(layer=LAYER_A), world.engine(Box(A, layer=LAYER_A)), claim="app")
+    found = world.ask(own(layer=LAYER_A), world.engine(Box(A, layer=LAYER_A)), claim="app")
     assert (found.identity.id, found.identity.method) == (A, "layer")
     assert verdicts(found) == {"option": "proven"}
 
@@ -646,7 +698,7 @@ def test_a_claim_is_proven_like_any_candidate(world: World) -> None:
 def test_a_wrong_claim_gives_way_to_the_truth(world: World) -> None:
     """What is proven counts, not what is claimed."""
     engine = world.engine(Box(A, layer=LAYER_A), Box(B, name="other", layer=LAYER_B))
-    found = world.ask(Evidence((cgroup(A),), layer=LAYER_A), engine, claim="other")
+    found = world.ask(own(cgroup(A), layer=LAYER_A), engine, claim="other")
     assert found.identity.id == A
     assert verdicts(found) == {"option": "disproved", "cgroup": "proven"}
 
@@ -675,7 +727,7 @@ def test_an_unknown_target_is_nobody(world: World) -> None:
 def test_netns_is_the_owner_of_our_network(world: World) -> None:
     """A sidecar reports on the container whose network it joined."""
     boxes = (Box(A, layer=LAYER_A, network_mode=f"container:{B}"), Box(B, name="db", layer=LAYER_B))
-    evidence = Evidence((shared(B),), layer=LAYER_A)
+    evidence = own(shared(B), layer=LAYER_A)
     found = world.ask(evidence, world.engine(*boxes), target="netns").identity
     assert (found.id, found.name, found.level) == (B, "db", "confirmed")
 
@@ -683,7 +735,7 @@ def test_netns_is_the_owner_of_our_network(world: World) -> None:
 def test_netns_of_ones_own_network_is_oneself(world: World) -> None:
     """Who joined nobody shares nobody's network."""
     engine = world.engine(Box(A, layer=LAYER_A))
-    found = world.ask(Evidence((cgroup(A),), layer=LAYER_A), engine, target="netns").identity
+    found = world.ask(own(cgroup(A), layer=LAYER_A), engine, target="netns").identity
     assert (found.id, found.level) == (A, "proven")
 
 
