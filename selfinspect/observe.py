@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json, Run, Self
+    from selfinspect.model import Json, Kubernetes, Run, Self
     from selfinspect.settings import Settings
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
@@ -96,7 +96,8 @@ def observe(
         # HOSTNAME is the name of where we run; PID 1 may be the machine's.
         evidence = gather(files, {**environ, "HOSTNAME": ""})
         evidence = replace(evidence, started_at=None, own_pids=None)
-    first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
+    pod = evidence.kubernetes if settings.target == "self" else None
+    first = Observation(Snapshot(NOT_KNOWN_YET, kubernetes=pod), Masking(settings.reveal))
     tried: list[Attempt] = []
     failures: list[EngineError] = []
     found: Resolution | None = None
@@ -131,9 +132,12 @@ def observe(
             tried.append(Attempt(place.endpoint, STRANGER, guessed=place.guessed))
     if found is None:
         found = resolve(evidence, None, claim=settings.container, target=settings.target)
-    own = _alone(settings, found.identity, files.hostname.strip() or None)
+    hostname = files.hostname.strip() or None
+    own = _alone(settings, found.identity, hostname, first.snapshot.kubernetes)
     failed = failure(tuple(tried), failures)
-    snapshot = Snapshot(found.identity, self=own, tried=tuple(tried), failure=failed)
+    snapshot = replace(
+        first.snapshot, identity=found.identity, self=own, tried=tuple(tried), failure=failed
+    )
     return replace(first, snapshot=snapshot)
 
 
@@ -203,7 +207,9 @@ def _with_engine(
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
     observation = replace(
         first,
-        snapshot=Snapshot(found.identity, engine=connection.engine, tried=tried),
+        snapshot=replace(
+            first.snapshot, identity=found.identity, engine=connection.engine, tried=tried
+        ),
         masking=first.masking.learn(inspect),
         client=client,
         image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
@@ -250,14 +256,19 @@ def _described(last: Observation, inspect: Json) -> Observation:
         engine=engine,
         image=last.image,
         inspected_at=times.rfc3339(time.time_ns()),
+        kubernetes=last.snapshot.kubernetes,
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
     return replace(last, snapshot=snapshot, inspect=inspect)
 
 
-def _alone(settings: Settings, identity: Identity, hostname: str | None) -> Self | None:
+def _alone(
+    settings: Settings, identity: Identity, hostname: str | None, kubernetes: Kubernetes | None
+) -> Self | None:
     """Our own document as the kernel has it; None where it is not known who we are."""
     if identity.id is None:
         return None
     limits = CgroupReader(settings.root).limits() if settings.target == "self" else None
-    return without_engine(identity, hostname=hostname, limits=limits)
+    return without_engine(
+        identity, hostname=hostname, limits=limits, kubernetes=kubernetes, assume=settings.assume
+    )

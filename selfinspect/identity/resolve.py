@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from selfinspect.engine.access import text
 from selfinspect.errors import IdentityError
 from selfinspect.identity.compare import shares_address, start_matches
+from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.process import OwnProcess
 from selfinspect.identity.proof import Examiner
 from selfinspect.identity.questions import Finding, Unanswered
@@ -32,7 +33,6 @@ from selfinspect.model import Candidate, Identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Prober
     from selfinspect.model import Level, Method, Verdict
 
@@ -66,7 +66,7 @@ def resolve(
     if target not in ("self", "netns"):
         return named(target, prober)
     if prober is None:
-        own = Resolution(from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined))
+        own = Resolution(from_kernel(evidence.candidates, evidence, claim, NO_ENGINE))
     else:
         own = _self(evidence, Examiner(evidence, prober, process or OwnProcess()), claim, clock)
     return own if target == "self" else _netns(evidence, own, prober)
@@ -99,8 +99,8 @@ def _self(
 def _untold(evidence: Evidence, examiner: Examiner, claim: str | None, why: str) -> Resolution:
     """The kernel's word, where the engine says nothing about what the evidence names."""
     standing = _standing(evidence.candidates, examiner)
-    told = from_kernel(standing, claim, f"the engine does not tell ({why})", joined=evidence.joined)
-    return Resolution(told)
+    why = f"the engine does not tell ({why})"
+    return Resolution(from_kernel(standing, evidence, claim, why))
 
 
 def _examined(candidates: tuple[Candidate, ...], examiner: Examiner) -> Finding | None:
@@ -179,7 +179,7 @@ def _netns(evidence: Evidence, own: Resolution, prober: Prober | None) -> Resolu
         return named(mode.removeprefix(_JOINED), prober) if mode.startswith(_JOINED) else own
     shared = tuple(one for one in evidence.candidates if one.scope == "network")
     if prober is None:
-        return Resolution(from_kernel(shared, None, NO_ENGINE))
+        return Resolution(from_kernel(shared, Evidence(), None, NO_ENGINE))
     names = distinct(shared)
     if len(names) == 1:
         owner = named(names[0], prober)
