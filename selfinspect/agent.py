@@ -21,7 +21,7 @@ from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Snapshot
 from selfinspect.observe import NOT_KNOWN_YET, Observation, inquiry, observe, reach
-from selfinspect.past import Past, tells_of_runs
+from selfinspect.past import Past, names_of_journal, tells_of_runs
 from selfinspect.readings import Readings
 from selfinspect.reporter import Reporter
 from selfinspect.supervise.listeners import bound
@@ -204,9 +204,9 @@ class Agent:
     def _on_look(self) -> None:
         """Tell what changed, and take the first sample: readiness waits for it."""
         observation = self._keeper.observation
-        container = observation.snapshot.identity.id
-        if container is not None:
-            self._journal.open(self._settings.journal, container)
+        if observation.snapshot.self is not None:
+            if names := names_of_journal(self._settings, observation.snapshot):
+                self._journal.open(self._settings.journal, *names)
             self._look_back()
         self._reporter.found(observation)
         self._announce()

@@ -95,6 +95,10 @@ def _identity(snapshot: Snapshot) -> Check:
     seen = f"{identity.id[:12]}, {identity.level} by {identity.method}"
     if identity.level in ("proven", "confirmed"):
         return Check("identity", "pass", seen)
+    if snapshot.self is not None and snapshot.self.id is None:
+        seen = f"{seen}, and used nowhere: {identity.reason}"
+        fix = "docker run --env SELFINSPECT_ASSUME=1 … if no container shares another's network"
+        return Check("identity", "warn", seen, fix)
     return Check("identity", "warn", f"{seen}: only an engine can prove it")
 
 

@@ -15,6 +15,8 @@ from selfinspect.errors import (
 )
 from selfinspect.model import CAPABILITIES
 
+_SHORT = 12
+
 if TYPE_CHECKING:
     from selfinspect.model import Json, Reach, Self, Snapshot
 
@@ -81,6 +83,16 @@ def refused(snapshot: Snapshot) -> IdentityError:
     return kind(
         snapshot.identity.reason or "the identity is still being resolved",
         hint="selfinspect id --explain shows the evidence; --container settles it",
+    )
+
+
+def unused(identifier: str, reason: str | None = None) -> IdentityError:
+    """Why an ID that is only assumed is not used."""
+    said = f"only assumed to be {identifier[:_SHORT]}"
+    return IdentityError(
+        f"{said}: {reason}" if reason else said,
+        hint="an engine proves it: mount its socket; where no container shares another's network,"
+        " --assume (SELFINSPECT_ASSUME=1) uses it",
     )
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.resolution import Answer
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json, Run, Self
+    from selfinspect.model import Json, Kubernetes, Run, Self
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
@@ -123,7 +123,9 @@ class _Look:
     def __init__(self, settings: Settings, evidence: Evidence) -> None:
         self._settings = settings
         self._evidence = evidence
-        self._first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
+        pod = evidence.kubernetes if settings.target == "self" else None
+        snapshot = Snapshot(NOT_KNOWN_YET, kubernetes=pod)
+        self._first = Observation(snapshot, Masking(settings.reveal))
         self._tried: list[Attempt] = []
         self._failures: list[EngineError] = []
         self._left: Resolution | None = None
@@ -151,9 +153,10 @@ class _Look:
         left = self._left or resolve(
             self._evidence, None, claim=settings.container, target=settings.target
         )
-        own = _alone(settings, left.identity, hostname)
+        known = self._first.snapshot
+        own = _alone(settings, left.identity, hostname, known.kubernetes)
         failed = failure(tried, self._failures)
-        snapshot = Snapshot(left.identity, self=own, tried=tried, failure=failed)
+        snapshot = replace(known, identity=left.identity, self=own, tried=tried, failure=failed)
         return replace(self._first, snapshot=snapshot)
 
     def _asked(self, place: Place, connection: Connection) -> Observation | None:
@@ -255,7 +258,9 @@ def _with_engine(
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
     observation = replace(
         first,
-        snapshot=Snapshot(found.identity, engine=connection.engine, tried=tried),
+        snapshot=replace(
+            first.snapshot, identity=found.identity, engine=connection.engine, tried=tried
+        ),
         masking=first.masking.learn(inspect),
         client=client,
         image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
@@ -302,14 +307,19 @@ def _described(last: Observation, inspect: Json) -> Observation:
         engine=engine,
         image=last.image,
         inspected_at=times.rfc3339(time.time_ns()),
+        kubernetes=last.snapshot.kubernetes,
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
     return replace(last, snapshot=snapshot, inspect=inspect)
 
 
-def _alone(settings: Settings, identity: Identity, hostname: str | None) -> Self | None:
+def _alone(
+    settings: Settings, identity: Identity, hostname: str | None, kubernetes: Kubernetes | None
+) -> Self | None:
     """Our own document as the kernel has it; None where it is not known who we are."""
     if identity.id is None:
         return None
     limits = CgroupReader(settings.root).limits() if settings.target == "self" else None
-    return without_engine(identity, hostname=hostname, limits=limits)
+    return without_engine(
+        identity, hostname=hostname, limits=limits, kubernetes=kubernetes, assume=settings.assume
+    )

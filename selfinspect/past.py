@@ -13,7 +13,7 @@ from selfinspect.events.journal import Journal
 from selfinspect.events.lives import OF_RUNS
 from selfinspect.events.runs import previous_run, runs
 from selfinspect.follow import created, translated
-from selfinspect.supervise.records import read_records
+from selfinspect.supervise.records import mark_below, read_records
 
 if TYPE_CHECKING:
     from selfinspect.engine.client import Client
@@ -68,6 +68,25 @@ def tells_of_runs(event: Event) -> bool:
     return event.action in OF_RUNS
 
 
+def names_of_journal(settings: Settings, snapshot: Snapshot) -> tuple[str, str | None] | None:
+    """Whose the journal on disk is, and the ID by which an earlier version may have named it.
+
+    Ours is named by what tells us apart from every other container of the folder: whoever the
+    evidence takes us for, it is our own, and stays. Another container's is named by its ID.
+
+    Returns:
+        None while it is not known who is reported on, or where nothing tells us apart.
+    """
+    own = snapshot.self
+    if own is None:
+        return None
+    mark = mark_below(settings.root) if settings.target == "self" else None
+    if mark is not None:
+        # As text that a database can hold.
+        return mark.encode(errors="surrogateescape").decode(errors="backslashreplace"), own.id
+    return None if own.id is None else (own.id, None)
+
+
 def recall(settings: Settings, observation: Observation) -> Journal:
     """What an agent's journal and the engine hold, in a journal of our own: no file is written.
 
@@ -76,9 +95,9 @@ def recall(settings: Settings, observation: Observation) -> Journal:
         observation: which container this is; where that does not stand, nothing is held.
     """
     journal = Journal(settings.journal_max_events, memory=None)
-    own, client = observation.snapshot.self, observation.client
-    if own is not None:
-        journal.read(settings.journal, own.id)
+    client = observation.client
+    if names := names_of_journal(settings, observation.snapshot):
+        journal.read(settings.journal, *names)
     if client is not None:
         with suppress(EngineError):  # a proxy's denial, most likely: then the file is all
             past = _past(journal, observation, client)

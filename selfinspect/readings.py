@@ -153,7 +153,7 @@ class Readings:
         if own is None:
             return {}
         admitted = self._settings.metrics_labels
-        seen = self._cgroup.cgroup_path(own.id) if self._is_ours else None
+        seen = self._cgroup.cgroup_path(own.id) if own.id and self._is_ours else None
         return container_labels(
             own,
             cgroup_path=seen or observation.cgroup_path,

@@ -40,7 +40,7 @@ def read_self(document: Json) -> Self:
         ValueError: it is no such document.
     """
     members = _members(document)
-    if not (members.get("id") and members.get("identity")):
+    if not ("id" in members and members.get("identity")):
         raise ValueError("no document of /v1/self")
     return _record(Self, document)
 

@@ -47,6 +47,7 @@ class Settings:
         engine_server_name: the name the engine's certificate bears, None for its address.
         api_version: the engine API version to speak, None to negotiate.
         container: a claim about who we are, still to be proven.
+        assume: an identity that is only assumed acts as one that is observed.
         target: whom to report on: `self`, `netns`, or a container's name or ID.
         root: the folder below which every file is read.
         stats_source: where figures come from.
@@ -74,6 +75,7 @@ class Settings:
     engine_server_name: str | None = None
     api_version: str | None = None
     container: str | None = None
+    assume: bool = False
     target: str = "self"
     root: Path = field(default_factory=lambda: Path("/"))
     stats_source: StatsChoice = "auto"

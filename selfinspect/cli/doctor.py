@@ -24,6 +24,7 @@ from selfinspect.events.journal_file import path_of
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
+from selfinspect.past import names_of_journal
 from selfinspect.terminal import in_colour
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         uri_folder=str(folder),
         uri_folder_writable=_can_be_written(folder),
         journal=str(chosen.journal),
-        journal_writable=_can_be_kept(chosen.journal, observation.snapshot.identity.id),
+        journal_writable=_can_be_kept(
+            chosen.journal, names_of_journal(chosen, observation.snapshot)
+        ),
         journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
@@ -104,9 +107,9 @@ def _can_be_written(folder: Path) -> bool:
     return os.access(_there(folder), os.W_OK | os.X_OK)
 
 
-def _can_be_kept(folder: Path, container: str | None) -> bool:
+def _can_be_kept(folder: Path, names: tuple[str, str | None] | None) -> bool:
     """Whether a journal can be written: its folder, and its file where there is one already."""
-    file = path_of(folder, container or "")
+    file = path_of(folder, names[0] if names else "")
     return _can_be_written(folder) and os.access(file, os.W_OK) is os.access(file, os.F_OK)
 
 

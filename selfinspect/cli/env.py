@@ -14,7 +14,7 @@ from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
 from selfinspect.documents import as_document, engine_missing, refused
-from selfinspect.errors import EngineUnreachableError
+from selfinspect.errors import EngineUnreachableError, IdentityError
 from selfinspect.exports import exported
 from selfinspect.records import read_self
 
@@ -60,6 +60,12 @@ def env(streams: Streams, /, form: str, **given: Any) -> None:
 
     own = read_self(from_agent_or_here(streams, given, "/v1/self", look))
     print(_FORMS[form](exported(own)), end="", file=streams.out)
+    if own.id is None:
+        raise IdentityError(
+            "the container's ID is only assumed, so no variable carries it",
+            hint="selfinspect id --explain shows the evidence; where no container shares another's"
+            " network, --assume (SELFINSPECT_ASSUME=1) uses it",
+        )
     if own.engine is None and given["engine"] != "off":
         raise lack
 

@@ -6,22 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import from_agent_or_here, pretty
+from selfinspect.cli.answers import agent_of, from_agent_or_here, pretty
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.table import table
 from selfinspect.cli.verb import Verb
-from selfinspect.documents import identity_document
+from selfinspect.client import ask
+from selfinspect.documents import identity_document, unused
 from selfinspect.engine.access import sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from selfinspect.model import Json
 
 _SHORT = 12
+_TIMEOUT = 5.0
+_OK = 200
+_LEVELS = {
+    "proven": "the engine showed something that only this container can have",
+    "confirmed": "the engine knows it and it runs, our own files name it; no proof could be had",
+    "observed": "our own files name it, without contradiction; no engine was asked",
+    "assumed": "only files and names that containers can share name it; no engine was asked",
+}
 
 
 @click.command(
@@ -41,22 +50,35 @@ def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
     """Print which container this is.
 
     In doubt it prints none, and --json a null: --explain shows what speaks for which container,
-    and why none could be proven.
+    and why none could be proven. An ID that is only assumed is printed by --json and --explain
+    alone, unless --assume says to use it.
     """
     document = from_agent_or_here(streams, given, "/v1/identity", identity_document)
     identifier = text(document, "id")
+    stands = _stands(streams, given, document)
     if form == "json":
         print(pretty(document), file=streams.out)
     elif form == "explain":
-        print("\n".join(_explained(document)), file=streams.out)
-    elif identifier is None:
+        print("\n".join(_explained(document, stands=stands)), file=streams.out)
+    elif not stands:
         raise _refusal(document)
     else:
-        print(identifier[:_SHORT] if form == "short" else identifier, file=streams.out)
-    return ExitCode.OK if identifier else ExitCode.NO_IDENTITY
+        print((identifier or "")[: _SHORT if form == "short" else None], file=streams.out)
+    return ExitCode.OK if stands else ExitCode.NO_IDENTITY
+
+
+def _stands(streams: Streams, given: Mapping[str, Any], document: Json) -> bool:
+    """Whether there is an ID to be used: of an assumed one the agent, or our option, decides."""
+    if text(document, "level") != "assumed" or given["assume"]:
+        return text(document, "id") is not None
+    uri = agent_of(streams, given)
+    own = ask(uri, "/v1/self/id", timeout=_TIMEOUT) if uri else None
+    return own is not None and own.status == _OK and bool(own.body.strip())
 
 
 def _refusal(document: Json) -> IdentityError:
+    if identifier := text(document, "id"):
+        return unused(identifier, text(document, "reason"))
     kind = AmbiguousIdentityError if sequence(document, "candidates") else IdentityError
     return kind(
         text(document, "reason") or "no evidence of a container was found",
@@ -64,11 +86,16 @@ def _refusal(document: Json) -> IdentityError:
     )
 
 
-def _explained(document: Json) -> Iterator[str]:
+def _explained(document: Json, *, stands: bool) -> Iterator[str]:
     """The verdict, the evidence as a table, and where an engine was looked for."""
-    identifier = text(document, "id")
+    identifier, level = text(document, "id"), text(document, "level") or ""
     if identifier:
-        yield f"{identifier}  {text(document, 'level')} by {text(document, 'method')}"
+        yield f"{identifier}  {level} by {text(document, 'method')}"
+        yield f"{level}: {_LEVELS.get(level, level)}"
+        if reason := text(document, "reason"):
+            yield f"why: {reason}"
+        if not stands:
+            yield f"not used: {unused(identifier).hint}"
     else:
         yield f"no identity: {text(document, 'reason') or 'no evidence was found'}"
     rows = [_row(candidate) for candidate in sequence(document, "candidates")]

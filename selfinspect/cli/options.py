@@ -62,6 +62,14 @@ def observing(verb: Verb) -> Verb:
             Parsed("id|name", parse_container),
             "A claim about which container this is, still to be proven.",
         ),
+        click.option(
+            "--assume",
+            cls=Sectioned,
+            section=_LOOKING,
+            is_flag=True,
+            envvar="SELFINSPECT_ASSUME",
+            help="Use an identity that is only assumed: here nobody shares another's network.",
+        ),
         option(
             _LOOKING,
             "--target",

@@ -37,13 +37,19 @@ from selfinspect.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from selfinspect.model import Engine, Identity, Json
+    from selfinspect.model import Engine, Identity, Json, Kubernetes
 
 _SHORT = 12
 
 
 def describe(
-    inspect: Json, *, identity: Identity, engine: Engine, image: Json, inspected_at: str
+    inspect: Json,
+    *,
+    identity: Identity,
+    engine: Engine,
+    image: Json,
+    inspected_at: str,
+    kubernetes: Kubernetes | None = None,
 ) -> Self:
     """Our own document from our own inspect.
 
@@ -53,6 +59,7 @@ def describe(
         engine: who said so.
         image: the image's inspect document, None where the engine would not say.
         inspected_at: when the engine was asked.
+        kubernetes: what the kubelet's mounts say.
     """
     identifier, summary = _stands(identity)
     labels = text_mapping(inspect, "Config", "Labels")
@@ -94,23 +101,38 @@ def describe(
         limits=_limits(inspect),
         compose=orchestrators.compose(labels),
         swarm=orchestrators.swarm(labels),
-        kubernetes=orchestrators.kubernetes(labels),
+        kubernetes=orchestrators.kubernetes(labels) or kubernetes,
         previous_run=None,
         engine=engine,
     )
 
 
 def without_engine(
-    identity: Identity, *, hostname: str | None, limits: Limits | None = None
+    identity: Identity,
+    *,
+    hostname: str | None,
+    limits: Limits | None = None,
+    kubernetes: Kubernetes | None = None,
+    assume: bool = False,
 ) -> Self:
-    """Our own document where no engine speaks: what only an engine knows is None."""
+    """Our own document where no engine speaks: what only an engine knows is None.
+
+    Args:
+        identity: which container this is; where that is only assumed, the document has no ID.
+        hostname: the kernel's name for us.
+        limits: what our cgroup says.
+        kubernetes: what the kubelet's mounts say.
+        assume: have an assumed ID all the same.
+    """
     identifier, summary = _stands(identity)
+    known = identifier if assume or identity.level != "assumed" else None
     return Self(
-        id=identifier,
-        short_id=identifier[:_SHORT],
+        id=known,
+        short_id=known[:_SHORT] if known else None,
         name=identity.name,
         hostname=hostname,
         limits=limits,
+        kubernetes=kubernetes,
         identity=summary,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from contextlib import suppress
@@ -67,40 +68,49 @@ class Journal:
         self._damage_told = False
         self._lock = threading.Lock()
         self._container: str | None = None
+        self._former_name: str | None = None
         self._file: JournalFile | None = None
         self._table = Table(in_memory(), memory)
         self._volatile = self._table.name
         self._former = Cursor(self._volatile, 0)
 
-    def open(self, folder: Path, container: str) -> None:
+    def open(self, folder: Path, container: str, former: str | None = None) -> None:
         """Go on where the container's journal on disk ends; called before the first `append`.
 
         What can be read and not be written is gone on with in memory. What is open stays open.
 
         Args:
             folder: where journals are; it is made where it is missing.
-            container: the full ID.
+            container: its mark, or its full ID.
+            former: its full ID, by which an earlier version may have named its journal.
         """
         with self._lock:
-            if container == self._container:
+            named = former is not None and os.path.lexists(path_of(folder, former))
+            if container == self._container and (former == self._former_name or not named):
                 return
-            self._container = container
+            self._container, self._former_name = container, former
             self._let_go()
             self._path = path = path_of(folder, container)
             self._damage_told = False
             try:
-                self._file = JournalFile(path, container, self._tell)
+                self._file = JournalFile(path, container, self._tell, former)
                 self._table = Table(self._file.database)
             except (JournalBusyError, UnusableError, OSError, sqlite3.Error) as error:
                 self._let_go()
-                self._table = Table(read(path, container, self._memory), self._memory)
+                self._hold(folder, container, former)
                 self._go_on_in_memory(path, error)
 
-    def read(self, folder: Path, container: str) -> None:
-        """Hold what a container's journal on disk holds, and leave the disk as it is."""
+    def read(self, folder: Path, container: str, former: str | None = None) -> None:
+        """Hold what a container's journal on disk holds, and leave the disk as it is.
+
+        Args:
+            folder: where journals are.
+            container: its mark, or its full ID.
+            former: its full ID, which counts where there is no file of the other name.
+        """
         with self._lock:
             self._path = path_of(folder, container)
-            self._table = Table(read(self._path, container, self._memory), self._memory)
+            self._hold(folder, container, former)
 
     def close(self) -> None:
         """Let go of the file; what is appended after that ends with the process."""
@@ -191,6 +201,12 @@ class Journal:
             self._tell_of_damage(error)
             return None
         return facts
+
+    def _hold(self, folder: Path, container: str, former: str | None) -> None:
+        if former is not None and not os.path.lexists(path_of(folder, container)):
+            container = former
+        copy = read(path_of(folder, container), container, self._memory)
+        self._table = Table(copy, self._memory)
 
     def _let_go(self) -> None:
         if self._file is not None:

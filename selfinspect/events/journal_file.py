@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+from binascii import crc32
 from contextlib import ExitStack, closing, suppress
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +36,8 @@ class Notice(NamedTuple):
 
     Attributes:
         event: `journal.set_aside`: the file was none to go on with, and a new one is begun;
+            `journal.left`: one named by the container's ID stays beside that which is gone on
+            with;
             `journal.damaged`: what cannot be read of it is passed over;
             `journal.busy`: another agent writes it; `journal.in_memory`: it cannot be written.
             After the last two what happens is held in memory, and ends with the agent.
@@ -54,8 +57,9 @@ class JournalFile:
 
     Args:
         path: where it is, `path_of` a folder; what is missing there is made.
-        container: whose events it holds, by its full ID.
+        container: whose events it holds, by its mark or its full ID.
         tell: told of a file that was set aside.
+        former: the full ID by which an earlier version named the container's file, if it did.
 
     Raises:
         JournalBusyError: another agent has it.
@@ -63,11 +67,19 @@ class JournalFile:
         sqlite3.Error: the file cannot be written.
     """
 
-    def __init__(self, path: Path, container: str, tell: Callable[[Notice], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        container: str,
+        tell: Callable[[Notice], None],
+        former: str | None = None,
+    ) -> None:
         self.path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as undoing:
             undoing.callback(os.close, _locked(path.with_suffix(".lock")))
+            if former is not None:
+                _take_over(path, container, former, tell)
             try:
                 self.database = _opened(path, container)
             except UnusableError as error:
@@ -82,8 +94,15 @@ class JournalFile:
 
 
 def path_of(folder: Path, container: str) -> Path:
-    """Where a container's journal is."""
-    return folder / f"{container}.db"
+    """Where a container's journal is.
+
+    Args:
+        folder: where journals are.
+        container: the full ID; or the mark, by which PID 1 names its record of runs, too.
+    """
+    mark = "/" in container
+    name = f"{crc32(container.encode(errors='surrogateescape')):08x}" if mark else container
+    return folder / f"{name}.db"
 
 
 def damaged(path: Path, error: Exception) -> Notice:
@@ -106,7 +125,7 @@ def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
 
     Args:
         path: where it is.
-        container: whose events it holds, by its full ID.
+        container: whose events it holds, by its mark or its full ID.
         most: bytes that its newest events may take; None for all there are.
     """
     beside, alone = "mode=ro", "mode=ro&immutable=1"
@@ -136,6 +155,60 @@ def _locked(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _take_over(path: Path, container: str, former: str, tell: Callable[[Notice], None]) -> None:
+    """Give a journal that is named by the container's ID the name that it has now.
+
+    One that holds events under the new name already stays, and so does the old one: their numbers
+    would be given out twice.
+
+    Raises:
+        JournalBusyError: another agent writes the old one.
+    """
+    old = path_of(path.parent, former)
+    if not os.path.lexists(old):
+        return
+    lock = _locked(old.with_suffix(".lock"))
+    try:
+        _rename(old, former, path, container)
+        old.with_suffix(".lock").unlink(missing_ok=True)
+    except (UnusableError, sqlite3.Error) as error:
+        tell(Notice("journal.left", old, str(error)))
+    finally:
+        os.close(lock)
+
+
+def _rename(old: Path, former: str, path: Path, container: str) -> None:
+    if _holds_events(path):
+        raise UnusableError(f"{path.name} holds events, too, and is gone on with")
+    _is_file(old)
+    with closing(connected(str(old))) as database:
+        if not _is_of(database, container):  # it is, where we ended before it was renamed
+            check(database, former)
+            database.execute("UPDATE meta SET value = ? WHERE name = 'container'", [container])
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for ending in _BESIDE:
+        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+    old.rename(path)
+
+
+def _holds_events(path: Path) -> bool:
+    if not os.path.lexists(path):
+        return False
+    _is_file(path)
+    with closing(connected(str(path))) as database:
+        return not is_new(database) and bool(
+            database.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0]
+        )
+
+
+def _is_of(database: sqlite3.Connection, container: str) -> bool:
+    try:
+        check(database, container)
+    except UnusableError:
+        return False
+    return True
 
 
 def _opened(path: Path, container: str) -> sqlite3.Connection:

@@ -12,10 +12,19 @@ ENGINE is docker, libpod, libpod-payload (`--cgroups=split`), crio, cri-containe
 or nerdctl. Monitors (`libpod-conmon-ID.scope`, `crio-conmon-ID`), pods, mounts, sessions and
 whatever else has an ID in a name of its own do not name the container that a process is in.
 
-Containers nest, and the innermost is ours: the last such segment. Where something after it
-shows a further container that has no ID there (a pod, a build step, a machine, an ID of the
-wrong length) ours is not known, and the outer ones are not ours. A path with `..` lies outside
-our cgroup namespace: a neighbour's or the host's.
+Containers nest, and the innermost is ours: the last such segment. What stands behind it tells
+whether a further container without an ID of its own is inside, which is then ours instead:
+
+- what an init makes for itself (`init.scope`, `system.slice/…`, `init`, Podman's `container`)
+  says nothing of that kind;
+- what only runtimes make (a pod, a build step, a machine, `runc-NAME.scope`, `crun-NAME.scope`,
+  `buildah-NAME`, an ID of the wrong length) says so: ours is not known, and those around it are
+  not ours;
+- a segment that we do not know (`/docker/ID/web`) may be either.
+
+64 bare digits behind an ID may be a container's, or a job's that is named by a digest: where no
+engine's folder stands between, both IDs stay in question. A path with `..` lies outside our cgroup
+namespace: a neighbour's or the host's.
 """
 
 from __future__ import annotations
@@ -23,56 +32,135 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ENGINE = r"(?:docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
+_ENGINE = r"(docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
 _ID = r"([0-9a-f]{64})"
 _NAMES = re.compile(rf"(?:[^:]*:{_ENGINE}:)?{_ID}|{_ENGINE}-{_ID}(?:\.scope)?")
+_FOLDERS = {
+    "docker": "docker",
+    "docker-ce": "docker",
+    "moby": "docker",
+    "libpod_parent": "libpod",
+    "default": "any",
+    "k8s.io": "containerd",
+    "actions_job": "docker",
+}
+"""What kind of engine's container a bare ID names in such a folder."""
 _LONGEST = 2 * 4096  # the kernel prints no path longer than a page
 _FARGATE = re.compile(r"[0-9a-f]{32}-[0-9]{8,10}")
 _ECS = re.compile(r"ecs|ecstasks\b.*")
 _KUBEPODS = re.compile(r"(?:.+-)?kubepods\b.*")  # kind's are named after the kubelet's own slice
+_RUNTIMES = r"(?:lib)?crun-.*|runc-.*|buildah-.*"
 _NESTED = re.compile(
-    rf"{_KUBEPODS.pattern}|pod[0-9a-f_-]{{32,}}|lxc\b.*|machine-.*\.scope|systemd-nspawn@.*"
-    r"|buildkit|garden|mesos|nomad(?:\.slice)?"
+    rf"{_KUBEPODS.pattern}|pod[0-9a-f_-]{{32,}}|lxc\b.*|machine-.*\.scope|machine\.slice|systemd-nspawn@.*"
+    rf"|buildkit|garden|mesos|nomad(?:\.slice)?|{_RUNTIMES}"
     rf"|(?:[^:]*:)?{_ENGINE}[-_:].*(?<!\.service)(?<!\.slice)"
     r"|.*(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z]).*"
 )
+_OF_AN_INIT = re.compile(r"init|init\.scope|container|supervisor|syscont-cgroup-root")
+_UNIT = re.compile(r".*\.(?:slice|service)")
 
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """The innermost container of a path, None where that is not known, and those around it."""
+    """The containers of a path.
 
-    id: str | None
+    Attributes:
+        id: the innermost one, None where that is not known.
+        outer: those around it, which are not ours.
+        rivals: those around it that may be ours instead, what names `id` being no container.
+        engine: what kind of engine the path says `id` is of, None where it does not say.
+        inside: the segment that only the runtime of a further container makes, whose ID is
+            nowhere.
+        unknown: how many segments behind `id` may be a further container's.
+        in_pod: whether the innermost container is a pod's, and not one inside of that.
+    """
+
+    id: str | None = None
     outer: frozenset[str] = frozenset()
+    rivals: frozenset[str] = frozenset()
+    engine: str | None = None
+    inside: str | None = None
+    unknown: int = 0
+    in_pod: bool = False
 
 
 def nesting(path: str) -> Nesting:
     """Which containers a cgroup's path runs through."""
     segments = path.split("/")
     if not path.startswith("/") or len(path) > _LONGEST or ".." in segments:
-        return Nesting(None)
-    found: list[str] = []
-    known = True
-    in_ecs = False
+        return Nesting()
+    walk = _Walk()
     for segment in segments:
-        if name := _name(segment, in_ecs=in_ecs):
-            found.append(name)
-            known = True
+        walk.step(segment)
+    return walk.result()
+
+
+class _Walk:
+    """Goes down a path, one segment after the other."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._certain = 0  # of those found, so many are around a container that is one for sure
+        self._engine: str | None = None
+        self._parent = ""
+        self._inside: str | None = None
+        self._unknown = 0
+        self._below_unit = False
+        self._in_ecs = False
+        self._in_pod = False
+        self._pod_since = False
+
+    def step(self, segment: str) -> None:
+        """Take the next segment."""
+        if _KUBEPODS.fullmatch(segment):
+            self._pod_since = True
+        if name := _name(segment, in_ecs=self._in_ecs):
+            self._enter(segment, *name)
         elif _NESTED.fullmatch(segment):
-            known = False
-        in_ecs = in_ecs or bool(_ECS.fullmatch(segment))
-    if not found or not known:
-        return Nesting(None, frozenset(found))
-    return Nesting(found[-1], frozenset(found[:-1]) - {found[-1]})
+            self._inside = self._inside or segment
+        elif self._found and segment:
+            self._below_unit = self._below_unit or bool(_UNIT.fullmatch(segment))
+            if not self._below_unit and not _OF_AN_INIT.fullmatch(segment):
+                self._unknown += 1
+        if _ECS.fullmatch(segment):
+            self._in_ecs = True
+        self._parent = segment
+
+    def result(self) -> Nesting:
+        """What there was on the way."""
+        in_pod = self._in_pod or self._pod_since
+        if not self._found or self._inside:
+            inside = self._inside if self._found else None
+            return Nesting(outer=frozenset(self._found), inside=inside, in_pod=in_pod)
+        innermost = self._found[-1]
+        return Nesting(
+            innermost,
+            frozenset(self._found[: self._certain]) - {innermost},
+            frozenset(self._found[self._certain : -1]) - {innermost},
+            self._engine,
+            unknown=self._unknown,
+            in_pod=in_pod,
+        )
+
+    def _enter(self, segment: str, identifier: str, engine: str | None) -> None:
+        engine = engine or _FOLDERS.get(self._parent)
+        bare = segment == identifier
+        if not (self._found and bare and engine is None and not self._inside and not self._in_ecs):
+            self._certain = len(self._found)
+            self._in_pod = self._pod_since or engine == "crio"
+        self._in_pod = self._in_pod or self._pod_since
+        self._found.append(identifier)
+        self._engine = engine
+        self._inside, self._unknown = None, 0
+        self._below_unit = self._in_ecs = self._pod_since = False
 
 
-def in_kubernetes(path: str) -> bool:
-    """Whether a cgroup's path belongs to a pod."""
-    return any(_KUBEPODS.fullmatch(segment) for segment in path.split("/"))
-
-
-def _name(segment: str, *, in_ecs: bool) -> str | None:
+def _name(segment: str, *, in_ecs: bool) -> tuple[str, str | None] | None:
+    """The ID that a segment is, and whose it says that is."""
     if in_ecs and _FARGATE.fullmatch(segment):
-        return segment
+        return segment, None
     match = _NAMES.fullmatch(segment)
-    return match[match.lastindex or 0] if match else None
+    if match is None:
+        return None
+    given, bare, prefix, prefixed = match.groups()
+    return (bare, given) if bare else (prefixed, prefix)

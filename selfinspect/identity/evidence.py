@@ -13,21 +13,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect.identity import mounts
-from selfinspect.identity.cgroup_paths import Nesting, in_kubernetes, nesting
+from selfinspect.identity.cgroup_paths import Nesting, nesting
 from selfinspect.identity.root import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from selfinspect.identity.mounts import Hit
     from selfinspect.kernel.identity_files import IdentityFiles
-    from selfinspect.model import Scope, Source
+    from selfinspect.kernel.mountinfo import Mount
+    from selfinspect.model import Kubernetes, Scope, Source
 
 LONGEST_EVIDENCE = 240
 MOST_CANDIDATES = 32  # cgroup v1 has a dozen hierarchies; more is no kernel's word
 
-_WRITTEN_WITHIN = 10.0  # seconds; a loaded machine starts slowly
+_SUPPORTING = ("hostname-file", "hosts-file", "resolv-file", "containerenv", "secrets-mount")
 _COPIED_WITHIN = 10**8  # nanoseconds; a copied tree's files are made in any order
 _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
 _SHORT = 12
@@ -49,7 +51,12 @@ class Evidence:
         started_at: Unix seconds at which our PID 1 started, where it is ours.
         own_pids: whether the PID namespace is ours; None where that cannot be told.
         macs: the addresses of our network interfaces.
-        joined: our network is another container's, as the age of its files in `/etc` shows.
+        joined: our network is another container's, as the age of `/etc/hostname` shows.
+        inside: what shows that we are in a further container, inside the one that our cgroup
+            names; None where nothing does. Only a proof stands against it.
+        unsure: IDs that only a cgroup's path names which goes on behind them: a further
+            container may be inside.
+        kubernetes: what the kubelet's mounts tell; None outside of a pod.
         root: what is mounted at our `/`, proof material.
         hostname_written: whose `/etc/hostname` we have, and when it was written, Unix seconds.
         gvisor: our kernel is gVisor's: the engine's machine does not see our processes.
@@ -63,6 +70,9 @@ class Evidence:
     own_pids: bool | None = None
     macs: frozenset[str] = frozenset()
     joined: bool = False
+    inside: str | None = None
+    unsure: frozenset[str] = frozenset()
+    kubernetes: Kubernetes | None = None
     root: Root = field(default_factory=Root)
     hostname_written: tuple[str, float] | None = None
     gvisor: bool = False
@@ -76,18 +86,22 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         environ: our environment; without `HOSTNAME` where the files are another tree's.
     """
     mounted = mountinfo.parse(files.mountinfo)
-    paths = [cgroup.path for cgroup in cgroup_file.parse(files.cgroup)]
-    nestings = [nesting(path) for path in paths]
-    in_pod = mounts.shows_pod(mounted) or any(map(in_kubernetes, paths))
-    hits = list(mounts.hits(mounted))
+    places = [
+        *((cgroup.line, nesting(cgroup.path)) for cgroup in cgroup_file.parse(files.cgroup)),
+        *((mount.root, place) for mount, place in mounts.cgroups(mounted)),
+    ]
+    in_pod = mounts.shows_pod(mounted) or any(place.in_pod for _, place in places)
+    hits = _ours(list(mounts.hits(mounted)), in_pod=in_pod)
+    supported = {hit.id for hit in hits if hit.source in _SUPPORTING}
     outer = mounts.outer_ids(mounted).union(
-        *(place.outer for place in nestings), nesting(files.cpuset.strip()).outer
+        *(place.outer for _, place in places), nesting(files.cpuset.strip()).outer
     )
     around = outer | {identifier[:_SHORT] for identifier in outer}
+    around |= _beaten((place for _, place in places), supported)
     found = [
         *from_cgroup(files.cgroup),
         *(_of_hit(hit) for hit in hits if hit.scope == "container"),
-        *from_containerenv(files.containerenv),
+        *_told_in_containerenv(files.containerenv, mounted, hits, in_pod=in_pod),
         *from_ecs(environ.get("ECS_CONTAINER_METADATA_URI_V4", "")),
         *from_cpuset(files.cpuset),
         *(
@@ -117,7 +131,10 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         started_at=started_at,
         own_pids=own_pids,
         macs=files.macs,
-        joined=_joined(written, stamp, started_at),
+        joined=_joined(written, stamp),
+        inside=_inside(places, mounted),
+        unsure=frozenset(place.id for _, place in places if place.id and place.unknown) - supported,
+        kubernetes=mounts.kubernetes(mounted) if in_pod else None,
         root=root_of(mounted, mountinfo.parse(files.init_mountinfo)),
         hostname_written=_hostname_written(hits, files.etc_mtimes),
         gvisor=bool(_GVISOR.search(files.version)),
@@ -127,9 +144,9 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
 def from_cgroup(text: str) -> tuple[Candidate, ...]:
     """The innermost container of each line of a process's `cgroup` file, cgroups(7)."""
     return _distinct(
-        _candidate(place.id, "cgroup", "container", cgroup.line)
+        _candidate(identifier, "cgroup", "container", cgroup.line)
         for cgroup in cgroup_file.parse(text)
-        if (place := nesting(cgroup.path)).id
+        for identifier in _ids(nesting(cgroup.path))
     )
 
 
@@ -145,7 +162,8 @@ def from_cpuset(text: str) -> tuple[Candidate, ...]:
     """The cgroup of PID 1, which may be another container's process."""
     path = text.strip("\n")
     place = nesting(path)
-    return (_candidate(place.id, "cpuset", "pid", path),) if place.id else ()
+    doubtful = place.unknown or place.rivals
+    return (_candidate(place.id, "cpuset", "pid", path),) if place.id and not doubtful else ()
 
 
 def from_hostname(text: str, origin: str) -> tuple[Candidate, ...]:
@@ -186,18 +204,74 @@ def _own_pids(cgroup: str, init_cgroup: str) -> bool | None:
     return True if any(mine.id for mine, _, _ in places) else None
 
 
-def _joined(written: Mapping[str, int], stamp: int | None, started_at: float | None) -> bool:
-    """Whether the files in `/etc` were written for another container than ours.
+def _ours(hits: Sequence[Hit], *, in_pod: bool) -> list[Hit]:
+    """Those that are not of the sandbox that our container shares with others of its pod.
+
+    CRI-O mounts the sandbox's `/run/.containerenv` into each container, and the container's own
+    `/run/secrets`.
+    """
+    secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
+    return [
+        hit
+        for hit in hits
+        if not (
+            (in_pod and (hit.source == "containerenv" or hit.scope != "container"))
+            or (hit.source == "containerenv" and secrets - {hit.id})
+        )
+    ]
+
+
+def _told_in_containerenv(
+    text: str, mounted: Sequence[Mount], hits: Sequence[Hit], *, in_pod: bool
+) -> tuple[Candidate, ...]:
+    """What the text of `/run/.containerenv` says, where that file is ours.
+
+    It is where it is a mount of its own, or where `/run` is not mounted: with `-v /run:/run` it is
+    the machine's.
+    """
+    own = mountinfo.mounted_at(mounted, mounts.CONTAINERENV)
+    if in_pod or (own is None and mountinfo.mounted_at(mounted, "/run") is not None):
+        return ()
+    secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
+    return tuple(one for one in from_containerenv(text) if not secrets - {one.id})
+
+
+def _beaten(places: Iterable[Nesting], supported: set[str]) -> frozenset[str]:
+    """Of the IDs in one path that may both be ours, the one that no mount supports."""
+    beaten = frozenset[str]()
+    for place in places:
+        both = {*_ids(place)}
+        if place.rivals and len(both & supported) == 1:
+            beaten |= both - supported
+    return beaten
+
+
+def _inside(places: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> str | None:
+    """What shows that a further container is inside the one that our cgroup names."""
+    for where, place in places:
+        if place.inside:
+            return f"{place.inside} stands behind its ID, which only a container's runtime makes"
+        if place.unknown > 1:
+            return f"more stands behind its ID than an init makes ({_shown(where, place.id or '')})"
+        if place.id and (layer := mounts.foreign_store(mounted, place.engine)):
+            return f"the layer of our / lies where {place.engine} keeps none ({_shown(layer, '')})"
+    return None
+
+
+def _ids(place: Nesting) -> tuple[str, ...]:
+    return (place.id, *sorted(place.rivals)) if place.id else ()
+
+
+def _joined(written: Mapping[str, int], stamp: int | None) -> bool:
+    """Whether `/etc/hostname` was written for another container than ours.
 
     An engine makes `/.dockerenv` when it creates a container, and writes `/etc/hostname` just
-    before each start: an older one is that of a container whose network we joined.
+    before each start, by the same clock: an older one is that of a container whose network we
+    joined. A newer one says nothing: both may have been started within a second, and apps write
+    the file themselves.
     """
-    if stamp is not None and any(mtime < stamp - _COPIED_WITHIN for mtime in written.values()):
-        return True
     hostname = written.get("/etc/hostname")
-    if hostname is None or started_at is None:
-        return False
-    return abs(hostname / 10**9 - started_at) > _WRITTEN_WITHIN
+    return stamp is not None and hostname is not None and hostname < stamp - _COPIED_WITHIN
 
 
 def _hostname_written(
@@ -211,7 +285,9 @@ def _hostname_written(
 
 
 def _elsewhere(mine: Nesting, other: Nesting, path: str) -> bool:
-    return ".." in path.split("/") or mine.id != other.id
+    if ".." in path.split("/"):
+        return True
+    return mine.id != other.id and not {*_ids(mine)} & {*_ids(other)}
 
 
 def _of_hit(hit: mounts.Hit) -> Candidate:
@@ -220,12 +296,15 @@ def _of_hit(hit: mounts.Hit) -> Candidate:
 
 def _candidate(identifier: str | None, source: Source, scope: Scope, evidence: str) -> Candidate:
     name = identifier or ""
+    return Candidate(name, source, scope, _shown(evidence, name))
+
+
+def _shown(evidence: str, name: str) -> str:
+    """At most a line of it: around a name, which is what must be seen and stands near the end."""
     text = "".join(letter if letter.isprintable() else "�" for letter in evidence)
-    # The ID is the part that must be seen, and it stands near the end.
     end = min(len(text), text.rfind(name) + len(name) + LONGEST_EVIDENCE // 4)
     start = max(0, end - LONGEST_EVIDENCE)
-    shown = f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
-    return Candidate(name, source, scope, shown)
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
 def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

@@ -20,28 +20,59 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selfinspect.identity.cgroup_paths import in_kubernetes, nesting
+from selfinspect.identity.cgroup_paths import nesting
 from selfinspect.kernel.mountinfo import mounted_at
+from selfinspect.model import Kubernetes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from selfinspect.identity.cgroup_paths import Nesting
     from selfinspect.kernel.mountinfo import Mount
     from selfinspect.model import Scope, Source
 
+CONTAINERENV = "/run/.containerenv"
+SECRETS = "/run/secrets"
+ETC = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+
 _LAYER = re.compile(r"(?:.*/)?([0-9a-f]{64})/diff")
-_POD = re.compile(r".*/kubelet/pods/.*|.*/pods/[0-9a-f-]{32,36}/.*", re.DOTALL)
+_UID = r"(?P<uid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"
+_KUBELETS = re.compile(rf"(?:.*/)?pods/{_UID}/(?:etc-hosts|containers/(?P<name>[^/]+)/[^/]+)")
+_PODS_VOLUME = re.compile(rf"(?:.*/)?pods/{_UID}/(?:volumes|volume-subpaths)/.+", re.DOTALL)
+_POD = re.compile(r"(?:.*/)?pods/[0-9a-f-]{32,36}/.*", re.DOTALL)
 _SERVICE_ACCOUNT = re.compile(r"(?:/var)?/run/secrets/kubernetes\.io/serviceaccount")
-_SANDBOX = re.compile(r".*/sandboxes/[0-9a-f]{64}/(?:hostname|hosts|resolv\.conf|shm)")
+_SANDBOX = re.compile(r"(?:.*/)?sandboxes/[0-9a-f]{64}/(?:hostname|hosts|resolv\.conf)")
 _CGROUP_TYPES = ("cgroup", "cgroup2")
 _CGROUP_POINT = re.compile(r"/sys/fs/cgroup(?:/[^/]+)?")
 _PLACES: Mapping[str, tuple[Source, Scope, str, bool]] = {
-    "/run/.containerenv": ("containerenv", "container", r"\.containerenv", False),
-    "/run/secrets": ("secrets-mount", "container", r"(?:run/|mounts/)?secrets", False),
+    CONTAINERENV: ("containerenv", "container", r"\.containerenv", False),
+    SECRETS: ("secrets-mount", "container", r"(?:run/|mounts/)?secrets", False),
     "/etc/hostname": ("hostname-file", "network", "hostname", True),
     "/etc/hosts": ("hosts-file", "network", "hosts", True),
     "/etc/resolv.conf": ("resolv-file", "network", r"resolv\.conf", True),
     "/dev/shm": ("shm-mount", "ipc", "(?:mounts/)?shm", False),  # noqa: S108 a mount point's name
+}
+_STORES = (
+    ("buildkit", re.compile(r".*/buildkit/.*", re.DOTALL)),
+    (
+        "docker",
+        re.compile(r"(?:.*/)?overlay2/[^/]+/diff|.*/docker/(?:vfs|btrfs|zfs)/.*", re.DOTALL),
+    ),
+    (
+        "containers",
+        re.compile(r"(?:.*/)?overlay/[0-9a-f]{64}/diff|.*/containers/storage/.*", re.DOTALL),
+    ),
+    ("containerd", re.compile(r".*/snapshots/\d+/fs", re.DOTALL)),
+)
+"""Which kind of engine keeps a layer in such a place; the first that matches."""
+_KEPT_BY: Mapping[str, tuple[str, ...]] = {
+    "docker": ("docker", "containerd"),  # since its release 29 by default in containerd's
+    "libpod": ("containers",),
+    "libpod-payload": ("containers",),
+    "crio": ("containers",),
+    "cri-containerd": ("containerd",),
+    "containerd": ("containerd",),
+    "nerdctl": ("containerd",),
 }
 
 
@@ -63,15 +94,26 @@ class Hit:
 
 def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
     """The IDs at recognised places, container-scoped ones first."""
+    mounts = list(mounts)
+    for mount, place in cgroups(mounts):
+        for identifier in (place.id, *sorted(place.rivals)):
+            if identifier is not None:
+                yield Hit(identifier, "cgroup-mount", "container", mount.point, mount.root)
     top = {mount.point: mount for mount in mounts if not mount.deleted}
-    for point, mount in top.items():
-        is_cgroup = mount.type in _CGROUP_TYPES and _CGROUP_POINT.fullmatch(point)
-        if is_cgroup and (identifier := nesting(mount.root).id):
-            yield Hit(identifier, "cgroup-mount", "container", point, mount.root)
     for point, (source, scope, file, has_disk) in _PLACES.items():
         root = top[point].root if point in top else ""
         if match := _folder(file, disk=has_disk).fullmatch(root):
             yield Hit(match[match.lastindex or 0], source, scope, point, root)
+
+
+def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
+    """The cgroup mounts at their usual places, and the containers that their roots name."""
+    top = {
+        mount.point: mount
+        for mount in mounts
+        if not mount.deleted and _CGROUP_POINT.fullmatch(mount.point)
+    }
+    return [(mount, nesting(mount.root)) for mount in top.values() if mount.type in _CGROUP_TYPES]
 
 
 def outer_ids(mounts: Iterable[Mount]) -> frozenset[str]:
@@ -81,23 +123,46 @@ def outer_ids(mounts: Iterable[Mount]) -> frozenset[str]:
     )
 
 
-def shows_pod(mounts: Iterable[Mount]) -> bool:
-    """Whether a mount shows that this is a pod of Kubernetes.
+def shows_pod(mounts: Sequence[Mount]) -> bool:
+    """Whether a mount shows that this is a pod's container, and not one inside of that.
 
     The machine's own tree, wherever it is mounted, repeats the path of the kubelet in the mount
-    point; a pod's mounts do not.
+    point; a pod's mounts do not. An engine inside a pod hands the pod's volumes on to containers
+    of its own, but mounts its own file at `/etc/hosts`, where a pod has the kubelet's.
     """
+    for mount in mounts:
+        elsewhere = _POD.fullmatch(f"{mount.point}/")
+        if mount.point in ETC and _SANDBOX.fullmatch(mount.root):
+            return True
+        if _KUBELETS.fullmatch(mount.root) and not elsewhere:
+            return True
+    engines = {hit.point: hit.root for hit in hits(mounts)}
+    hosts = engines.get("/etc/hosts")
+    # CRI-O's sandboxes have folders like those of Podman's containers.
+    if hosts and ("/userdata/" not in hosts or _PODS_VOLUME.fullmatch(hosts)):
+        return False
     return any(
-        (_POD.fullmatch(mount.root) and not _POD.fullmatch(f"{mount.point}/"))
-        or _SERVICE_ACCOUNT.fullmatch(mount.point)
-        or (mount.point in _PLACES and _SANDBOX.fullmatch(mount.root))
+        _SERVICE_ACCOUNT.fullmatch(mount.point)
         or (
-            mount.type in _CGROUP_TYPES
-            and _CGROUP_POINT.fullmatch(mount.point)
-            and in_kubernetes(mount.root)
+            _PODS_VOLUME.fullmatch(mount.root)
+            and mount.point not in engines
+            and not _POD.fullmatch(f"{mount.point}/")
         )
         for mount in mounts
     )
+
+
+def kubernetes(mounts: Sequence[Mount]) -> Kubernetes | None:
+    """The place in a cluster that the kubelet's own mounts tell; None outside of a pod.
+
+    The root of what it mounts at `/dev/termination-log` is
+    `…/pods/UID/containers/NAME/HASH`, that at `/etc/hosts` `…/pods/UID/etc-hosts`.
+    """
+    for point in ("/dev/termination-log", "/etc/hosts"):
+        mount = mounted_at(mounts, point)
+        if mount is not None and (match := _KUBELETS.fullmatch(mount.root)):
+            return Kubernetes(pod_uid=match["uid"], container=match["name"])
+    return None
 
 
 def layer(mounts: Iterable[Mount]) -> str | None:
@@ -110,6 +175,21 @@ def layer_id(upperdir: str | None) -> str | None:
     """The ID in `…/ID/diff`; the way there differs between the kernel and the engine."""
     match = _LAYER.fullmatch(upperdir or "")
     return match[1] if match else None
+
+
+def foreign_store(mounts: Iterable[Mount], engine: str | None) -> str | None:
+    """Where the layer of our `/` lies, if no engine of this kind keeps its layers there.
+
+    Args:
+        mounts: all of ours.
+        engine: what kind a cgroup's path speaks of, None where it does not.
+    """
+    top = mounted_at(mounts, "/")
+    if top is None or engine is None:
+        return None
+    place = top.upperdir or top.root
+    store = next((name for name, shape in _STORES if shape.fullmatch(place)), None)
+    return None if store is None or store in _KEPT_BY.get(engine, (store,)) else place
 
 
 def _folder(file: str, *, disk: bool) -> re.Pattern[str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.process import OwnProcess
     from selfinspect.identity.questions import Prober
+    from selfinspect.model import Candidate
 
 MOST_ROWS = 512
 """Processes of one container that are looked at where nobody named the engine."""
@@ -53,7 +54,7 @@ _HEX = re.compile(r"[0-9a-f]{12,64}")
 _SECOND = 10**9
 _MOST_TWINS = 8
 _OVER = ("exited", "dead", "removing", "stopped")
-_AROUND = "is a container around ours"
+_NOT_MOUNTED = ("cgroup", "ecs")
 _NO_SUCH_COLUMN = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -100,7 +101,7 @@ class Examiner:
     def examine(self, name: str) -> Finding:
         """Try every proof on a candidate, the cheapest first."""
         finding = self.compare(name)
-        if finding.id in self._examined or finding.id in self._evidence.outer:
+        if finding.id in self._examined:
             return finding
         for proof in (self._by_stamp, self._by_nonce):
             if finding.open:
@@ -134,6 +135,17 @@ class Examiner:
             one.scope == "container" and one.id == identifier for one in self._evidence.candidates
         )
 
+    def vouches(self, one: Candidate) -> bool:
+        """Whether a candidate is named by what only we have, and by nothing that may be around us.
+
+        What our mounts name is theirs whose file system we have at `/`: where that was entered,
+        only our cgroup speaks for us.
+        """
+        evidence = self._evidence
+        if one.scope != "container" or evidence.inside or one.id in evidence.unsure:
+            return False
+        return not evidence.root.entered(own_pids=evidence.own_pids) or one.source in _NOT_MOUNTED
+
     def running(self) -> Mapping[str, int] | Unanswered:
         """The running containers, asked for once."""
         if self._listed is None:
@@ -160,9 +172,10 @@ class Examiner:
             return "is the name of a container, not its ID"
         if text(finding.inspect, "State", "Status") in _OVER:
             return "is not running"
+        if finding.id in self._evidence.outer:
+            return "is a container around ours"
         if self._of_another_layer(finding):
-            around = finding.id in self._evidence.outer
-            return _AROUND if around else "its writable layer is not ours"
+            return "its writable layer is not ours"
         return pids_contradict(self._evidence, finding.inspect)
 
     # The layer
@@ -178,14 +191,12 @@ class Examiner:
         return self._root == "ours" or not self.names(finding.id)
 
     def _by_layer(self, finding: Finding) -> Finding:
-        around = finding.id in self._evidence.outer
         ours = self._evidence.layer
         if not ours or ours != _layer(finding):
-            return _disproved(finding, _AROUND) if around else finding
+            return finding
         whole = None if self._evidence.root.whole else "our / is a folder of that layer"
         if doubt := whole or self._doubt(finding):
-            reason = f"its writable layer is ours, but {doubt}"
-            return _disproved(finding, _AROUND) if around else replace(finding, reason=reason)
+            return replace(finding, reason=f"its writable layer is ours, but {doubt}")
         reason = "its writable layer is ours"
         return replace(finding, verdict="proven", method="layer", reason=reason)
 
@@ -214,7 +225,8 @@ class Examiner:
     def _cgroup_names(self, identifier: str | None) -> bool:
         """Whether our cgroup does. Mounts are no second witness: they came with the same `/`."""
         return any(
-            one.source == "cgroup" and one.id == identifier for one in self._evidence.candidates
+            one.source == "cgroup" and one.id == identifier and self.vouches(one)
+            for one in self._evidence.candidates
         )
 
     # The stamp
@@ -259,7 +271,7 @@ class Examiner:
         one beside it: each of those must have another stamp. Where what only we have names the
         candidate as well, it is no chance.
         """
-        if self.names(finding.id):
+        if any(one.id == finding.id and self.vouches(one) for one in self._evidence.candidates):
             return None
         listed = self.running()
         if isinstance(listed, Unanswered):

@@ -22,6 +22,7 @@ from selfinspect.identity.compare import (
     start_agrees,
     started_with_us,
 )
+from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.process import OwnProcess
 from selfinspect.identity.proof import Examiner
 from selfinspect.identity.questions import Finding, Unanswered
@@ -40,7 +41,6 @@ from selfinspect.model import Candidate, Identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Prober
     from selfinspect.identity.resolution import Answer
     from selfinspect.model import Level, Method, Verdict
@@ -80,7 +80,7 @@ def resolve(
     if of_others and (place_named or prober is None):
         return named(target, prober)
     if prober is None:
-        own = Resolution(from_kernel(evidence.candidates, claim, NO_ENGINE, joined=evidence.joined))
+        own = Resolution(from_kernel(evidence.candidates, evidence, claim, NO_ENGINE))
     else:
         examiner = Examiner(evidence, prober, process or OwnProcess(), named=place_named)
         own = _self(evidence, examiner, claim, clock)
@@ -95,7 +95,7 @@ def _self(
     candidates = evidence.candidates
     if claim is not None:
         candidates = (option(claim, f"--container {claim}"), *candidates)
-    found = _examined(candidates, examiner) or _around(evidence, examiner)
+    found = _examined(candidates, examiner)
     if found is None:
         if "inspect" in examiner.denied:
             return _left(evidence, examiner, claim, "denied", examiner.denied["inspect"].detail)
@@ -128,7 +128,7 @@ def _left(
         judged = _judged(evidence.candidates, examiner)
         said = f"Nothing here names a container that can be this one, and {why}"
         return Resolution(refused(judged, said), engine="unproven", reason=why)
-    told = from_kernel(standing, claim, f"the engine does not tell ({why})", joined=evidence.joined)
+    told = from_kernel(standing, evidence, claim, f"the engine does not tell ({why})")
     return Resolution(told, engine=engine, reason=why, error=error)
 
 
@@ -167,17 +167,6 @@ def _foreign(candidates: Iterable[Candidate], examiner: Examiner) -> str | None:
     return None
 
 
-def _around(evidence: Evidence, examiner: Examiner) -> Finding | None:
-    """Ourselves, where a further segment of our cgroup's path looks like a container in ours.
-
-    A job's cgroup may be named by a digest. The layer alone tells.
-    """
-    if not evidence.layer or not examiner.named or "inspect" in examiner.denied:
-        return None
-    findings = map(examiner.compare, sorted(evidence.outer))
-    return next((finding for finding in findings if finding.verdict == "proven"), None)
-
-
 def _unproven(
     evidence: Evidence,
     candidates: tuple[Candidate, ...],
@@ -189,9 +178,11 @@ def _unproven(
     ours, shared = by_scope([one for one in candidates if one.source != "option"])
     names_us = _resolved(ours, examiner)
     names = _resolved(claims, examiner) or names_us or _resolved(shared, examiner)
-    supported = bool(claims) or any(map(_is_witness(evidence), ours))
+    supported = bool(claims) or any(map(examiner.vouches, ours))
     if claims and names_us and not names <= names_us:
         why = "The evidence does not name what --container does"
+    elif evidence.inside and not claims:
+        why = f"We seem to be in a container inside the one that is named: {evidence.inside}"
     elif len(names) != 1:
         why = "The evidence names more than one container, and none could be proven"
     else:
@@ -206,12 +197,6 @@ def _unproven(
             method: Method = "option" if claims else "engine"
             return _settled(candidates, examiner, chosen, "confirmed", method)
     return Resolution(refused(_judged(candidates, examiner), why), engine="unproven", reason=why)
-
-
-def _is_witness(evidence: Evidence) -> Callable[[Candidate], bool]:
-    """Whether a candidate speaks for itself: our cgroup does, our mounts only if they are ours."""
-    entered = evidence.root.of_init is (not evidence.own_pids)
-    return lambda one: one.source in ("cgroup", "ecs") or not entered
 
 
 def _objection(
@@ -256,7 +241,7 @@ def _netns(evidence: Evidence, own: Resolution, prober: Prober | None) -> Resolu
         return named(mode.removeprefix(_JOINED), prober) if mode.startswith(_JOINED) else own
     shared = tuple(one for one in evidence.candidates if one.scope == "network")
     if prober is None or own.engine in ("stranger", "denied"):
-        return replace(own, identity=from_kernel(shared, None, own.reason or NO_ENGINE))
+        return replace(own, identity=from_kernel(shared, Evidence(), None, own.reason or NO_ENGINE))
     names = distinct(shared)
     if len(names) == 1:
         owner = named(names[0], prober)

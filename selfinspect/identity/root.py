@@ -36,6 +36,10 @@ class Root:
     overlay: bool = False
     of_init: bool | None = None
 
+    def entered(self, *, own_pids: bool | None) -> bool:
+        """Whether our process was put into mounts that are another's, as PID 1's show."""
+        return self.of_init is (not own_pids)
+
     def standing(self, *, own_pids: bool | None) -> Standing:
         """Whether it is our container's own: `perhaps` where other evidence has to agree.
 

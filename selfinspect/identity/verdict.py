@@ -16,13 +16,19 @@ from selfinspect.model import Identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from selfinspect.identity.evidence import Evidence
     from selfinspect.model import Candidate, Level, Method
 
-SETTLE = "`--container ID` settles it"
+SETTLE = "`--container ID` settles it where an engine can be asked"
 
 _JOINED = "Our network is another container's, and all evidence is of the network"
-_OURS = "what only we have names it"
+_OURS = "only this container's own files and cgroup name it"
+_ITS_PROCESS = "our PID 1 runs in it"
+_UNSURE = "our cgroup goes on behind its ID: we may be in a container inside it"
+_SHARED = "only what containers can share names it: it is another's if we joined that one's network"
+_CLAIMED = "claimed with --container, and nothing of ours alone confirms it"
 _WHOLE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}-[0-9]{8,10}")
+_ETC = frozenset({"hostname-file", "hosts-file", "resolv-file"})
 _SHORT = 12
 _SHORTEST_CLAIM = 12
 
@@ -45,9 +51,23 @@ def distinct(candidates: Iterable[Candidate]) -> list[str]:
 def by_scope(
     candidates: Sequence[Candidate],
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
-    """The container-scoped ones, and those of the namespaces that containers can share."""
+    """The container-scoped ones, and those of the namespaces that containers can share.
+
+    Of the latter without a short hostname that contradicts all three files of an engine's in
+    `/etc`: whoever wrote those knew the whole ID, and a hostname stays behind when a container is
+    made again.
+    """
     ours = tuple(candidate for candidate in candidates if candidate.scope == "container")
     shared = tuple(candidate for candidate in candidates if candidate.scope != "container")
+    in_etc = {one.source: one.id for one in shared if one.source in _ETC}
+    names = set(in_etc.values())
+    if len(in_etc) == len(_ETC) and len(names) == 1:
+        [name] = names
+        shared = tuple(
+            one
+            for one in shared
+            if one.source != "hostname" or len(one.id) > _SHORT or same(one.id, name)
+        )
     return ours, shared
 
 
@@ -67,32 +87,38 @@ def refused(candidates: Sequence[Candidate], why: str) -> Identity:
 
 
 def from_kernel(
-    candidates: Sequence[Candidate], claim: str | None, why: str, *, joined: bool = False
+    candidates: Sequence[Candidate], evidence: Evidence, claim: str | None, why: str
 ) -> Identity:
     """The identity where no engine can be asked.
 
     Args:
-        candidates: the evidence, without what an engine disproved.
+        candidates: the evidence's, without what an engine disproved.
+        evidence: what else is known: whether our network is another's, or a container in ours.
         claim: what `--container` says.
         why: why there is no engine to ask.
-        joined: whether our network is known to be another container's.
     """
     ours, shared = by_scope(candidates)
-    if joined:
+    if evidence.own_pids:
+        ours += tuple(candidate for candidate in shared if candidate.scope == "pid")
+    if evidence.joined:
         shared = tuple(candidate for candidate in shared if candidate.scope != "network")
-    names = distinct(ours)
+    firm = [name for name in distinct(ours) if name not in evidence.unsure]
     if claim is not None:
-        return _claimed(candidates, claim, names, why)
-    names = names or distinct(shared)
+        return _claimed(candidates, evidence, claim, firm, why)
+    if evidence.inside is not None:
+        said = (
+            f"We seem to be in a container inside the one that our cgroup names: {evidence.inside}"
+        )
+        return refused(candidates, f"{said}, and {why}")
+    names = distinct(ours) or distinct(shared)
     if len(names) != 1 or not _WHOLE.fullmatch(names[0]):
-        lack = _JOINED if joined and not names else _lack(names)
+        lack = _JOINED if evidence.joined and not names else _lack(names)
         return refused(candidates, f"{lack}, and {why}")
-    if ours:
-        return _chosen(candidates, names[0], "observed", "kernel", _OURS)
-    if any(candidate.scope == "pid" for candidate in shared):
-        return _chosen(candidates, names[0], "observed", "kernel", "PID 1 is in it")
-    reason = "all that there is; true unless this namespace is another container's"
-    return _chosen(candidates, names[0], "assumed", "kernel", reason)
+    if firm:
+        by_process = all(candidate.scope == "pid" for candidate in ours)
+        reason = _ITS_PROCESS if by_process else _OURS
+        return _chosen(candidates, names[0], "observed", "kernel", reason)
+    return _chosen(candidates, names[0], "assumed", "kernel", _UNSURE if ours else _SHARED)
 
 
 def _lack(names: Sequence[str]) -> str:
@@ -103,7 +129,9 @@ def _lack(names: Sequence[str]) -> str:
     return f"The evidence names {len(names)} containers"
 
 
-def _claimed(candidates: Sequence[Candidate], claim: str, names: list[str], why: str) -> Identity:
+def _claimed(
+    candidates: Sequence[Candidate], evidence: Evidence, claim: str, firm: list[str], why: str
+) -> Identity:
     known = [name for name in distinct(candidates) if claim and name.startswith(claim)]
     whole = claim if _WHOLE.fullmatch(claim) else None
     if len(claim) >= _SHORTEST_CLAIM and len(known) == 1 and _WHOLE.fullmatch(known[0]):
@@ -112,12 +140,12 @@ def _claimed(candidates: Sequence[Candidate], claim: str, names: list[str], why:
         return refused(
             candidates, f"Only an engine can tell what --container {claim} is, and {why}"
         )
-    if names == [whole]:
+    if firm == [whole] and evidence.inside is None:
         return _chosen(candidates, whole, "observed", "kernel", _OURS)
-    if names and whole not in names:
+    if whole in evidence.outer or (firm and whole not in firm):
         said = f"--container {claim[:_SHORT]} is not what the evidence names, and {why}"
         return refused(candidates, said)
-    return _chosen(candidates, whole, "assumed", "option", "claimed with --container")
+    return _chosen(candidates, whole, "assumed", "option", _CLAIMED)
 
 
 def _chosen(
@@ -127,6 +155,7 @@ def _chosen(
         name,
         level,
         method,
+        reason=reason,
         candidates=tuple(
             replace(candidate, verdict="chosen", reason=reason)
             if same(candidate.id, name)

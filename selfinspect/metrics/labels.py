@@ -46,9 +46,8 @@ def container_labels(
         masking: what is a secret here, where anyone may scrape.
         admitted: globs over the names of its labels.
     """
-    assumed = own.identity.level == "assumed"
     labels = {
-        "id": "" if assumed else cgroup_path or f"/docker/{own.id}",
+        "id": "" if own.id is None else cgroup_path or f"/docker/{own.id}",
         "name": own.name or "",
         "image": own.image.reference or "",
     }

@@ -116,11 +116,15 @@ class Swarm:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """The container's place in a Kubernetes cluster."""
+    """The container's place in a Kubernetes cluster.
 
-    namespace: str | None
-    pod: str | None
-    container: str | None
+    `pod_uid` and `container` stand in the kubelet's own mounts, too; the rest only an engine tells.
+    """
+
+    namespace: str | None = None
+    pod: str | None = None
+    pod_uid: str | None = None
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +132,12 @@ class Self:
     """What a container knows about itself: the document of `/v1/self`, already masked.
 
     `ports` maps a container port and protocol to the first host port bound to it, None where
-    it is exposed and not published. `inspected_at` is when the engine said all this.
+    it is exposed and not published. `inspected_at` is when the engine said all this. `id` and
+    `short_id` are None where the identity is only assumed, and nobody said to use it all the same.
     """
 
-    id: str
-    short_id: str
+    id: str | None
+    short_id: str | None
     name: str | None = None
     hostname: str | None = None
     image: Image = Image()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from selfinspect.model.engine import Attempt, Engine, EngineFailure
     from selfinspect.model.identity import Identity
     from selfinspect.model.json import Json
-    from selfinspect.model.own import Self
+    from selfinspect.model.own import Kubernetes, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Snapshot:
     """All that is known at one moment; swapped whole, never changed.
 
     `inspect` is the engine's own JSON, already masked. `failure` is why there is no engine.
+    `kubernetes` is what the kubelet's mounts tell, whoever we are.
     """
 
     identity: Identity
@@ -25,3 +26,4 @@ class Snapshot:
     engine: Engine | None = None
     tried: tuple[Attempt, ...] = ()
     failure: EngineFailure | None = None
+    kubernetes: Kubernetes | None = None

@@ -20,15 +20,23 @@ def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
         folder: where the journal is.
         root: the folder below which `proc/` is this container's.
     """
-    try:
-        mountinfo = (root / "proc/self/mountinfo").read_text(errors="surrogateescape")
-    except OSError:
-        return ()
-    mark = mark_of(mountinfo)
+    mark = mark_below(root)
     if mark is None:
         return ()
     read = (parse_record(line) for line in lines(path_of(str(folder), mark), mark))
     return tuple(record for record in read if record is not None)
+
+
+def mark_below(root: Path) -> str | None:
+    """What tells this container apart, see `mark_of`; None where its mounts cannot be read.
+
+    Args:
+        root: the folder below which `proc/` is this container's.
+    """
+    try:
+        return mark_of((root / "proc/self/mountinfo").read_text(errors="surrogateescape"))
+    except OSError:
+        return None
 
 
 def parse_record(line: str) -> RunRecord | None:

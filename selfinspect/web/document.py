@@ -36,7 +36,10 @@ def routes(service: Service) -> list[Route]:
     shown = _Shown()
 
     async def own(request: Request) -> Response:
-        return await _answer(request, service, _SELF, lambda: shown.own(service.snapshot()))
+        pod = segments(request.scope["raw_path"], _SELF)[:1] == ("kubernetes",)
+        return await _answer(
+            request, service, _SELF, lambda: shown.own(service.snapshot(), pod=pod)
+        )
 
     async def inspect(request: Request) -> Response:
         response = await _answer(
@@ -106,7 +109,9 @@ class _Shown:
         self._own: tuple[Self, Document] | None = None
         self._inspect: tuple[Json, Document] | None = None
 
-    def own(self, snapshot: Snapshot) -> Document:
+    def own(self, snapshot: Snapshot, *, pod: bool) -> Document:
+        if pod and snapshot.self is None and snapshot.kubernetes is not None:
+            return Document({"kubernetes": as_document(snapshot.kubernetes)})
         record = standing(snapshot)
         if self._own is None or self._own[0] is not record:
             self._own = record, Document(as_document(record), passing=("inspected_at",))

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
-TREES = Path(__file__).parents[1] / "fixtures" / "identity"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+TREES = FIXTURES / "identity"
+TRAPS = FIXTURES / "identity-traps"
 OURS = "a1b2c3d4" * 8
+THEIRS = "b0b1b2b3" * 8
 CREATED = 1_700_000_000
 LEVELS: Mapping[str, str | None] = {
     "host-plain": "observed",
@@ -32,7 +35,7 @@ LEVELS: Mapping[str, str | None] = {
     "private-host-tree": "assumed",
     "private-nested": "assumed",
     "private-network-of-another": None,
-    "private-hostname-of-another": None,
+    "private-hostname-of-another": "assumed",
     "private-all-of-another": None,
 }
 RECORDED = sorted(tree.name for tree in TREES.iterdir() if tree.is_dir())
@@ -74,10 +77,73 @@ def test_recorded_files_give_the_right_id_or_none(tree: str, tmp_path: Path) -> 
     level = LEVELS[tree.partition("-")[2]]
     assert text(document, "level") == level
     if level:
-        assert (code, text(document, "id")) == (0, OURS)
+        assert (code, text(document, "id")) == (3 if level == "assumed" else 0, OURS)
     else:
         assert (code, text(document, "id")) == (3, None)
         assert text(document, "reason")
+
+
+Answer = tuple[str | None, str | None]
+NONE: Answer = (None, None)
+ANSWERS: Mapping[str, tuple[Answer, ...]] = {
+    "buildah-inside-docker": (NONE,),
+    "clock-stepped-forward": ((OURS, "assumed"),),
+    "compose-start-order": ((THEIRS, "assumed"), NONE),
+    "crio-pod-cgroup-v1": ((OURS, "observed"),),
+    "crio-pod-without-secrets": (NONE,),
+    "engine-inside-a-pod": ((OURS, "assumed"),),
+    "hostname-file-rewritten": ((OURS, "assumed"),),
+    "job-cgroup-named-by-digest": (NONE, (OURS, "observed")),
+    "one-unknown-segment-below-docker": ((THEIRS, "assumed"), NONE),
+    "run-of-the-machine-mounted": ((OURS, "assumed"), NONE),
+    "runc-scope-inside-docker": (NONE,),
+    "stale-short-hostname": ((OURS, "assumed"),),
+}
+
+
+@pytest.fixture
+def traps(tmp_path: Path) -> Path:
+    """The trees that misled others, with the times that count."""
+    shutil.copytree(TRAPS, tmp_path / "traps")
+    for name, moment in json.loads((TRAPS / "times.json").read_text()).items():
+        os.utime(tmp_path / "traps" / name, ns=(moment, moment))
+    return tmp_path / "traps"
+
+
+def test_each_trap_has_its_answers() -> None:
+    """A tree that nothing is asked about tests nothing."""
+    assert sorted(ANSWERS) == sorted(tree.name for tree in TRAPS.iterdir() if tree.is_dir())
+
+
+@pytest.mark.parametrize("tree", ANSWERS)
+def test_a_trap_gives_the_right_id_or_none(tree: str, traps: Path) -> None:
+    """What is only assumed is shown, and exits like no identity at all."""
+    code, document = look(traps / tree)
+    answer = text(document, "id"), text(document, "level")
+    assert answer in ANSWERS[tree]
+    assert code == (0 if answer[1] == "observed" else 3)
+    assert text(document, "reason")
+
+
+@pytest.mark.parametrize("form", [[], ["--short"]])
+def test_an_assumed_id_is_not_printed_for_a_script(traps: Path, form: list[str]) -> None:
+    """Nothing on standard output, the reason on standard error; --assume prints it."""
+    root = traps / "stale-short-hostname"
+    here = ["--engine", "off", "--root", str(root)]
+    verb = [sys.executable, "-m", "selfinspect", "id", *form, *here]
+    done = subprocess.run(verb, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "only assumed" in done.stderr
+    assert "--assume" in done.stderr
+    environ = os.environ | {"SELFINSPECT_ASSUME": "1"}
+    used = subprocess.run(verb, capture_output=True, text=True, check=False, env=environ)
+    assert (used.returncode, used.stdout) == (0, f"{OURS[:12] if form else OURS}\n")
+
+
+def test_an_assumed_id_that_is_used_still_reads_assumed(traps: Path) -> None:
+    """What --assume changes is what it is good for, not how sure it is."""
+    code, document = look(traps / "stale-short-hostname", SELFINSPECT_ASSUME="1")
+    assert (code, text(document, "id"), text(document, "level")) == (0, OURS, "assumed")
 
 
 @pytest.mark.parametrize("tree", ["v1-host-nested", "v2-private-network-of-another"])
@@ -89,7 +155,7 @@ def test_any_file_may_be_missing(tree: str, tmp_path: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         code, document = look(root)
         assert text(document, "id") in (OURS, None)
-        assert code == (0 if text(document, "id") else 3)
+        assert code == (0 if text(document, "level") == "observed" else 3)
     shutil.rmtree(root)
     root.mkdir()
     code, document = look(root)

@@ -46,7 +46,7 @@ FULL = Self(
     limits=Limits(cpus=1.5),
     compose=Compose("p", "s", 1),
     swarm=Swarm(None, None, None, None),
-    kubernetes=Kubernetes("n", "p", "c"),
+    kubernetes=Kubernetes("n", "p", "u", "c"),
     previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom"),
     identity=IdentitySummary("proven", "layer"),
     engine=Engine("unix:///s", "Docker", "28", "1.51"),

@@ -19,7 +19,7 @@ _HEALTH = ("none", "starting", "healthy", "unhealthy")
 def own_state(own: Self, identity: Identity) -> Iterator[Family]:
     """Our own families: who this is, how it is, how often it was restarted."""
     info = {
-        "id": "" if identity.level == "assumed" else own.id,
+        "id": own.id or "",
         "name": own.name or "",
         "image": own.image.reference or "",
         "image_id": own.image.id or "",

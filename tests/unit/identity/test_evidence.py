@@ -424,9 +424,9 @@ def test_whose_process_namespace_it_is(cgroup: str, init: str, own: bool | None)
     assert found.started_at == (7.0 if own else None)
 
 
-@pytest.mark.parametrize(("hostname", "joined"), [(99.0, True), (101.0, False), (140.0, True)])
-def test_older_files_in_etc_are_of_another_container(hostname: float, joined: bool) -> None:  # noqa: FBT001 a table
-    """Ours are written after /.dockerenv is made, and just before PID 1 starts."""
+@pytest.mark.parametrize(("hostname", "joined"), [(99.0, True), (101.0, False), (140.0, False)])
+def test_an_older_hostname_file_is_of_another_container(hostname: float, joined: bool) -> None:  # noqa: FBT001 a table
+    """Ours is written after /.dockerenv is made; an app may write it at any time after that."""
     files = IdentityFiles(
         cgroup="0::/\n",
         init_cgroup="0::/\n",

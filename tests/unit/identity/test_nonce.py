@@ -18,6 +18,7 @@ NAME = "si-0123456789ab"
 OURS, THEIRS = "4026532396", "4026532397"
 SOUGHT = Sought(NAME, OURS, own_pids=True, hidden=False)
 FIRST = Process("4711", "app", OURS)
+HIDDEN = replace(FIRST, mount_namespace=None)
 MINE = Process("4712", NAME, OURS)
 INSPECT: Json = {"State": {"Pid": 4711}, "HostConfig": {"PidMode": ""}}
 
@@ -74,8 +75,8 @@ def test_what_a_runtime_hides_is_not_missed(row: Process | None) -> None:
 @pytest.mark.parametrize(
     ("rows", "sought", "by"),
     [
-        ((replace(FIRST, mount_namespace=None), replace(MINE, mount_namespace=None)), SOUGHT, "machine"),
-        ((replace(FIRST, mount_namespace=None), MINE), SOUGHT, "machine"),
+        ((HIDDEN, replace(MINE, mount_namespace=None)), SOUGHT, "machine"),
+        ((HIDDEN, MINE), SOUGHT, "machine"),
         ((MINE,), SOUGHT, "machine"),
         ((FIRST, MINE), replace(SOUGHT, mount_namespace=None), "machine"),
         ((FIRST, MINE), SOUGHT, "image"),

@@ -50,7 +50,7 @@ from selfinspect.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from selfinspect.model import Json, Level
+    from selfinspect.model import Json
 
 ID = "ab" * 32
 EMPTY = Sample(read_at="2026-11-21T12:00:00.000000000Z", source="kernel")
@@ -417,11 +417,11 @@ def test_the_labels_of_every_series() -> None:
     }
 
 
-@pytest.mark.parametrize(("level", "expected"), [("observed", f"/docker/{ID}"), ("assumed", "")])
-def test_an_assumed_id_is_no_label(level: Level, expected: str) -> None:
-    """What is only assumed must not be joined on."""
-    own = replace(OWN, identity=IdentitySummary(level, "kernel"))
-    assert _labels(own)["id"] == expected
+def test_an_id_that_is_not_used_is_no_label() -> None:
+    """What is only assumed must not be joined on, unless somebody said to use it."""
+    assumed = replace(OWN, identity=IdentitySummary("assumed", "kernel"))
+    assert _labels(assumed)["id"] == f"/docker/{ID}"
+    assert _labels(replace(assumed, id=None, short_id=None))["id"] == ""
 
 
 def test_only_admitted_labels_become_labels() -> None:
