@@ -29,7 +29,8 @@ _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
 # What only a new container can mend, unless an engine was there before: it may come back.
-_HOPELESS = frozenset({"missing", "denied", "unsupported", UNPROVEN})
+_HOPELESS = frozenset({"missing", "denied", "unsupported"})
+_DOUBTS = 2  # looks in a row; an engine that is only just starting us settles within the first
 
 
 class Keeper:
@@ -186,7 +187,8 @@ def delay(observation: Observation, failed: int) -> float:
         return _DENIED_DELAY
     if failure and failure.denied:
         return _DENIED_DELAY
-    if observation.client is None and all(one.guessed or one.outcome in _HOPELESS for one in tried):
+    hopeless = _HOPELESS if failed < _DOUBTS else _HOPELESS | {UNPROVEN}
+    if observation.client is None and all(one.guessed or one.outcome in hopeless for one in tried):
         return _HOPELESS_DELAY
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failed, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads agents, guards nothing

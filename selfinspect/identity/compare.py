@@ -50,10 +50,12 @@ def started_with_us(evidence: Evidence, inspect: Json) -> bool:
 
 
 def _started(inspect: Json) -> float | None:
+    """Unix seconds; None for a container that never started, whose year is the first."""
     try:
-        return nanoseconds(text(inspect, "State", "StartedAt") or "") / _SECOND
+        started = nanoseconds(text(inspect, "State", "StartedAt") or "") / _SECOND
     except ValueError:
         return None
+    return started if started > 0 else None
 
 
 def runs(inspect: Json) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.engine.tried import STRANGER, UNPROVEN
 from selfinspect.keeper import delay
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
@@ -271,6 +272,17 @@ def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Ke
 def test_a_denial_is_believed_for_ten_minutes() -> None:
     """A proxy that was asked and said no is not asked every minute."""
     assert delay(_tried("answers", failure=EngineFailure("no", denied=True)), 0) == 600.0
+
+
+def test_a_stranger_is_seldom_asked() -> None:
+    """An engine that does not know us does not get to know us."""
+    assert delay(_tried(STRANGER, "missing"), 0) == 600.0
+
+
+def test_a_doubt_is_looked_at_again_soon_and_then_seldom() -> None:
+    """An engine may be about to start us; a search among its containers is not to be repeated."""
+    assert delay(_tried(UNPROVEN), 0) <= 0.1
+    assert delay(_tried(UNPROVEN), 2) == 60.0
 
 
 def test_a_gateway_that_nobody_named_is_seldom_asked() -> None:
