@@ -19,6 +19,7 @@ namespace; or whatever program the container's image calls `ps`."""
 
 _PODMAN_BRINGS_PS = 5
 _PTRACE = frozenset({"SYS_PTRACE", "CAP_SYS_PTRACE", "ALL", "CAP_ALL"})
+_OF_FOLDERS = frozenset({"vfs", "btrfs", "zfs", "native"})
 _VIRTUAL = re.compile(
     r"kata|qemu|firecracker|cloud-hypervisor|clh\b|dragonball|krun|crun-vm|urunc|runq|nabla"
     r"|runsc|gvisor",
@@ -59,3 +60,8 @@ def hides_processes(inspect: Json) -> bool:
     Kata and its like run a virtual machine, gVisor a kernel of its own: what is listed is these.
     """
     return bool(_VIRTUAL.search(text(inspect, "HostConfig", "Runtime") or ""))
+
+
+def gives_folders(inspect: Json) -> bool:
+    """Whether a container's storage driver is known to give it a folder, not a mount of its own."""
+    return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS

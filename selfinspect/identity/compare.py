@@ -84,7 +84,10 @@ def has_volumes(inspect: Json) -> bool:
 def shares_address(evidence: Evidence, inspect: Json) -> bool:
     """Whether an interface of ours has the address of one of the container's."""
     networks = mapping(inspect, "NetworkSettings", "Networks").values()
-    return any(text(network, "MacAddress") in evidence.macs for network in networks)
+    return any(
+        text(network, "MacAddress") in evidence.macs or text(network, "IPAddress") in evidence.ips
+        for network in networks
+    )
 
 
 def joined_network(inspect: Json, owner: Json) -> bool:

@@ -50,7 +50,7 @@ class Evidence:
             something is mounted over it.
         started_at: Unix seconds at which our PID 1 started, where it is ours.
         own_pids: whether the PID namespace is ours; None where that cannot be told.
-        macs: the addresses of our network interfaces.
+        macs: the addresses of our network interfaces; `ips` those of IPv4.
         joined: our network is another container's, as the age of `/etc/hostname` shows.
         inside: what shows that we are in a further container, inside the one that our cgroup
             names; None where nothing does. Only a proof stands against it.
@@ -69,6 +69,7 @@ class Evidence:
     started_at: float | None = None
     own_pids: bool | None = None
     macs: frozenset[str] = frozenset()
+    ips: frozenset[str] = frozenset()
     joined: bool = False
     inside: str | None = None
     unsure: frozenset[str] = frozenset()
@@ -114,7 +115,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
             )
         ),
     ]
-    own_pids = _own_pids(files.cgroup, files.init_cgroup)
+    own_pids = _own_pids(files.cgroup, files.init_cgroup, private=files.private_cgroups)
     covered = any(mount.point == "/.dockerenv" for mount in mounted)
     stamp = None if covered else files.dockerenv_mtime
     started_at = files.init_started_at if own_pids else None
@@ -131,6 +132,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         started_at=started_at,
         own_pids=own_pids,
         macs=files.macs,
+        ips=files.ips,
         joined=_joined(written, stamp),
         inside=_inside(places, mounted),
         unsure=frozenset(place.id for _, place in places if place.id and place.unknown) - supported,
@@ -184,11 +186,11 @@ def from_ecs(uri: str) -> tuple[Candidate, ...]:
     return (_candidate(match[1], "ecs", "container", match[0]),) if match else ()
 
 
-def _own_pids(cgroup: str, init_cgroup: str) -> bool | None:
+def _own_pids(cgroup: str, init_cgroup: str, *, private: bool) -> bool | None:
     """Whether PID 1 is in our container.
 
-    Its cgroup is in ours, or both are in one private cgroup namespace; one outside of it begins
-    with `/..`.
+    Its cgroup is in ours, or both are in one private cgroup namespace, as under systemd in a
+    container; one outside of it begins with `/..`.
     """
     ours, theirs = (
         {tuple(line.controllers): line.path for line in cgroup_file.parse(text)}
@@ -201,7 +203,7 @@ def _own_pids(cgroup: str, init_cgroup: str) -> bool | None:
     places = [(nesting(ours[key]), nesting(theirs[key]), theirs[key]) for key in ours]
     if any(_elsewhere(mine, other, path) for mine, other, path in places):
         return False
-    return True if any(mine.id for mine, _, _ in places) else None
+    return True if private or any(mine.id for mine, _, _ in places) else None
 
 
 def _ours(hits: Sequence[Hit], *, in_pod: bool) -> list[Hit]:

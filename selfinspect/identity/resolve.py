@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import text
+from selfinspect.engine.quirks import gives_folders
 from selfinspect.errors import IdentityError
 from selfinspect.identity.compare import (
     joined_network,
@@ -203,17 +204,31 @@ def _objection(
     evidence: Evidence, chosen: Finding, examiner: Examiner, *, supported: bool
 ) -> str | None:
     """What speaks against confirming a candidate that could not be proven."""
-    if not chosen.open:
-        return f"The container that the evidence names cannot be this one: it {chosen.reason}"
-    if not examiner.named:
-        return "Nothing proves that this engine started this container"
-    if not runs(chosen.inspect):
-        return "The engine does not say that the container runs"
-    if supported:
-        return None
-    if evidence.joined or not started_with_us(evidence, chosen.inspect):
-        return "Evidence that containers can share is all there is, and it could not be proven"
-    return _others(evidence, chosen, examiner)
+    folder = evidence.root.overlay and not evidence.root.whole
+    unsure = examiner.names(chosen.id) and not supported
+    late = evidence.joined or not started_with_us(evidence, chosen.inspect)
+    objections = (
+        (
+            not chosen.open,
+            f"The container that the evidence names cannot be this one: it {chosen.reason}",
+        ),
+        (not examiner.named, "Nothing proves that this engine started this container"),
+        (not runs(chosen.inspect), "The engine does not say that the container runs"),
+        (
+            folder and not gives_folders(chosen.inspect),
+            "Our / is a folder of a layer: we seem to be in a container inside the one named",
+        ),
+        (
+            unsure,
+            "What only we have names that container, and we may be in one inside it",
+        ),
+        (
+            late and not supported,
+            "Evidence that containers can share is all there is, and it could not be proven",
+        ),
+    )
+    found = next((why for holds, why in objections if holds), None)
+    return found if found or supported else _others(evidence, chosen, examiner)
 
 
 def _others(evidence: Evidence, chosen: Finding, examiner: Examiner) -> str | None:

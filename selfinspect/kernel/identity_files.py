@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INTERFACES = 64
+_FIRST_CGROUPS = "cgroup:[4026531835]"
+"""PROC_CGROUP_INIT_INO of linux/proc_ns.h."""
 _ETC = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
 
 
@@ -31,6 +33,8 @@ class IdentityFiles:
         version: the kernel's name and version; gVisor has one of its own.
         dockerenv_mtime: when `/.dockerenv` was made, nanoseconds since the Unix epoch.
         init_started_at: when PID 1 started, Unix seconds; whole ones, as the boot time is.
+        private_cgroups: whether the cgroup namespace is not the machine's first.
+        ips: the IPv4 addresses that are ours, without the loopback's.
         macs: the addresses of the network interfaces that have one.
         etc_mtimes: the same for the files in `/etc` that an engine writes, by their paths.
     """
@@ -45,6 +49,8 @@ class IdentityFiles:
     containerenv: str = ""
     dockerenv_mtime: int | None = None
     init_started_at: float | None = None
+    private_cgroups: bool = False
+    ips: frozenset[str] = frozenset()
     macs: frozenset[str] = frozenset()
     etc_mtimes: Mapping[str, int] = field(default_factory=dict)
 
@@ -62,6 +68,8 @@ def read_identity_files(root: Path) -> IdentityFiles:
         containerenv=text(f"{root}/run/.containerenv"),
         dockerenv_mtime=_mtime(root / ".dockerenv"),
         init_started_at=_started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat")),
+        private_cgroups=_private_cgroups(root / "proc/self/ns/cgroup"),
+        ips=_ips(text(f"{root}/proc/net/fib_trie")),
         macs=_macs(root / "sys/class/net"),
         etc_mtimes={
             f"/{name}": mtime for name in _ETC if (mtime := _mtime(root / name)) is not None
@@ -93,3 +101,22 @@ def _macs(folder: Path) -> frozenset[str]:
         return frozenset()
     found = (text(f"{folder}/{name}/address").strip() for name in names)
     return frozenset(mac for mac in found if mac.strip("0:"))
+
+
+def _ips(routes: str) -> frozenset[str]:
+    """Each leaf of the trie that is a host's route of our own: fib_trie.rst of the kernel."""
+    found, leaf = set(), ""
+    for line in routes.split("\n"):
+        words = line.split()
+        if words[:1] == ["|--"]:
+            leaf = words[-1]
+        elif words == ["/32", "host", "LOCAL"] and not leaf.startswith("127."):
+            found.add(leaf)
+    return frozenset(found)
+
+
+def _private_cgroups(link: Path) -> bool:
+    try:
+        return str(link.readlink()) != _FIRST_CGROUPS
+    except OSError:
+        return False

@@ -27,7 +27,9 @@ ALMOST_PRIVILEGED = (
     "--cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined"
     " --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
 )
-LOOK = "; ".join(f"$IN selfinspect id --json --engine unix:///ways/{way}" for way in WAYS)
+LOOK = "; ".join(f"selfinspect id --json --engine unix:///ways/{way}" for way in WAYS)
+LOOK_THERE = LOOK.replace("selfinspect id", "enter selfinspect id")
+"""The same where a shell's function `enter` runs commands."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ CGROUPNS = pytest.mark.parametrize("cgroupns", ["host", "private"])
 @pytest.mark.parametrize(
     "enter",
     [
-        "export IN='chroot /victim'",
+        'chroot /victim "$@"',
         # As root file system of a mount namespace of its own: `/` is a mount like any container's.
-        'export IN="unshare --mount sh -c \'cd /victim; pivot_root . mnt; exec \\"$@\\"\' sh"',
+        """unshare --mount sh -c 'cd /victim && pivot_root . mnt && exec "$@"' sh "$@" """,
     ],
     ids=["chroot", "pivot_root"],
 )
@@ -88,15 +90,11 @@ def test_in_a_neighbours_merged_folder(
     bench: Bench, victim: Victim, enter: str, cgroupns: str
 ) -> None:
     """Layer and stamp are the neighbour's, which neither proves it nor disproves us."""
-    script = (
-        f"for one in proc sys ways; do mount --rbind /$one /victim/$one; done; {enter}; {LOOK_IN}"
-    )
+    mounts = "for one in proc sys ways; do mount --rbind /$one /victim/$one; done"
+    script = f"{mounts}; enter() {{ {enter}; }}; {LOOK_THERE}"
     never_another(
         look(bench, script, "--cgroupns", cgroupns, "--volume", f"{victim.merged}:/victim")
     )
-
-
-LOOK_IN = "; ".join(f'eval "$IN selfinspect id --json --engine unix:///ways/{way}"' for way in WAYS)
 
 
 @CGROUPNS
@@ -106,7 +104,7 @@ def test_in_a_neighbours_mount_namespace(
 ) -> None:
     """`nsenter --mount`: everything that mounts tell is the neighbour's."""
     pid = victim.container.pid if pids == "host" else 1
-    script = f"export IN='nsenter --mount --target {pid}'; {LOOK_IN}"
+    script = f'enter() {{ nsenter --mount --target {pid} "$@"; }}; {LOOK_THERE}'
     options = ("--pid", pids.format(id=victim.id), "--cgroupns", cgroupns)
     never_another(look(bench, script, *options))
 

@@ -51,6 +51,7 @@ class Box:
     pid_mode: str = ""
     network_mode: str = "bridge"
     mac: str = ""
+    ip: str = ""
     stamp: str | None = None
     volumes: bool = False
     commands: list[str] = field(default_factory=lambda: ["sh"])
@@ -58,6 +59,7 @@ class Box:
     namespace: str = "4026530000"
     copies: bool = False
     runtime: str = "runc"
+    driver: str = "overlay2"
     created: int = 1_699_999_999
 
     def inspect(self) -> Json:
@@ -67,7 +69,7 @@ class Box:
             "Id": self.id,
             "Name": f"/{self.name}",
             "State": {"Status": self.status, "StartedAt": self.started_at, "Pid": self.pid},
-            "GraphDriver": {"Name": "overlay2", "Data": data if self.layer else None},
+            "GraphDriver": {"Name": self.driver, "Data": data if self.layer else None},
             "HostConfig": {
                 "PidMode": self.pid_mode,
                 "NetworkMode": self.network_mode,
@@ -75,7 +77,9 @@ class Box:
                 "Privileged": False,
             },
             "Mounts": [{"Type": "volume", "Destination": "/data"}] if self.volumes else [],
-            "NetworkSettings": {"Networks": {"bridge": {"MacAddress": self.mac}}},
+            "NetworkSettings": {
+                "Networks": {"bridge": {"MacAddress": self.mac, "IPAddress": self.ip}}
+            },
         }
 
 
@@ -635,6 +639,243 @@ def test_an_engine_that_is_gone_is_no_verdict(world: World) -> None:
         world.ask(own(cgroup(A)), Gone(comm=world.comm))
 
 
+# What the layer and the stamp have to stand on
+
+
+CLAIMS = ("top", "archive", "list")
+OTHERS_ROOT = replace(OWN_ROOT, of_init=False)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "box"),
+    [
+        (replace(own(shared(A), layer=LAYER_A), root=replace(OWN_ROOT, whole=False)), Box(A)),
+        (replace(own(shared(A), layer=LAYER_A), root=OTHERS_ROOT), Box(A)),
+        (replace(own(shared(A), layer=LAYER_A), root=replace(OWN_ROOT, of_init=None)), Box(A)),
+        (replace(own(shared(A), layer=LAYER_A), own_pids=False), Box(A, pid_mode="host")),
+        (
+            replace(own(shared(A), layer=LAYER_A), own_pids=False, root=OTHERS_ROOT),
+            Box(A, pid_mode="host"),
+        ),
+        (own(shared(A), layer=LAYER_A, started_at=STARTED + 60), Box(A)),
+        (own(shared(A), layer=LAYER_A), Box(A, status="restarting")),
+        (own(cgroup(B), shared(A), layer=LAYER_A), Box(A)),
+    ],
+    ids=[
+        "a folder of the layer", "a / that PID 1 has not", "PID 1's / hidden",
+        "PID 1's own / in a shared PID namespace", "no second witness there",
+        "another start", "not running", "the cgroup names another that runs",
+    ],
+)  # fmt: skip
+def test_an_equal_layer_is_not_enough(world: World, evidence: Evidence, box: Box) -> None:
+    """Somebody else's process can have it at its `/`, on this machine or on a copy of it."""
+    engine = world.engine(replace(box, layer=LAYER_A), Box(B), denied=CLAIMS)
+    found = world.ask(evidence, engine).identity
+    assert (found.level, found.method) != ("proven", "layer")
+
+
+def test_in_a_shared_pid_namespace_the_cgroup_is_the_second_witness(world: World) -> None:
+    """`--pid host`: the `/` is not PID 1's, and what is no mount names the same container."""
+    evidence = replace(own(cgroup(A), layer=LAYER_A), own_pids=False, root=OTHERS_ROOT)
+    engine = world.engine(Box(A, layer=LAYER_A, pid_mode="host"), denied=CLAIMS)
+    assert world.ask(evidence, engine).identity.method == "layer"
+
+
+def test_what_was_mounted_with_the_same_root_is_no_second_witness(world: World) -> None:
+    """`nsenter --mount` brings Podman's `/run/.containerenv` with it."""
+    mounted = Candidate(A, "containerenv", "container", "")
+    evidence = replace(own(mounted, layer=LAYER_A), own_pids=False, root=OTHERS_ROOT)
+    engine = world.engine(Box(A, layer=LAYER_A, pid_mode="host"), denied=CLAIMS)
+    assert world.ask(evidence, engine).identity.level != "proven"
+
+
+def test_a_neighbours_root_disproves_nobody(world: World) -> None:
+    """In its merged folder our own ID, which the cgroup names, stands."""
+    evidence = replace(own(cgroup(A), layer=LAYER_B, stamp=STAMP_A), root=OTHERS_ROOT)
+    stamp = "2023-11-14T22:13:20.5Z"
+    engine = world.engine(
+        Box(A, layer=LAYER_A, stamp=stamp), Box(B, layer=LAYER_B), denied=("top",)
+    )
+    found = world.ask(evidence, engine).identity
+    assert (found.id, found.level) == (A, "confirmed")
+
+
+def test_the_start_is_also_when_our_hostname_was_written(world: World) -> None:
+    """By the same clock: after a step of the clock that of PID 1 seems another."""
+    evidence = replace(
+        own(shared(A), layer=LAYER_A, started_at=STARTED + 600), hostname_written=(A, STARTED)
+    )
+    engine = world.engine(Box(A, layer=LAYER_A), denied=CLAIMS)
+    assert world.ask(evidence, engine).identity.method == "layer"
+
+
+def test_anothers_hostname_file_says_nothing_of_a_start(world: World) -> None:
+    """It tells when the neighbour started."""
+    evidence = replace(
+        own(shared(B), layer=LAYER_A, started_at=STARTED + 600), hostname_written=(B, STARTED)
+    )
+    engine = world.engine(Box(A, layer=LAYER_A), Box(B, layer=LAYER_B), denied=("top", "archive"))
+    assert world.ask(evidence, engine).identity.id is None
+
+
+@pytest.mark.parametrize("status", ["exited", "running"])
+def test_a_copy_of_the_machine_is_not_taken_for_it(world: World, status: str) -> None:
+    """Asked about with the other machine's engine: same ID, layer and stamp, another start."""
+    box = Box(
+        A,
+        layer=LAYER_A,
+        stamp=TWIN,
+        status=status,
+        started_at="2022-11-14T22:13:20Z",
+    )
+    evidence = own(cgroup(A), shared(A), layer=LAYER_A, stamp=STAMP_A)
+    for denied in ((), ("top",)):
+        found = world.ask(evidence, world.engine(box, denied=denied))
+        assert found.engine != "ours"
+        assert found.identity.level in ("observed", None)
+
+
+def test_a_stamp_in_a_folder_counts_where_folders_are_what_engines_mount(world: World) -> None:
+    """btrfs, vfs and zfs: the root field tells nothing there."""
+    evidence = replace(own(cgroup(A), stamp=STAMP_A), root=Root(of_init=True))
+    engine = world.engine(Box(A, stamp=TWIN), denied=("top",))
+    assert world.ask(evidence, engine).identity.method == "stamp"
+    evidence = replace(evidence, root=Root(overlay=True, of_init=True))
+    assert world.ask(evidence, engine).identity.level != "proven"
+
+
+@pytest.mark.parametrize(("driver", "level"), [("overlay2", None), ("vfs", "confirmed")])
+def test_a_folder_of_a_layer_speaks_against_what_is_named(
+    world: World, driver: str, level: str | None
+) -> None:
+    """A container inside it has one as `/`, but for an engine that gives nothing else."""
+    evidence = replace(own(cgroup(A)), root=Root(overlay=True, of_init=True))
+    engine = world.engine(Box(A, driver=driver), denied=("top",))
+    assert world.ask(evidence, engine).identity.level == level
+
+
+# Names that are copied, lists that tell little
+
+
+def test_a_neighbour_that_copies_our_name_is_disproved(world: World) -> None:
+    """And we are found, whose row is in our own mounts."""
+    engine = world.engine(Box(B, copies=True), Box(A), ours=A)
+    found = world.ask(own(shared(B)), engine).identity
+    assert (found.id, found.method) == (A, "nonce")
+
+
+def test_busybox_confirms_what_only_we_have(world: World) -> None:
+    """Asked twice, once without namespaces; a start that seems another does not count then."""
+    engine = world.engine(Box(A), ours=A)
+    engine.busybox = True
+    found = world.ask(own(cgroup(A), started_at=STARTED + 60), engine).identity
+    assert (found.id, found.level) == (A, "confirmed")
+    assert engine.asked["top", A] == 2
+
+
+def test_busybox_proves_nothing_of_a_search(world: World) -> None:
+    """One list is enough to see that no other can prove anything."""
+    engine = world.engine(Box(A), *(Box(one) for one in ids(9)), ours=A)
+    engine.busybox = True
+    assert world.ask(own(), engine).identity.id is None
+    assert sum(count for (what, _), count in engine.asked.items() if what == "top") == 2
+
+
+@pytest.mark.parametrize("gvisor", [True, False])
+def test_a_list_that_cannot_have_us_disproves_nobody(world: World, *, gvisor: bool) -> None:
+    """That of gVisor is known by our kernel, that of Kata by the candidate's runtime."""
+    runtime = "runc" if gvisor else "io.containerd.kata.v2"
+    evidence = replace(own(cgroup(A)), gvisor=gvisor)
+    found = world.ask(evidence, world.engine(Box(A, runtime=runtime))).identity
+    assert (found.id, found.level) == (A, "confirmed")
+
+
+def test_podmans_own_ps_in_the_image_proves_nothing(world: World) -> None:
+    """Whatever namespaces it prints."""
+    engine = world.engine(Box(A), ours=A)
+    engine.engine = Engine("unix:///run/podman/podman.sock", "Podman", "4.3.1", "1.41")
+    found = world.ask(own(cgroup(A)), engine).identity
+    assert (found.id, found.level) == (A, "confirmed")
+
+
+# Places
+
+
+def test_where_nobody_named_the_engine_only_the_nonce_counts(world: World) -> None:
+    """Whoever listens there may have read layer, stamp and start in the machine's `/proc`."""
+    box = Box(A, layer=LAYER_A, stamp=TWIN)
+    evidence = own(cgroup(A), layer=LAYER_A, stamp=STAMP_A)
+    found = world.ask(evidence, world.engine(box, ours=A), place_named=False)
+    assert (found.engine, found.identity.method) == ("ours", "nonce")
+    found = world.ask(evidence, world.engine(box, denied=("top",)), place_named=False)
+    assert (found.engine, found.inspect) == ("unproven", None)
+
+
+def test_where_nobody_named_the_engine_a_flood_of_rows_proves_nothing(world: World) -> None:
+    """At most 512 are looked at."""
+    box = Box(A, commands=["sh"] * 512)
+    found = world.ask(own(cgroup(A)), world.engine(box, ours=A), place_named=False)
+    assert found.engine == "unproven"
+    assert world.ask(own(cgroup(A)), world.engine(box, ours=A)).identity.method == "nonce"
+
+
+@pytest.mark.parametrize("target", ["db", "netns"])
+def test_a_target_from_there_waits_until_we_are_proven(world: World, target: str) -> None:
+    """Else anybody could say what the database's host port is."""
+    boxes = (Box(A, network_mode=f"container:{B}"), Box(B, name="db"))
+    found = world.ask(
+        own(cgroup(A)), world.engine(*boxes, denied=("top",)), target=target, place_named=False
+    )
+    assert (found.engine, found.inspect) == ("unproven", None)
+    found = world.ask(
+        own(cgroup(A)), world.engine(*boxes, ours=A), target=target, place_named=False
+    )
+    assert (found.engine, found.identity.id) == ("ours", B)
+
+
+def test_a_stranger_among_whose_containers_we_are_not(world: World) -> None:
+    """Only what we may share names us: the engine is searched, and then known to be another's."""
+    engine = world.engine(Box(B, layer=LAYER_B), Box(C, layer="1c" * 32))
+    found = world.ask(own(shared(A), layer=LAYER_A), engine)
+    assert (found.engine, found.identity.id, found.identity.level) == ("stranger", A, "assumed")
+
+
+def test_a_proof_against_what_only_we_have_is_a_refusal(world: World) -> None:
+    """The engine knows that container, and our process is not in it."""
+    found = world.ask(own(cgroup(A), shared(B, "hosts-file")), world.engine(Box(A)))
+    assert (found.engine, found.identity.id) == ("unproven", None)
+
+
+def test_a_wrong_start_takes_nothing_away(world: World) -> None:
+    """No proof can be had, and the start seems another: what the kernel says stands."""
+    engine = world.engine(Box(A), denied=("top",))
+    found = world.ask(own(cgroup(A), started_at=STARTED + 60), engine)
+    assert (found.engine, found.identity.id, found.identity.level) == ("unproven", A, "observed")
+
+
+def test_a_start_confirms_only_where_nobody_else_started_then(world: World) -> None:
+    """A container with the neighbour's files in `/etc`, started beside it by Compose."""
+    engine = world.engine(Box(A), Box(B), denied=("top",))
+    assert world.ask(own(shared(B)), engine).identity.id is None
+
+
+def test_a_network_may_be_joined_by_name(world: World) -> None:
+    """As some engines keep it."""
+    joined = Box(A, network_mode="container:app", started_at="2023-01-01T00:00:00Z")
+    engine = world.engine(Box(B, name="app"), joined, denied=("top",))
+    assert world.ask(own(shared(B)), engine).identity.id is None
+
+
+def test_what_may_be_around_us_is_not_confirmed(world: World) -> None:
+    """A cgroup that goes on behind the ID, or shows a container inside."""
+    engine = world.engine(Box(B), denied=("top",))
+    for doubt in (
+        replace(own(cgroup(B)), unsure=frozenset({B})),
+        replace(own(cgroup(B)), inside="runc-web.scope"),
+    ):
+        assert world.ask(doubt, engine).identity.level != "confirmed"
+
+
 # The search
 
 
@@ -658,6 +899,25 @@ def test_a_matching_address_goes_first(world: World) -> None:
     evidence = Evidence(started_at=STARTED, own_pids=True, macs=frozenset({"02:42:ac:11:00:05"}))
     assert world.ask(evidence, engine).identity.id == A
     assert sum(count for (what, _), count in engine.asked.items() if what == "top") == 1
+
+
+def test_a_matching_ip_goes_first(world: World) -> None:
+    """Where MAC addresses are not told, or are another's bridge's."""
+    boxes = [Box(one, ip="172.17.0.9") for one in ids(20)]
+    engine = world.engine(*boxes, Box(A, ip="172.17.0.5"), ours=A)
+    evidence = replace(own(), ips=frozenset({"172.17.0.5"}))
+    assert world.ask(evidence, engine).identity.id == A
+    assert sum(count for (what, _), count in engine.asked.items() if what == "top") == 1
+
+
+def test_a_matching_start_goes_first_and_leaves_nobody_out(world: World) -> None:
+    """The order decides who is asked first; who started at another time is asked, too."""
+    late = [Box(one, started_at="2023-01-01T00:00:00Z") for one in ids(7)]
+    engine = world.engine(*late, Box(A), ours=A)
+    assert world.ask(own(), engine).identity.id == A
+    assert sum(count for (what, _), count in engine.asked.items() if what == "top") == 1
+    engine = world.engine(Box(A), *late, ours=late[-1].id)
+    assert world.ask(own(), engine).identity.id == late[-1].id
 
 
 def test_eight_nonces_are_the_most(world: World) -> None:
