@@ -129,6 +129,29 @@ def test_what_an_engine_does_not_tell(
     assert ("What the kernel knows" in notice["text"]) is (inspected_at == "null")
 
 
+@pytest.mark.parametrize(("id_", "stands_out"), [("null", True), ("'a1b2'", False)])
+def test_an_assumed_identity_stands_out_while_it_is_not_used(
+    blank: Page, id_: str, *, stands_out: bool
+) -> None:
+    """With why it is only that, and what would settle it."""
+    self = f"{{id: {id_}, state: 'running', health: null, previous_run: null}}"
+    identity = "{id: 'a1b2', level: 'assumed', reason: 'we may have joined its network'}"
+    found = said(
+        blank, "attention.js", f"attention({{self: {self}, identity: {identity}, runs: []}})"
+    )
+    assert isinstance(found, list)
+    assert [notice["text"] for notice in found] == ["We may have joined its network."] * stands_out
+    assert all("SELFINSPECT_ASSUME=1" in notice["advice"] for notice in found)
+
+
+@pytest.mark.parametrize("level", ["proven", "confirmed", "observed", "assumed"])
+def test_each_level_says_what_it_rests_on(blank: Page, level: str) -> None:
+    """In words that need no other page."""
+    words = said(blank, "words.js", f"proof('{level}', 'kernel')")
+    assert isinstance(words, str)
+    assert words.startswith(("The engine ", "No engine was asked"))
+
+
 @pytest.mark.parametrize(
     ("since", "words"),
     [("9, 0, 1", "3 times since 09:00:01"), ("9, 0, 2", "3 times"), (None, "3 times")],

@@ -8,6 +8,7 @@ const NEAR = 90;
 export function attention({ self, problem, identity, missing, sample, runs }) {
   const found = [
     ...(self ? container(self, sample, runs) : unidentified(problem, identity)),
+    ...(self ? assumed(self, identity) : []),
     ...access(self, missing),
   ];
   return found.sort((one, other) => rank(one) - rank(other));
@@ -26,6 +27,16 @@ function unidentified(problem, identity) {
     title: "It is not known which container this is",
     text: words.sentence(identity?.reason ?? problem.message),
     advice: problem?.hint ?? null,
+  }];
+}
+
+function assumed({ id }, identity) {
+  if (id !== null || identity?.level !== "assumed") return [];
+  return [{
+    tone: "warn",
+    title: "Which container this is, is only assumed",
+    text: words.sentence(identity.reason),
+    advice: "mount the engine's socket; or, where no container shares another's network, set SELFINSPECT_ASSUME=1",
   }];
 }
 

@@ -59,7 +59,7 @@ async function ask() {
     ["/v1/self", "/v1/identity", "/v1/engine", "/v1/runs"].map((path) => answer(path)),
   );
   if ([self, identity, engine].some(({ error }) => error && !(error instanceof ProblemError))) return;
-  if (known.self && self.document && known.self.id !== self.document.id) {
+  if (known.self?.id && self.document?.id && known.self.id !== self.document.id) {
     location.reload(); // another container answers at this address
     return;
   }
@@ -98,7 +98,7 @@ function render() {
     panels.facts(self);
     timeline.told = self.engine !== null;
   }
-  if (identity) panels.identity(identity);
+  if (identity) panels.identity(identity, Boolean(self?.id));
   if (engine) panels.engine(engine, self ? missing : null);
   timeline.runs = runs;
   timeline.draw();

@@ -18,10 +18,11 @@ export function banner(self, identity) {
     self.health && mark(words.capital(self.health.status), words.toneOfHealth(self.health.status)),
   ] : [identity && mark("Not identified", "bad")];
   show(byId("states"), [self?.state, self?.health?.status, identity === null, Boolean(self)], () => states);
-  show(byId("brief"), [self?.short_id, self?.image, self?.started_at, self?.hostname], () => self ? [
-    term("ID", code(self.short_id)),
+  const short = self?.short_id ?? id?.slice(0, 12) ?? null;
+  show(byId("brief"), [short, self?.short_id, self?.image, self?.started_at, self?.hostname], () => self ? [
+    short && term("ID", self.short_id ? code(short) : [code(short), el("span", { class: "warn" }, " assumed, not used")]),
     self.image.reference && term("Image", self.image.reference),
-    self.hostname && self.hostname !== title && self.hostname !== self.short_id && term("Hostname", self.hostname),
+    self.hostname && self.hostname !== title && self.hostname !== short && term("Hostname", self.hostname),
     self.started_at && term("Up for", el("span", { id: "uptime" })),
   ] : []);
   uptime(self);
@@ -171,11 +172,12 @@ const LEVEL_TONES = { proven: "good", confirmed: "good", observed: "neutral", as
 const VERDICT_TONES = { proven: "good", confirmed: "good", chosen: "good", disproved: "warn" };
 
 /** How it is known which container this is, with each piece of evidence. */
-export function identity(document) {
-  show(byId("identity"), document, ({ id, level, method, reason, candidates }) => [
+export function identity(document, used) {
+  show(byId("identity"), [document, used], ([{ id, level, method, reason, candidates }]) => [
     el("p", { class: "lead" }, level
       ? [mark(words.capital(level), LEVEL_TONES[level] ?? "neutral"), ` ${words.proof(level, method)}`]
       : [mark("Refused", "bad"), ` ${words.sentence(reason ?? "it is not known yet")}`]),
+    level && !used && el("p", { class: "lead" }, words.UNUSED),
     id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
     candidates.length > 0 && el("details", { open: level !== "proven" },
       el("summary", null, `Evidence (${candidates.length})`),

@@ -131,11 +131,14 @@ export function endedBadly(run) {
 }
 
 const LEVELS = {
-  proven: "A proof that no other container could give has succeeded",
-  confirmed: "The engine knows this container and nothing contradicts it, but no proof was possible",
-  observed: "No engine confirms it: the kernel's own files say so, without contradiction",
-  assumed: "No engine confirms it, and only the hostname and its like say so: take it with care",
+  proven: "The engine showed something that only this container can have",
+  confirmed: "The engine knows this container, it runs and our own files name it, but no proof was possible",
+  observed: "No engine was asked: our own cgroup or files that only this container has name it, without contradiction",
+  assumed: "No engine was asked, and only the hostname and files name it that containers can share: where this one joined another's network, it is that other one",
 };
+
+/** What becomes of an ID that is only assumed. */
+export const UNUSED = "It is not used: no variable, metric label or answer of id carries it. An engine proves it, so mount its socket; where no container shares another's network, SELFINSPECT_ASSUME=1 uses it.";
 const METHODS = {
   layer: "its writable layer is the one we run on",
   stamp: "a file in it has the very time of ours",

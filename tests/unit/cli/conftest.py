@@ -56,6 +56,15 @@ def here(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
+def assumed(tmp_path: Path) -> tuple[str, ...]:
+    """Options for a container that only files name which containers can share, and no engine."""
+    root = container_root(tmp_path / "assumed", hostname=ID[:12])
+    hosts = f"/var/lib/docker/containers/{ID}/hosts /etc/hosts"
+    (root / "proc/self/mountinfo").write_text(f"715 705 8:3 {hosts} rw - ext4 /dev/sda3 rw\n")
+    return ("--engine", "off", "--root", str(root))
+
+
+@pytest.fixture
 def nowhere(tmp_path: Path) -> tuple[str, ...]:
     """Options for a place where nothing names a container, and no engine."""
     return ("--engine", "off", "--root", str(container_root(tmp_path / "nowhere")))

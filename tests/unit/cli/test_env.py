@@ -45,6 +45,14 @@ def test_no_identity_is_3(call: Call, nowhere: tuple[str, ...]) -> None:
     assert (outcome.code, outcome.out) == (3, "")
 
 
+def test_no_variable_carries_an_assumed_id(call: Call, assumed: tuple[str, ...]) -> None:
+    """It may be the neighbour's; whoever knows that it is not says so."""
+    outcome = call("env", *assumed)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "only assumed" in outcome.err
+    assert call("env", "--assume", *assumed).out == f"export SELFINSPECT_CONTAINER_ID={ID}\n"
+
+
 def test_a_shell_takes_every_value_as_it_is() -> None:
     """Quotes, dollars, line breaks: nothing is expanded."""
     script = 'eval "$(cat)"; printf "%s|" "$A" "$B" "$C" "$D"'

@@ -69,6 +69,45 @@ def test_a_refusal_is_explained(call: Call, nowhere: tuple[str, ...]) -> None:
     assert call("id", "--explain", *nowhere).out.startswith("no identity: ")
 
 
+@pytest.mark.parametrize("form", [(), ("--short",)])
+def test_an_assumed_id_is_told_on_standard_error(
+    call: Call, assumed: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    """A script gets none; a person reads which it would be, why it is not used, and what to do."""
+    outcome = call("id", *form, *assumed)
+    assert (outcome.code, outcome.out) == (3, "")
+    error, hint = outcome.err.splitlines()
+    assert f"only assumed to be {ID[:12]}" in error
+    assert "joined" in error
+    assert "--assume" in hint
+    assert call("id", *form, "--assume", *assumed).out.strip() == (ID[:12] if form else ID)
+
+
+def test_an_assumed_id_is_in_the_document_all_the_same(
+    call: Call, assumed: tuple[str, ...]
+) -> None:
+    """With its level; the exit says that it is not used."""
+    outcome = call("id", "--json", *assumed)
+    document = json.loads(outcome.out)
+    assert (outcome.code, document["id"], document["level"]) == (3, ID, "assumed")
+    assert call("id", "--json", "--assume", *assumed).code == 0
+
+
+def test_a_level_is_explained_in_words(
+    call: Call, here: tuple[str, ...], assumed: tuple[str, ...]
+) -> None:
+    """Whoever reads no other page knows what it rests on, and whether it is used."""
+    observed = call("id", "--explain", *here)
+    assert observed.code == 0
+    assert "observed: our own files name it" in observed.out
+    assert "not used" not in observed.out
+    shown = call("id", "--explain", *assumed)
+    assert shown.code == 3
+    assert "assumed: only files and names that containers can share" in shown.out
+    assert "not used: an engine proves it" in shown.out
+    assert "not used" not in call("id", "--explain", "--assume", *assumed).out
+
+
 def test_the_places_tried_are_explained(call: Call, here: tuple[str, ...], tmp_path: Path) -> None:
     """An engine that was looked for and not found is named with the outcome."""
     socket = f"unix://{tmp_path}/none.sock"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from selfinspect.events.journal import Journal
 from selfinspect.events.rows import digest
+from selfinspect.supervise.record import path_of as record_of
 from tests.unit.events.occurrences import occurrence
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 ID = "c" * 64
 OTHER = "d" * 64
+MARK = f"upperdir=/var/lib/docker/overlay2/aa/diff /docker/containers/{ID}/hostname"
 OWN_MOUNTS = ("unshare", "--mount", "sh", "-c")
 MAY_MOUNT = (
     subprocess.run(
@@ -48,10 +50,12 @@ class Journals:
         self.notices: list[Notice] = []
 
     @contextmanager
-    def open(self, limit: int = 1000, container: str = ID) -> Iterator[Journal]:
+    def open(
+        self, limit: int = 1000, container: str = ID, former: str | None = None
+    ) -> Iterator[Journal]:
         """A journal that is closed in the end."""
         journal = Journal(limit, self.notices.append)
-        journal.open(self.folder, container)
+        journal.open(self.folder, container, former)
         try:
             yield journal
         finally:
@@ -166,6 +170,119 @@ def test_a_second_agent_is_refused_and_says_so(journals: Journals) -> None:
     with journals.open() as third:
         assert third.held() == (event, others)
     assert journals.told() == ["journal.busy"]
+
+
+def test_a_journal_named_by_the_mark_lies_beside_pid_1s_record(journals: Journals) -> None:
+    """One name for all files of a container."""
+    with journals.open(container=MARK):
+        assert Path(record_of(str(journals.folder), MARK)).with_suffix(".db").exists()
+        assert not journals.file.exists()
+
+
+def test_a_journal_named_by_the_id_is_taken_over(journals: Journals) -> None:
+    """It goes on under its new name: events, numbers, cursors and what is remembered."""
+    with journals.open() as journal:
+        events = journal.append(occurrence(1), occurrence(2, "die"))
+        journal.remember({"name": "web"})
+    with journals.open(container=MARK, former=ID) as journal:
+        assert journal.held() == events
+        assert journal.remembered() == {"name": "web"}
+        [third] = journal.append(occurrence(3))
+        assert third.seq == 3
+        assert journal.after(events[-1].cursor).events == (third,)
+    assert [path.name for path in journals.folder.iterdir() if ID in path.name] == []
+    with journals.open(container=MARK) as journal:
+        assert len(journal.held()) == 3
+    assert journals.told() == []
+
+
+def test_a_journal_named_by_the_id_is_found_once_that_is_known(journals: Journals) -> None:
+    """An engine that comes later says who we are; nothing was written until then."""
+    with journals.open() as journal:
+        events = journal.append(occurrence(1))
+    with journals.open(container=MARK) as journal:
+        assert journal.held() == ()
+        journal.open(journals.folder, MARK, ID)
+        assert journal.held() == events
+        journal.open(journals.folder, MARK, ID)
+        journal.open(journals.folder, MARK)
+        assert journal.held() == events
+    assert journals.told() == []
+
+
+def test_two_journals_with_events_stay_two(journals: Journals) -> None:
+    """Their numbers would be given out twice: the older one is kept, and that is said once."""
+    with journals.open(container=MARK) as journal:
+        newer = journal.append(occurrence(2))
+    with journals.open() as journal:
+        older = journal.append(occurrence(1))
+    with journals.open(container=MARK, former=ID) as journal:
+        assert journal.held() == newer
+        journal.open(journals.folder, MARK, ID)
+    with journals.open() as journal:
+        assert journal.held() == older
+    assert journals.told() == ["journal.left"]
+
+
+def test_a_taking_over_that_was_cut_short_is_finished(journals: Journals) -> None:
+    """The process may end between the new owner and the new name."""
+    with journals.open() as journal:
+        events = journal.append(occurrence(1))
+    with closing(sqlite3.connect(journals.file)) as database:
+        database.execute("UPDATE meta SET value = ? WHERE name = 'container'", [MARK])
+        database.commit()
+    with journals.open(container=MARK, former=ID) as journal:
+        assert journal.held() == events
+    assert journals.told() == []
+
+
+def test_a_taking_over_keeps_what_a_killed_agent_had_not_checkpointed(journals: Journals) -> None:
+    """The log beside the file holds the newest events."""
+    with journals.open() as journal:
+        events = journal.append(occurrence(1))
+        copy = journals.folder.parent / "copy"
+        shutil.copytree(journals.folder, copy)
+    journals.folder = copy
+    with journals.open(container=MARK, former=ID) as journal:
+        assert journal.held() == events
+
+
+def test_a_file_by_the_ids_name_that_is_anothers_is_left(journals: Journals) -> None:
+    """Whatever has come to stand there: it is not written to, nor taken for ours."""
+    with journals.open(container=OTHER) as journal:
+        journal.append(occurrence(1))
+    journals.folder.joinpath(f"{OTHER}.db").rename(journals.file)
+    for content in (journals.file.read_bytes(), b"no database" * 1000):
+        journals.file.write_bytes(content)
+        with journals.open(container=MARK, former=ID) as journal:
+            assert journal.held() == ()
+        assert journals.file.read_bytes() == content
+    journals.file.unlink()
+    os.mkfifo(journals.file)
+    with journals.open(container=MARK, former=ID) as journal:
+        assert journal.held() == ()
+    assert journals.told() == ["journal.left"] * 3
+
+
+def test_a_journal_that_another_agent_writes_is_not_taken_over(journals: Journals) -> None:
+    """An older version may still be there; what there is is held in memory."""
+    with journals.open() as first:
+        events = first.append(occurrence(1))
+        with journals.open(container=MARK, former=ID) as second:
+            assert second.held() == events
+        assert journals.told() == ["journal.busy"]
+        assert first.append(occurrence(2))
+
+
+def test_who_only_looks_takes_nothing_over(journals: Journals) -> None:
+    """The journal counts by either name; the disk stays as it is."""
+    with journals.open() as journal:
+        events = journal.append(occurrence(1))
+    before = sorted(journals.folder.iterdir())
+    looking = Journal(9)
+    looking.read(journals.folder, MARK, ID)
+    assert looking.held() == events
+    assert sorted(journals.folder.iterdir()) == before
 
 
 def _garbage(path: Path) -> None:
