@@ -163,7 +163,10 @@ def _way(facts: Facts) -> Iterator[Check]:
     if reach.encrypted:
         yield Check("encryption", "pass", "TLS")
     elif reach.encrypted is False:
-        seen = "who is on this network can read along, and ask the engine for root on its host"
+        seen = (
+            "who is on this network can read along, answer in the engine's place (ARP), and ask"
+            " the engine for root on its host"
+        )
         yield Check("encryption", "warn", seen, "deploy/tls/certificates.sh DIR, then TLS on 2376")
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.diagnosis import Facts, diagnose
+from selfinspect.engine.tried import STRANGER
 from selfinspect.model import (
     Attempt,
     Engine,
@@ -109,6 +110,15 @@ def test_a_missing_mount_is_mended_by_a_mount() -> None:
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(checks[f"engine {SOCKET}"].fix)
     podman = checks[f"engine {PODMAN.endpoint}"]
     assert (podman.status, podman.fix) == ("warn", None)
+
+
+def test_a_stranger_is_mended_by_being_rid_of_it() -> None:
+    """The hint says how, and the identity is what it is without."""
+    stranger = Attempt("tcp://docker:2375", STRANGER, "it is another's", "unset DOCKER_HOST")
+    checks = checked(without_engine(stranger, MISSING))
+    check = checks["engine tcp://docker:2375"]
+    assert (check.status, check.seen, check.fix) == ("fail", "it is another's", "unset DOCKER_HOST")
+    assert checks["identity"].status == "warn"
 
 
 @pytest.mark.parametrize("outcome", ["refused", "timeout"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.locate import endpoints
+from selfinspect.engine.locate import endpoints, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,3 +70,13 @@ def test_docker_host_may_name_a_usual_place() -> None:
     """DOCKER_HOST that says what is tried anyway adds no second attempt."""
     usual = endpoints("auto", {})
     assert endpoints("auto", {"DOCKER_HOST": usual[0]}) == usual
+
+
+def test_what_names_a_place_is_kept_with_it() -> None:
+    """It tells how to be rid of a stranger's engine."""
+    environ = {"DOCKER_HOST": "tcp://docker:2375"}
+    found = {place.endpoint: place.named_by for place in places("auto", environ)}
+    assert found["tcp://docker:2375"] == "DOCKER_HOST"
+    assert found["unix:///var/run/docker.sock"] == "mount"
+    [place] = places("tcp://engine:2375", environ)
+    assert place.named_by == "option"

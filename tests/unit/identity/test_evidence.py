@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from selfinspect.identity.evidence import (
     gather,
 )
 from selfinspect.identity.mounts import Hit, hits
+from selfinspect.identity.root import Root
 from selfinspect.kernel.identity_files import IdentityFiles
 from selfinspect.kernel.mountinfo import parse
 
@@ -422,6 +424,45 @@ def test_whose_process_namespace_it_is(cgroup: str, init: str, own: bool | None)
     found = gather(IdentityFiles(cgroup=cgroup, init_cgroup=init, init_started_at=7.0), {})
     assert found.own_pids is own
     assert found.started_at == (7.0 if own else None)
+
+
+def test_pid_1_beside_us_in_a_private_cgroup_namespace_is_ours() -> None:
+    """As systemd in a container, and a service of it: another's would be outside, at `/..`."""
+    files = IdentityFiles(
+        cgroup="0::/system.slice/app.service\n", init_cgroup="0::/init.scope\n",
+        private_cgroups=True,
+    )  # fmt: skip
+    assert gather(files, {}).own_pids is True
+
+
+def test_what_is_mounted_at_the_root_is_kept_as_proof_material() -> None:
+    """Beside what PID 1 has there."""
+    text = mount("/", "/", "overlay", f"rw,upperdir=/x/{L}/diff")
+    found = gather(IdentityFiles(mountinfo=text, init_mountinfo=text), {}).root
+    assert found == Root(whole=True, overlay=True, of_init=True)
+
+
+def test_the_age_of_the_hostname_file_is_kept_with_whose_it_is() -> None:
+    """An engine writes it when it starts that container."""
+    files = IdentityFiles(
+        mountinfo=mount(f"/docker/containers/{B}/hostname", "/etc/hostname"),
+        etc_mtimes={"/etc/hostname": 1_500_000_000, "/etc/hosts": 7},
+    )
+    assert gather(files, {}).hostname_written == (B, 1.5)
+    assert gather(replace(files, mountinfo=""), {}).hostname_written is None
+
+
+@pytest.mark.parametrize(
+    ("version", "gvisor"),
+    [
+        ("Linux version 4.4.0 #1 SMP Sun Jan 10 15:06:54 PST 2016\n", True),
+        ("Linux version 4.19.0-gvisor #1 SMP\n", True),
+        ("Linux version 6.1.0-18-cloud-amd64 (debian-kernel) #1 SMP Debian 6.1.76-1\n", False),
+    ],
+)
+def test_gvisor_is_known_by_its_version(version: str, *, gvisor: bool) -> None:
+    """It always had the same, and says its name since."""
+    assert gather(IdentityFiles(version=version), {}).gvisor is gvisor
 
 
 @pytest.mark.parametrize(("hostname", "joined"), [(99.0, True), (101.0, False), (140.0, False)])

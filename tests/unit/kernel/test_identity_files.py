@@ -24,6 +24,8 @@ def test_every_file_is_read_below_the_root(tmp_path: Path) -> None:
     put(tmp_path, "proc/self/cgroup", "0::/x\n")
     put(tmp_path, "proc/1/cgroup", "0::/y\n")
     put(tmp_path, "proc/self/mountinfo", "1 2 3\n")
+    put(tmp_path, "proc/1/mountinfo", "4 5 6\n")
+    put(tmp_path, "proc/version", "Linux version 6.1\n")
     put(tmp_path, "proc/sys/kernel/hostname", "web\n")
     put(tmp_path, "proc/1/cpuset", "/\n")
     put(tmp_path, "run/.containerenv", 'id="x"\n')
@@ -39,6 +41,8 @@ def test_every_file_is_read_below_the_root(tmp_path: Path) -> None:
         cgroup="0::/x\n",
         init_cgroup="0::/y\n",
         mountinfo="1 2 3\n",
+        init_mountinfo="4 5 6\n",
+        version="Linux version 6.1\n",
         hostname="web\n",
         cpuset="/\n",
         containerenv='id="x"\n',
@@ -47,6 +51,28 @@ def test_every_file_is_read_below_the_root(tmp_path: Path) -> None:
         macs=frozenset({"02:42:ac:11:00:02"}),
         etc_mtimes={"/etc/hosts": 1_700_000_000_000_000_001},
     )
+
+
+def test_our_own_ips_are_those_of_local_hosts(tmp_path: Path) -> None:
+    """Not the loopback's, not a broadcast address, not a network's."""
+    lines = (
+        "     +-- 127.0.0.0/8 2 0 2", "           |-- 127.0.0.1", "              /32 host LOCAL",
+        "        |-- 172.17.0.0", "           /16 link UNICAST", "           |-- 172.17.0.2",
+        "              /32 host LOCAL", "        |-- 172.17.255.255",
+        "           /32 link BROADCAST",
+    )  # fmt: skip
+    put(tmp_path, "proc/net/fib_trie", "Main:\n" + "\n".join(lines))
+    assert read_identity_files(tmp_path).ips == {"172.17.0.2"}
+
+
+@pytest.mark.parametrize(("number", "private"), [(4026531835, False), (4026532600, True)])
+def test_the_machines_first_cgroup_namespace_has_a_known_number(
+    tmp_path: Path, *, number: int, private: bool
+) -> None:
+    """Any other is private."""
+    (tmp_path / "proc/self/ns").mkdir(parents=True)
+    (tmp_path / "proc/self/ns/cgroup").symlink_to(f"cgroup:[{number}]")
+    assert read_identity_files(tmp_path).private_cgroups is private
 
 
 def test_nothing_there_is_nothing_known(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""What became of the places where an engine was looked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.engine.locate import Place
+from selfinspect.engine.tried import STRANGER, UNPROVEN, failure, unusable
+
+if TYPE_CHECKING:
+    from selfinspect.engine.locate import NamedBy
+
+ENDPOINT = "tcp://docker:2375"
+
+
+@pytest.mark.parametrize(
+    ("named_by", "fix"),
+    [
+        ("option", "--engine off"),
+        ("DOCKER_HOST", "unset DOCKER_HOST"),
+        ("mount", "mount the socket of the engine that started this container"),
+        ("network", "mount the socket of the engine that started this container"),
+    ],
+)
+def test_a_stranger_is_told_with_what_is_rid_of_it(named_by: NamedBy, fix: str) -> None:
+    """It depends on who named the place."""
+    attempt = unusable(Place(ENDPOINT, named_by=named_by), "it does not know a1b2", stranger=True)
+    assert attempt.outcome == STRANGER
+    assert attempt.detail == f"{ENDPOINT}: the engine there {STRANGER} (it does not know a1b2)"
+    assert fix in (attempt.hint or "")
+
+
+def test_an_engine_that_proves_nothing_is_no_stranger() -> None:
+    """It may be ours: a proxy before it denies the proof, say."""
+    attempt = unusable(Place(ENDPOINT), None, stranger=False)
+    assert attempt.outcome == UNPROVEN
+    assert attempt.detail == f"{ENDPOINT}: the engine there is {UNPROVEN}"
+
+
+def test_of_several_the_one_that_somebody_named_is_the_failure() -> None:
+    """A stranger at the gateway is nobody's mistake."""
+    named = unusable(Place("unix:///e", named_by="mount"), None, stranger=True)
+    guessed = unusable(Place(ENDPOINT, guessed=True, named_by="network"), None, stranger=True)
+    assert failure((guessed, named), []).detail == named.detail
+    assert failure((guessed,), []).detail == guessed.detail
