@@ -18,7 +18,15 @@ from selfinspect.engine.describe import describe, without_engine
 from selfinspect.engine.health_check import command_line
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
-from selfinspect.engine.tried import attempt, failure, tells, unusable
+from selfinspect.engine.tried import (
+    NO_TARGET,
+    STRANGER,
+    UNPROVEN,
+    attempt,
+    failure,
+    tells,
+    unusable,
+)
 from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.locate import Place
     from selfinspect.engine.transport import Observe
+    from selfinspect.engine.tried import Unusable
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.resolution import Answer
     from selfinspect.identity.resolve import Resolution
@@ -177,7 +186,11 @@ class _Look:
                 self._first = _denied_by(self._first, connection, found.error)
         if found.error is not None:
             raise found.error
-        self._tried.append(unusable(place, found.reason, stranger=found.engine == "stranger"))
+        outcome: Unusable = UNPROVEN
+        if found.engine == "stranger":
+            of_others = self._settings.target not in ("self", "netns")
+            outcome = NO_TARGET if of_others else STRANGER
+        self._tried.append(unusable(place, outcome, found.reason))
         return None
 
 

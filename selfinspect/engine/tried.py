@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
 from selfinspect.model import Attempt, EngineFailure
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.locate import NamedBy, Place
 
-STRANGER = "does not know this container"
-UNPROVEN = "not proven to be this container's"
+Unusable: TypeAlias = Literal[
+    "does not know this container", "does not know the target", "not proven to be this container's"
+]
+STRANGER: Final = "does not know this container"
+NO_TARGET: Final = "does not know the target"
+UNPROVEN: Final = "not proven to be this container's"
 """Outcomes at an engine that answers and is not used."""
 
 _MENDED_BY: Mapping[NamedBy, str] = {
@@ -23,7 +27,7 @@ _MENDED_BY: Mapping[NamedBy, str] = {
     "network": "mount the socket of the engine that started this container, or name it with"
     " --engine; --engine off asks nobody",
 }
-_SAID = {STRANGER: STRANGER, UNPROVEN: f"is {UNPROVEN}"}
+_ANSWERING: tuple[Unusable, ...] = (STRANGER, NO_TARGET, UNPROVEN)
 # Outcomes at a place that nobody named which say no more than that no engine is there.
 _NOBODY = frozenset({"refused", "timeout", "unknown name", "no engine"})
 _MOUNT = (
@@ -41,12 +45,12 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
     """Why there is no engine: of several reasons the one that a person can act on."""
     if not tried:
         return EngineFailure("the engine is switched off", "start the agent without --engine off")
-    for kind in (STRANGER, UNPROVEN):
+    for kind in _ANSWERING:
         for one in tried:
             if one.outcome == kind and not one.guessed:
                 return EngineFailure(one.detail or f"{one.endpoint}: {one.outcome}", one.hint)
     there = [error for error in failures if outcome(error) != "missing"]
-    answering = [one for one in tried if one.outcome in (STRANGER, UNPROVEN)]
+    answering = [one for one in tried if one.outcome in _ANSWERING]
     if not there and answering:
         return EngineFailure(str(answering[0].detail), answering[0].hint)
     if not there:
@@ -70,10 +74,13 @@ def attempt(place: Place, error: EngineError) -> Attempt:
     return Attempt(place.endpoint, outcome(error), error.detail, error.hint, place.guessed)
 
 
-def unusable(place: Place, reason: str | None, *, stranger: bool) -> Attempt:
+def unusable(place: Place, outcome: Unusable, reason: str | None) -> Attempt:
     """A place where an engine answers that is not this container's, or not known to be."""
-    outcome = STRANGER if stranger else UNPROVEN
-    detail = f"{place.endpoint}: the engine there {_SAID[outcome]}" + (
-        f" ({reason})" if reason else ""
-    )
-    return Attempt(place.endpoint, outcome, detail, _MENDED_BY[place.named_by], place.guessed)
+    said = f"is {outcome}" if outcome == UNPROVEN else outcome
+    detail = f"{place.endpoint}: the engine there {said}"
+    hint = _MENDED_BY[place.named_by]
+    if outcome == NO_TARGET:
+        hint = "--target takes the name or the ID of a container of that engine"
+    if reason:
+        detail = f"{detail} ({reason})"
+    return Attempt(place.endpoint, outcome, detail, hint, place.guessed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.tried import STRANGER, UNPROVEN
+from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
 from selfinspect.keeper import delay
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
@@ -277,6 +277,11 @@ def test_a_denial_is_believed_for_ten_minutes() -> None:
 def test_a_stranger_is_seldom_asked() -> None:
     """An engine that does not know us does not get to know us."""
     assert delay(_tried(STRANGER, "missing"), 0) == 600.0
+
+
+def test_a_target_that_is_not_there_is_looked_for_soon() -> None:
+    """A container of that name may be made at any time."""
+    assert delay(_tried(NO_TARGET), 9) <= 30.0
 
 
 def test_a_doubt_is_looked_at_again_soon_and_then_seldom() -> None:

@@ -177,6 +177,32 @@ def test_an_engine_that_does_not_know_us(engine: CannedEngine, tmp_path: Path) -
     assert "--engine off" in str(found.snapshot.failure.hint)
 
 
+def test_of_two_engines_ours_is_used_and_the_other_named(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """A stranger in `DOCKER_HOST`, as CI has it, and the engine that knows us behind it."""
+    with CannedEngine(tmp_path / "stranger.sock") as stranger:
+        stranger.answers["/containers/json"] = Answer(body=[])
+        environ = {"DOCKER_HOST": stranger.url, "XDG_RUNTIME_DIR": str(tmp_path)}
+        (tmp_path / "docker.sock").symlink_to(known.url.removeprefix("unix://"))
+        found = _look(tmp_path / "root", "auto", **environ).snapshot
+        assert stranger.matching("/containers/json|/top") == []
+    assert (found.identity.id, found.identity.level) == (ID, "proven")
+    assert found.tried[0].outcome == "does not know this container"
+    assert "unset DOCKER_HOST" in str(found.tried[0].hint)
+
+
+def test_an_unknown_target_is_told_apart_from_a_stranger(
+    engine: CannedEngine, tmp_path: Path
+) -> None:
+    """The engine is not asked who we are."""
+    settings = Settings(engine=engine.url, root=lay_container(tmp_path), target="db")
+    found = observe(settings, {}).snapshot
+    assert found.tried[0].outcome == "does not know the target"
+    assert found.failure is not None
+    assert "--target" in str(found.failure.hint)
+
+
 def test_a_proxy_that_denies_inspect_is_named(known: CannedEngine, tmp_path: Path) -> None:
     """The identity is the kernel's, and the failure says what the proxy would have to allow."""
     known.answers[f"/containers/{ID}/json"] = Answer(403, b"no")

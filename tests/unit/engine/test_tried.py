@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.locate import Place
-from selfinspect.engine.tried import STRANGER, UNPROVEN, failure, unusable
+from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN, failure, unusable
 
 if TYPE_CHECKING:
     from selfinspect.engine.locate import NamedBy
@@ -26,7 +26,7 @@ ENDPOINT = "tcp://docker:2375"
 )
 def test_a_stranger_is_told_with_what_is_rid_of_it(named_by: NamedBy, fix: str) -> None:
     """It depends on who named the place."""
-    attempt = unusable(Place(ENDPOINT, named_by=named_by), "it does not know a1b2", stranger=True)
+    attempt = unusable(Place(ENDPOINT, named_by=named_by), STRANGER, "it does not know a1b2")
     assert attempt.outcome == STRANGER
     assert attempt.detail == f"{ENDPOINT}: the engine there {STRANGER} (it does not know a1b2)"
     assert fix in (attempt.hint or "")
@@ -34,14 +34,21 @@ def test_a_stranger_is_told_with_what_is_rid_of_it(named_by: NamedBy, fix: str) 
 
 def test_an_engine_that_proves_nothing_is_no_stranger() -> None:
     """It may be ours: a proxy before it denies the proof, say."""
-    attempt = unusable(Place(ENDPOINT), None, stranger=False)
+    attempt = unusable(Place(ENDPOINT), UNPROVEN, None)
     assert attempt.outcome == UNPROVEN
     assert attempt.detail == f"{ENDPOINT}: the engine there is {UNPROVEN}"
 
 
+def test_an_unknown_target_is_mended_by_another_name() -> None:
+    """The engine may well be ours."""
+    attempt = unusable(Place(ENDPOINT), NO_TARGET, None)
+    assert attempt.detail == f"{ENDPOINT}: the engine there {NO_TARGET}"
+    assert "--target" in (attempt.hint or "")
+
+
 def test_of_several_the_one_that_somebody_named_is_the_failure() -> None:
     """A stranger at the gateway is nobody's mistake."""
-    named = unusable(Place("unix:///e", named_by="mount"), None, stranger=True)
-    guessed = unusable(Place(ENDPOINT, guessed=True, named_by="network"), None, stranger=True)
+    named = unusable(Place("unix:///e", named_by="mount"), STRANGER, None)
+    guessed = unusable(Place(ENDPOINT, guessed=True, named_by="network"), STRANGER, None)
     assert failure((guessed, named), []).detail == named.detail
     assert failure((guessed,), []).detail == guessed.detail

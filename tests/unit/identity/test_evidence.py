@@ -19,7 +19,7 @@ from selfinspect.identity.evidence import (
     from_hostname,
     gather,
 )
-from selfinspect.identity.mounts import Hit, hits
+from selfinspect.identity.mounts import Hit, hits, layer_id
 from selfinspect.identity.root import Root
 from selfinspect.kernel.identity_files import IdentityFiles
 from selfinspect.kernel.mountinfo import parse
@@ -393,6 +393,16 @@ def test_the_writable_layer_is_kept_as_proof_material() -> None:
     below = mount("/", "/", "overlay", f"rw,upperdir=/x/{S}/diff")
     top = mount("/", "/", "overlay", f"rw,lowerdir=l/X:l/Y,upperdir={L}/diff,workdir={L}/work")
     assert gather(IdentityFiles(mountinfo=f"{below}\n{top}"), {}).layer == L
+
+
+def test_a_remapped_users_engine_has_a_folder_of_its_own() -> None:
+    """`userns-remap`: everything lies one folder deeper, the ends are the same."""
+    data = "/var/lib/docker/100000.100000"
+    text = mount("/", "/", "overlay", f"rw,upperdir={data}/overlay2/{L}/diff")
+    text += mount(f"{data}/containers/{A}/hostname", "/etc/hostname")
+    found = gather(IdentityFiles(mountinfo=text, init_mountinfo=text), {})
+    assert (found.layer, [one.id for one in found.candidates]) == (L, [A])
+    assert layer_id(f"{data}/overlay2/{L}/diff") == found.layer
 
 
 @pytest.mark.parametrize(
