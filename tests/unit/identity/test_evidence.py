@@ -399,7 +399,7 @@ def test_a_remapped_users_engine_has_a_folder_of_its_own() -> None:
     """`userns-remap`: everything lies one folder deeper, the ends are the same."""
     data = "/var/lib/docker/100000.100000"
     text = mount("/", "/", "overlay", f"rw,upperdir={data}/overlay2/{L}/diff")
-    text += mount(f"{data}/containers/{A}/hostname", "/etc/hostname")
+    text += "\n" + mount(f"{data}/containers/{A}/hostname", "/etc/hostname")
     found = gather(IdentityFiles(mountinfo=text, init_mountinfo=text), {})
     assert (found.layer, [one.id for one in found.candidates]) == (L, [A])
     assert layer_id(f"{data}/overlay2/{L}/diff") == found.layer
