@@ -402,6 +402,7 @@ def test_the_nonce_proves_alone(world: World) -> None:
     found = world.ask(own(shared(A), stamp=STAMP_A), engine).identity
     assert (found.id, found.level, found.method) == (A, "proven", "nonce")
     assert world.comm.read_text() == "selfinspect"
+    assert engine.asked["top", A] == 1
 
 
 def test_an_engine_that_lists_no_processes_disproves_nobody(world: World) -> None:
@@ -856,6 +857,13 @@ def test_a_wrong_start_takes_nothing_away(world: World) -> None:
 def test_a_start_confirms_only_where_nobody_else_started_then(world: World) -> None:
     """A container with the neighbour's files in `/etc`, started beside it by Compose."""
     engine = world.engine(Box(A), Box(B), denied=("top",))
+    assert world.ask(own(shared(B)), engine).identity.id is None
+
+
+@pytest.mark.parametrize("started_at", ["", "0001-01-01T00:00:00Z"])
+def test_without_a_start_nothing_is_confirmed_by_it(world: World, started_at: str) -> None:
+    """What containers can share is all there is."""
+    engine = world.engine(Box(B, started_at=started_at), denied=("top",))
     assert world.ask(own(shared(B)), engine).identity.id is None
 
 
