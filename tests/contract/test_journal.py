@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
 
+from selfinspect.events.journal import Journal
+from tests.unit.events.occurrences import occurrence
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -98,8 +101,26 @@ def test_events_survive_the_agent(
     after = events(second.api)
     assert after[: len(before)] == before
     assert [event["seq"] for event in after] == list(range(1, len(after) + 1))
-    file = tmp_path / "journal" / f"{ID}.db"
+    [file] = (tmp_path / "journal").glob("*.db")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_journal_named_by_the_id_is_gone_on_with(
+    serve: Serve, keeping: tuple[str, ...], engine: CannedEngine, tmp_path: Path
+) -> None:
+    """An earlier version named it so; no event is lost, and none has another number."""
+    earlier = Journal(100)
+    earlier.open(tmp_path / "journal", ID)
+    earlier.append(*(occurrence(number) for number in (1, 2, 3)))
+    earlier.close()
+    agent = serve(*keeping).ready()
+    engine.wait_for_streams()
+    mark(engine, "a")
+    seen(agent.api, "a")
+    held = events(agent.api)
+    assert [event["attributes"] for event in held[:3]] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert [event["seq"] for event in held[:3]] == [1, 2, 3]
+    assert [path.name for path in (tmp_path / "journal").iterdir() if ID in path.name] == []
 
 
 def test_a_second_agent_keeps_its_hands_off(
@@ -110,7 +131,8 @@ def test_a_second_agent_keeps_its_hands_off(
     engine.wait_for_streams()
     second = serve(*keeping, f"--listen=unix://{tmp_path}/second.sock", listen=False).ready()
     line = second.logged("journal.busy", level="warning")
-    assert line["file"] == f"{tmp_path}/journal/{ID}.db"
+    [file] = (tmp_path / "journal").glob("*.db")
+    assert line["file"] == str(file)
     engine.wait_for_streams(4)
     mark(engine, "a")
     assert seen(first.api, "a")[-1].mark == seen(second.api, "a")[-1].mark
@@ -121,8 +143,9 @@ def test_what_is_no_journal_is_set_aside(
     serve: Serve, keeping: tuple[str, ...], engine: CannedEngine, tmp_path: Path
 ) -> None:
     """Its new name stands in the log, and a new journal is begun."""
-    (tmp_path / "journal").mkdir()
-    (tmp_path / "journal" / f"{ID}.db").write_bytes(b"junk" * 1000)
+    serve(*keeping).ready().stop()
+    [file] = (tmp_path / "journal").glob("*.db")
+    file.write_bytes(b"junk" * 1000)
     agent = serve(*keeping).ready()
     aside = str(agent.logged("journal.set_aside", level="warning")["file"])
     assert Path(aside).read_bytes() == b"junk" * 1000
