@@ -25,6 +25,7 @@ from selfinspect.engine.tried import (
     attempt,
     failure,
     tells,
+    unquoted,
     unusable,
 )
 from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
@@ -151,9 +152,10 @@ class _Look:
                     unless_it_counts.pop_all()
                 return observation
         except EngineError as error:
-            if tells(place, error):
-                self._failures.append(error)
-            self._tried.append(attempt(place, error))
+            told = unquoted(error) if place.guessed else error
+            if tells(place, told):
+                self._failures.append(told)
+            self._tried.append(attempt(place, told))
             return None
 
     def alone(self, hostname: str | None) -> Observation:
@@ -190,7 +192,7 @@ class _Look:
         if found.engine == "stranger":
             of_others = self._settings.target not in ("self", "netns")
             outcome = NO_TARGET if of_others else STRANGER
-        self._tried.append(unusable(place, outcome, found.reason))
+        self._tried.append(unusable(place, outcome, None if place.guessed else found.reason))
         return None
 
 

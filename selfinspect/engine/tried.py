@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
+from selfinspect.errors import (
+    EngineAnswerError,
+    EngineDeniedError,
+    EngineError,
+    EngineUnreachableError,
+)
 from selfinspect.model import Attempt, EngineFailure
 
 if TYPE_CHECKING:
@@ -72,6 +77,19 @@ def outcome(error: EngineError) -> str:
 def attempt(place: Place, error: EngineError) -> Attempt:
     """A place and what came of it."""
     return Attempt(place.endpoint, outcome(error), error.detail, error.hint, place.guessed)
+
+
+def unquoted(error: EngineError) -> EngineError:
+    """The same without a word of who answered, for a place that nobody named."""
+    if not isinstance(error, EngineAnswerError):
+        return error
+    return type(error)(
+        f"{error.capability}: answered {error.code}",
+        code=error.code,
+        capability=error.capability,
+        endpoint=error.endpoint,
+        hint=error.hint,
+    )
 
 
 def unusable(place: Place, outcome: Unusable, reason: str | None) -> Attempt:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.locate import Place
-from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN, failure, unusable
+from selfinspect.engine.tried import (
+    NO_TARGET,
+    STRANGER,
+    UNPROVEN,
+    attempt,
+    failure,
+    unquoted,
+    unusable,
+)
+from selfinspect.errors import EngineDeniedError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from selfinspect.engine.locate import NamedBy
@@ -37,6 +46,17 @@ def test_an_engine_that_proves_nothing_is_no_stranger() -> None:
     attempt = unusable(Place(ENDPOINT), UNPROVEN, None)
     assert attempt.outcome == UNPROVEN
     assert attempt.detail == f"{ENDPOINT}: the engine there is {UNPROVEN}"
+
+
+def test_who_answers_where_nobody_asked_is_not_quoted() -> None:
+    """What somebody on the network says is not served."""
+    error = EngineDeniedError(
+        "ping: the engine answered 403: call 555", code=403, capability="ping", hint="allow it"
+    )
+    told = attempt(Place(ENDPOINT, guessed=True), unquoted(error))
+    assert (told.outcome, told.detail, told.hint) == ("denied", "ping: answered 403", "allow it")
+    unreachable = EngineUnreachableError("refused")
+    assert unquoted(unreachable) is unreachable
 
 
 def test_an_unknown_target_is_mended_by_another_name() -> None:
