@@ -60,12 +60,17 @@ def limit_of(content: bytes | None) -> int | None:
     return 0 if value >= UNLIMITED else value
 
 
-def keyed(path: str) -> dict[str, int]:
-    """The figures of a file with a name and a number on each line; other lines are left out."""
+def keyed(path: str, *, unit: bytes = b"") -> dict[str, int]:
+    """The figures of a file with a name and a number on each line; other lines are left out.
+
+    Args:
+        path: the file.
+        unit: what follows each number, `kB`.
+    """
     figures: dict[str, int] = {}
     for line in (read(path) or b"").splitlines():
         name, _, word = line.partition(b" ")
-        value = count(word)
+        value = count(word.removesuffix(unit))
         if value is not None:
             figures[name.decode(errors="replace")] = value
     return figures

@@ -10,7 +10,8 @@ from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.files import limit_of, number, read, text
 from selfinspect.kernel.filesystem import filesystem, mounted_at_root
 from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
-from selfinspect.kernel.machine import machine
+from selfinspect.kernel.identity_files import started_at
+from selfinspect.kernel.machine import cpu_time, machine
 from selfinspect.kernel.net import interfaces
 from selfinspect.kernel.processes import processes
 from selfinspect.kernel.specification import limits, specification
@@ -20,7 +21,14 @@ from selfinspect.times import rfc3339
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from selfinspect.model import Filesystem, Limits, Processes, Specification, Transfer
+    from selfinspect.model import (
+        Filesystem,
+        Limits,
+        Machine,
+        Processes,
+        Specification,
+        Transfer,
+    )
 
 
 class CgroupReader:
@@ -38,6 +46,8 @@ class CgroupReader:
         """
         self._root = str(root).rstrip("/")
         self._device = Devices(self._root)
+        self._machine: Machine | None = None
+        self._started: float | None = None
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
         mountinfo = text(f"{self._root}/proc/self/mountinfo")
         self._mounted = mounted_at_root(mountinfo)
@@ -54,8 +64,8 @@ class CgroupReader:
         Args:
             now_ns: the time, in nanoseconds since the Unix epoch.
         """
-        host = machine(self._root)
-        cpu, per_cpu = self._cpu()
+        host = cpu_time(self._root)
+        cpu, cpu_detail = self._cpu()
         memory, detail = self._memory()
         io, transfers = self._io()
         pids, tasks_limit = self._pids()
@@ -71,7 +81,10 @@ class CgroupReader:
             detail=replace(
                 detail,
                 system_seconds=host.system_seconds,
-                per_cpu_seconds=per_cpu,
+                per_cpu_seconds=cpu_detail.per_cpu_seconds,
+                quota_cpus=cpu_detail.quota_cpus,
+                burst_periods=cpu_detail.burst_periods,
+                burst_seconds=cpu_detail.burst_seconds,
                 tasks_limit=tasks_limit,
                 transfers=transfers,
             ),
@@ -86,25 +99,51 @@ class CgroupReader:
         pids, _ = self._pids()
         return limits(self.specification(), pids.limit)
 
-    def processes(self) -> Processes | None:
-        """The container's processes; None where they cannot be told."""
+    def processes(self, tasks: int | None = None) -> Processes | None:
+        """The container's processes; None where they cannot be listed.
+
+        Args:
+            tasks: how many tasks there are, where that is known: their states are read only where
+                they are few.
+        """
         folder = self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
-        return processes(folder, self._root) if folder else None
+        return processes(folder, self._root, tasks) if folder else None
+
+    def machine(self) -> Machine:
+        """The machine, as it was when it was first asked for: some kernels take long over it."""
+        if self._machine is None:
+            self._machine = machine(self._root)
+        return self._machine
+
+    def started_at(self) -> float | None:
+        """When the container's PID 1 started, Unix seconds; None where PID 1 is not its own.
+
+        The same each time: the kernel's boot time moves with the clock.
+        """
+        root = self._root
+        if self._started is None and self.folders and self._is_of_init():
+            self._started = started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat"))
+        return self._started
 
     def filesystem(self) -> Filesystem | None:
         """The file system of the container's root, None where it cannot be told."""
         return filesystem(self._root, self._mounted)
 
+    def _is_of_init(self) -> bool:
+        """Whether PID 1 is in our cgroup; one outside of ours has a path that begins with `/..`."""
+        ours = self._cgroup
+        return "/.." not in ours and text(f"{self._root}/proc/1/cgroup") == ours
+
     def cgroup_path(self, container: str) -> str | None:
         """The path of a container's cgroup as we see it, None where it does not name it."""
         return path_naming(self._cgroup, container)
 
-    def _cpu(self) -> tuple[Cpu, tuple[float, ...]]:
+    def _cpu(self) -> tuple[Cpu, Detail]:
         accounting, bandwidth = self.folders.get("cpuacct"), self.folders.get("cpu")
         if accounting or bandwidth:
             return cgroup_v1.cpu(accounting, bandwidth)
         unified = self.folders.get(UNIFIED)
-        return (cgroup_v2.cpu(unified) if unified else Cpu()), ()
+        return cgroup_v2.cpu(unified) if unified else (Cpu(), Detail())
 
     def _memory(self) -> tuple[Memory, Detail]:
         if folder := self.folders.get("memory"):

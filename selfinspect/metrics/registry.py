@@ -22,7 +22,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from selfinspect import __version__
-from selfinspect.metrics.families.family import Family, Point
+from selfinspect.metrics.catalog import CATALOG
+from selfinspect.metrics.families.family import Family, Point, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,32 +48,27 @@ class Registry:
         PlatformCollector(registry=self._own)
         ProcessCollector(registry=self._own)
         self._requests = Counter(
-            "selfinspect_engine_requests",
-            "Requests made of the engine, by its answer's status; 0 where none came.",
+            *_described("selfinspect_engine_requests_total"),
             ["endpoint", "code"],
             registry=self._own,
         )
         self._durations = Histogram(
-            "selfinspect_engine_request_duration_seconds",
-            "How long the engine took to answer.",
+            *_described("selfinspect_engine_request_duration_seconds"),
             ["endpoint"],
             buckets=_BUCKETS,
             registry=self._own,
         )
         self._events = Counter(
-            "selfinspect_events",
-            "Lifecycle events of this container.",
+            *_described("selfinspect_events_total"),
             ["type", "action"],
             registry=self._own,
         )
         self._reconciled = Counter(
-            "selfinspect_events_reconciled",
-            "Events that were missed, and told by what was found afterwards.",
+            *_described("selfinspect_events_reconciled_total"),
             registry=self._own,
         )
         self._reconnects = Counter(
-            "selfinspect_event_stream_reconnects",
-            "How often the event streams were opened again.",
+            *_described("selfinspect_event_stream_reconnects_total"),
             registry=self._own,
         )
 
@@ -192,31 +188,25 @@ def _collected(collectors: Mapping[str, Collect]) -> Iterator[Family]:
         labels = {"collector": name}
         duration.append(Point(time.perf_counter() - begun, labels))
         success.append(Point(float(ok), labels))
-        for family in families:
-            if family.points:
-                yield family
+        yield from (each for each in families if each.points)
     yield from (
-        Family(
+        family(
             "selfinspect_build_info",
-            "gauge",
-            "The agent's version.",
-            (Point(1, {"version": __version__, "python": platform.python_version()}),),
+            [Point(1, {"version": __version__, "python": platform.python_version()})],
         ),
-        Family(
-            "selfinspect_collector_success", "gauge", "1 where a collector worked.", tuple(success)
-        ),
-        Family(
-            "selfinspect_collector_duration_seconds",
-            "gauge",
-            "How long a collector took.",
-            tuple(duration),
-        ),
+        family("selfinspect_collector_success", success),
+        family("selfinspect_collector_duration_seconds", duration),
     )
 
 
-def _metric(family: Family) -> Metric:
-    metric = Metric(family.name, family.help, family.kind)
-    name = f"{family.name}_total" if family.kind == "counter" else family.name
-    for point in family.points:
+def _described(name: str) -> tuple[str, str]:
+    """The name of a metric of our own, and its help."""
+    return name, CATALOG[name].help
+
+
+def _metric(found: Family) -> Metric:
+    metric = Metric(found.name, found.help, found.kind)
+    name = f"{found.name}_total" if found.kind == "counter" else found.name
+    for point in found.points:
         metric.add_sample(name, _encodable(point.labels), point.value, point.timestamp)
     return metric
