@@ -66,7 +66,7 @@ def routes(service: Service) -> list[Route]:
         body, headers = await asyncio.shield(page)
         return Response(body, headers=headers)
 
-    return [Route(path, metrics) for path in PATHS]
+    return [Route(path, metrics, include_in_schema=path == PATHS[0]) for path in PATHS]
 
 
 def _made(service: Service, scrape: _Scrape) -> _Page:
