@@ -30,7 +30,12 @@ while :; do
 done
 """
 SECOND = f"second-{os.getpid()}"
-VARIABLES = {"$job": "selfinspect", "$name": "busy", "$__rate_interval": "10s"}
+VARIABLES = {
+    "$job": "selfinspect",
+    "$host": "local",
+    "$instance": "busy",
+    "$__rate_interval": "10s",
+}
 # Metrics of the dashboard that this container cannot have here, and why.
 ABSENT: dict[str, str] = {}
 if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
