@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from selfinspect.kernel.files import count, keyed, number, read
+from selfinspect.kernel.files import count, keyed, number, read_figures
 from selfinspect.kernel.memory import memory as memory_parts
 from selfinspect.model import Cpu, Detail, Device, Memory, Transfer
 
@@ -29,7 +29,7 @@ def cpu(accounting: str | None, bandwidth: str | None) -> tuple[Cpu, Detail]:
     """
     usage = number(f"{accounting}/cpuacct.usage") if accounting else None
     ticks = keyed(f"{accounting}/cpuacct.stat") if accounting else {}
-    shares = (read(f"{accounting}/cpuacct.usage_percpu") or b"") if accounting else b""
+    shares = (read_figures(f"{accounting}/cpuacct.usage_percpu") or b"") if accounting else b""
     each = [count(word) for word in shares.split()]
     quota = number(f"{bandwidth}/cpu.cfs_quota_us") if bandwidth else None
     period = number(f"{bandwidth}/cpu.cfs_period_us") if quota else None
@@ -105,7 +105,7 @@ def io(
 def _counted(folder: str, what: str) -> _Counters | None:
     """A counter of either policy, None where neither has it."""
     throttle = _operations(folder, f"blkio.throttle.{what}")
-    bfq = _operations(folder, f"blkio.bfq.{what}")
+    bfq = _parsed(read_figures(f"{folder}/blkio.bfq.{what}_recursive"))
     if throttle is None or bfq is None:
         return bfq if throttle is None else throttle
     return throttle | {
@@ -117,9 +117,12 @@ def _counted(folder: str, what: str) -> _Counters | None:
 
 def _operations(folder: str, name: str) -> _Counters | None:
     """A counter by device and operation; older kernels have no `_recursive` files."""
-    content = read(f"{folder}/{name}_recursive")
-    if content is None:
-        content = read(f"{folder}/{name}")
+    content = read_figures(f"{folder}/{name}_recursive")
+    return _parsed(read_figures(f"{folder}/{name}") if content is None else content)
+
+
+def _parsed(content: bytes | None) -> _Counters | None:
+    """The text of such a file."""
     if content is None:
         return None
     found: _Counters = {}

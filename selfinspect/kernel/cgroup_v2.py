@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import count, keyed, number, read
+from selfinspect.kernel.files import count, keyed, number, read_figures
 from selfinspect.kernel.memory import memory as memory_parts
 from selfinspect.model import Cpu, Detail, Device, Memory, Pressure, Stall, Transfer
 
@@ -24,7 +24,7 @@ _OPERATIONS = {"Read": b"rbytes", "Write": b"wbytes", "Discard": b"dbytes"}
 def cpu(folder: str) -> tuple[Cpu, Detail]:
     """CPU time. The share on each CPU is not reported."""
     stat = keyed(f"{folder}/cpu.stat")
-    limit, _, every = (read(f"{folder}/cpu.max") or b"").partition(b" ")
+    limit, _, every = (read_figures(f"{folder}/cpu.max") or b"").partition(b" ")
     quota, period = count(limit), count(every)
     held_back = stat if quota else {}
     return (
@@ -63,7 +63,7 @@ def io(
     folder: str, device: Callable[[int, int], str]
 ) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
     """Traffic with each block device, None where there is no `io.stat`; its bytes by operation."""
-    content = read(f"{folder}/io.stat")
+    content = read_figures(f"{folder}/io.stat")
     if content is None:
         return None, ()
     found: dict[str, Device] = {}
@@ -98,7 +98,7 @@ def pressure(folder: str) -> Pressure:
 def _stall(path: str) -> Stall:
     totals = {
         line.partition(b" ")[0]: count(line.rpartition(b"total=")[2])
-        for line in (read(path) or b"").splitlines()
+        for line in (read_figures(path) or b"").splitlines()
         if b" total=" in line
     }
     return Stall(_seconds(totals.get(b"some")), _seconds(totals.get(b"full")))

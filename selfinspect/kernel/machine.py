@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from selfinspect.kernel.files import count, keyed, read, text
+from selfinspect.kernel.files import count, keyed, read_figures, text
 from selfinspect.model import Machine
 
 _USER_HZ = 100  # of the kernel's interface to programs, whatever its own tick is
@@ -24,7 +24,7 @@ def cpu_time(root: str) -> CpuTime:
     As the engine does, it adds the first seven columns up: user, nice, system, idle, iowait,
     irq and softirq. Stolen time is left out, guest time is in user's already.
     """
-    content = read(f"{root}/proc/stat") or b""
+    content = read_figures(f"{root}/proc/stat") or b""
     lines = [line.split() for line in content.splitlines() if line.startswith(b"cpu")]
     total = next((line[1 : 1 + _COUNTED] for line in lines if line[0] == b"cpu"), [])
     ticks = [tick for tick in map(count, total) if tick is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import read
+from selfinspect.kernel.files import read_figures
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def processes(folder: str, root: str, tasks: int | None = None) -> Processes | N
 
 def _listed(folder: str) -> list[str] | None:
     """The PIDs of a cgroup and of those below it."""
-    content = read(f"{folder}/cgroup.procs")
+    content = read_figures(f"{folder}/cgroup.procs")
     if content is None:
         # The processes of a threaded cgroup are listed by the one that it lies in.
-        threaded = (read(f"{folder}/cgroup.type") or b"").strip() == b"threaded"
+        threaded = (read_figures(f"{folder}/cgroup.type") or b"").strip() == b"threaded"
         return [] if threaded else None
     pids = content.decode(errors="replace").split()
     try:
@@ -91,7 +91,7 @@ def _task_states(root: str, pids: Iterable[str], folder: str) -> Mapping[TaskSta
 
 def _stats(process: str) -> list[bytes]:
     """The `stat` of each task of a process; none where the process has ended."""
-    leader = read(f"{process}/stat")
+    leader = read_figures(f"{process}/stat")
     if leader is None:
         return []
     # Field 20, the 18th after the name, is how many tasks there are: mostly one.
@@ -102,8 +102,9 @@ def _stats(process: str) -> list[bytes]:
         tasks = os.listdir(f"{process}/task")  # noqa: PTH208  names are all we need
     except OSError:
         return []
-    found = (read(f"{process}/task/{task}/stat") for task in tasks)
-    return [stat for stat in found if stat is not None]
+    first = process.rpartition("/")[2]
+    others = (read_figures(f"{process}/task/{task}/stat") for task in tasks if task != first)
+    return [leader, *(stat for stat in others if stat is not None)]
 
 
 def _held(folder: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel import cgroup_v1, cgroup_v2
 from selfinspect.kernel.devices import Devices
-from selfinspect.kernel.files import limit_of, number, read, text
+from selfinspect.kernel.files import limit_of, number, read_figures, text
 from selfinspect.kernel.filesystem import filesystem, mounted_at_root
 from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
 from selfinspect.kernel.identity_files import started_at
@@ -162,7 +162,7 @@ class CgroupReader:
         folder = self.folders.get("pids") or self.folders.get(UNIFIED)
         if not folder:
             return Pids(), None
-        limit = limit_of(read(f"{folder}/pids.max"))
+        limit = limit_of(read_figures(f"{folder}/pids.max"))
         return Pids(number(f"{folder}/pids.current"), limit or None), limit
 
     def _pressure(self) -> Pressure:

@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
 from selfinspect.metrics.catalog import CATALOG
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 # A decade each: every bucket costs each scrape a sample for each kind of request.
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
+
+
+_HEADING = 2
+"""Lines before the samples of a family: its help and its type."""
 
 
 class Registry:
@@ -97,8 +102,9 @@ class Registry:
     ) -> tuple[bytes, str]:
         """The page, and its content type.
 
-        A family is written anew when anything of it has changed: from one scrape to the next
-        most have not, and writing takes longer than all the rest.
+        A family is written again when anything of it has changed, and where only values have, only
+        those: from one scrape to the next most have not, and writing takes longer than all the
+        rest.
 
         Args:
             collectors: by name; one that raises loses its own families alone.
@@ -118,9 +124,11 @@ class Registry:
         for found in families:
             carried = next((labels[each] for each in labels if found.name.startswith(each)), b"")
             last = written.get(found.name)
-            if last is None or last.found != found or last.labels != carried:
-                metric = _metric(found) if isinstance(found, Family) else found
-                text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
+            if last is None or last.labels != carried or last.found != found:
+                text = _with_values(last, found) if last and last.labels == carried else None
+                if text is None:
+                    metric = _metric(found) if isinstance(found, Family) else found
+                    text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
                 last = written[found.name] = _Written(found, carried, text)
             page.append(last.text)
         return b"".join([*page, end]), content_type
@@ -132,6 +140,28 @@ class _Written(NamedTuple):
     found: Family | Metric
     labels: bytes
     text: bytes
+
+
+def _with_values(last: _Written, found: Family | Metric) -> bytes | None:
+    """What was written of a family with the values of now; None where more than those changed."""
+    before = last.found
+    if not isinstance(before, Family) or not isinstance(found, Family):
+        return None
+    if [_but_its_value(each) for each in before.points] != [
+        _but_its_value(each) for each in found.points
+    ]:
+        return None
+    lines = last.text.split(b"\n")
+    for number, point in enumerate(found.points, _HEADING):
+        start, _, _ = lines[number].rpartition(b" ")
+        value = floatToGoString(point.value)  # type: ignore[no-untyped-call]
+        lines[number] = start + b" " + value.encode()
+    return b"\n".join(lines)
+
+
+def _but_its_value(point: Point) -> object:
+    """What has to stay for a point's value alone to be written again: that has no timestamp."""
+    return point.labels if point.timestamp is None else point
 
 
 class _Page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from selfinspect.metrics.catalog import CATALOG
@@ -26,8 +25,7 @@ class Point(NamedTuple):
     timestamp: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """A metric: its name without `_total`, and its points, all with the same label names."""
 
     name: str
