@@ -186,9 +186,9 @@ class Agent:
 
     def _metrics(self, media_type: str, timeout: float | None) -> Exposition:
         condition = Condition(self._keeper.following, len(self._subscribers), time.time())
-        groups = self._readings.collectors(condition, timeout)
-        labels = {"container_": self._readings.labels()}
-        page = Exposition(*self._registry.render(groups, common=labels, media_type=media_type))
+        groups, labels = self._readings.collectors(condition, timeout)
+        common = {"container_": labels}
+        page = Exposition(*self._registry.render(groups, common=common, media_type=media_type))
         self._announce()
         return page
 

@@ -15,8 +15,8 @@ from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
+from selfinspect.observe import NOT_KNOWN_YET
 from selfinspect.stats.fs_usage import FsUsage
-from selfinspect.stats.sample import with_memory_limit
 from selfinspect.stats.sampler import Sampler
 from selfinspect.stats.sources import EngineSource, KernelSource
 
@@ -91,10 +91,6 @@ class Readings:
         self.taken = self.taken or reading is not None
         if reading is None:
             return None
-        if reading.source == "engine":
-            configured = specification(observation.snapshot.inspect)
-            if configured and configured.memory_bytes is not None:
-                reading = with_memory_limit(reading, configured.memory_bytes)
         return reading if self._own_network(observation) else replace(reading, network=None)
 
     def raw(self) -> Json:
@@ -107,8 +103,11 @@ class Readings:
 
     def collectors(
         self, condition: Condition, timeout: float | None = None
-    ) -> Mapping[str, Callable[[], Iterable[Family]]]:
+    ) -> tuple[Mapping[str, Callable[[], Iterable[Family]]], Labels]:
         """What makes up a page of metrics, on a reading taken when first asked for.
+
+        With it the labels on every series about the container, as the same look has them: a page
+        with figures and without labels would be another container's to Prometheus.
 
         Args:
             condition: how the agent is.
@@ -132,23 +131,25 @@ class Readings:
         sources = Sources(
             sample,
             specification=partial(self._specification, observation),
-            processes=self._processes,
+            processes=lambda: self._processes(taken()[0]),
             filesystem=self._filesystem,
             fs_usage=partial(self._used, observation.client),
-            machine=lambda: observation.info if self._settings.metrics_machine else None,
+            machine=self._cgroup.machine if self._settings.metrics_machine else None,
+            info=lambda: observation.info,
+            started_at=lambda: self._cgroup.started_at() if self._is_ours else None,
         )
-        return collectors(observation.snapshot, sources, condition)
+        settled = observation.snapshot.identity is not NOT_KNOWN_YET
+        groups = collectors(observation.snapshot, sources, replace(condition, settled=settled))
+        return groups, self._labels_of(observation)
 
-    def labels(self) -> Labels:
-        """The labels on every series about the container."""
-        observation = self._observation()
+    def _labels_of(self, observation: Observation) -> Labels:
         known, labels = self._labels
         if known is not observation:
-            labels = self._labels_of(observation)
+            labels = self._labels_from(observation)
             self._labels = observation, labels
         return labels
 
-    def _labels_of(self, observation: Observation) -> Labels:
+    def _labels_from(self, observation: Observation) -> Labels:
         own = observation.snapshot.self
         if own is None:
             return {}
@@ -177,7 +178,8 @@ class Readings:
             )
         if choice == "kernel":
             raise engine_missing(observation.snapshot)
-        return EngineSource(self._client(observation), self._devices)
+        configured = specification(observation.snapshot.inspect)
+        return EngineSource(self._client(observation), self._devices, configured)
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:
@@ -196,8 +198,9 @@ class Readings:
             return configured
         return self._cgroup.specification()
 
-    def _processes(self) -> Processes | None:
-        return self._cgroup.processes() if self._is_ours else None
+    def _processes(self, sample: Sample | None) -> Processes | None:
+        tasks = sample.pids.current if sample is not None else None
+        return self._cgroup.processes(tasks) if self._is_ours else None
 
     def _filesystem(self) -> Filesystem | None:
         return self._cgroup.filesystem() if self._is_ours else None

@@ -6,20 +6,22 @@ only its own figures unknown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from selfinspect.kernel.files import count, keyed, number, read
+from selfinspect.kernel.files import count, keyed, number, read_figures
 from selfinspect.kernel.memory import memory as memory_parts
 from selfinspect.model import Cpu, Detail, Device, Memory, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_Counters: TypeAlias = "dict[tuple[int, int], dict[bytes, int]]"
+
 _USER_HZ = 100  # of the kernel's interface to programs, whatever its own tick is
 
 
-def cpu(accounting: str | None, bandwidth: str | None) -> tuple[Cpu, tuple[float, ...]]:
-    """CPU time, and its share on each CPU.
+def cpu(accounting: str | None, bandwidth: str | None) -> tuple[Cpu, Detail]:
+    """CPU time, and its share on each possible CPU.
 
     Args:
         accounting: the folder of the `cpuacct` controller.
@@ -27,12 +29,13 @@ def cpu(accounting: str | None, bandwidth: str | None) -> tuple[Cpu, tuple[float
     """
     usage = number(f"{accounting}/cpuacct.usage") if accounting else None
     ticks = keyed(f"{accounting}/cpuacct.stat") if accounting else {}
-    shares = (read(f"{accounting}/cpuacct.usage_percpu") or b"") if accounting else b""
+    shares = (read_figures(f"{accounting}/cpuacct.usage_percpu") or b"") if accounting else b""
     each = [count(word) for word in shares.split()]
     quota = number(f"{bandwidth}/cpu.cfs_quota_us") if bandwidth else None
+    period = number(f"{bandwidth}/cpu.cfs_period_us") if quota else None
     held_back = keyed(f"{bandwidth}/cpu.stat") if quota else {}
     user, system = ticks.get("user"), ticks.get("system")
-    throttled = held_back.get("throttled_time")
+    throttled, burst = held_back.get("throttled_time"), held_back.get("burst_time")
     return (
         Cpu(
             usage_seconds=None if usage is None else usage / 1e9,
@@ -42,8 +45,15 @@ def cpu(accounting: str | None, bandwidth: str | None) -> tuple[Cpu, tuple[float
             throttled_periods=held_back.get("nr_throttled"),
             throttled_seconds=None if throttled is None else throttled / 1e9,
         ),
-        # A word that makes no sense would shift the numbers of the CPUs after it.
-        () if None in each else tuple(value / 1e9 for value in each if value is not None),
+        Detail(
+            # A word that makes no sense would shift the numbers of the CPUs after it.
+            per_cpu_seconds=()
+            if None in each
+            else tuple(value / 1e9 for value in each if value is not None),
+            quota_cpus=quota / period if quota and period else None,
+            burst_periods=held_back.get("nr_bursts"),
+            burst_seconds=None if burst is None else burst / 1e9,
+        ),
     )
 
 
@@ -54,6 +64,7 @@ def memory(folder: str) -> tuple[Memory, Detail]:
         usage=number(f"{folder}/memory.usage_in_bytes"),
         limit=number(f"{folder}/memory.limit_in_bytes"),
         peak=number(f"{folder}/memory.max_usage_in_bytes"),
+        kernel=number(f"{folder}/memory.kmem.usage_in_bytes"),
         failcnt=number(f"{folder}/memory.failcnt"),
         oom_kills=keyed(f"{folder}/memory.oom_control").get("oom_kill"),
     )
@@ -64,10 +75,13 @@ def io(
 ) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
     """Traffic with each block device, and its bytes by operation; from the `blkio` folder.
 
-    None where neither file of its counters is there.
+    A device that BFQ schedules is counted in BFQ's own files: they count where those of the
+    throttling policy, which is asked first, have nothing of a device.
+
+    None where no file of its counters is there.
     """
-    volume = _operations(folder, "blkio.throttle.io_service_bytes")
-    number_of = _operations(folder, "blkio.throttle.io_serviced")
+    volume = _counted(folder, "io_service_bytes")
+    number_of = _counted(folder, "io_serviced")
     if volume is None and number_of is None:
         return None, ()
     volume, number_of = volume or {}, number_of or {}
@@ -88,14 +102,30 @@ def io(
     return devices, tuple(transfers)
 
 
-def _operations(folder: str, name: str) -> dict[tuple[int, int], dict[bytes, int]] | None:
+def _counted(folder: str, what: str) -> _Counters | None:
+    """A counter of either policy, None where neither has it."""
+    throttle = _operations(folder, f"blkio.throttle.{what}")
+    bfq = _parsed(read_figures(f"{folder}/blkio.bfq.{what}_recursive"))
+    if throttle is None or bfq is None:
+        return bfq if throttle is None else throttle
+    return throttle | {
+        key: operations
+        for key, operations in bfq.items()
+        if not any(throttle.get(key, {}).values())
+    }
+
+
+def _operations(folder: str, name: str) -> _Counters | None:
     """A counter by device and operation; older kernels have no `_recursive` files."""
-    content = read(f"{folder}/{name}_recursive")
-    if content is None:
-        content = read(f"{folder}/{name}")
+    content = read_figures(f"{folder}/{name}_recursive")
+    return _parsed(read_figures(f"{folder}/{name}") if content is None else content)
+
+
+def _parsed(content: bytes | None) -> _Counters | None:
+    """The text of such a file."""
     if content is None:
         return None
-    found: dict[tuple[int, int], dict[bytes, int]] = {}
+    found: _Counters = {}
     for words in map(bytes.split, content.splitlines()):
         if len(words) != 3:  # noqa: PLR2004  device, operation, value; the sum has two
             continue

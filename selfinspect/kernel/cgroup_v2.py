@@ -6,9 +6,10 @@ only its own figures unknown.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import count, keyed, number, read
+from selfinspect.kernel.files import count, keyed, number, read_figures
 from selfinspect.kernel.memory import memory as memory_parts
 from selfinspect.model import Cpu, Detail, Device, Memory, Pressure, Stall, Transfer
 
@@ -20,24 +21,33 @@ _OPERATIONS = {"Read": b"rbytes", "Write": b"wbytes", "Discard": b"dbytes"}
 """As v1 calls them."""
 
 
-def cpu(folder: str) -> Cpu:
-    """CPU time. The share on each CPU is not told."""
+def cpu(folder: str) -> tuple[Cpu, Detail]:
+    """CPU time. The share on each CPU is not reported."""
     stat = keyed(f"{folder}/cpu.stat")
-    quota = count((read(f"{folder}/cpu.max") or b"").partition(b" ")[0])
-    return Cpu(
-        usage_seconds=_seconds(stat.get("usage_usec")),
-        user_seconds=_seconds(stat.get("user_usec")),
-        system_seconds=_seconds(stat.get("system_usec")),
-        periods=stat.get("nr_periods") if quota else None,
-        throttled_periods=stat.get("nr_throttled") if quota else None,
-        throttled_seconds=_seconds(stat.get("throttled_usec")) if quota else None,
+    limit, _, every = (read_figures(f"{folder}/cpu.max") or b"").partition(b" ")
+    quota, period = count(limit), count(every)
+    held_back = stat if quota else {}
+    return (
+        Cpu(
+            usage_seconds=_seconds(stat.get("usage_usec")),
+            user_seconds=_seconds(stat.get("user_usec")),
+            system_seconds=_seconds(stat.get("system_usec")),
+            periods=held_back.get("nr_periods"),
+            throttled_periods=held_back.get("nr_throttled"),
+            throttled_seconds=_seconds(held_back.get("throttled_usec")),
+        ),
+        Detail(
+            quota_cpus=quota / period if quota and period else None,
+            burst_periods=held_back.get("nr_bursts"),
+            burst_seconds=_seconds(held_back.get("burst_usec")),
+        ),
     )
 
 
 def memory(folder: str) -> tuple[Memory, Detail]:
     """Memory; the peak is known from Linux 5.19 on."""
     events = keyed(f"{folder}/memory.events")
-    return memory_parts(
+    figures, detail = memory_parts(
         keyed(f"{folder}/memory.stat"),
         usage=number(f"{folder}/memory.current"),
         limit=number(f"{folder}/memory.max"),
@@ -46,13 +56,14 @@ def memory(folder: str) -> tuple[Memory, Detail]:
         failcnt=events.get("max"),
         oom_kills=events.get("oom_kill"),
     )
+    return figures, replace(detail, high_events=events.get("high"), max_events=events.get("max"))
 
 
 def io(
     folder: str, device: Callable[[int, int], str]
 ) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
     """Traffic with each block device, None where there is no `io.stat`; its bytes by operation."""
-    content = read(f"{folder}/io.stat")
+    content = read_figures(f"{folder}/io.stat")
     if content is None:
         return None, ()
     found: dict[str, Device] = {}
@@ -87,7 +98,7 @@ def pressure(folder: str) -> Pressure:
 def _stall(path: str) -> Stall:
     totals = {
         line.partition(b" ")[0]: count(line.rpartition(b"total=")[2])
-        for line in (read(path) or b"").splitlines()
+        for line in (read_figures(path) or b"").splitlines()
         if b" total=" in line
     }
     return Stall(_seconds(totals.get(b"some")), _seconds(totals.get(b"full")))

@@ -14,8 +14,25 @@ UNLIMITED = 1 << 62
 """cgroup v1 writes "no limit" as the largest multiple of the page size below 2^63."""
 
 
+_SHORT = 2048
+"""Half of the least that the kernel hands out at a time where there is more."""
+
+
 def read(path: str) -> bytes | None:
     """The content of a file, None where it is missing, forbidden, too long or cannot be read."""
+    return _read(path, enough=0)
+
+
+def read_figures(path: str) -> bytes | None:
+    """The same of a file with short lines, such as the kernel's counters: mostly in one piece.
+
+    The kernel fills a page with whole lines, so less than half of one is all there is. Where a line
+    may be longer than that, as in mountinfo, take `read`.
+    """
+    return _read(path, enough=_SHORT)
+
+
+def _read(path: str, *, enough: int) -> bytes | None:
     try:
         # Non-blocking: opening a FIFO put in a file's place would otherwise wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -28,6 +45,8 @@ def read(path: str) -> bytes | None:
         while length <= LONGEST and (piece := os.read(descriptor, _BUFFER)):
             pieces.append(piece)
             length += len(piece)
+            if len(piece) < enough:
+                break
     except OSError:
         return None
     finally:
@@ -48,7 +67,7 @@ def count(word: bytes | None) -> int | None:
 
 def number(path: str) -> int | None:
     """The number that a file holds alone, None where it holds none."""
-    return count(read(path))
+    return count(read_figures(path))
 
 
 def limit_of(content: bytes | None) -> int | None:
@@ -60,12 +79,17 @@ def limit_of(content: bytes | None) -> int | None:
     return 0 if value >= UNLIMITED else value
 
 
-def keyed(path: str) -> dict[str, int]:
-    """The figures of a file with a name and a number on each line; other lines are left out."""
-    figures: dict[str, int] = {}
-    for line in (read(path) or b"").splitlines():
+def keyed(path: str, *, unit: bytes = b"") -> dict[str, int]:
+    """The figures of a file with a name and a number on each line; other lines are left out.
+
+    Args:
+        path: the file.
+        unit: what follows each number, `kB`.
+    """
+    found: dict[str, int] = {}
+    for line in (read_figures(path) or b"").splitlines():
         name, _, word = line.partition(b" ")
-        value = count(word)
+        value = count(word.removesuffix(unit))
         if value is not None:
-            figures[name.decode(errors="replace")] = value
-    return figures
+            found[name.decode(errors="replace")] = value
+    return found

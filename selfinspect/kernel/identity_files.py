@@ -67,7 +67,7 @@ def read_identity_files(root: Path) -> IdentityFiles:
         cpuset=text(f"{root}/proc/1/cpuset"),
         containerenv=text(f"{root}/run/.containerenv"),
         dockerenv_mtime=_mtime(root / ".dockerenv"),
-        init_started_at=_started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat")),
+        init_started_at=started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat")),
         private_cgroups=_private_cgroups(root / "proc/self/ns/cgroup"),
         ips=_ips(text(f"{root}/proc/net/fib_trie")),
         macs=_macs(root / "sys/class/net"),
@@ -84,8 +84,11 @@ def _mtime(path: Path) -> int | None:
         return None
 
 
-def _started_at(stat: str, machine: str) -> float | None:
-    """Boot time plus ticks since boot, field 22 of proc_pid_stat(5): the 20th after the name."""
+def started_at(stat: str, machine: str) -> float | None:
+    """When a process started, Unix seconds, from its `stat` and the machine's.
+
+    Boot time plus ticks since boot, field 22 of proc_pid_stat(5): the 20th after the name.
+    """
     fields = stat.rpartition(")")[2].split()
     boot = [line.split()[1:2] for line in machine.split("\n") if line.startswith("btime ")]
     try:

@@ -22,6 +22,10 @@ class _Names(NamedTuple):
     major_page_faults: str
     own_page_faults: str
     own_major_page_faults: str
+    dirty: str
+    writeback: str
+    file_refaults: str
+    anon_refaults: str
 
 
 # On v1 the plain names leave out what child cgroups were charged.
@@ -36,6 +40,10 @@ _V1 = _Names(
     "total_pgmajfault",
     "pgfault",
     "pgmajfault",
+    "total_dirty",
+    "total_writeback",
+    "total_workingset_refault_file",
+    "total_workingset_refault_anon",
 )
 # v2 has its swap in a file of its own.
 _V2 = _Names(
@@ -49,6 +57,10 @@ _V2 = _Names(
     "pgmajfault",
     "pgfault",
     "pgmajfault",
+    "file_dirty",
+    "file_writeback",
+    "workingset_refault_file",
+    "workingset_refault_anon",
 )
 
 
@@ -64,6 +76,7 @@ def memory(
     limit: int | None,
     peak: int | None = None,
     swap: int | None = None,
+    kernel: int | None = None,
     failcnt: int | None = None,
     oom_kills: int | None = None,
 ) -> tuple[Memory, Detail]:
@@ -75,11 +88,13 @@ def memory(
         limit: bytes that may be charged; a limit that cannot be reached is none.
         peak: the most bytes ever charged.
         swap: bytes swapped out, where `stat` does not say so.
+        kernel: bytes of the kernel's own memory, where `stat` does not say so.
         failcnt: how often the limit was hit.
-        oom_kills: how many processes the kernel killed for want of memory.
+        oom_kills: how many processes the kernel OOM-killed.
     """
     names = _V1 if is_v1(stat) else _V2
-    rss, cache, swapped, mapped, active, inactive, *faults = map(stat.get, names)
+    rss, cache, swapped, mapped, active, inactive, *others = map(stat.get, names)
+    faults, (dirty, writeback, file_refaults, anon_refaults) = others[:4], others[4:]
     limit = limit if limit is not None and 0 < limit < UNLIMITED else None
     working_set = None if usage is None or inactive is None else max(0, usage - inactive)
     return (
@@ -103,5 +118,12 @@ def memory(
             major_page_faults=faults[1],
             own_page_faults=faults[2],
             own_major_page_faults=faults[3],
+            kernel_bytes=stat.get("kernel") if kernel is None else kernel,
+            dirty_bytes=dirty,
+            writeback_bytes=writeback,
+            file_refaults=file_refaults,
+            anon_refaults=anon_refaults,
+            pages_scanned=stat.get("pgscan"),
+            pages_stolen=stat.get("pgsteal"),
         ),
     )

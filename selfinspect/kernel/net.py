@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfinspect.kernel.files import count, read
+from selfinspect.kernel.files import count, read_figures
 from selfinspect.model import Interface
 
 _COLUMNS = 16
@@ -15,7 +15,7 @@ def interfaces(root: str) -> dict[str, Interface] | None:
     Loopback, and interfaces with which an engine links its own containers, are left out.
     Whether the network is the container's alone is not told here.
     """
-    heading, _, content = (read(f"{root}/proc/self/net/dev") or b"").rpartition(b"|")
+    heading, _, content = (read_figures(f"{root}/proc/self/net/dev") or b"").rpartition(b"|")
     if not heading:
         return None
     found: dict[str, Interface] = {}

@@ -1,38 +1,63 @@
-"""The container's processes, and what they hold open."""
+"""The container's processes, the states of their tasks, and what they hold open."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import read
+from selfinspect.kernel.files import read_figures
 from selfinspect.model import Processes
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-def processes(folder: str, root: str) -> Processes | None:
+    from selfinspect.model import TaskState
+
+_MOST_TASKS = 1000
+_STATES: Mapping[bytes, TaskState] = {
+    b"S": "sleeping",
+    b"I": "sleeping",
+    b"R": "running",
+    b"T": "stopped",
+    b"t": "stopped",
+    b"D": "uninterruptible",
+}
+"""proc_pid_stat(5). A zombie is in none of them."""
+
+
+def processes(folder: str, root: str, tasks: int | None = None) -> Processes | None:
     """The processes of a cgroup and those below it, None where they cannot be listed.
 
-    What they hold open is unknown where one of them cannot be looked into: one of another user,
-    or of a PID namespace that we do not see, which the kernel lists as 0.
+    What they hold open, and their states, are unknown where one of them cannot be looked into: one
+    of another user, or of a PID namespace that we do not see, which the kernel lists as 0.
 
     Args:
         folder: of the container's cgroup.
         root: the prefix below which `/proc` is read.
+        tasks: how many tasks they have together, None where that is not known: of more than a
+            thousand the states are not read.
     """
     pids = _listed(folder)
     if pids is None:
         return None
     held = [_held(f"{root}/proc/{pid}/fd") for pid in pids]
     known = [each for each in held if each is not None]
+    few = tasks is not None and tasks <= _MOST_TASKS and len(pids) <= _MOST_TASKS
+    states = _task_states(root, pids, folder) if few else {}
     if len(known) < len(held):
-        return Processes(len(pids), None, None)
-    return Processes(len(pids), sum(all_ for all_, _ in known), sum(some for _, some in known))
+        return Processes(len(pids), None, None, states)
+    return Processes(
+        len(pids), sum(all_ for all_, _ in known), sum(some for _, some in known), states
+    )
 
 
 def _listed(folder: str) -> list[str] | None:
     """The PIDs of a cgroup and of those below it."""
-    content = read(f"{folder}/cgroup.procs")
+    content = read_figures(f"{folder}/cgroup.procs")
     if content is None:
-        return None
+        # The processes of a threaded cgroup are listed by the one that it lies in.
+        threaded = (read_figures(f"{folder}/cgroup.type") or b"").strip() == b"threaded"
+        return [] if threaded else None
     pids = content.decode(errors="replace").split()
     try:
         with os.scandir(folder) as entries:
@@ -45,6 +70,41 @@ def _listed(folder: str) -> list[str] | None:
             return None
         pids += found
     return pids
+
+
+def _task_states(root: str, pids: Iterable[str], folder: str) -> Mapping[TaskState, int]:
+    """How many tasks are in each state; empty where not all can be looked into."""
+    found: dict[TaskState, int] = dict.fromkeys(_STATES.values(), 0)
+    missing = set()
+    for pid in pids:
+        stats = _stats(f"{root}/proc/{pid}")
+        if not stats:
+            missing.add(pid)
+        for stat in stats:
+            state = _STATES.get(stat.rpartition(b")")[2][1:2])
+            if state is not None:
+                found[state] += 1
+    # One that has ended is not listed any more; one that is hidden from us still is.
+    hidden = missing and not missing.isdisjoint(_listed(folder) or missing)
+    return {} if hidden else found
+
+
+def _stats(process: str) -> list[bytes]:
+    """The `stat` of each task of a process; none where the process has ended."""
+    leader = read_figures(f"{process}/stat")
+    if leader is None:
+        return []
+    # Field 20, the 18th after the name, is how many tasks there are: mostly one.
+    fields = leader.rpartition(b")")[2].split()
+    if fields[17:18] == [b"1"]:
+        return [leader]
+    try:
+        tasks = os.listdir(f"{process}/task")  # noqa: PTH208  names are all we need
+    except OSError:
+        return []
+    first = process.rpartition("/")[2]
+    others = (read_figures(f"{process}/task/{task}/stat") for task in tasks if task != first)
+    return [leader, *(stat for stat in others if stat is not None)]
 
 
 def _held(folder: str) -> tuple[int, int] | None:

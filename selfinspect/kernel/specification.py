@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.files import count, limit_of, number, read
+from selfinspect.kernel.files import count, limit_of, number, read_figures
 from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _cpu_v1(folder: str) -> _Cpu:
 
 
 def _cpu_v2(folder: str) -> _Cpu:
-    quota, _, period = (read(f"{folder}/cpu.max") or b"").partition(b" ")
+    quota, _, period = (read_figures(f"{folder}/cpu.max") or b"").partition(b" ")
     # Runtimes turn shares into weights by two formulas; only for the default can we go back.
     default = number(f"{folder}/cpu.weight") == _DEFAULT_WEIGHT
     limited = count(quota) is not None
@@ -77,16 +77,16 @@ def _cpu_v2(folder: str) -> _Cpu:
 
 def _memory_v1(folder: str) -> _Memory:
     return (
-        limit_of(read(f"{folder}/memory.limit_in_bytes")),
-        limit_of(read(f"{folder}/memory.memsw.limit_in_bytes")),
-        limit_of(read(f"{folder}/memory.soft_limit_in_bytes")),
+        limit_of(read_figures(f"{folder}/memory.limit_in_bytes")),
+        limit_of(read_figures(f"{folder}/memory.memsw.limit_in_bytes")),
+        limit_of(read_figures(f"{folder}/memory.soft_limit_in_bytes")),
     )
 
 
 def _memory_v2(folder: str) -> _Memory:
-    limit = limit_of(read(f"{folder}/memory.max"))
-    swap = (read(f"{folder}/memory.swap.max") or b"").strip()
-    return limit, _together(limit, swap), limit_of(read(f"{folder}/memory.low"))
+    limit = limit_of(read_figures(f"{folder}/memory.max"))
+    swap = (read_figures(f"{folder}/memory.swap.max") or b"").strip()
+    return limit, _together(limit, swap), limit_of(read_figures(f"{folder}/memory.low"))
 
 
 def _together(limit: int | None, swap: bytes) -> int | None:

@@ -16,14 +16,16 @@ from selfinspect.metrics.families import (
     storage,
     tasks,
 )
-from selfinspect.metrics.families.family import Family, Point
+from selfinspect.metrics.families.family import Point, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from selfinspect.metrics.families.family import Family
     from selfinspect.model import (
         Filesystem,
         Json,
+        Machine,
         Processes,
         Sample,
         Snapshot,
@@ -40,16 +42,20 @@ _ALIVE = ("running", "paused", None)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the agent itself is at the moment of a scrape."""
+    """How the agent itself is at the moment of a scrape.
+
+    `settled` is whether it has found out which container it is in, or that it cannot.
+    """
 
     following: bool
     subscribers: int
     now: float
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where figures are read; each may raise, and gives None where there is nothing to read.
+    """Where figures are read; each may raise, and returns None where there is nothing to read.
 
     Attributes:
         sample: a reading of the container's resources, the same each time.
@@ -57,7 +63,9 @@ class Sources:
         processes: its processes.
         filesystem: the file system of its root.
         fs_usage: bytes in its writable layer.
-        machine: what the engine says of the machine, None where it is not to be told.
+        machine: the machine, None where it is not to be reported.
+        info: what the engine says of itself and the machine.
+        started_at: when the container's PID 1 started, Unix seconds.
     """
 
     sample: Callable[[], Sample | None]
@@ -65,11 +73,16 @@ class Sources:
     processes: Callable[[], Processes | None] = lambda: None
     filesystem: Callable[[], Filesystem | None] = lambda: None
     fs_usage: Callable[[], int | None] = lambda: None
-    machine: Callable[[], Json] = lambda: None
+    machine: Callable[[], Machine] | None = None
+    info: Callable[[], Json] = lambda: None
+    started_at: Callable[[], float | None] = lambda: None
 
 
 def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Mapping[str, Collect]:
     """The groups by name.
+
+    Until the identity is settled there are no figures of the container: without its labels they
+    would be series of their own, whose end looks like the end of a container.
 
     Args:
         snapshot: what is known of the container.
@@ -77,13 +90,12 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
         condition: how the agent is.
     """
     self_, sample = snapshot.self, sources.sample
-    found: dict[str, Collect] = {
-        "agent": lambda: _agent(snapshot, condition),
-        "machine": lambda: machine.machine(sources.machine()),
-    }
+    found: dict[str, Collect] = {"agent": lambda: _agent(snapshot, condition)}
+    if (read := sources.machine) is not None:
+        found["machine"] = lambda: machine.machine(read(), sources.info())
     if self_ is not None:
         found["state"] = lambda: own.own_state(self_, snapshot.identity)
-    if self_ is not None and self_.state not in _ALIVE:
+    if not condition.settled or (self_ is not None and self_.state not in _ALIVE):
         return found
     found |= {
         "cpu": _of(sample, cpu.cpu),
@@ -98,9 +110,10 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
         ),
         "last_seen": _of(sample, lambda _: container.last_seen(condition.now)),
         "source": _of(sample, _source),
+        "specification": _of(sources.specification, container.specification),
+        "started": lambda: container.started(self_, sources.started_at()),
     }
     if self_ is not None:
-        found["specification"] = _of(sources.specification, container.specification)
         found["life"] = lambda: container.life(self_)
     return found
 
@@ -116,23 +129,21 @@ def _of(read: Callable[[], _Read | None], families: Callable[[_Read], Iterable[F
 
 
 def _source(sample: Sample) -> Iterator[Family]:
-    yield Family(
+    yield family(
         "selfinspect_stats_source",
-        "gauge",
-        "1 for where the figures come from.",
-        tuple(
+        [
             Point(float(source == sample.source), {"source": source})
             for source in ("engine", "kernel")
-        ),
+        ],
     )
 
 
 def _agent(snapshot: Snapshot, condition: Condition) -> Iterator[Family]:
     failure = snapshot.failure
     up = snapshot.engine is not None and (failure is None or failure.denied)
-    for name, text, value in (
-        ("engine_up", "1 while the engine answers.", up),
-        ("event_stream_connected", "1 while the event streams are open.", condition.following),
-        ("subscribers", "Streams open to who listens.", condition.subscribers),
+    for name, value in (
+        ("engine_up", up),
+        ("event_stream_connected", condition.following),
+        ("subscribers", condition.subscribers),
     ):
-        yield Family(f"selfinspect_{name}", "gauge", text, (Point(float(value), {}),))
+        yield family(f"selfinspect_{name}", [Point(float(value), {})])

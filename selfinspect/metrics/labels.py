@@ -22,6 +22,7 @@ DEFAULT_LABELS = (
         for what in ("service", "task", "node")
         for which in ("id", "name")
     ),
+    "com.docker.stack.namespace",
     "org.opencontainers.image.title",
     "org.opencontainers.image.version",
     "org.opencontainers.image.revision",

@@ -20,9 +20,11 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
-from selfinspect.metrics.families.family import Family, Point
+from selfinspect.metrics.catalog import CATALOG
+from selfinspect.metrics.families.family import Family, Point, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 
+_HEADING = 2
+"""Lines before the samples of a family: its help and its type."""
+
+
 class Registry:
     """Counts what the agent does, and renders it with what the collectors find."""
 
@@ -47,32 +53,27 @@ class Registry:
         PlatformCollector(registry=self._own)
         ProcessCollector(registry=self._own)
         self._requests = Counter(
-            "selfinspect_engine_requests",
-            "Requests made of the engine, by its answer's status; 0 where none came.",
+            *_described("selfinspect_engine_requests_total"),
             ["endpoint", "code"],
             registry=self._own,
         )
         self._durations = Histogram(
-            "selfinspect_engine_request_duration_seconds",
-            "How long the engine took to answer.",
+            *_described("selfinspect_engine_request_duration_seconds"),
             ["endpoint"],
             buckets=_BUCKETS,
             registry=self._own,
         )
         self._events = Counter(
-            "selfinspect_events",
-            "Lifecycle events of this container.",
+            *_described("selfinspect_events_total"),
             ["type", "action"],
             registry=self._own,
         )
         self._reconciled = Counter(
-            "selfinspect_events_reconciled",
-            "Events that were missed, and told by what was found afterwards.",
+            *_described("selfinspect_events_reconciled_total"),
             registry=self._own,
         )
         self._reconnects = Counter(
-            "selfinspect_event_stream_reconnects",
-            "How often the event streams were opened again.",
+            *_described("selfinspect_event_stream_reconnects_total"),
             registry=self._own,
         )
 
@@ -101,8 +102,9 @@ class Registry:
     ) -> tuple[bytes, str]:
         """The page, and its content type.
 
-        A family is written anew when anything of it has changed: from one scrape to the next
-        most have not, and writing takes longer than all the rest.
+        A family is written again when anything of it has changed, and where only values have, only
+        those: from one scrape to the next most have not, and writing takes longer than all the
+        rest.
 
         Args:
             collectors: by name; one that raises loses its own families alone.
@@ -122,9 +124,11 @@ class Registry:
         for found in families:
             carried = next((labels[each] for each in labels if found.name.startswith(each)), b"")
             last = written.get(found.name)
-            if last is None or last.found != found or last.labels != carried:
-                metric = _metric(found) if isinstance(found, Family) else found
-                text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
+            if last is None or last.labels != carried or last.found != found:
+                text = _with_values(last, found) if last and last.labels == carried else None
+                if text is None:
+                    metric = _metric(found) if isinstance(found, Family) else found
+                    text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
                 last = written[found.name] = _Written(found, carried, text)
             page.append(last.text)
         return b"".join([*page, end]), content_type
@@ -136,6 +140,28 @@ class _Written(NamedTuple):
     found: Family | Metric
     labels: bytes
     text: bytes
+
+
+def _with_values(last: _Written, found: Family | Metric) -> bytes | None:
+    """What was written of a family with the values of now; None where more than those changed."""
+    before = last.found
+    if not isinstance(before, Family) or not isinstance(found, Family):
+        return None
+    if [_but_its_value(each) for each in before.points] != [
+        _but_its_value(each) for each in found.points
+    ]:
+        return None
+    lines = last.text.split(b"\n")
+    for number, point in enumerate(found.points, _HEADING):
+        start, _, _ = lines[number].rpartition(b" ")
+        value = floatToGoString(point.value)  # type: ignore[no-untyped-call]
+        lines[number] = start + b" " + value.encode()
+    return b"\n".join(lines)
+
+
+def _but_its_value(point: Point) -> object:
+    """What has to stay for a point's value alone to be written again: that has no timestamp."""
+    return point.labels if point.timestamp is None else point
 
 
 class _Page:
@@ -192,31 +218,25 @@ def _collected(collectors: Mapping[str, Collect]) -> Iterator[Family]:
         labels = {"collector": name}
         duration.append(Point(time.perf_counter() - begun, labels))
         success.append(Point(float(ok), labels))
-        for family in families:
-            if family.points:
-                yield family
+        yield from (each for each in families if each.points)
     yield from (
-        Family(
+        family(
             "selfinspect_build_info",
-            "gauge",
-            "The agent's version.",
-            (Point(1, {"version": __version__, "python": platform.python_version()}),),
+            [Point(1, {"version": __version__, "python": platform.python_version()})],
         ),
-        Family(
-            "selfinspect_collector_success", "gauge", "1 where a collector worked.", tuple(success)
-        ),
-        Family(
-            "selfinspect_collector_duration_seconds",
-            "gauge",
-            "How long a collector took.",
-            tuple(duration),
-        ),
+        family("selfinspect_collector_success", success),
+        family("selfinspect_collector_duration_seconds", duration),
     )
 
 
-def _metric(family: Family) -> Metric:
-    metric = Metric(family.name, family.help, family.kind)
-    name = f"{family.name}_total" if family.kind == "counter" else family.name
-    for point in family.points:
+def _described(name: str) -> tuple[str, str]:
+    """The name of a metric of our own, and its help."""
+    return name, CATALOG[name].help
+
+
+def _metric(found: Family) -> Metric:
+    metric = Metric(found.name, found.help, found.kind)
+    name = f"{found.name}_total" if found.kind == "counter" else found.name
+    for point in found.points:
         metric.add_sample(name, _encodable(point.labels), point.value, point.timestamp)
     return metric

@@ -39,6 +39,7 @@ from selfinspect.model.sample import (
     Device,
     Filesystem,
     Interface,
+    Machine,
     Memory,
     Pids,
     Pressure,
@@ -47,6 +48,7 @@ from selfinspect.model.sample import (
     Specification,
     Stall,
     StatsSource,
+    TaskState,
     Transfer,
 )
 from selfinspect.model.snapshot import Snapshot
@@ -77,6 +79,7 @@ __all__ = [
     "Kubernetes",
     "Level",
     "Limits",
+    "Machine",
     "Memory",
     "Method",
     "Mount",
@@ -98,6 +101,7 @@ __all__ = [
     "Stall",
     "StatsSource",
     "Swarm",
+    "TaskState",
     "Transfer",
     "Verdict",
 ]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 StatsSource: TypeAlias = Literal["engine", "kernel"]
+TaskState: TypeAlias = Literal["sleeping", "running", "stopped", "uninterruptible"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,11 @@ class Cpu:
     """CPU time used since the container started, in seconds, and how it was held back.
 
     `percent` is as the docker CLI computes it: 100 is one CPU, since the sample taken
-    `percent_interval_seconds` before; None on the first. `periods` and the throttled figures
-    stand only under a quota.
+    `percent_interval_seconds` before; None on the first. It is measured against the machine's CPU
+    time without what a hypervisor stole, so it reads too high where time is stolen.
+    `quota_percent` is the share of the CPU quota used over the same interval, by the clock: 100 is
+    all of the quota. `periods`, the throttled figures and `quota_percent` are known only under a
+    quota.
     """
 
     usage_seconds: float | None = None
@@ -25,6 +29,7 @@ class Cpu:
     system_seconds: float | None = None
     percent: float | None = None
     percent_interval_seconds: float | None = None
+    quota_percent: float | None = None
     online: int | None = None
     periods: int | None = None
     throttled_periods: int | None = None
@@ -111,13 +116,26 @@ class Detail:
     """Figures that only the metrics carry.
 
     `system_seconds` is the machine's CPU time over all CPUs, which `percent` is measured
-    against; `per_cpu_seconds` stands on cgroup v1 alone. The page faults are those of the whole
-    container, the `own_` ones those outside of cgroups below it, which v2 doesn't tell apart.
-    `tasks_limit` is 0 where there is none.
+    against; `per_cpu_seconds`, for each possible CPU, is known on cgroup v1 alone. `quota_cpus` is
+    the CPU quota in CPUs. The page faults are those of the whole container, the `own_` ones those
+    outside of cgroups below it, which v2 does not report apart. Refaults, scanned and stolen are
+    pages. `tasks_limit` is 0 where there is none.
     """
 
     system_seconds: float | None = None
     per_cpu_seconds: tuple[float, ...] = ()
+    quota_cpus: float | None = None
+    burst_periods: int | None = None
+    burst_seconds: float | None = None
+    kernel_bytes: int | None = None
+    dirty_bytes: int | None = None
+    writeback_bytes: int | None = None
+    file_refaults: int | None = None
+    anon_refaults: int | None = None
+    pages_scanned: int | None = None
+    pages_stolen: int | None = None
+    high_events: int | None = None
+    max_events: int | None = None
     mapped_file_bytes: int | None = None
     active_file_bytes: int | None = None
     inactive_file_bytes: int | None = None
@@ -147,11 +165,15 @@ class Specification:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The container's processes, and what they hold open; None where not all let us see."""
+    """The container's processes, and what they hold open; None where not all let us see.
+
+    `tasks` is how many of their threads are in each state; empty where that is not known.
+    """
 
     count: int
     file_descriptors: int | None
     sockets: int | None
+    tasks: Mapping[TaskState, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +184,18 @@ class Filesystem:
     size_bytes: int
     inodes: int
     inodes_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine that the container runs on; None where that is not known."""
+
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    swap_bytes: int | None = None
+    physical_cores: int | None = None
+    sockets: int | None = None
+    kernel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from selfinspect.stats.engine_sample import engine_sample
+from selfinspect.stats.sample import with_limits
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
     from selfinspect.engine.client import Client
     from selfinspect.kernel.devices import Devices
     from selfinspect.kernel.reader import CgroupReader
-    from selfinspect.model import Sample
+    from selfinspect.model import Sample, Specification
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSource:
-    """One frame of the engine's stats a reading; up to a second on engines before 25."""
+    """One frame of the engine's stats a reading; up to a second on engines before 25.
+
+    `configured` is what binds the container, None where that is not known.
+    """
 
     client: Client
     devices: Devices
+    configured: Specification | None = None
     waits: ClassVar[bool] = True
 
     def read(self) -> Sample | None:
@@ -30,7 +35,8 @@ class EngineSource:
         Raises:
             EngineError: the engine gave no answer, or refused.
         """
-        return engine_sample(self.client.stats(), rfc3339(time.time_ns()), self.devices)
+        sample = engine_sample(self.client.stats(), rfc3339(time.time_ns()), self.devices)
+        return with_limits(sample, self.configured) if sample and self.configured else sample
 
 
 @dataclass(frozen=True, slots=True)

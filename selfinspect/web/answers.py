@@ -68,5 +68,9 @@ async def problem_handler(request: Request, error: Exception) -> Response:
 
 def _no_such_path(request: Request) -> NotFoundError:
     path = request.scope["raw_path"].decode("latin-1")
-    served = [route.path for route in request.app.routes if "{" not in route.path]
+    served = [
+        route.path
+        for route in request.app.routes
+        if "{" not in route.path and route.include_in_schema
+    ]
     return NotFoundError(f"no path {path!r}: there are {', '.join(served)}", members=served)

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from selfinspect.web.service import Service
     from selfinspect.web.tokens import Tokens
 
-_METRICS = "/metrics"
-
 
 def api(service: Service) -> Guard:
     """Everything, for who is inside the container."""
@@ -59,7 +57,7 @@ def api(service: Service) -> Guard:
         if assets.is_asset(path):
             return []
         # Who may ask everything may ask for metrics, too.
-        files = [service.tokens, service.metrics_tokens if path == _METRICS else None]
+        files = [service.tokens, service.metrics_tokens if path in metrics.PATHS else None]
         return [each for each in files if each is not None]
 
     return Guard(
@@ -78,7 +76,7 @@ def metrics_only(service: Service) -> Guard:
     return Guard(
         _app(routes),
         disabled=service.disabled,
-        tokens=lambda path: tokens if path == _METRICS else [],
+        tokens=lambda path: tokens if path in metrics.PATHS else [],
     )
 
 

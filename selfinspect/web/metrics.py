@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _Page: TypeAlias = "tuple[bytes, Mapping[str, str]]"
 
+PATHS = ("/metrics", "/metrics/")
+"""Where it is served: some scrape configurations are written with the slash."""
+
 _OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
 _SMALLEST = 1400
 """Bytes that fit in one packet anyway."""
@@ -41,7 +44,7 @@ class _Scrape(NamedTuple):
 
 
 def routes(service: Service) -> list[Route]:
-    """The one route; reading may take the engine a second, so a thread does it.
+    """The page at both of its paths; reading may take the engine a second, so a thread does it.
 
     Who asks the same while a page is being made gets that one: fifty scrapes at once would else
     leave the agent with the memory of fifty threads and pages.
@@ -63,7 +66,7 @@ def routes(service: Service) -> list[Route]:
         body, headers = await asyncio.shield(page)
         return Response(body, headers=headers)
 
-    return [Route("/metrics", metrics)]
+    return [Route(path, metrics, include_in_schema=path == PATHS[0]) for path in PATHS]
 
 
 def _made(service: Service, scrape: _Scrape) -> _Page:

@@ -24,35 +24,65 @@ if TYPE_CHECKING:
 class Prometheus:
     """A running Prometheus, asked over its own API."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, log: Path) -> None:
         self._pid = pid
+        self._log = log
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
         """The labels and the value of each sample of an instant query; none while it starts."""
-        answer = sh(
-            "nsenter", "--net", "--target", self._pid, "curl", "--silent",
-            f"http://127.0.0.1:19090/api/v1/query?query={quote(expression)}", check=False,
-        )  # fmt: skip
-        document: Json = json.loads(answer) if answer.startswith("{") else {}
-        assert text(document, "status") != "error", document
+        document = self._get(f"query?query={quote(expression)}")
         return [
             (dict(text_mapping(each, "metric")), float(str(sequence(each, "value")[1])))
             for each in sequence(document, "data", "result")
         ]
 
+    def targets(self) -> list[tuple[str | None, str | None]]:
+        """The instance and the address of each target that is scraped."""
+        return [
+            (text(each, "labels", "instance"), text(each, "scrapeUrl"))
+            for each in sequence(self._get("targets?state=active"), "data", "activeTargets")
+        ]
+
+    def firing(self) -> list[dict[str, str]]:
+        """The labels of each alert that fires."""
+        return [
+            dict(text_mapping(each, "labels"))
+            for each in sequence(self._get("alerts"), "data", "alerts")
+            if text(each, "state") == "firing"
+        ]
+
+    def complaints(self) -> list[str]:
+        """What it has logged of samples that it could not take."""
+        lines = self._log.read_text().splitlines()
+        return [line for line in lines if "ingest" in line or "uplicate" in line]
+
+    def _get(self, what: str) -> Json:
+        answer = sh(
+            "nsenter", "--net", "--target", self._pid, "curl", "--silent",
+            f"http://127.0.0.1:19090/api/v1/{what}", check=False,
+        )  # fmt: skip
+        document: Json = json.loads(answer) if answer.startswith("{") else {}
+        assert text(document, "status") != "error", document
+        return document
+
+
+def newest_prometheus() -> str:
+    """The program of the newest release that Debian has; the one that is installed is of 2.x."""
+    return sh(ROOT / "tests" / "engine" / "newest-prometheus.sh")
+
 
 @contextmanager
-def prometheus(pid: int, config: Path) -> Iterator[Prometheus]:
+def prometheus(pid: int, config: Path, program: str = "prometheus") -> Iterator[Prometheus]:
     """A Prometheus with this configuration, its data beside it, in the network of a process."""
     folder = config.parent
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            ["nsenter", "--net", "--target", str(pid), "prometheus", f"--config.file={config}",
+            ["nsenter", "--net", "--target", str(pid), program, f"--config.file={config}",
              f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:19090"],
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        yield Prometheus(pid)
+        yield Prometheus(pid, folder / "log")
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=30)

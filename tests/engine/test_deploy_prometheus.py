@@ -10,7 +10,7 @@ import pytest
 
 from tests.dashboard import panels
 from tests.engine.conftest import ROOT, until
-from tests.engine.prometheus import configuration, prometheus
+from tests.engine.prometheus import configuration, prometheus, scraping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,12 @@ while :; do
 done
 """
 SECOND = f"second-{os.getpid()}"
-VARIABLES = {"$job": "selfinspect", "$name": "busy", "$__rate_interval": "10s"}
+VARIABLES = {
+    "$job": "selfinspect",
+    "$host": "local",
+    "$instance": "busy",
+    "$__rate_interval": "10s",
+}
 # Metrics of the dashboard that this container cannot have here, and why.
 ABSENT: dict[str, str] = {}
 if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
@@ -103,6 +108,27 @@ def test_a_query_of_the_dashboard_returns_data(server: Prometheus, expression: s
     for variable, value in VARIABLES.items():
         expression = expression.replace(variable, value)
     until(lambda: any(isfinite(value) for _, value in server.query(expression)), expression)
+
+
+def test_the_dashboard_shows_a_container_without_an_engine(
+    private_engine: Engine, tmp_path: Path
+) -> None:
+    """It goes by instance: state, health and restarts alone are not there, and what is of those."""
+    app = private_engine.start_plain(
+        "--memory", "128m", "--cpus", "0.25",
+        command=("run", "--engine", "off", "--", "sh", "-c", BUSY),
+    ).ready()  # fmt: skip
+    with scraping(app, tmp_path) as server:
+        until(lambda: server.query("count_over_time(up[1m]) > 3"), "some scrapes")
+        [(labels, _)] = server.query("up")
+        values = {**VARIABLES, "$host": ".*", "$instance": labels["instance"]}
+        asked = []
+        for expression in expressions():
+            for variable, value in values.items():
+                expression = expression.replace(variable, value)  # noqa: PLW2901
+            asked.append(expression)
+        empty = [expression for expression in asked if not server.query(expression)]
+    assert len(asked) - len(empty) >= 40, empty
 
 
 @pytest.mark.parametrize("metric", ABSENT)

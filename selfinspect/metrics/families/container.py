@@ -21,32 +21,32 @@ def specification(found: Specification) -> Iterator[Family]:
         ("swap_limit", found.memory_swap_bytes),
         ("reservation_limit", found.memory_reservation_bytes),
     ):
-        yield family(
-            f"container_spec_memory_{name}_bytes",
-            "gauge",
-            "As configured, 0 for unlimited.",
-            point(value),
-        )
-    for name, text, value in (
-        ("shares", "Share of the CPU.", found.cpu_shares),
-        ("quota", "CPU time a period, in us.", found.cpu_quota),
-        ("period", "A period, in us.", found.cpu_period),
+        yield family(f"container_spec_memory_{name}_bytes", point(value))
+    for name, value in (
+        ("shares", found.cpu_shares),
+        ("quota", found.cpu_quota),
+        ("period", found.cpu_period),
     ):
-        yield family(f"container_spec_cpu_{name}", "gauge", text, point(value))
+        yield family(f"container_spec_cpu_{name}", point(value))
+
+
+def started(own: Self | None, pid_1: float | None) -> Iterator[Family]:
+    """When the container started.
+
+    Args:
+        own: what is known of it, None where it is not known which one it is.
+        pid_1: when its PID 1 started, Unix seconds, for where no engine says more.
+    """
+    time = _unix(own.started_at) if own is not None else None
+    yield family("container_start_time_seconds", point(pid_1 if time is None else time))
 
 
 def life(own: Self) -> Iterator[Family]:
-    """When the container was created and started, and its health."""
-    for name, text, time in (
-        ("start_time_seconds", "When the container started, Unix time.", own.started_at),
-        ("creation_time_seconds", "When the container was created, Unix time.", own.created_at),
-    ):
-        yield family(f"container_{name}", "gauge", text, point(_unix(time)))
+    """When the container was created, and its health."""
+    yield family("container_creation_time_seconds", point(_unix(own.created_at)))
     if own.state is not None:
         health = {"healthy": 1, "none": -1}.get(own.health.status if own.health else "none", 0)
-        yield family(
-            "container_health_state", "gauge", "1 healthy, -1 no check, else 0.", point(health)
-        )
+        yield family("container_health_state", point(health))
 
 
 def last_seen(now: float) -> Iterator[Family]:
@@ -54,12 +54,7 @@ def last_seen(now: float) -> Iterator[Family]:
 
     So a series of it ends with the container, and its age can be alerted on.
     """
-    yield family(
-        "container_last_seen",
-        "gauge",
-        "When the container was last seen, Unix time.",
-        [Point(float(int(now)), {}, timestamp=now)],
-    )
+    yield family("container_last_seen", [Point(float(int(now)), {}, timestamp=now)])
 
 
 def _unix(time: str | None) -> float | None:

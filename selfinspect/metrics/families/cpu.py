@@ -14,25 +14,29 @@ if TYPE_CHECKING:
 
 
 def cpu(sample: Sample) -> Iterator[Family]:
-    """CPU time, and how a quota held it back."""
-    per_cpu = sample.detail.per_cpu_seconds
+    """CPU time, and how a quota held it back.
+
+    By CPU the kernel counts each *possible* one, of which a virtual machine may have a hundred
+    more than it has: one that was never used has no series.
+    """
+    figures, detail = sample.cpu, sample.detail
     yield family(
-        "container_cpu_usage_seconds",
-        "counter",
-        "CPU time used, in seconds.",
-        [Point(seconds, {"cpu": f"cpu{number:02d}"}) for number, seconds in enumerate(per_cpu)]
-        if per_cpu
-        else point(sample.cpu.usage_seconds, cpu="total"),
+        "container_cpu_usage_seconds_total",
+        [
+            Point(seconds, {"cpu": f"cpu{number:02d}"})
+            for number, seconds in enumerate(detail.per_cpu_seconds)
+            if seconds
+        ]
+        if detail.per_cpu_seconds
+        else point(figures.usage_seconds, cpu="total"),
     )
-    for name, value, text in (
-        ("cpu_user_seconds", sample.cpu.user_seconds, "CPU time used in user mode, in seconds."),
-        (
-            "cpu_system_seconds",
-            sample.cpu.system_seconds,
-            "CPU time used in the kernel, in seconds.",
-        ),
-        ("cpu_cfs_periods", sample.cpu.periods, "Periods in which the quota was enforced."),
-        ("cpu_cfs_throttled_periods", sample.cpu.throttled_periods, "Periods cut short."),
-        ("cpu_cfs_throttled_seconds", sample.cpu.throttled_seconds, "Time held back, in seconds."),
+    for name, value in (
+        ("user_seconds", figures.user_seconds),
+        ("system_seconds", figures.system_seconds),
+        ("cfs_periods", figures.periods),
+        ("cfs_throttled_periods", figures.throttled_periods),
+        ("cfs_throttled_seconds", figures.throttled_seconds),
+        ("cfs_burst_periods", detail.burst_periods),
+        ("cfs_burst_seconds", detail.burst_seconds),
     ):
-        yield family(f"container_{name}", "counter", text, point(value))
+        yield family(f"container_cpu_{name}_total", point(value))

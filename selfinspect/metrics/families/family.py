@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from selfinspect.metrics.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Kind: TypeAlias = Literal["counter", "gauge", "unknown"]
+    from selfinspect.metrics.catalog import Kind
+
 Labels: TypeAlias = "Mapping[str, str]"
 
 
@@ -23,8 +25,7 @@ class Point(NamedTuple):
     timestamp: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """A metric: its name without `_total`, and its points, all with the same label names."""
 
     name: str
@@ -33,9 +34,19 @@ class Family:
     points: tuple[Point, ...]
 
 
-def family(name: str, kind: Kind, text: str, points: Iterable[Point]) -> Family:
-    """A family of these points."""
-    return Family(name, kind, text, tuple(points))
+def family(name: str, points: Iterable[Point]) -> Family:
+    """A family of these points, with the type and the help that the catalog has for it.
+
+    Args:
+        name: as it is exposed: that of a counter ends with `_total`.
+        points: none for a family that is absent.
+
+    Raises:
+        KeyError: the catalog has no such metric.
+    """
+    entry = CATALOG[name]
+    bare = name.removesuffix("_total") if entry.kind == "counter" else name
+    return Family(bare, entry.kind, entry.help, tuple(points))
 
 
 def point(value: float | None, **labels: str) -> tuple[Point, ...]:

@@ -1,4 +1,4 @@
-"""The machine, for who wants it told by every agent on it."""
+"""The machine, where every agent on it is to report it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.metrics.families.family import Family
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Machine
 
 
-def machine(info: Json) -> Iterator[Family]:
+def machine(found: Machine, info: Json) -> Iterator[Family]:
     """CPUs, memory and versions.
 
     Args:
-        info: what the engine says of itself and its machine, None where it says nothing.
+        found: what the kernel reports.
+        info: what the engine reports of itself and its machine, which comes first; None where it
+            reports nothing.
     """
-    if info is None:
-        return
-    for name, help_, value in (
-        ("cpu_cores", "CPUs of the machine.", integer(info, "NCPU")),
-        ("memory_bytes", "Memory of the machine, in bytes.", integer(info, "MemTotal")),
+    cpus, memory = integer(info, "NCPU"), integer(info, "MemTotal")
+    for name, value in (
+        ("cpu_cores", found.cpus if cpus is None else cpus),
+        ("cpu_physical_cores", found.physical_cores),
+        ("cpu_sockets", found.sockets),
+        ("memory_bytes", found.memory_bytes if memory is None else memory),
+        ("swap_bytes", found.swap_bytes),
     ):
-        yield family(f"machine_{name}", "gauge", help_, point(value))
+        yield family(f"machine_{name}", point(value))
     yield family(
         "cadvisor_version_info",
-        "gauge",
-        "Versions of the machine; cadvisorVersion is the agent's, which cAdvisor is not.",
         point(
             1,
-            kernelVersion=text(info, "KernelVersion") or "",
+            kernelVersion=text(info, "KernelVersion") or found.kernel or "",
             osVersion=text(info, "OperatingSystem") or "",
             dockerVersion=text(info, "ServerVersion") or "",
             cadvisorVersion=__version__,

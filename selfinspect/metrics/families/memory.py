@@ -14,30 +14,32 @@ if TYPE_CHECKING:
 
 
 def memory(sample: Sample) -> Iterator[Family]:
-    """Memory charged to the container, in bytes."""
+    """Memory charged to the container, and what became of its pages."""
     figures, detail = sample.memory, sample.detail
-    for name, value, text in (
-        ("usage_bytes", figures.usage_bytes, "Memory in use, page cache included."),
-        ("working_set_bytes", figures.working_set_bytes, "Memory that cannot be dropped."),
-        ("rss", figures.rss_bytes, "Anonymous memory."),
-        ("cache", figures.cache_bytes, "Page cache."),
-        ("swap", figures.swap_bytes, "Swap in use."),
-        ("mapped_file", detail.mapped_file_bytes, "Mapped files."),
-        ("max_usage_bytes", figures.peak_bytes, "The most that was ever in use."),
-        ("total_active_file_bytes", detail.active_file_bytes, "Active page cache."),
-        ("total_inactive_file_bytes", detail.inactive_file_bytes, "Inactive page cache."),
+    for name, value in (
+        ("usage_bytes", figures.usage_bytes),
+        ("working_set_bytes", figures.working_set_bytes),
+        ("rss", figures.rss_bytes),
+        ("cache", figures.cache_bytes),
+        ("swap", figures.swap_bytes),
+        ("mapped_file", detail.mapped_file_bytes),
+        ("kernel_usage", detail.kernel_bytes),
+        ("max_usage_bytes", figures.peak_bytes),
+        ("total_active_file_bytes", detail.active_file_bytes),
+        ("total_inactive_file_bytes", detail.inactive_file_bytes),
+        ("file_dirty_bytes", detail.dirty_bytes),
+        ("file_writeback_bytes", detail.writeback_bytes),
+        ("failcnt", detail.failcnt),
+        ("workingset_refault_file_total", detail.file_refaults),
+        ("workingset_refault_anon_total", detail.anon_refaults),
+        ("pgscan_total", detail.pages_scanned),
+        ("pgsteal_total", detail.pages_stolen),
+        ("events_high_total", detail.high_events),
+        ("events_max_total", detail.max_events),
     ):
-        yield family(f"container_memory_{name}", "gauge", text, point(value))
+        yield family(f"container_memory_{name}", point(value))
     yield family(
-        "container_memory_failcnt",
-        "unknown",
-        "How often the limit was hit.",
-        point(detail.failcnt),
-    )
-    yield family(
-        "container_memory_failures",
-        "counter",
-        "Page faults, of the container alone and with the cgroups below it.",
+        "container_memory_failures_total",
         [
             Point(value, {"failure_type": kind, "scope": scope})
             for kind, scope, value in (
@@ -49,6 +51,4 @@ def memory(sample: Sample) -> Iterator[Family]:
             if value is not None
         ],
     )
-    yield family(
-        "container_oom_events", "counter", "Processes killed for memory.", point(figures.oom_kills)
-    )
+    yield family("container_oom_events_total", point(figures.oom_kills))

@@ -28,9 +28,7 @@ def network(sample: Sample) -> Iterator[Family]:
         for what in _TRAFFIC:
             name = "packets_dropped" if what == "dropped" else what
             yield family(
-                f"container_network_{direction}_{name}",
-                "counter",
-                f"{name.replace('_', ' ').capitalize()} of the interface, {direction}.",
+                f"container_network_{direction}_{name}_total",
                 _traffic(interfaces, f"{prefix}_{what}"),
             )
 

@@ -20,13 +20,8 @@ def pressure(sample: Sample) -> Iterator[Family]:
         ("memory", sample.pressure.memory),
         ("io", sample.pressure.io),
     ):
-        for name, who, seconds in (
-            ("waiting", "some", stall.waiting_seconds),
-            ("stalled", "all", stall.stalled_seconds),
+        for name, seconds in (
+            ("waiting", stall.waiting_seconds),
+            ("stalled", stall.stalled_seconds),
         ):
-            yield family(
-                f"container_pressure_{resource}_{name}_seconds",
-                "counter",
-                f"Time in which {who} tasks waited for {resource}, in seconds.",
-                point(seconds),
-            )
+            yield family(f"container_pressure_{resource}_{name}_seconds_total", point(seconds))

@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 
 def io(sample: Sample) -> Iterator[Family]:
     """What was read from and written to each device."""
-    for name, field, text in (
-        ("reads_bytes", "read_bytes", "Bytes read."),
-        ("writes_bytes", "write_bytes", "Bytes written."),
-        ("reads", "reads", "Reads."),
-        ("writes", "writes", "Writes."),
+    for name, field in (
+        ("reads_bytes", "read_bytes"),
+        ("writes_bytes", "write_bytes"),
+        ("reads", "reads"),
+        ("writes", "writes"),
     ):
         yield family(
-            f"container_fs_{name}",
-            "counter",
-            text,
+            f"container_fs_{name}_total",
             [
                 Point(value, {"device": device})
                 for device, figures in (sample.io or {}).items()
@@ -32,9 +30,7 @@ def io(sample: Sample) -> Iterator[Family]:
             ],
         )
     yield family(
-        "container_blkio_device_usage",
-        "counter",
-        "Bytes moved, by device and operation.",
+        "container_blkio_device_usage_total",
         [
             Point(
                 each.bytes,
@@ -57,10 +53,10 @@ def filesystem(found: Filesystem, usage: int | None) -> Iterator[Family]:
         found: its size and its inodes.
         usage: bytes of the container's own writable layer, None where they were not counted.
     """
-    for name, text, value in (
-        ("usage_bytes", "Bytes in the container's writable layer.", usage),
-        ("limit_bytes", "Size of the file system.", found.size_bytes or None),
-        ("inodes_free", "Inodes still to be had.", found.inodes_free if found.inodes else None),
-        ("inodes_total", "Inodes in all.", found.inodes or None),
+    for name, value in (
+        ("usage_bytes", usage),
+        ("limit_bytes", found.size_bytes or None),
+        ("inodes_free", found.inodes_free if found.inodes else None),
+        ("inodes_total", found.inodes or None),
     ):
-        yield family(f"container_fs_{name}", "gauge", text, point(value, device=found.device))
+        yield family(f"container_fs_{name}", point(value, device=found.device))

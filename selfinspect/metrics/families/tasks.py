@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.metrics.families.family import family, point
+from selfinspect.metrics.families.family import Point, family, point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 def tasks(sample: Sample) -> Iterator[Family]:
     """Tasks in the container, and how many it may have; 0 is unlimited."""
-    limit = sample.detail.tasks_limit
-    yield family("container_threads", "gauge", "Tasks running.", point(sample.pids.current))
-    yield family("container_threads_max", "gauge", "Tasks allowed, 0 for any.", point(limit))
+    yield family("container_threads", point(sample.pids.current))
+    yield family("container_threads_max", point(sample.detail.tasks_limit))
 
 
 def processes(found: Processes) -> Iterator[Family]:
-    """Processes in the container."""
-    for name, text, value in (
-        ("processes", "Processes running.", found.count),
-        ("file_descriptors", "File descriptors open.", found.file_descriptors),
-        ("sockets", "Sockets open.", found.sockets),
+    """Processes in the container, what they hold open, and how many tasks are in each state."""
+    for name, value in (
+        ("processes", found.count),
+        ("file_descriptors", found.file_descriptors),
+        ("sockets", found.sockets),
     ):
-        yield family(f"container_{name}", "gauge", text, point(value))
+        yield family(f"container_{name}", point(value))
+    yield family(
+        "container_tasks_state",
+        [Point(number, {"state": state}) for state, number in found.tasks.items()],
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,25 @@ def test_a_panel_asks_the_chosen_data_source(panel: Panel) -> None:
 
 
 def test_the_variables_choose_a_data_source_and_containers() -> None:
-    """The dashboard asks for a data source, a job and containers by name."""
+    """The dashboard asks for a data source, a job, hosts, and the containers on those."""
     variables = sequence(document(), "templating", "list")
-    assert [text(variable, "name") for variable in variables] == ["datasource", "job", "name"]
+    assert [text(variable, "name") for variable in variables] == [
+        "datasource",
+        "job",
+        "host",
+        "instance",
+    ]
+
+
+@each_panel
+def test_a_panel_asks_for_instances(panel: Panel) -> None:
+    """Without an engine there is no name; a target without a host belongs to any."""
+    for query in panel.queries:
+        assert query.expression
+        metrics = query.expression.count('job=~"$job"')
+        assert query.expression.count('host=~"$host|", instance=~"$instance"') == metrics > 0
+        assert not re.search(r"\bname\b", query.expression)
+        assert "name" not in query.expression.partition(" by (")[2].partition(")")[0]
 
 
 def test_the_dashboard_loads_nothing_from_elsewhere() -> None:

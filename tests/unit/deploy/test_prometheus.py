@@ -21,17 +21,29 @@ def promtool(deploy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("config", ["docker.yml", "swarm.yml", "compose.yml"])
+NEWER = "        match_first_network: false\n"
+"""An option that Debian 12's promtool is too old for."""
+
+
+@pytest.mark.parametrize("config", ["docker.yml", "docker-3.yml", "swarm.yml", "compose.yml"])
 def test_a_configuration_is_valid_with_its_rules(deploy: Path, tmp_path: Path, config: str) -> None:
-    """Promtool accepts the configuration and finds the rules and the token it names."""
+    """Promtool accepts it as it is, without a token, and finds the rules it names."""
     copied = shutil.copytree(deploy / "prometheus", tmp_path / "prometheus")
-    token = copied / "metrics-token"
-    token.touch()
     text = (copied / config).read_text()
-    (copied / config).write_text(text.replace("/run/secrets/metrics-token", str(token)))
+    (copied / config).write_text(text.replace(NEWER, ""))
     checked = promtool(tmp_path, "check", "config", config)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "2 rule files found" in checked.stdout
+
+
+def test_newer_releases_get_the_same_but_for_one_option(deploy: Path) -> None:
+    """Without it they choose a network by themselves, and drop the one that a label asks for."""
+    older, newer = (
+        re.sub(r"\A(#.*\n)+", "", (deploy / "prometheus" / name).read_text())
+        for name in ("docker.yml", "docker-3.yml")
+    )
+    assert NEWER in newer
+    assert newer.replace(NEWER, "") == older
 
 
 def test_the_rules_are_lint_free(deploy: Path) -> None:
@@ -52,7 +64,7 @@ def test_each_alert_is_tested_both_ways(deploy: Path) -> None:
     tests = (deploy / "prometheus" / "alerts.test.yml").read_text()
     found = {
         (name, silent != "")
-        for name, silent in re.findall(r"alertname: (\w+)\n +exp_alerts:( \[\])?\n", tests)
+        for name, silent in re.findall(r"alertname: (\w+)\n +exp_alerts:( \[\])?.*\n", tests)
     }
     alerts = re.findall(r"- alert: (\w+)", rules)
     assert alerts

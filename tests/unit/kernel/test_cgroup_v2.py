@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfinspect.kernel import cgroup_v2
-from selfinspect.model import Cpu, Device, Pressure, Stall
+from selfinspect.model import Cpu, Detail, Device, Pressure, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ CPU_STAT = (
 def test_cpu_under_a_quota(lay: Lay) -> None:
     """Microseconds become seconds, with what was held back."""
     root = lay({"cpu.stat": CPU_STAT, "cpu.max": "50000 100000\n"})
-    assert cgroup_v2.cpu(root) == Cpu(
+    cpu, detail = cgroup_v2.cpu(root)
+    assert cpu == Cpu(
         usage_seconds=2.5,
         user_seconds=1.5,
         system_seconds=1.0,
@@ -32,12 +33,22 @@ def test_cpu_under_a_quota(lay: Lay) -> None:
         throttled_periods=3,
         throttled_seconds=0.25,
     )
+    assert detail == Detail(quota_cpus=0.5)
 
 
 def test_cpu_without_a_quota(lay: Lay) -> None:
     """A quota of `max` leaves periods and throttling unknown."""
     root = lay({"cpu.stat": CPU_STAT, "cpu.max": "max 100000\n"})
-    assert cgroup_v2.cpu(root) == Cpu(usage_seconds=2.5, user_seconds=1.5, system_seconds=1.0)
+    cpu, detail = cgroup_v2.cpu(root)
+    assert cpu == Cpu(usage_seconds=2.5, user_seconds=1.5, system_seconds=1.0)
+    assert detail == Detail()
+
+
+def test_bursts_under_a_quota(lay: Lay) -> None:
+    """Periods in which more than the quota was used, and how much more."""
+    stat = f"{CPU_STAT}nr_bursts 4\nburst_usec 2500000\n"
+    detail = cgroup_v2.cpu(lay({"cpu.stat": stat, "cpu.max": "50000 100000\n"}))[1]
+    assert (detail.burst_periods, detail.burst_seconds) == (4, 2.5)
 
 
 def test_memory(lay: Lay) -> None:
@@ -50,7 +61,9 @@ def test_memory(lay: Lay) -> None:
             "memory.swap.current": "50\n",
             "memory.events": "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\n",
             "memory.stat": "anon 600\nfile 300\nfile_mapped 30\ninactive_file 200\n"
-            "active_file 100\npgfault 9\npgmajfault 4\n",
+            "active_file 100\npgfault 9\npgmajfault 4\nkernel 44\nfile_dirty 40\n"
+            "file_writeback 41\nworkingset_refault_file 42\nworkingset_refault_anon 43\n"
+            "pgscan 45\npgsteal 46\n",
         }
     )
     memory, detail = cgroup_v2.memory(root)
@@ -58,6 +71,10 @@ def test_memory(lay: Lay) -> None:
     assert (memory.rss_bytes, memory.cache_bytes, memory.swap_bytes) == (600, 300, 50)
     assert (memory.peak_bytes, memory.percent, memory.oom_kills) == (3000, 20.0, 2)
     assert (detail.active_file_bytes, detail.inactive_file_bytes) == (100, 200)
+    assert (detail.dirty_bytes, detail.writeback_bytes, detail.kernel_bytes) == (40, 41, 44)
+    assert (detail.file_refaults, detail.anon_refaults) == (42, 43)
+    assert (detail.pages_scanned, detail.pages_stolen) == (45, 46)
+    assert (detail.high_events, detail.max_events) == (0, 7)
     assert (detail.failcnt, detail.page_faults, detail.major_page_faults) == (7, 9, 4)
     assert detail.mapped_file_bytes == 30
 

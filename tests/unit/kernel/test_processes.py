@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from selfinspect.kernel.processes import processes
 from selfinspect.model import Processes
 
@@ -27,6 +29,61 @@ def test_processes_and_what_they_hold(lay: Lay, tmp_path: Path) -> None:
     hold(tmp_path, 7, "pipe:[2]")
     hold(tmp_path, 9, "socket:[3]", "socket:[4]")
     assert processes(f"{tmp_path}/cg", str(tmp_path)) == Processes(3, 5, 3)
+
+
+def run(root: Path, pid: int, *states: str) -> None:
+    """Lay out a process whose tasks are in these states, with a name that looks like one."""
+    for number, state in enumerate(states):
+        stat = f"{pid} (a) R 1) {state} {'0 ' * 16}{len(states)} 0\n"
+        task = root / f"proc/{pid}/task/{pid + number}"
+        task.mkdir(parents=True)
+        (task / "stat").write_text(stat)
+    (root / f"proc/{pid}/stat").write_text(
+        f"{pid} (a) R 1) {states[0]} {'0 ' * 16}{len(states)} 0\n"
+    )
+
+
+def test_the_states_of_all_tasks(lay: Lay, tmp_path: Path) -> None:
+    """Threads count one by one; a zombie is in none of the states, an idle one sleeps."""
+    lay({"cg/cgroup.procs": "1\n7\n8\n"})
+    run(tmp_path, 1, "S")
+    run(tmp_path, 7, "R", "S", "D", "t", "I")
+    run(tmp_path, 8, "Z")
+    found = processes(f"{tmp_path}/cg", str(tmp_path), tasks=7)
+    assert found is not None
+    assert found.tasks == {"sleeping": 3, "running": 1, "stopped": 1, "uninterruptible": 1}
+
+
+@pytest.mark.parametrize("tasks", [None, 1001])
+def test_the_states_of_very_many_tasks_are_not_read(
+    lay: Lay, tmp_path: Path, tasks: int | None
+) -> None:
+    """Nor where it is not known how many there are: a scrape is not to wait for them."""
+    lay({"cg/cgroup.procs": "1\n"})
+    run(tmp_path, 1, "S")
+    found = processes(f"{tmp_path}/cg", str(tmp_path), tasks=tasks)
+    assert found is not None
+    assert found.tasks == {}
+
+
+@pytest.mark.parametrize("hidden", ["0", "9"])
+def test_the_states_are_unknown_where_a_process_is_hidden(
+    lay: Lay, tmp_path: Path, hidden: str
+) -> None:
+    """Of another PID namespace, or not shown to us though it is still listed."""
+    lay({"cg/cgroup.procs": f"1\n{hidden}\n"})
+    run(tmp_path, 1, "S")
+    found = processes(f"{tmp_path}/cg", str(tmp_path), tasks=2)
+    assert found is not None
+    assert (found.count, found.tasks) == (2, {})
+
+
+def test_a_threaded_cgroup_lists_no_processes_of_its_own(lay: Lay, tmp_path: Path) -> None:
+    """The one that it lies in lists them, and the kernel refuses to list them twice."""
+    lay({"cg/cgroup.procs": "1\n", "cg/pool/cgroup.type": "threaded\n"})
+    found = processes(f"{tmp_path}/cg", str(tmp_path))
+    assert found is not None
+    assert found.count == 1
 
 
 def test_one_that_cannot_be_looked_into(lay: Lay, tmp_path: Path) -> None:

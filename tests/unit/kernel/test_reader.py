@@ -21,7 +21,8 @@ Version: TypeAlias = Literal["v1", "v2"]
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 NOW = 1_795_262_953_123_456_789
 CGROUP = "sys/fs/cgroup"
-THROTTLING = ("cpu.periods", "cpu.throttled")
+THROTTLING = ("cpu.periods", "cpu.throttled", "detail.burst")
+QUOTA = (*THROTTLING, "detail.quota")
 MEMORY_STAT = (
     "memory.working_set",
     "memory.rss",
@@ -33,15 +34,21 @@ MEMORY_STAT = (
     "detail.page_faults",
     "detail.major_page_faults",
     "detail.own_",
+    "detail.dirty",
+    "detail.writeback",
+    "detail.file_refaults",
+    "detail.anon_refaults",
 )
+MEMORY_STAT_V2 = (*MEMORY_STAT, "detail.kernel", "detail.pages")
+MEMORY_EVENTS = ("memory.oom_kills", "detail.failcnt", "detail.high", "detail.max")
 OF_THE_CGROUP = (
     "cpu.usage",
     "cpu.user",
     "cpu.system",
-    *THROTTLING,
-    *MEMORY_STAT,
+    *QUOTA,
+    *MEMORY_STAT_V2,
+    *MEMORY_EVENTS,
     "memory.",
-    "detail.failcnt",
     "detail.per_cpu",
     "io",
     "pids.",
@@ -63,11 +70,13 @@ OWNED: dict[Version, dict[str, tuple[str, ...]]] = {
         "sys/dev/block/7:0/uevent": IO,
         f"{CGROUP}/blkio/blkio.throttle.io_service_bytes_recursive": IO,
         f"{CGROUP}/blkio/blkio.throttle.io_serviced_recursive": ("io",),
-        f"{CGROUP}/cpu/cpu.cfs_quota_us": THROTTLING,
+        f"{CGROUP}/cpu/cpu.cfs_quota_us": QUOTA,
+        f"{CGROUP}/cpu/cpu.cfs_period_us": ("detail.quota",),
         f"{CGROUP}/cpu/cpu.stat": THROTTLING,
         f"{CGROUP}/cpuacct/cpuacct.stat": ("cpu.user", "cpu.system"),
         f"{CGROUP}/cpuacct/cpuacct.usage": ("cpu.usage",),
         f"{CGROUP}/cpuacct/cpuacct.usage_percpu": ("detail.per_cpu",),
+        f"{CGROUP}/memory/memory.kmem.usage_in_bytes": ("detail.kernel",),
         f"{CGROUP}/memory/memory.failcnt": ("detail.failcnt",),
         f"{CGROUP}/memory/memory.limit_in_bytes": ("memory.limit", "memory.percent"),
         f"{CGROUP}/memory/memory.max_usage_in_bytes": ("memory.peak",),
@@ -84,17 +93,17 @@ OWNED: dict[Version, dict[str, tuple[str, ...]]] = {
     "v2": MACHINE
     | {
         "sys/dev/block/259:0/uevent": IO,
-        f"{CGROUP}/cpu.max": THROTTLING,
+        f"{CGROUP}/cpu.max": QUOTA,
         f"{CGROUP}/cpu.stat": ("cpu.usage", "cpu.user", "cpu.system", *THROTTLING),
         f"{CGROUP}/cpu.pressure": ("pressure.cpu",),
         f"{CGROUP}/io.pressure": ("pressure.io",),
         f"{CGROUP}/memory.pressure": ("pressure.memory",),
         f"{CGROUP}/io.stat": IO,
         f"{CGROUP}/memory.current": ("memory.usage", "memory.working_set", "memory.percent"),
-        f"{CGROUP}/memory.events": ("memory.oom_kills", "detail.failcnt"),
+        f"{CGROUP}/memory.events": MEMORY_EVENTS,
         f"{CGROUP}/memory.max": ("memory.limit", "memory.percent"),
         f"{CGROUP}/memory.peak": ("memory.peak",),
-        f"{CGROUP}/memory.stat": MEMORY_STAT,
+        f"{CGROUP}/memory.stat": MEMORY_STAT_V2,
         f"{CGROUP}/memory.swap.current": ("memory.swap",),
         f"{CGROUP}/pids.current": ("pids.current",),
         f"{CGROUP}/pids.max": ("pids.limit", "detail.tasks_limit"),
@@ -135,6 +144,7 @@ def test_v1_container() -> None:
     assert sample.pressure == Pressure()
     assert sample.detail.per_cpu_seconds == (23.946791128, 21.387085190)
     assert sample.detail.system_seconds == 2770.47
+    assert (sample.detail.quota_cpus, sample.detail.kernel_bytes) == (0.5, 1302528)
 
 
 def test_v2_container() -> None:
@@ -154,6 +164,8 @@ def test_v2_container() -> None:
         Stall(36.210307, 35.073432), Stall(0.142016, 0.142016), Stall(0.069903, 0.069741)
     )
     assert (sample.detail.failcnt, sample.detail.per_cpu_seconds) == (39, ())
+    assert (sample.detail.quota_cpus, sample.detail.kernel_bytes) == (0.5, 1007616)
+    assert (sample.detail.pages_scanned, sample.detail.max_events) == (37, 39)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -203,7 +215,6 @@ def test_every_file_of_the_fixtures_has_an_owner(version: Version) -> None:
     spec = {
         f"{CGROUP}/{name}"
         for name in (
-            "cpu/cpu.cfs_period_us",
             "cpu/cpu.shares",
             "cpu.weight",
             "memory.low",
@@ -242,3 +253,28 @@ def test_pressure_is_known_on_a_hybrid_machine(tmp_path: Path) -> None:
     sample = CgroupReader(tmp_path).read(NOW)
     assert sample.pressure == Pressure(io=Stall(7.0, None))
     assert sample.memory.usage_bytes == 18604032
+
+
+INIT = "1 (a) S 0 1 1 0 -1 " + "0 " * 13 + "250 0\n"
+
+
+@pytest.mark.parametrize(
+    ("init_cgroup", "started"),
+    [("0::/\n", 1002.5), ("0::/../other\n", None), ("", None)],
+    ids=["ours", "of another container", "unreadable"],
+)
+def test_the_container_started_when_its_own_pid_1_did(
+    tmp_path: Path, init_cgroup: str, started: float | None
+) -> None:
+    """Boot time and the ticks since; in a shared PID namespace PID 1 is somebody else's."""
+    root = tmp_path / "root"
+    shutil.copytree(FIXTURES / "cgroup-v2", root, symlinks=True)
+    (root / "proc/self/cgroup").write_text("0::/\n")
+    (root / "proc/1").mkdir()
+    (root / "proc/1/cgroup").write_text(init_cgroup)
+    (root / "proc/1/stat").write_text(INIT)
+    (root / "proc/stat").write_text("cpu 1\nbtime 1000\n")
+    reader = CgroupReader(root)
+    assert reader.started_at() == started
+    (root / "proc/stat").write_text("cpu 1\nbtime 1001\n")
+    assert reader.started_at() == started

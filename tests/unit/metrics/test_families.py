@@ -34,6 +34,7 @@ from selfinspect.model import (
     IdentitySummary,
     Image,
     Interface,
+    Machine,
     Memory,
     Pids,
     Pressure,
@@ -113,6 +114,23 @@ def test_cpu_time_is_total_or_by_cpu_but_never_both() -> None:
     ]
 
 
+def test_a_cpu_that_was_never_used_has_no_series() -> None:
+    """The kernel lists the possible CPUs: 240 on many machines that have two."""
+    seconds = (0.0, 1.5) + (0.0,) * 238
+    sample = replace(EMPTY, cpu=Cpu(usage_seconds=1.5), detail=Detail(per_cpu_seconds=seconds))
+    found = _labelled(cpu.cpu(sample), "container_cpu_usage_seconds")
+    assert found == [({"cpu": "cpu01"}, 1.5)]
+
+
+def test_bursts_are_counted_under_a_quota() -> None:
+    """Where the kernel counts them."""
+    sample = replace(EMPTY, detail=Detail(burst_periods=4, burst_seconds=2.5))
+    assert _values(cpu.cpu(sample)) == {
+        "container_cpu_cfs_burst_periods": 4,
+        "container_cpu_cfs_burst_seconds": 2.5,
+    }
+
+
 def test_memory_is_in_bytes() -> None:
     """Every figure under the name that dashboards ask for."""
     sample = replace(
@@ -126,7 +144,21 @@ def test_memory_is_in_bytes() -> None:
             peak_bytes=10,
             oom_kills=2,
         ),
-        detail=Detail(mapped_file_bytes=4, active_file_bytes=3, inactive_file_bytes=1, failcnt=11),
+        detail=Detail(
+            mapped_file_bytes=4,
+            active_file_bytes=3,
+            inactive_file_bytes=1,
+            failcnt=11,
+            kernel_bytes=12,
+            dirty_bytes=13,
+            writeback_bytes=14,
+            file_refaults=15,
+            anon_refaults=16,
+            pages_scanned=17,
+            pages_stolen=18,
+            high_events=19,
+            max_events=20,
+        ),
     )
     found = list(memory.memory(sample))
     assert _values(found) == {
@@ -140,6 +172,15 @@ def test_memory_is_in_bytes() -> None:
         "container_memory_total_active_file_bytes": 3,
         "container_memory_total_inactive_file_bytes": 1,
         "container_memory_failcnt": 11,
+        "container_memory_kernel_usage": 12,
+        "container_memory_file_dirty_bytes": 13,
+        "container_memory_file_writeback_bytes": 14,
+        "container_memory_workingset_refault_file": 15,
+        "container_memory_workingset_refault_anon": 16,
+        "container_memory_pgscan": 17,
+        "container_memory_pgsteal": 18,
+        "container_memory_events_high": 19,
+        "container_memory_events_max": 20,
         "container_oom_events": 2,
     }
     kinds = {family.name: family.kind for family in found}
@@ -289,6 +330,15 @@ def test_processes_and_what_they_hold_open() -> None:
     }
 
 
+def test_the_tasks_in_each_state() -> None:
+    """A series a state, with what nobody is in; none where it is not known."""
+    found = tasks.processes(Processes(2, 9, 1, {"sleeping": 3, "running": 0}))
+    assert _labelled(found, "container_tasks_state") == [
+        ({"state": "sleeping"}, 3),
+        ({"state": "running"}, 0),
+    ]
+
+
 def test_pressure_in_seconds() -> None:
     """Waiting is some tasks, stalled is all; absent where the kernel keeps none."""
     sample = replace(EMPTY, pressure=Pressure(cpu=Stall(2.5, None), io=Stall(1.0, 0.5)))
@@ -300,23 +350,36 @@ def test_pressure_in_seconds() -> None:
 
 
 def test_the_machine() -> None:
-    """CPUs, memory and versions as the engine tells them; nothing where it does not."""
+    """CPUs, memory and versions as the engine reports them, else as the kernel does."""
     info: Json = {"NCPU": 4, "MemTotal": 1 << 33, "ServerVersion": "28.5"}
-    assert _values(machine.machine(info)) == {
+    found = Machine(2, 1 << 20, swap_bytes=5, physical_cores=1, sockets=1, kernel="6.1.0")
+    kernels = {"physical_cores": 1, "sockets": 1}
+    alike = {f"machine_cpu_{name}": value for name, value in kernels.items()}
+    alike |= {"machine_swap_bytes": 5, "cadvisor_version_info": 1}
+    assert _values(machine.machine(found, info)) == alike | {
         "machine_cpu_cores": 4,
         "machine_memory_bytes": 1 << 33,
-        "cadvisor_version_info": 1,
     }
-    assert _values(machine.machine(None)) == {}
+    assert _values(machine.machine(found, None)) == alike | {
+        "machine_cpu_cores": 2,
+        "machine_memory_bytes": 1 << 20,
+    }
+    labels, _ = _labelled(machine.machine(found, None), "cadvisor_version_info")[0]
+    assert labels["kernelVersion"] == "6.1.0"
 
 
 def test_times_are_unix_seconds() -> None:
     """When it started and was created."""
     own = replace(OWN, started_at="1970-01-01T00:01:00.5Z", created_at="1970-01-01T00:00:01Z")
-    assert _values(container.life(own)) == {
-        "container_start_time_seconds": 60.5,
-        "container_creation_time_seconds": 1.0,
-    }
+    assert _values(container.life(own)) == {"container_creation_time_seconds": 1.0}
+    assert _values(container.started(own, 7.0)) == {"container_start_time_seconds": 60.5}
+
+
+@pytest.mark.parametrize("own", [None, OWN])
+def test_without_an_engine_the_container_started_when_its_pid_1_did(own: Self | None) -> None:
+    """Or at a time that nobody knows."""
+    assert _values(container.started(own, 7.0)) == {"container_start_time_seconds": 7.0}
+    assert _values(container.started(own, None)) == {}
 
 
 @pytest.mark.parametrize(
@@ -381,17 +444,24 @@ def test_each_state_has_a_series() -> None:
 
 
 def test_how_the_run_before_ended() -> None:
-    """Its exit code, and whether that was for want of memory; no series of what is not known."""
+    """Its cause, its exit code, and whether it was OOM-killed; no series of what is not known."""
     run = Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
     for previous, found in (
-        (run, {"exit_code": 137, "oom_killed": 1}),
-        (replace(run, oom_killed=False), {"exit_code": 137, "oom_killed": 0}),
-        (replace(run, exit_code=None, oom_killed=None), {}),
+        (run, {"exit_code": 137, "oom_killed": 1, "run_info": 1}),
+        (replace(run, oom_killed=False), {"exit_code": 137, "oom_killed": 0, "run_info": 1}),
+        (replace(run, exit_code=None, oom_killed=None), {"run_info": 1}),
         (None, {}),
     ):
         values = _values(ours.own_state(replace(OWN, previous_run=previous), IDENTITY))
         told = {name.rpartition("previous_")[2]: values[name] for name in values if "prev" in name}
         assert told == found
+
+
+def test_the_cause_of_how_the_run_before_ended() -> None:
+    """A label of it, as cAdvisor's users select by labels."""
+    run = Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
+    found = ours.own_state(replace(OWN, previous_run=run), IDENTITY)
+    assert _labelled(found, "selfinspect_previous_run_info") == [({"cause": "oom"}, 1)]
 
 
 def test_an_unknown_state_has_no_series() -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.describe import describe
+from selfinspect.engine.describe import describe, without_engine
 from selfinspect.engine.specification import specification
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition, Sources, collectors
 from selfinspect.metrics.labels import container_labels
 from selfinspect.metrics.registry import Registry
-from selfinspect.model import Engine, Filesystem, Identity, Processes, Run, Snapshot
+from selfinspect.model import Engine, Filesystem, Identity, Machine, Processes, Run, Snapshot
 from selfinspect.stats.engine_sample import engine_sample
 from tests.canned_container import ID
 from tests.canned_engine import recorded
@@ -58,8 +58,13 @@ def page(document: Json, sources: Sources) -> str:
     own = replace(
         own, previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
     )
-    snapshot = Snapshot(IDENTITY, self=own, inspect=document, engine=ENGINE)
-    labels = container_labels(own, cgroup_path=f"/docker/{ID}", masking=Masking())
+    return written(Snapshot(IDENTITY, self=own, inspect=document, engine=ENGINE), sources)
+
+
+def written(snapshot: Snapshot, sources: Sources) -> str:
+    """The page of a snapshot."""
+    own = snapshot.self
+    labels = container_labels(own, cgroup_path=f"/docker/{ID}", masking=Masking()) if own else {}
     condition = Condition(following=True, subscribers=0, now=NOW / 1e9)
     body, _ = Registry().render(
         collectors(snapshot, sources, condition),
@@ -80,10 +85,13 @@ def of_kernel(version: str, document: Json) -> Sources:
     return Sources(
         lambda: sample,
         specification=lambda: specification(document),
-        processes=lambda: Processes(3, 21, 4),
+        processes=lambda: Processes(
+            3, 21, 4, {"sleeping": 6, "running": 1, "stopped": 0, "uninterruptible": 0}
+        ),
         filesystem=lambda: Filesystem("overlay", 10_725_883_904, 5_242_880, 5_171_337),
         fs_usage=lambda: 12_288,
-        machine=lambda: recorded("info"),
+        machine=lambda: Machine(swap_bytes=1 << 30, physical_cores=2, sockets=1),
+        info=lambda: recorded("info"),
     )
 
 
@@ -130,6 +138,25 @@ def test_the_page_is_what_it_was(name: str) -> None:
     """Names, labels, units and values, of a container whose files and answers are known."""
     found = page(*_cases()[name])
     golden = GOLDEN / f"{name}.prom"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found)
+    assert found == golden.read_text()
+
+
+@pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
+def test_the_page_without_an_engine_is_what_it_was(version: str) -> None:
+    """Limits are the kernel's, the start is that of PID 1; of state and health nothing is said."""
+    reader = CgroupReader(FIXTURES / version)
+    sample = reader.read(NOW)
+    sources = Sources(
+        lambda: sample,
+        specification=reader.specification,
+        processes=lambda: Processes(3, None, None),
+        started_at=lambda: 1_795_262_900.25,
+    )
+    identity = Identity(ID, "observed", "kernel")
+    found = written(Snapshot(identity, self=without_engine(identity, hostname=None)), sources)
+    golden = GOLDEN / f"no-engine-{version}.prom"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(found)
     assert found == golden.read_text()

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
@@ -144,6 +146,40 @@ def test_each_page_says_what_is_so_now(media_type: str) -> None:
         (2, "a", "1", 0),
         (2, "b", "1", 1),
     ]
+
+
+POINTS = st.lists(
+    st.builds(
+        Point,
+        st.one_of(st.floats(), st.integers(-5, 5), st.sampled_from([1e300, 123456789.0])),
+        st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x y", ODD])),
+        st.sampled_from([None, None, 1.5]),
+    ),
+    max_size=3,
+)
+PAGES = st.lists(st.tuples(POINTS, st.sampled_from([{}, {"name": "a b"}])), min_size=2, max_size=6)
+
+
+@settings(deadline=None)
+@given(pages=PAGES, media_type=st.sampled_from([TEXT, OPENMETRICS]))
+def test_what_a_page_before_was_like_changes_nothing(
+    pages: list[tuple[list[Point], Labels]], media_type: str
+) -> None:
+    """Values, labels and timestamps come and go: each page is as the first one would be."""
+
+    def lines(registry: Registry, points: list[Point], labels: Labels) -> list[str]:
+        found = Family("container_x", "gauge", "X y.", tuple(points))
+        page, _ = _page(
+            {"all": _families(found)},
+            common={"container_": labels},
+            media_type=media_type,
+            registry=registry,
+        )
+        return [line for line in page.split("\n") if "container_x" in line]
+
+    registry = Registry()
+    for points, labels in pages:
+        assert lines(registry, points, labels) == lines(Registry(), points, labels)
 
 
 @pytest.mark.parametrize("media_type", [TEXT, OPENMETRICS])

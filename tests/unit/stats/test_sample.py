@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from selfinspect.model import Cpu, Detail, Memory, Sample
-from selfinspect.stats.sample import with_memory_limit, with_percent
+from selfinspect.model import Cpu, Detail, Memory, Sample, Specification
+from selfinspect.stats.sample import with_limits, with_percent
 
 
 def _sample(
@@ -23,6 +23,24 @@ def test_percent_is_the_share_of_the_machine_times_its_cpus() -> None:
     """Two of four CPUs fully used for five seconds are 200 %."""
     cpu = with_percent(_sample(10, 30.0, 1020.0), _sample(5, 20.0, 1000.0)).cpu
     assert (cpu.percent, cpu.percent_interval_seconds) == (200.0, 5.0)
+
+
+def test_the_share_of_the_quota_is_by_the_clock() -> None:
+    """Half a second in each second of a quota of two CPUs, however much of it was stolen."""
+    sample, before = _sample(10, 22.5, 1010.0), _sample(5, 20.0, 1000.0)
+    assert with_percent(sample, before).cpu.quota_percent is None
+    under = replace(sample, detail=replace(sample.detail, quota_cpus=2.0))
+    cpu = with_percent(under, before).cpu
+    assert (cpu.percent, cpu.quota_percent) == (100.0, 25.0)
+
+
+def test_the_quota_of_an_engines_sample_is_the_configured_one() -> None:
+    """An engine's stats have none; without one none is known."""
+    said = _sample(5, 1.0, 2.0)
+    half = Specification(cpu_quota=50_000, cpu_period=100_000)
+    assert with_limits(said, half).detail.quota_cpus == 0.5
+    assert with_limits(said, half).memory == said.memory
+    assert with_limits(said, Specification()) == said
 
 
 def test_an_idle_container_uses_nothing() -> None:
@@ -84,6 +102,7 @@ def test_the_memory_limit_is_the_configured_one(
 ) -> None:
     """Whatever an engine says of it, which tells the machine's memory where there is none."""
     said = replace(_sample(5, 1.0, 2.0), memory=Memory(7, used, limit_bytes=1000, percent=5.0))
-    assert with_memory_limit(said, configured).memory == Memory(
+    configuration = Specification(memory_bytes=configured)
+    assert with_limits(said, configuration).memory == Memory(
         7, used, limit_bytes=limit, percent=percent
     )

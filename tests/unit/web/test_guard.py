@@ -280,6 +280,17 @@ def test_metrics_have_a_token_of_their_own(world: World, ask: Ask, ask_metrics: 
     assert ask_metrics("/healthz").status == 200
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
+def test_both_paths_of_the_metrics_ask_for_the_token(
+    world: World, ask: Ask, ask_metrics: Ask, path: str
+) -> None:
+    """A slash at the end is no way around it."""
+    world.metrics_tokens = known(b"scrape")
+    for client in (ask, ask_metrics):
+        assert client(path).status == 401
+        assert client(path, headers=bearing("scrape")).status == 200
+
+
 def test_each_token_guards_its_own(world: World, ask: Ask, ask_metrics: Ask) -> None:
     """The API's leaves the metrics listener open, and that of the metrics the API."""
     world.tokens = known(b"all")

@@ -102,3 +102,8 @@ def test_a_page_is_made_anew_for_the_next(world: World, ask_metrics_together: As
     ask_metrics_together("/metrics", {}, {})
     ask_metrics_together("/metrics", {}, {})
     assert world.pages_made == 2
+
+
+def test_the_page_is_at_the_path_with_a_slash_too(ask_metrics: Ask, ask: Ask) -> None:
+    """Some scrape configurations are written so."""
+    assert ask_metrics("/metrics/").body == ask("/metrics/").body == b"# text/plain\n"
