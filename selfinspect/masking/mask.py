@@ -15,7 +15,7 @@ from selfinspect.masking.layers import declared
 from selfinspect.masking.learnt import Known, worth_knowing
 from selfinspect.masking.names import hints_at_secret, is_secret
 from selfinspect.masking.pairs import assigned
-from selfinspect.masking.shapes import recognised
+from selfinspect.masking.shapes import recognised, set_in
 from selfinspect.masking.told import told
 
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ class Masking:
         """The value of one variable or label: masked whole when the name says it is secret."""
         if self._revealed(name):
             return value
-        if is_secret(name, value):
-            return self._cut(value, [(0, len(value))])
-        return self.text(value)
+        while (
+            masked := self._cut(value, [*self._given(name, value), *self._spans(value)])
+        ) != value:
+            value = masked
+        return value
 
     def text(self, text: str) -> str:
         """Free text: log lines, titles of processes, output of health checks, errors."""
@@ -150,7 +152,7 @@ class Masking:
 
     def _line(self, line: list[str]) -> list[str]:
         found: dict[int, list[tuple[int, int]]] = {}
-        for index, start, end in passed(line, self._secret):
+        for index, start, end in passed(line, self._given):
             found.setdefault(index, []).append((start, end))
         return [self._word(line, index, found.get(index, [])) for index in range(len(line))]
 
@@ -161,8 +163,9 @@ class Masking:
             name, value = assignment.groups()
             if self._revealed(name):
                 return word
-            if self._secret(name, value):
-                found = [*found, assignment.span(2)]
+            at = assignment.start(2)
+            found += [(at + start, at + end) for start, end in self._given(name, value)]
+        found += set_in("", word)
         return self._cut(word, [*found, *self._spans(word)])
 
     def _revealed(self, name: str) -> bool:
@@ -172,20 +175,28 @@ class Masking:
         bare = name.removeprefix("-D").lstrip("-")
         return is_secret(bare, value) and not (self._revealed(bare) or self._revealed(name))
 
+    def _given(self, name: str, value: str) -> Iterator[tuple[int, int]]:
+        """What is secret of the value of one variable, label or argument, because of its name."""
+        if self._secret(name, value):
+            yield 0, len(value)
+        elif not self._revealed(name):
+            yield from set_in(name, value)
+
     def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
         if "\x1b" in text:
             text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
         yield from self._known.again(text)
-        yield from recognised(text)
+        lowered = text.lower()
+        yield from recognised(text, lowered)
         if plain := unescaped(text):
             meant, places = plain
-            for start, end in chain(self._known.again(meant), recognised(meant)):
+            for start, end in chain(self._known.again(meant), recognised(meant, meant.lower())):
                 yield places[start], places[end]
-        if hints_at_secret(text):
+        if hints_at_secret(lowered):
             yield from assigned(text, self._secret)
             yield from told(text, self._secret)
         yield from declared(text, self._secret)
-        yield from spoken(text, self._secret)
+        yield from spoken(text, self._given)
         if depth < _NESTING:
             yield from encoded(text, lambda inner: any(self._spans(inner, depth + 1)))
 

@@ -1,0 +1,15 @@
+"""What is secret, as rows: one a kind, which the tests read one by one."""
+
+from __future__ import annotations
+
+from selfinspect.masking.rules.addresses import ADDRESSES
+from selfinspect.masking.rules.formats import FORMATS
+from selfinspect.masking.rules.names import NAMES
+from selfinspect.masking.rules.phrases import PHRASES
+from selfinspect.masking.rules.programs import PROGRAMS
+from selfinspect.masking.rules.settings import SETTINGS
+from selfinspect.masking.rules.tokens import TOKENS
+
+__all__ = ["NAMES", "PROGRAMS", "SETTINGS", "TEXTS"]
+
+TEXTS = (*ADDRESSES, *FORMATS, *PHRASES, *TOKENS)
