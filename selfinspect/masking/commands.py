@@ -21,16 +21,18 @@ _PASSWORD = re.compile(
 )
 _SETTING = re.compile(r"[A-Za-z]\w*[._:-]\w[\w.:-]*")
 _SHELL_WORD = re.compile(
-    r"\"[^\"\\]*(?:\\.[^\"\\]*)*\"|'[^']*'|[;|&()\n]+|[^\s\"';|&()]+|[\"']", re.DOTALL
+    r"\"(?>(?:[^\"\\]|\\.)*)\"|'[^']*'|[;|&()\n]+|(?:[^\s\"';|&()\\]|\\.)+|[\"'\\]", re.DOTALL
 )
-# What stands in a text that is a command line: a flag, or a program that takes bare words.
-_COMMAND = re.compile(
-    r"(?:^|[\s\"'(=])(?:--?|[/+])[A-Za-z]|<<<|(?:echo|printf) "
-    r"|alias|auth |auth(?:token|enticate_user)|config|connect |db2|email|expdp|impdp|isql"
-    r"|login|obscure|passw|register|sqlplus|unlock|unseal|user add|users add|vault|wpa_passphrase"
-    r"|(?:add|change)_(?:user|password)|redis-server",
-    re.IGNORECASE,
-)
+_SWITCH = re.compile(r"[-+](?<![^\s\"'(=+-].)[+-]?[A-Za-z]")
+# What of a program that takes a secret without a flag stands in a text.
+_BARE = (
+    "<<<,echo ,printf ,alias,auth ,authtoken,authenticate_user,config,connect ,db2,email,expdp"
+    ",freerdp,impdp,isql,login,obscure,passw,register,sqlplus,unlock,unseal,user add,users add"
+    ",vault,wpa_passphrase,add_user,redis-server"
+).split(",")
+_SEPARATORS = frozenset(";|&()\n")
+_QUOTES = frozenset("\"'")
+_SHORTEST_NAME = 5
 _NESTING = 3
 
 _PATTERNS = {program: rule.pattern for rule in PROGRAMS for program in rule.hint}
@@ -47,67 +49,96 @@ def passed(argv: Sequence[str], given: Given) -> Iterator[tuple[int, int, int]]:
     line = "\0".join(argv)
     if line.count("\0") != len(argv) - 1:
         line = "\0".join(word.replace("\0", " ") for word in argv)
-    pattern: str | None = None
+    take: re.Pattern[str] | None = None
     at = 0
+    before = ""
     for index, word in enumerate(argv):
-        value = argv[index + 1] if index + 1 < len(argv) else "-"
-        if flag := _named(argv, index, value):
-            name, inline = flag
-            if inline is not None and not is_reference(inline):
-                start = len(word) - len(inline)
-                yield from ((index, start + each, start + end) for each, end in given(name, inline))
-            elif inline is None and not value.startswith("-") and not is_reference(value):
-                yield from ((index + 1, start, end) for start, end in given(name, value))
-        if word and not word.strip(";|&()\n"):
-            pattern = None
-        elif not word.startswith("-"):
-            pattern = _pattern(word.rpartition("/")[2]) or pattern
-        if pattern and (match := re.compile(pattern).match(line, at)):
+        if flag := _named(word, before):
+            value = argv[index + 1] if index + 1 < len(argv) else "-"
+            for offset, start, end in _given(flag, word, value, given):
+                yield index + offset, start, end
+        if word[:1] in _SEPARATORS and not word.strip(";|&()\n"):
+            take = None
+        elif word[:1] != "-" and (take is None or before[:1] != "-"):
+            take = _pattern(word) or take
+        if take and (match := take.match(line, at)):
             yield from _taken(match, index)
         at += len(word) + 1
+        before = word
 
 
 def spoken(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where in a script or a process's title a secret is handed to a program."""
-    if depth > _NESTING or not _COMMAND.search(text):
+    if depth > _NESTING or not (_SWITCH.search(text) or _hints_at_program(text.lower())):
         return
-    found = list(_SHELL_WORD.finditer(text))
-    inner = [_unquoted(match) for match in found]
-    bare = [text[start:end] for start, end in inner]
-    for index, start, end in passed(bare, given):
-        offset = inner[index][0]
-        yield offset + start, offset + end
-    for (start, end), match in zip(inner, found, strict=True):
-        if end - start < len(match[0]):
-            for first, last in spoken(text[start:end], given, depth + 1):
-                yield start + first, start + last
+    bare: list[str] = []
+    starts: list[int] = []
+    quoted: list[int] = []
+    for match in _SHELL_WORD.finditer(text):
+        word, start = match[0], match.start()
+        if word[0] in _QUOTES and len(word) > 1 and word[-1] == word[0]:
+            word, start = word[1:-1], start + 1
+            quoted.append(len(bare))
+        bare.append(word)
+        starts.append(start)
+    for index, first, last in passed(bare, given):
+        yield starts[index] + first, starts[index] + last
+    for index in quoted:
+        for first, last in spoken(bare[index], given, depth + 1):
+            yield starts[index] + first, starts[index] + last
 
 
-def _named(argv: Sequence[str], index: int, value: str) -> tuple[str, str | None] | None:
+def _hints_at_program(lowered: str) -> bool:
+    return any(hint in lowered for hint in _BARE)
+
+
+def _named(word: str, before: str) -> tuple[str, str | None] | None:
     """The name of what a flag, or the name of a secret setting by itself, gives a value.
 
     With it that value, where it stands in the same word behind a `=`.
     """
-    word = argv[index]
     if word[:1] in {"-", "+"}:
         if word == "-u":
             return "user", None
         flag = _FLAG.fullmatch(word)
         return (flag[1], flag[2]) if flag else None
-    if index and argv[index - 1].startswith("-"):
+    if len(word) < _SHORTEST_NAME or before[:1] == "-":
         return None
-    if _PASSWORD.fullmatch(word):
-        return None if is_prose(value) else (word, None)
+    if word.isidentifier():
+        return (word, None) if _PASSWORD.fullmatch(word) else None
     is_setting = _SETTING.fullmatch(word) and is_secret_word(words(word)[-1])
-    return (word, None) if is_setting and not is_plain(value) else None
+    return (word, None) if is_setting else None
 
 
-def _pattern(program: str) -> str | None:
+def _given(
+    flag: tuple[str, str | None], word: str, value: str, given: Given
+) -> Iterator[tuple[int, int, int]]:
+    """What is secret of what a flag gives: in its own word, or in the next, which is the value."""
+    name, inline = flag
+    if inline is not None:
+        at = len(word) - len(inline)
+        if not is_reference(inline):
+            yield from ((0, at + start, at + end) for start, end in given(name, inline))
+    elif not (value.startswith("-") or is_reference(value) or _is_talk(word, value)):
+        yield from ((1, start, end) for start, end in given(name, value))
+
+
+def _is_talk(word: str, value: str) -> bool:
+    """Whether a word that is no flag is talked of, and no setting to which a value is given."""
+    if word[0] in {"-", "+"}:
+        return False
+    return is_prose(value) if word.isidentifier() else is_plain(value)
+
+
+def _pattern(word: str) -> re.Pattern[str] | None:
     """What this program takes as a secret; None where it is no program, or takes none."""
-    if program.startswith(_FAMILIES):
-        family = next(family for family in _FAMILIES if program.startswith(family))
-        return _PATTERNS.get(program, _PATTERNS[family + "*"])
-    return _PATTERNS.get(program) or _PATTERNS.get(program.lower())
+    program = word.rpartition("/")[2]
+    pattern = _PATTERNS.get(program) or _PATTERNS.get(program.lower())
+    if pattern is None and program.startswith(_FAMILIES):
+        pattern = next(
+            _PATTERNS[family + "*"] for family in _FAMILIES if program.startswith(family)
+        )
+    return re.compile(pattern) if pattern else None
 
 
 def _taken(match: re.Match[str], index: int) -> Iterator[tuple[int, int, int]]:
@@ -117,10 +148,3 @@ def _taken(match: re.Match[str], index: int) -> Iterator[tuple[int, int, int]]:
         if start < end and not is_reference(line[start:end]):
             begin = max(line.rfind("\0", at, start) + 1, at)
             yield index + line.count("\0", at, start), start - begin, end - begin
-
-
-def _unquoted(match: re.Match[str]) -> tuple[int, int]:
-    start, end = match.span()
-    if end - start > 1 and match[0][0] in "\"'" and match[0][0] == match[0][-1]:
-        return start + 1, end - 1
-    return start, end

@@ -19,7 +19,7 @@ from selfinspect.masking.shapes import recognised, set_in
 from selfinspect.masking.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selfinspect.model import Json
 
@@ -30,6 +30,8 @@ _MASK = re.compile(re.escape(MASK))
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,32}m")
 # Base64 in base64.
 _NESTING = 2
+# Characters: a longer text is looked through once, as a second look costs as much again.
+_LONG = 1 << 16
 _ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"'-][^\s=\"']*)=(.+)", re.DOTALL)
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
 _SCRIPT_FLAG = re.compile(r"-[a-z]{0,3}c")
@@ -48,7 +50,8 @@ _PRINTED = frozenset({"State"})
 class Masking:
     """Knows what a secret looks like, and the secrets of one container.
 
-    Masked text keeps its names and says `[masked]`; masking it again changes nothing. A learnt
+    Masked text keeps its names and says `[masked]`; masking it again changes nothing (of more than
+    64 KiB it may, where one secret had stood between the name and the value of another). A learnt
     secret is found again as it is, in capitals or small letters (of ASCII), escaped for a URL,
     JSON, a shell or HTML, in hexadecimal, in base64, and a private key by each of its lines. It is
     not found hashed, compressed, in base64 among bytes that are no text, or cut in two. One of
@@ -90,17 +93,11 @@ class Masking:
         """The value of one variable or label: masked whole when the name says it is secret."""
         if self._revealed(name):
             return value
-        while (
-            masked := self._cut(value, [*self._given(name, value), *self._spans(value)])
-        ) != value:
-            value = masked
-        return value
+        return self._at_rest(value, lambda at: chain(self._given(name, at), self._spans(at)))
 
     def text(self, text: str) -> str:
         """Free text: log lines, titles of processes, output of health checks, errors."""
-        while (masked := self._cut(text, self._spans(text))) != text:
-            text = masked
-        return text
+        return self._at_rest(text, self._spans)
 
     def arguments(self, argv: Sequence[str], *, after: Sequence[str] = ()) -> list[str]:
         """A command line, word by word.
@@ -110,9 +107,10 @@ class Masking:
             after: the words before them, which name the program; they are not returned.
         """
         line = [*after, *argv]
-        while (masked := self._line(line)) != line:
-            line = masked
-        return line[len(after) :]
+        masked = self._line(line)
+        while masked != line and sum(map(len, masked)) <= _LONG:
+            line, masked = masked, self._line(masked)
+        return masked[len(after) :]
 
     def assignments(self, entries: Sequence[str]) -> list[str]:
         """Variables as the engine lists them, `NAME=value` or `NAME` alone."""
@@ -173,7 +171,9 @@ class Masking:
 
     def _secret(self, name: str, value: str) -> bool:
         bare = name.removeprefix("-D").lstrip("-")
-        return is_secret(bare, value) and not (self._revealed(bare) or self._revealed(name))
+        if not is_secret(bare, value):
+            return False
+        return not (self.reveal and (self._revealed(bare) or self._revealed(name)))
 
     def _given(self, name: str, value: str) -> Iterator[tuple[int, int]]:
         """What is secret of the value of one variable, label or argument, because of its name."""
@@ -198,7 +198,14 @@ class Masking:
         yield from declared(text, self._secret)
         yield from spoken(text, self._given)
         if depth < _NESTING:
-            yield from encoded(text, lambda inner: any(self._spans(inner, depth + 1)))
+            yield from encoded(text, lambda inner: self._spans(inner, depth + 1))
+
+    def _at_rest(self, text: str, spans: Callable[[str], Iterator[tuple[int, int]]]) -> str:
+        """Mask until that changes nothing more."""
+        masked = self._cut(text, spans(text))
+        while masked != text and len(masked) <= _LONG:
+            text, masked = masked, self._cut(masked, spans(masked))
+        return masked
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
         pieces: list[str] = []

@@ -214,6 +214,9 @@ def _is_count(read: _Name, value: str) -> bool:
 
 
 def _is_method(read: _Name, value: str) -> bool:
+    if read.secret == "token" and read.before[-1:] == ("auth",):  # etcd's
+        value = value.partition(",")[0]
+        return value in {"simple", "jwt"}
     return read.secret in {"auth", "authentication"} and value.lower() in METHODS
 
 

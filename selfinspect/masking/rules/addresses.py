@@ -61,7 +61,7 @@ ADDRESSES = (
         "://",
         r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}"
         r"(?:services|hooks?|webhooks?|webhookb2|heartbeats?|api/push|with/key|integrations?)/"
-        rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{10,256}}){_END}",
+        rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{10,256}}(?:/[\w-]{{1,64}}){{0,2}}){_END}",
     ),
     # Hosts that know their caller by the path alone.
     _row(

@@ -31,7 +31,7 @@ PROGRAMS = (
         "-h?p ?WORD",
     ),
     _row("docker podman nerdctl buildah skopeo helm oras crane az regctl", (
-        "login (?:[^ ]+ ){0,6}-p ?WORD|--(?:src-|dest-)?creds?[ =][^: ]*:WORD|(?:-u|--user)[ =][^: ]+:WORD"
+        "login (?:[^ ]+ ){0,6}-p ?WORD|--(?:src-|dest-)?creds?[ =][^: ]*:WORD"
     )),
     _row("curl wcurl", (
         r"(?:-\w{0,16}[uUE] ?|--(?:cert|user|proxy-user|proxy-cert)[= ])[^: ]*:([^ ]+)"
@@ -92,7 +92,10 @@ PROGRAMS = (
     _row("bundle bundler", r"config (?:set )?(?:--\w+ )?[^ ]+ ([^ :-][^ :]*:[^ ]+)"),
     _row("gem", "push (?:[^ ]+ ){0,4}--key[= ]WORD"),
     _row("bw", "login (?:--?[^ ]+ ){0,4}[^ -][^ ]* BARE|unlock BARE"),
-    _row("op lpass pass", "signin (?:[^ ]+ ){3}BARE"),
+    _row("sed gsed", "|".join(
+        f"s{mark}[^{mark} ]*(?i:passw|secret|token|_key)[^{mark} ]*{mark}([^{mark} ]+){mark}"
+        for mark in "/#,@"
+    )),
     _row("filebrowser", "users (?:add [^ ]+|update [^ ]+ (?:-p|--password)) BARE|(?:-p|--password)[= ]WORD(?= users)"),
     _row("doveadm", "-p ?WORD|auth test (?:-[^ ]+ [^ ]+ ){0,4}[^ -][^ ]* BARE"),
     _row("setup setup.sh", "email (?:add|update) [^ ]+ BARE|dovecot-master (?:add|update) [^ ]+ BARE|-[^ ]+ email add [^ ]+ BARE"),

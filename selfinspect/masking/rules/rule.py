@@ -22,8 +22,8 @@ class Rule:
         where: `text`, anywhere; `setting`, in the `NAME=value` of one variable, label or
             argument; `command`, in the words of a command line, a NUL between two of them.
         hint: a cheap test before the pattern. One of these stands in small letters in every text
-            that the pattern can match; none is no test. Of a command: the programs it is for,
-            `ldap*` for all whose names begin so.
+            that the pattern can match. Of a command: the programs it is for, `ldap*` for all whose
+            names begin so.
         pattern: its groups are the secret, or all of it where it has none. It is compiled when a
             text first hints at it, and `re` keeps it. It takes time in proportion to the text:
             nothing of unbounded length stands before something that may fail.
@@ -34,10 +34,8 @@ class Rule:
     hint: tuple[str, ...]
     pattern: str
 
-    def found(self, text: str, lowered: str) -> Iterator[tuple[int, int]]:
-        """Yield where the secret stands in a text, given that text in small letters as well."""
-        if self.hint and not any(hint in lowered for hint in self.hint):
-            return
+    def found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where the secret stands in a text that hints at it."""
         for match in re.finditer(self.pattern, text):
             yield from taken(match)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from selfinspect.masking.rules.rule import Rule
 
 _BEGIN = r"(?<![A-Za-z0-9])"
-# What is random: in the next forty characters a digit or a change of case, as no word has it.
-_RANDOM = r"(?=\w{0,40}(?:\d|[a-z][A-Z]|[A-Z][a-z]))"
+# What is random: in the next characters a digit or a change of case, as no word has it.
+_RANDOM = r"(?=\w{0,24}(?:\d|[a-z][A-Z]|[A-Z][a-z]))"
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:
@@ -38,18 +38,18 @@ TOKENS = (
     ),
     _row("atlassian", "atatt3 atctt3 atbb bbdc-", r"AT[AC]TT3[\w=-]{10,}|ATBB\w{10,}|BBDC-\w[\w-]{9,}"),
     _row("slack", "xox xapp- xoxe.", r"(?:xox[abeoprs]-|xapp-|xoxe\.xox[bp]-)\w[\w-]{9,}"),
-    _row("discord", ".", r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}"),
+    Rule("discord", "text", (".",), r"[MNO](?<![\w-][MNO])[\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}"),
     _row("telegram", ":a", r"(?:bot)?\d{5,16}:A[\w-]{32,}"),
     _marked("stripe", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_"),
-    _row("twilio", "sk ac", r"SK[0-9a-f]{32}(?![0-9a-f])|AC[0-9a-f]{32}:([0-9a-f]{32})"),
+    Rule("twilio", "text", ("sk",), r"SK(?<![A-Za-z0-9]SK)[0-9a-f]{32}(?![0-9a-f])"),
+    Rule("twilio-pair", "text", (":",), r"AC(?<![A-Za-z0-9]AC)[0-9a-f]{32}:([0-9a-f]{32})"),
     _row("sendgrid", "sg.", r"SG\.[\w-]{8,}\.[\w-]{8,}"),
-    _row("mail-services", "key- -us xkeysib- xsmtpsib-", (
+    _row("mail-services", "key- -us sib-", (
         r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"
-        r"|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"
     )),  # fmt: skip
     _marked("npm", "npm_"),
     _row("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
-    _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_ cio"),
+    _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_"),
     _row("jfrog", "akcp cmvmd", r"AKCp\w{10,}|cmVmd[A-Za-z0-9]{50,}"),
     _marked("machine-learning", "hf_ api_org_ r8_ gsk_ tgp_v1_"),
     _row("openai-anthropic", "sk-", r"sk-\w[\w-]{9,}"),
@@ -88,7 +88,7 @@ TOKENS = (
     _row("cloudflare-origin", "v1.0-", r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,}"),
     _row("openshift", "sha256~", r"sha256~[\w-]{20,}"),
     _row("kubeadm", "token", r"(?<=token[ =])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.])"),
-    _row("nats-seed", "s", r"S[ACONUX][A-Z2-7]{56}"),
+    Rule("nats-seed", "text", ("s",), r"S(?<![A-Za-z0-9]S)[ACONUX][A-Z2-7]{56}"),
     _row("wallet-keys", "xprv nsec1", r"xprv[A-Za-z0-9]{100,}|nsec1[a-z0-9]{58}"),
     _row("base64-pem", "ls0tls1crudjt", r"LS0tLS1CRUdJTi[\w+/=]{10,}"),
     _row(
