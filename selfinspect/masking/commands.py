@@ -26,10 +26,34 @@ _SHELL_WORD = re.compile(
 _SWITCH = re.compile(r"[-+](?<![^\s\"'(=+-].)[+-]?[A-Za-z]")
 # What of a program that takes a secret without a flag stands in a text.
 _BARE = (
-    "<<<,echo ,printf ,alias,auth ,authtoken,authenticate_user,config,connect ,db2,email,expdp"
-    ",freerdp,impdp,isql,login,obscure,passw,register,sqlplus,unlock,unseal,user add,users add"
-    ",vault,wpa_passphrase,add_user,redis-server"
-).split(",")
+    *("<<<", "echo ", "printf ", "auth ", "connect ", "user add", "users add"),
+    *[
+        "add_user",
+        "alias",
+        "authenticate_user",
+        "authtoken",
+        "config",
+        "db2",
+        "email",
+        "expdp",
+        "freerdp",
+        "impdp",
+    ],
+    *[
+        "isql",
+        "login",
+        "obscure",
+        "passw",
+        "redis-server",
+        "register",
+        "sqlplus",
+        "unlock",
+        "unseal",
+        "vault",
+    ],
+)
+# A value that begins so is the next flag, or where a shell reads from.
+_NO_VALUE = frozenset("-<>|;&")
 _SEPARATORS = frozenset(";|&()\n")
 _QUOTES = frozenset("\"'")
 _SHORTEST_NAME = 5
@@ -119,7 +143,7 @@ def _given(
         at = len(word) - len(inline)
         if not is_reference(inline):
             yield from ((0, at + start, at + end) for start, end in given(name, inline))
-    elif not (value.startswith("-") or is_reference(value) or _is_talk(word, value)):
+    elif not (value[:1] in _NO_VALUE or is_reference(value) or _is_talk(word, value)):
         yield from ((1, start, end) for start, end in given(name, value))
 
 

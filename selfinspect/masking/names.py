@@ -100,14 +100,14 @@ class _Name(NamedTuple):
     """What a name says by itself.
 
     Attributes:
-        secret: its last word that means a secret; empty where none does.
-        before: its words before that one.
+        word: the last one that means a secret; empty where none does.
+        before: those before it.
         about: whether it goes on to say what about the secret its value is.
         counts: whether it says that its value is a number of something.
         is_id: whether it names who a client is, which OAuth does not hold secret.
     """
 
-    secret: str
+    word: str
     before: tuple[str, ...] = ()
     about: bool = False
     counts: bool = False
@@ -156,7 +156,7 @@ def is_secret_word(word: str) -> bool:
 @lru_cache(maxsize=512)
 def names_secret(name: str) -> bool:
     """Whether any word of a name means a secret, whatever the name says about it."""
-    return bool(_read(name).secret)
+    return bool(_read(name).word)
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -167,7 +167,7 @@ def is_secret(name: str, value: str) -> bool:
     under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
     """
     read = _read(name)
-    if not read.secret:
+    if not read.word:
         return False
     value = value.strip()
     if not value or value.lower() in _WORDLESS:
@@ -208,16 +208,16 @@ def _read(name: str) -> _Name:
 
 
 def _is_count(read: _Name, value: str) -> bool:
-    if read.secret == "tokens" and len(value) < _SHORTEST_NUMBER and value.isdigit():
+    if read.word == "tokens" and len(value) < _SHORTEST_NUMBER and value.isdigit():
         return True
     return read.counts and _NUMBER.fullmatch(value) is not None
 
 
 def _is_method(read: _Name, value: str) -> bool:
-    if read.secret == "token" and read.before[-1:] == ("auth",):  # etcd's
+    if read.word == "token" and read.before[-1:] == ("auth",):  # etcd's
         value = value.partition(",")[0]
         return value in {"simple", "jwt"}
-    return read.secret in {"auth", "authentication"} and value.lower() in METHODS
+    return read.word in {"auth", "authentication"} and value.lower() in METHODS
 
 
 def _means_secret(parts: Sequence[str], index: int) -> bool:
@@ -229,10 +229,10 @@ def _means_secret(parts: Sequence[str], index: int) -> bool:
 
 def _is_no_key(read: _Name, value: str) -> bool:
     """Whether the value is the fingerprint of a public key, or the name of what finds data."""
-    if read.secret not in _KEYS:
+    if read.word not in _KEYS:
         return False
-    if read.secret not in {"key", "keys"}:
+    if read.word not in {"key", "keys"}:
         return is_plain(value)
-    if read.secret == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
+    if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
         return _FINGERPRINTS.fullmatch(value) is not None
     return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)

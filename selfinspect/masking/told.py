@@ -71,6 +71,8 @@ def _below(text: str) -> Iterator[tuple[int, int]]:
 def _is_told(match: re.Match[str], secret: Judge) -> bool:
     """Whether what follows is a secret, and not the next word of a sentence about one."""
     value = match["told"].rstrip(".!")
+    if is_reference(value):
+        return False
     if match["colon"]:
-        return secret("password", value) and not is_reference(value)
+        return secret("password", value)
     return not (is_prose(value) if match["pass"] or match["is"] else is_plain(value))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from selfinspect.masking.rules.addresses import ADDRESSES
 from selfinspect.masking.rules.formats import FORMATS
-from selfinspect.masking.rules.names import NAMES
+from selfinspect.masking.rules.names import NAMES, NameRule
 from selfinspect.masking.rules.phrases import PHRASES
 from selfinspect.masking.rules.programs import PROGRAMS
 from selfinspect.masking.rules.rule import Rule
 from selfinspect.masking.rules.settings import SETTINGS
 from selfinspect.masking.rules.tokens import TOKENS
 
-__all__ = ["NAMES", "PROGRAMS", "SETTINGS", "TEXTS", "Rule"]
+__all__ = ["NAMES", "PROGRAMS", "SETTINGS", "TEXTS", "NameRule", "Rule"]
 
 TEXTS = (*ADDRESSES, *FORMATS, *PHRASES, *TOKENS)

@@ -47,7 +47,8 @@ ADDRESSES = (
         (?<! [\w@/.:+%-] ) (?! (?: mailto | sips? | acct | xmpp | npm | sha\d{1,4}
             | e?-?mail | from | to | b?cc | by | author | contact | maintainer | owner ) : )
         [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/:"'<>]{3,256} )
-        @ (?: (?: tcp | udp | unix )? \( | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
+        @ (?: (?: tcp | udp | unix )? \(
+            | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
         """,
     ),
     _row(
@@ -77,7 +78,8 @@ ADDRESSES = (
     _row(
         "rpc-provider",
         "alchemy infura quiknode chainstack ankr.com getblock nodereal blastapi moralis /v",
-        r"://[\w.-]{0,128}(?:alchemy|infura|quiknode|chainstack|ankr|getblock|nodereal|blastapi|moralis)"
+        r"://[\w.-]{0,128}(?:alchemy|infura|quiknode|chainstack|ankr|getblock|nodereal"
+        r"|blastapi|moralis)"
         rf"[\w.-]{{0,64}}/(?:[\w-]{{1,32}}/){{0,4}}({_LAST}{{16,256}})"
         rf"|://[\w.-]{{1,253}}/v\d/(?![0-9a-f]{{8}}-)({_LAST}{{24,256}}){_END}",
     ),
@@ -99,7 +101,8 @@ ADDRESSES = (
     _row(
         "url-code",
         "code= sig= signature= credential=",
-        r"(?i)[?&](?:code=([\w%+/=~.-]{20,})|(?:x-(?:amz|goog)-)?(?:sig(?:nature)?|credential)=([^\s&\"'<>]{16,}))",
+        r"(?i)[?&](?:code=([\w%+/=~.-]{20,})|(?:x-(?:amz|goog)-)?(?:sig(?:nature)?"
+        r"|credential)=([^\s&\"'<>]{16,}))",
     ),
     _row(
         "pgpass",
@@ -108,4 +111,4 @@ ADDRESSES = (
     ),
     _row("aws-pair", "akia asia", r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})"),
     _row("samba-map", "login=", r"\blogin=[^\s:,\"']{1,128}:([^\s\"',;]{3,})"),
-)  # fmt: skip
+)

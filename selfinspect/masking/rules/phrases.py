@@ -17,23 +17,37 @@ PHRASES = (
         r"|password(?:\s{1,4}for\s{1,4}\S{1,128}\s{1,4}=)?|passphrase|passwd)"
         r"(?:\s{0,4}\(\s{0,4}|\s{1,4})(?:\"([^\"\n]{1,256})\"|'([^'\n]{1,256})')",
     ),
-    _row("netrc", "login", r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)"),
+    _row(
+        "netrc",
+        "login",
+        r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)",
+    ),
     _row("redis-conf", "requirepass,masterauth", r"\b(?:requirepass|masterauth)\s{1,4}(\S+)"),
     _row("redis-user", "user ", r"\buser\s{1,4}\S{1,64}\s{1,4}on\s(?:[^\n>]{0,64}\s)?>(\S+)"),
     _row("redis-sentinel", "auth-pass", r"\bauth-pass\s{1,4}\S{1,64}\s{1,4}([^\s-]\S*)"),
-    _row("erlang", "setcookie,default_pass", r"\bsetcookie\s{1,4}(\S+)|\bdefault_pass\s{1,4}<<[\"']{0,4}([^\"'>]+)"),
+    _row(
+        "erlang",
+        "setcookie,default_pass",
+        r"\bsetcookie\s{1,4}(\S+)|\bdefault_pass,?\s{1,4}<<[\"']{0,4}([^\"'>]+)",
+    ),
     Rule(
         "redis-auth",
         "text",
         ("auth ",),
         r"\bAUTH\s{1,4}(\S{0,64}\d\S*|(?!LOGIN|PLAIN|CRAM|XOAUTH)\S{6,64}?(?=\\r))",
     ),
-    _row("mongo-auth", "auth(", r"\bauth\(\s{0,4}[\"'][^\"']{0,128}[\"']\s{0,4},\s{0,4}[\"']([^\"']+)"),
+    _row(
+        "mongo-auth",
+        "auth(",
+        r"\bauth\(\s{0,4}[\"'][^\"']{0,128}[\"']\s{0,4},\s{0,4}[\"']([^\"']+)",
+    ),
     _row("redis-monitor", 'auth"', r"\bauth\"\s{1,4}(?:\"\w{1,64}\"\s{1,4})?\"([^\"]+)"),
     _row(
         "connect-call",
         "connect(",
-        r"\b(?:mysqli?|pg|ftp|ldap|oci|odbc)\w{0,16}connect\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']\s{0,4},){1,2}"
+        r"\b(?:mysqli?|pg|ftp|ldap|oci"
+        r"|odbc)\w{0,16}connect\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
+        r"\s{0,4},){1,2}"
         r"\s{0,4}[\"']([^\"']+)",
     ),
     _row(
@@ -41,9 +55,22 @@ PHRASES = (
         "stats auth,insecure-password",
         r"\bstats\s{1,4}auth\s{1,4}[^\s:]{1,64}:(\S+)|\binsecure-password\s{1,4}(\S+)",
     ),
-    _row("zookeeper", "digest", r"\b(?:addauth|setAcl|acl)\s[^\n]{0,64}?digest[\s:]{1,4}[^\s:]{1,64}:([^\s:'\"]+)"),
-    _row("sasl-plain", "sasl", r"\bSASL\s{1,4}PLAIN\b[^\n]{0,64}?\bpassword\s{1,4}[\"']?([^\s\"']{3,})"),
-    _row("pin", "pin", r"(?<![\w-])pin(?:[ -]?(?:code|number))?(?:\s(?:is|was))?\s?[:=]?\s{1,2}(\d{4,10})(?![\w.:-])"),
+    _row(
+        "zookeeper",
+        "digest",
+        r"\b(?:addauth|setAcl|acl)\s[^\n]{0,64}?digest[\s:]{1,4}[^\s:]{1,64}:([^\s:'\"]+)",
+    ),
+    _row(
+        "sasl-plain",
+        "sasl",
+        r"\bSASL\s{1,4}PLAIN\b[^\n]{0,64}?\bpassword\s{1,4}[\"']?([^\s\"']{3,})",
+    ),
+    _row(
+        "pin",
+        "pin",
+        r"(?<![\w-])pin(?:[ -]?(?:code|number))?(?:\s(?:is"
+        r"|was))?\s?[:=]?\s{1,2}(\d{4,10})(?![\w.:-])",
+    ),
     _row(
         "credentials",
         "credential",
@@ -56,7 +83,12 @@ PHRASES = (
         r"\bchpasswd[^\n<]{0,80}<<(?:<|-?\s{0,4}[\"']?\w{1,32}[\"']?\s{0,4}\n)\s{0,4}"
         r"[\"']?[^:\s\"']{1,64}:([^\s\"']+)",
     ),
-    _row("here-string", "<<<", r"\bread\s{1,4}(?:-\w{1,4}\s{1,4}){0,3}\w{1,32}\s{0,4}<<<\s{0,4}(?:'([^'\n]{3,})'|\"([^\"\n]{3,})\"|([^\s\"';]{3,}))"),
+    _row(
+        "here-string",
+        "<<<",
+        r"\bread\s{1,4}(?:-\w{1,4}\s{1,4}){0,3}\w{1,32}\s{0,4}<<<\s{0,4}(?:'([^'\n]{3,})'"
+        r"|\"([^\"\n]{3,})\"|([^\s\"';]{3,}))",
+    ),
     _row("password-stdin", "password-stdin", r"\bpassword-stdin\s{0,4}<<<\s{0,4}[\"']?([^\s\"']+)"),
     # What is written into a program that reads a password, or into a file that is named for one.
     _row(
@@ -67,15 +99,22 @@ PHRASES = (
         ["']? ( (?: [^|"'\n>\s] | [ \t] (?! \s{0,4} ["'|>] | echo\s | printf\s ) ){1,200} ) ["']?
         \s{0,4}
         (?: \| [^|\n]{0,200}?
-                (?: cryptsetup | kinit | passphrase-fd | password-stdin | passwd | sudo [ ] -\w{0,4}S )
+                (?: cryptsetup | kinit | passphrase-fd | password-stdin | passwd
+                    | sudo [ ] -\w{0,4}S )
           | (?: >{1,2} | \| \s{0,4} tee (?: \s{1,4} -a )? ) \s{0,4} [^\s;|&]{0,200}
                 (?: /secrets?/ [^\s;|&]
-                  | (?: passw\w{0,8} | token | secret | \.pgpass | \.netrc ) (?: \.txt )? (?! [\w.-] ) )
+                  | (?: passw\w{0,8} | token | secret | \.pgpass | \.netrc )
+                    (?: \.txt )? (?! [\w.-] ) )
         )
         """,
     ),
-    _row("piped-lines", "smbpasswd,passwd", (
-        r"\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?[\"']([^\"'|\\\n]{3,100})(?:\\n|\n)([^\"'|\\]{3,100})(?:\\n|\n)?[\"']"
-        r"\s{0,4}\|[^|\n]{0,80}?passwd"
-    )),
-)  # fmt: skip
+    _row(
+        "piped-lines",
+        "smbpasswd,passwd",
+        (
+            r"\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?[\"']([^\"'|\\\n]{3,100})(?:\\n"
+            r"|\n)([^\"'|\\]{3,100})(?:\\n|\n)?[\"']"
+            r"\s{0,4}\|[^|\n]{0,80}?passwd"
+        ),
+    ),
+)

@@ -34,19 +34,30 @@ TOKENS = (
     _row(
         "gitlab",
         "gl gr1348941",
-        r"gl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|soat|cbt|oas|ffct|wt)-\w[\w-]{9,}|GR1348941[\w-]{10,}",
+        r"gl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|soat|cbt|oas|ffct|wt)-\w[\w-]{9,}"
+        r"|GR1348941[\w-]{10,}",
     ),
-    _row("atlassian", "atatt3 atctt3 atbb bbdc-", r"AT[AC]TT3[\w=-]{10,}|ATBB\w{10,}|BBDC-\w[\w-]{9,}"),
-    _row("slack", "xox xapp- xoxe.", r"(?:xox[abeoprs]-|xapp-|xoxe\.xox[bp]-)\w[\w-]{9,}"),
+    _row(
+        "atlassian",
+        "atatt3 atctt3 atbb bbdc-",
+        r"AT[AC]TT3[\w=-]{10,}|ATBB\w{10,}|BBDC-\w[\w-]{9,}",
+    ),
+    _row(
+        "slack",
+        "xox xapp- xoxe.",
+        r"(?:xox[abeoprs]-|xapp-|xoxe\.xox[bp]-)(?=[\w-]{0,24}\d)\w[\w-]{9,}",
+    ),
     Rule("discord", "text", (".",), r"[MNO](?<![\w-][MNO])[\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}"),
     _row("telegram", ":a", r"(?:bot)?\d{5,16}:A[\w-]{32,}"),
     _marked("stripe", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_"),
     Rule("twilio", "text", ("sk",), r"SK(?<![A-Za-z0-9]SK)[0-9a-f]{32}(?![0-9a-f])"),
     Rule("twilio-pair", "text", (":",), r"AC(?<![A-Za-z0-9]AC)[0-9a-f]{32}:([0-9a-f]{32})"),
     _row("sendgrid", "sg.", r"SG\.[\w-]{8,}\.[\w-]{8,}"),
-    _row("mail-services", "key- -us sib-", (
-        r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"
-    )),  # fmt: skip
+    _row(
+        "mail-services",
+        "key- -us sib-",
+        (r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"),
+    ),
     _marked("npm", "npm_"),
     _row("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
     _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_"),
@@ -96,4 +107,4 @@ TOKENS = (
         "eyj",
         r"eyJ(?:[\w+/=-]{40,}|[\w-]{6,39}(?=\.)|rIjoi[\w+/=]{10,})(?:\.[\w-]*){0,4}",
     ),
-)  # fmt: skip
+)
