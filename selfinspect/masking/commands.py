@@ -26,31 +26,10 @@ _SHELL_WORD = re.compile(
 _SWITCH = re.compile(r"[-+](?<![^\s\"'(=+-].)[+-]?[A-Za-z]")
 # What of a program that takes a secret without a flag stands in a text.
 _BARE = (
-    *("<<<", "echo ", "printf ", "auth ", "connect ", "user add", "users add"),
-    *[
-        "add_user",
-        "alias",
-        "authenticate_user",
-        "authtoken",
-        "config",
-        "db2",
-        "email",
-        "expdp",
-        "freerdp",
-        "impdp",
-    ],
-    *[
-        "isql",
-        "login",
-        "obscure",
-        "passw",
-        "redis-server",
-        "register",
-        "sqlplus",
-        "unlock",
-        "unseal",
-        "vault",
-    ],
+    *("<<<", "echo ", "printf ", "auth ", "addauth", "connect ", "user add", "users add"),
+    *("add_user", "alias", "authenticate_user", "authtoken", "config", "db2", "email", "expdp"),
+    *("freerdp", "impdp", "isql", "login", "obscure", "passw", "redis-server", "register"),
+    *("set-agent-token", "sqlplus", "token ", "unlock", "unseal", "vault"),
 )
 # A value that begins so is the next flag, or where a shell reads from.
 _NO_VALUE = frozenset("-<>|;&")

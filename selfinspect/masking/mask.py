@@ -32,7 +32,7 @@ _COLOUR = re.compile(r"\x1b\[[\d;]{0,32}m")
 _NESTING = 2
 # Characters: a longer text is looked through once, as a second look costs as much again.
 _LONG = 1 << 16
-_ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"'-][^\s=\"']*)=(.+)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"',-][^\s=\"',]*)=(.+)", re.DOTALL)
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
 _SCRIPT_FLAG = re.compile(r"-[a-z]{0,3}c")
 

@@ -58,7 +58,8 @@ _JOINED = re.compile(
     re.VERBOSE,
 )
 
-_CLIENTS = {("client",), ("app",), ("tenant",)}
+_CLIENTS = {("client", "id"), ("app", "id"), ("tenant", "id")}
+_FINGERPRINT = frozenset({"fingerprint", "fingerprints", "thumbprint"})
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
 
 _WORDLESS = frozenset(
@@ -75,7 +76,7 @@ _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})? ?[A-Za-z%]{0,7}")
 _PATH = re.compile(
     r"(?:(?:file:/{2,3}|unix:(?:path=)?)?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
     r"|sbin|secrets?|srv|ssl|sys|tmp|usr|var|vault|workspace)|\.{1,2}|~)(?:/[\w.@+-]{1,64})+/?"
-    r"|[\w.@-]{1,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
+    r"|[\w.@-]{0,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
 )
 # Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
 _PIECES = r"[A-Za-z]{0,24}\d{0,5}(?>(?:[-_.,/*`()&|?=@ ][A-Za-z]{0,24}\d{0,5})*)"
@@ -89,6 +90,11 @@ _PROSE = re.compile(r"[A-Za-z]+(?:[-_'./,][A-Za-z]+)*|[\d.,:/%-]+[A-Za-z]{0,3}")
 # Public keys, by their types, RFC 4253, and OpenPGP's fingerprints.
 _PUBLIC_KEY = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-(?:ssh|ecdsa)-[\w@.-]+)(?: AAAA.*)?", re.DOTALL
+)
+_ALGORITHM = re.compile(
+    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|scram|scrypt|sha|x)"
+    r"[\w/-]{0,24}",
+    re.IGNORECASE,
 )
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")
 # What finds data in a cache, `user:42:profile`.
@@ -104,14 +110,14 @@ class _Name(NamedTuple):
         before: those before it.
         about: whether it goes on to say what about the secret its value is.
         counts: whether it says that its value is a number of something.
-        is_id: whether it names who a client is, which OAuth does not hold secret.
+        is_public: whether it names who a client is, or the fingerprint of a key.
     """
 
     word: str
     before: tuple[str, ...] = ()
     about: bool = False
     counts: bool = False
-    is_id: bool = False
+    is_public: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -173,7 +179,7 @@ def is_secret(name: str, value: str) -> bool:
     if not value or value.lower() in _WORDLESS:
         return False
     return not (
-        read.is_id
+        read.is_public
         or (
             name in {"PWD", "OLDPWD"} and value.startswith("/")
         )  # the shell's; ODBC's is a password
@@ -183,7 +189,7 @@ def is_secret(name: str, value: str) -> bool:
         or _is_count(read, value)
         or _is_method(read, value)
         or _is_no_key(read, value)
-        or (read.about and (_NUMBER.fullmatch(value) or is_plain(value)))
+        or (read.about and _tells_about(value))
     )
 
 
@@ -203,8 +209,12 @@ def _read(name: str) -> _Name:
         parts[:last],
         about=not _ABOUT.isdisjoint(after),
         counts=not _COUNTING.isdisjoint(parts),
-        is_id=after[-1:] == ("id",) and after[-2:-1] in _CLIENTS,
+        is_public=not _FINGERPRINT.isdisjoint(after) or after[-2:] in _CLIENTS,
     )
+
+
+def _tells_about(value: str) -> bool:
+    return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
 
 
 def _is_count(read: _Name, value: str) -> bool:

@@ -68,6 +68,8 @@ _DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{
 _SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
 # What stands before `key: ` in a sentence.
 _BEFORE = re.compile(r"([A-Za-z]{2,24}) \Z")
+# What a subsystem's log line begins with, `auth: backend ldap ready`.
+_TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
 
 
@@ -92,7 +94,11 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
         if not names_secret(bare):
             continue
         value = _value(text, at, mark, words(bare)[-1], text[match.start() - 1 : match.start()])
-        if value and not (bare.lower() == "key" and _is_data(text, match.start(), value)):
+        lone = bare.lower()
+        if value and not (
+            (lone == "key" and _is_data(text, match.start(), value))
+            or (lone in {"auth", "authentication"} and _TALK.match(text, at))
+        ):
             yield name, *value
             at = value[1]
 
@@ -141,11 +147,10 @@ def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, 
 def _is_data(text: str, at: int, value: tuple[int, int]) -> bool:
     """Whether the word before `key` leaves open what key it is, and the value looks like data."""
     before = _BEFORE.search(text, max(0, at - 25), at)
-    return (
-        before is not None
-        and not is_secret_word(before[1].lower() + "key")
-        and is_datum(text[slice(*value)])
-    )
+    given = text[slice(*value)]
+    if before is None:
+        return is_datum(given) and ":" in given
+    return not is_secret_word(before[1].lower() + "key") and is_datum(given)
 
 
 def _is_address(text: str, at: int, last: str, before: str) -> bool:

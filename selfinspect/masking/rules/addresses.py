@@ -64,6 +64,12 @@ ADDRESSES = (
         r"(?:services|hooks?|webhooks?|webhookb2|heartbeats?|api/push|with/key|integrations?)/"
         rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{10,256}}(?:/[\w-]{{1,64}}){{0,2}}){_END}",
     ),
+    _row(
+        "web-hook-server",
+        "hook",
+        r"https?://(?:web)?hooks?\.[\w.:-]{1,253}/"
+        rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{7,256}}){_END}",
+    ),
     # Hosts that know their caller by the path alone.
     _row(
         "web-hook-host",

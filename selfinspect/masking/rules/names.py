@@ -95,16 +95,17 @@ ABOUT = frozenset(
     column columns complexity converter core cores cost count cpu cpus database days db debug
     deserializer dir directory disable disabled dn domain domains driver drivers email enable
     enabled encoding endpoint engine entrypoint entrypoints error errors exp expiration expire
-    expires expiry file files filter flow folder format grace group groups handler hasher hashers
-    header headers helper host hostname hosts hours httponly id ids index interval ip iss issuer
-    iterations kind label len length level lifetime limit location log logging login manager master
-    max maxage mechanism mechanisms memory method methods middleware middlewares min minutes mirror
-    mode mount ms name names network optional origin origins path paths period plugin plugins
-    policy port ports prefix priority protocol provider providers queue realm region registry repo
-    repository require required role roles rotation rounds rule rules samesite schema scheme scope
-    scopes seconds secs secure serializer server service size sock socket source store strategy
-    strength subnet suffix table thread threads timeout topic ttl type types upstream upstreams uri
-    url urls user username validation verify version versions vhost zone
+    expires expiry file files filter flow folder format grace group groups handler hasher
+    hashers header headers helper host hostname hosts hours httponly id ids index interval ip
+    iss issuer iterations kind label len length level lifetime limit location log logging login
+    manager master max maxage mechanism mechanisms memory method methods middleware middlewares
+    min minutes mirror mode mount ms name names network optional origin origins path paths
+    period plugin plugins policy port ports prefix priority protocol provider providers queue
+    realm region registry repo repository require required role roles rotation rounds rule rules
+    samesite schema scheme scope scopes seconds secs secure serializer server service size sock
+    socket source store strategy stdin strength subnet suffix table thread threads timeout topic
+    ttl type types upstream upstreams uri url urls user username validation verify version
+    versions vhost zone
     """.split()  # noqa: SIM905
 )
 # Ways to authenticate, which is what a name that ends in `auth` may say.

@@ -72,6 +72,29 @@ PHRASES = (
         r"|was))?\s?[:=]?\s{1,2}(\d{4,10})(?![\w.:-])",
     ),
     _row(
+        "code",
+        " code",
+        r"\b(?:2fa|access|auth(?:entication)?|login|one-?time|otp|security|verification) code"
+        r"(?:\s(?:is|was))?\s?:?\s{1,2}(\d{4,10})(?![\w.:-])",
+    ),
+    # `Password for user admin: …`, `Mot de passe administrateur : …`, at the end of a line.
+    _row(
+        "password-of",
+        "pass,kennwort,contrase,senha,has,parola",
+        r"(?<![\w-])(?:passwor[dt]|passphrase|mot de passe|kennwort|contrase(?:ñ|n|ny"
+        r"|ni)a|senha|has[lł]o"
+        r"|parola)(?:\s(?!(?:account|address|at|error|from|host|id|ip|user|username|file|hash)\s?:)"
+        r"[\w'\u2019.@-]{1,32}){1,4}\s?:\s{1,2}[\"'`]?"
+        r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
+        r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
+    ),
+    _row(
+        "login-with",
+        "login,log in,sign in",
+        r"\b(?:login|log in|sign in) (?:with|as|using):? [\w.@-]{1,64}\s?[/:]\s?"
+        r"((?=[^\s\"']{0,64}\d)[^\s\"',;/]{5,256})",
+    ),
+    _row(
         "credentials",
         "credential",
         r"\bcredentials?(?:\s(?:are|is))?\s?:?\s{1,2}(?!from\b|for\b)[\w.@-]{1,64}\s?[:/]\s?"

@@ -101,8 +101,10 @@ PROGRAMS = (
         "(?:alias set|config host add) [^ ]+ [^ ]+ WORD WORD|user (?:add"
         "|svcacct add) [^ ]+ [^ ]+ WORD",
     ),
-    _row("vault bao", r"(?:login|unseal) BARE|[A-Za-z][\w.-]*=WORD"),
-    _row("consul nomad serf", "-encrypt[= ]WORD|keyring -install[= ]WORD"),
+    _row("vault bao", r"(?:login|unseal|token (?:lookup|renew|revoke)) BARE|[A-Za-z][\w.-]*=WORD"),
+    _row(
+        "consul nomad serf", "-encrypt[= ]WORD|set-agent-token [^ ]+ BARE|keyring -install[= ]WORD"
+    ),
     _row("ngrok cloudflared", "(?:add-)?authtoken WORD|service install BARE"),
     _row(
         "aws npm pnpm yarn git pip pip3",
@@ -131,6 +133,7 @@ PROGRAMS = (
         "|-[^ ]+ email add [^ ]+ BARE",
     ),
     _row("ejabberdctl", "(?:register|change_password|check_password) [^ ]+ [^ ]+ BARE"),
+    _row("zkcli.sh zkcli", "addauth digest [^: ]*:WORD"),
     _row("prosodyctl", "register [^ ]+ [^ ]+ BARE"),
     _row(
         "xfreerdp xfreerdp3 wlfreerdp sdl-freerdp freerdp", "/(?:p|gp|pass|password):WORD|/pth:WORD"

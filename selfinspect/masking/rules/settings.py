@@ -21,6 +21,7 @@ def _row(name: str, hint: str, pattern: str) -> Rule:
 SETTINGS = (
     _row("bundler", "bundle_", r"\ABUNDLE_\w{1,128}__(?:COM|DEV|IO|NET|ORG)=(.+)"),
     _row("otlp-headers", "otel_exporter_otlp_", r"\AOTEL_EXPORTER_OTLP_(?:\w{1,32}_)?HEADERS=(.+)"),
+    _row("pushover", "pushover", r"\APUSHOVER_\w{1,64}=([a-z0-9]{30})\Z"),
     _row("plex", "plex_claim", r"\APLEX_CLAIM=(.+)"),
     _row("snmp", "community", r"\A(?:\w{1,64}[_-])?SNMP_?(?:\w{1,64}_)?COMMUNITY=(.+)"),
     _row(
@@ -69,7 +70,7 @@ SETTINGS = (
         "host-port-account",
         ":",
         rf"[=,;\s](?:https?://|socks\w{{0,3}}://)?[\w-]{{1,64}}"
-        rf"(?:\.[\w-]{{1,64}}){{1,8}}:\d{{2,5}}[:\s]{_USER}:({_CHOSEN})(?=[,;\s]|\Z)",
+        rf"(?:\.[\w-]{{1,64}}){{1,8}}::?\d{{2,5}}[:\s]{_USER}:({_CHOSEN})(?=[,;\s]|\Z)",
     ),
     _row(
         "mail-account",
