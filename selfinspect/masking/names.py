@@ -29,10 +29,11 @@ _ACCENTS = str.maketrans(
     "aaaaaaceeeeiiiinoooooouuuuylnszzceaAAAAAACEEEEIIIINOOOOOOUUUUYLNSZZCEAssSiIdDcCsSzZrR",
 )
 
-_KEYS = frozenset().union(*(language.keys for language in NAMES))
-_SECRET = _KEYS.union(*(language.words for language in NAMES))
+_KEYS = frozenset(" ".join(language.keys for language in NAMES).split())
+_SECRET = _KEYS.union(*(language.words.split() for language in NAMES))
 _PHRASES = tuple(tuple(phrase.split("_")) for phrase in sorted(_SECRET) if "_" in phrase)
-_ABOUT = ABOUT.union(*(language.about for language in NAMES))
+_ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
+_METHODS = frozenset(METHODS.split())
 
 # Words that people join without a mark between them.
 _JOINED = re.compile(
@@ -120,7 +121,7 @@ class _Name(NamedTuple):
     is_public: bool = False
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def words(name: str) -> tuple[str, ...]:
     """The lower-case words of a name in snake, kebab, dotted, camel or screaming case."""
     plain = name if name.isascii() else name.translate(_ACCENTS)
@@ -153,13 +154,13 @@ def is_prose(value: str) -> bool:
     return any(pattern.fullmatch(value) for pattern in (_PROSE, _PATH))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def is_secret_word(word: str) -> bool:
     """Whether one lower-case word means a secret, alone or as people join it (`dbpass`)."""
     return word in _SECRET or _JOINED.fullmatch(word) is not None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def names_secret(name: str) -> bool:
     """Whether any word of a name means a secret, whatever the name says about it."""
     return bool(_read(name).word)
@@ -193,7 +194,7 @@ def is_secret(name: str, value: str) -> bool:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _read(name: str) -> _Name:
     parts = words(name)
     last = max((index for index in range(len(parts)) if _means_secret(parts, index)), default=-1)
@@ -227,7 +228,7 @@ def _is_method(read: _Name, value: str) -> bool:
     if read.word == "token" and read.before[-1:] == ("auth",):  # etcd's
         value = value.partition(",")[0]
         return value in {"simple", "jwt"}
-    return read.word in {"auth", "authentication"} and value.lower() in METHODS
+    return read.word in {"auth", "authentication"} and value.lower() in _METHODS
 
 
 def _means_secret(parts: Sequence[str], index: int) -> bool:

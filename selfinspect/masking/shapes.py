@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.masking.names import is_reference
 from selfinspect.masking.rules import SETTINGS, TEXTS
@@ -12,15 +13,23 @@ if TYPE_CHECKING:
 
     from selfinspect.masking.rules import Rule
 
-# One after another in a flat loop: most texts have none of them, and are passed over quickly.
-_TEXT_HINTS = tuple((hint, place) for place, rule in enumerate(TEXTS) for hint in rule.hint)
-_SETTING_HINTS = tuple((hint, place) for place, rule in enumerate(SETTINGS) for hint in rule.hint)
+# One hint after another in a flat loop: most texts have none, and are passed over quickly.
+_Hinted: TypeAlias = "tuple[tuple[str, Rule], ...]"
+
+
+def _hinted(rules: Iterable[Rule]) -> _Hinted:
+    return tuple((hint, rule) for rule in rules for hint in rule.hint)
+
+
+_TEXTS = tuple((re.compile(needs).search, _hinted(rules)) for needs, rules in TEXTS)
+_SETTINGS = _hinted(SETTINGS)
 
 
 def recognised(text: str, lowered: str) -> Iterator[tuple[int, int]]:
     """Yield where a secret stands that gives itself away, in a text and that in small letters."""
-    places = {place for hint, place in _TEXT_HINTS if hint in lowered}
-    return _found(text, (TEXTS[place] for place in sorted(places)))
+    for needed, rules in _TEXTS:
+        if needed(text):
+            yield from _found(text, lowered, rules)
 
 
 def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
@@ -29,14 +38,13 @@ def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
     The name and the form of the value say so together, as in `SFTP_USERS=bob:hunter2x`.
     """
     setting = f"{name}={value}"
-    lowered = setting.lower()
-    places = {place for hint, place in _SETTING_HINTS if hint in lowered}
-    for start, end in _found(setting, (SETTINGS[place] for place in sorted(places))):
-        yield start - len(name) - 1, end - len(name) - 1
+    for start, end in _found(setting, setting.lower(), _SETTINGS):
+        if start > len(name):
+            yield start - len(name) - 1, end - len(name) - 1
 
 
-def _found(text: str, rules: Iterable[Rule]) -> Iterator[tuple[int, int]]:
-    for rule in rules:
+def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]:
+    for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
         for start, end in rule.found(text):
             if not is_reference(text[start:end]):
                 yield start, end

@@ -19,7 +19,8 @@ _TOLD = re.compile(
     (?: (?P<pass> pass(?:word|phrase|code) ) | secret | token
       | (?: access | api | encryption | private | recovery | secret | unseal ) [ -] key )
     (?: [ ] \d{1,2} )? (?P<is> [ ] (?: is | was | set[ ]to | changed[ ]to ) )?
-    (?: (?: [ ] generated )? [ ] for [ ] (?! (?: account | host | user ) : ) [^\s:]{1,128} (?= : ) )?
+    (?: (?: [ ] generated )? [ ] for [ ] (?! (?: account | host | user ) : )
+        [^\s:]{1,128} (?= : ) )?
     (?: (?P<colon> [:=] ) [ ]? | \s )
     ["'`]? (?P<told> [^\s"'`:,;()\[\]{}]{6,256} )
     """,

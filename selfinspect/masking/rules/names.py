@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class NameRule:
-    """Words of one language, small and without accents, as `names.words` makes them.
+class NameRule(NamedTuple):
+    """Words of one language, small and without accents, as `names.words` makes them; as text, for
+    the sets that are looked into are made of all languages together.
 
     Attributes:
         name: what a failing sample is reported under.
@@ -17,79 +17,68 @@ class NameRule:
     """
 
     name: str
-    words: frozenset[str]
-    keys: frozenset[str] = frozenset()
-    about: frozenset[str] = frozenset()
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    words: str
+    keys: str = ""
+    about: str = ""
 
 
 NAMES = (
     NameRule(
         "english",
-        _set(
-            "auth authentication authorization bearer cookie cookies cred credential credentials"
-            " creds csrf dsn gslt hmac jwt mnemonic oauth otp pass passkey password passwords pat"
-            " pepper phrase pin private psk psw pswd pw pwd salt salts sas secret secrets sess"
-            " session sessions sid sig signature token tokens totp xsrf"
-        ),
-        _set("key keys"),
+        "auth authentication authorization bearer cookie cookies cred credential credentials"
+        " creds csrf dsn gslt hmac jwt mnemonic oauth otp pass passkey password passwords pat"
+        " pepper phrase pin private psk psw pswd pw pwd salt salts sas secret secrets sess"
+        " session sessions sid sig signature token tokens totp xsrf",
+        "key keys",
     ),
     NameRule(
         "portuguese",
-        _set("senha senhas segredo segredos credencial credenciais palavra_passe palavrapasse"),
-        _set("chave chaves"),
-        _set("publica primaria estrangeira ordem"),
+        "senha senhas segredo segredos credencial credenciais palavra_passe palavrapasse",
+        "chave chaves",
+        "publica primaria estrangeira ordem",
     ),
     NameRule(
         "spanish",
-        _set("contrasena contrasenas contrasenya contrasenia secreto secretos credenciales clave"),
-        _set("llave llaves claves"),
-        _set("publica primaria foranea orden"),
+        "contrasena contrasenas contrasenya contrasenia secreto secretos credenciales clave",
+        "llave llaves claves",
+        "publica primaria foranea orden",
     ),
     NameRule(
         "french",
-        _set("passe motdepasse motpasse mdp jeton jetons identifiants"),
-        _set("cle cles clef clefs clesecrete clesecrette cleapi"),
-        _set("publique primaire etrangere tri"),
+        "passe motdepasse motpasse mdp jeton jetons identifiants",
+        "cle cles clef clefs clesecrete clesecrette cleapi",
+        "publique primaire etrangere tri",
     ),
     NameRule(
         "german",
-        _set(
-            "passwort passworter passwoerter kennwort kennworter kennwoerter losungswort"
-            " geheimnis geheimwort geheim zugangsdaten anmeldedaten zugangscode"
-        ),
-        _set("schluessel schlussel geheimschluessel apischluessel"),
-        _set("oeffentlich offentlich sortierung"),
+        "passwort passworter passwoerter kennwort kennworter kennwoerter losungswort"
+        " geheimnis geheimwort geheim zugangsdaten anmeldedaten zugangscode",
+        "schluessel schlussel geheimschluessel apischluessel",
+        "oeffentlich offentlich sortierung",
     ),
     NameRule(
         "italian",
-        _set("parola parolachiave segreto segreti segreta credenziali parolasegreta"),
-        _set("chiave chiavi"),
-        _set("pubblica primaria esterna ordine ordinamento"),
+        "parola parolachiave segreto segreti segreta credenziali parolasegreta",
+        "chiave chiavi",
+        "pubblica primaria esterna ordine ordinamento",
     ),
     NameRule(
         "polish",
-        _set("haslo hasla sekret sekrety tajne tajny poswiadczenia"),
-        _set("klucz klucze"),
-        _set("publiczny glowny obcy sortowania"),
+        "haslo hasla sekret sekrety tajne tajny poswiadczenia",
+        "klucz klucze",
+        "publiczny glowny obcy sortowania",
     ),
     NameRule(
         "others",
-        _set(
-            "wachtwoord geheim wachtwoorden losenord adgangskode kodeord passord salasana heslo"
-            " jelszo sifre lozinka geslo parool"
-        ),
-        _set("sleutel"),
-        _set("openbaar"),
+        "wachtwoord geheim wachtwoorden losenord adgangskode kodeord passord salasana heslo"
+        " jelszo sifre lozinka geslo parool",
+        "sleutel",
+        "openbaar",
     ),
 )
 
 # What, behind the last secret word, says that the value is about a secret and not the secret.
-ABOUT = frozenset(
-    """
+ABOUT = """
     addr address age alg algo algorithm algorithms alias allow allowed attribute attributes
     audience backend backends base bind bits bucket certresolver check checking class cluster
     column columns complexity converter core cores cost count cpu cpus database days db debug
@@ -106,13 +95,10 @@ ABOUT = frozenset(
     socket source store strategy stdin strength subnet suffix table thread threads timeout topic
     ttl type types upstream upstreams uri url urls user username validation verify version
     versions vhost zone
-    """.split()  # noqa: SIM905
-)
+"""
 # Ways to authenticate, which is what a name that ends in `auth` may say.
-METHODS = frozenset(
-    """
+METHODS = """
     basic bearer cram-md5 digest form gssapi header headers htpasswd internal jwt kerberos ldap
     login md5 mtls none ntlm oauth oauth2 oidc openid pam plain proxy saml scram scram-sha-1
     scram-sha-256 scram-sha-512 silly simple session sspi tls token trust x509
-    """.split()  # noqa: SIM905
-)
+"""

@@ -10,7 +10,7 @@ from selfinspect.masking.rules.rule import Rule
 # What people choose for a password beside a user's name: not a version, a port, a group's name.
 _CHOSEN = r"(?=[^\s:;,|/]{0,64}\d)(?=[^\s:;,|/]{0,64}[A-Za-z])(?!v?\d{1,5}[.-]\d)[^\s:;,|/]{5,256}"
 _USER = r"[\w.@+-]{1,64}"
-_MOST = 15  # accounts behind the first one
+_MOST = 7  # accounts behind the first one
 _WORDS = r"[a-z]{3,8}(?: [a-z]{3,8})"
 
 
