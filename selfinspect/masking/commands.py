@@ -92,7 +92,9 @@ def spoken(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]
 
 
 def _hints_at_program(lowered: str) -> bool:
-    return any(hint in lowered for hint in _BARE)
+    if len(lowered.split(None, 1)) < 2:  # noqa: PLR2004 - a program, and what it is given
+        return False
+    return bool([hint for hint in _BARE if hint in lowered])  # faster than any()
 
 
 def _named(word: str, before: str) -> tuple[str, str | None] | None:
