@@ -132,7 +132,7 @@ def _is_talk(word: str, value: str) -> bool:
     """Whether a word that is no flag is talked of, and no setting to which a value is given."""
     if word[0] in {"-", "+"}:
         return False
-    return is_prose(value) if word.isidentifier() else is_plain(value)
+    return is_prose(value.rstrip(":,.;")) if word.isidentifier() else is_plain(value)
 
 
 def _pattern(word: str) -> re.Pattern[str] | None:

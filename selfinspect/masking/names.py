@@ -50,19 +50,20 @@ _JOINED = re.compile(
     | (?: admin | api | basic | db | digest | docker | ftp | git | http | kafka | ldap | mail
         | master | mongo | mqtt | npm | proxy | rabbit | redis | registry | relay | rpc | sasl
         | service | smtp | user | web | x ) auth
-    | (?: access | account | activation | admin | aes | app | application | auth | aws | azure
-        | bot | client | consumer | cookie | crypt | crypto | data | db | deploy | encrypt
-        | encryption | gpg | hmac | hook | host | ingest | ingestion | integration | license
-        | master | pgp | priv | private | project | root | rsa | s | security | server | service
-        | session | shared | sign | signing | ssh | ssl | storage | stream | tls | token | user
-        | wallet | webhook | write ) keys?
+    | (?: access | account | activation | admin | aes | app | application | auth | aws | azure |
+        bot | client | consumer | cookie | crypt | crypto | data | db | deploy | enc | encrypt |
+        encryption | gpg | hash | hmac | hook | host | ingest | ingestion | integration | jwt |
+        license | mail | master | node | pgp | priv | private | project | push | root | rsa | s |
+        secret | security | server | service | session | shared | sign | signing | ssh | ssl |
+        storage | stream | tls | token | user | vpn | wallet | web | webhook | wg | wifi | write )
+        keys?
     | (?: php | j | asp )? sess (?: ion )? id
     """,
     re.VERBOSE,
 )
 
 _CLIENTS = {("client", "id"), ("app", "id"), ("tenant", "id")}
-_FINGERPRINT = frozenset({"fingerprint", "fingerprints", "thumbprint"})
+_PUBLIC = frozenset({"fingerprint", "fingerprints", "policy", "regex", "regexp", "thumbprint"})
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
 
 _WORDLESS = frozenset(
@@ -113,7 +114,7 @@ class _Name(NamedTuple):
         before: those before it.
         about: whether it goes on to say what about the secret its value is.
         counts: whether it says that its value is a number of something.
-        is_public: whether it names who a client is, or the fingerprint of a key.
+        is_public: whether it names who a client is, a key's fingerprint, or a rule.
     """
 
     word: str
@@ -214,7 +215,7 @@ def _read(name: str) -> _Name:
         parts[:last],
         about=not _ABOUT.isdisjoint(after),
         counts=not _COUNTING.isdisjoint(parts),
-        is_public=not _FINGERPRINT.isdisjoint(after) or after[-2:] in _CLIENTS,
+        is_public=not _PUBLIC.isdisjoint(after) or after[-2:] in _CLIENTS,
     )
 
 

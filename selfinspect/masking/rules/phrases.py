@@ -80,11 +80,12 @@ PHRASES = (
     # `Password for user admin: …`, `Mot de passe administrateur : …`, at the end of a line.
     _row(
         "password-of",
-        "pass,kennwort,contrase,senha,has,parola",
+        "pass,kennwort,contrase,senha,has,parola, key, token",
         r"(?<![\w-])(?:passwor[dt]|passphrase|mot de passe|kennwort|contrase(?:ñ|n|ny"
         r"|ni)a|senha|has[lł]o"
-        r"|parola)(?:\s(?!(?:account|address|at|error|from|host|id|ip|user|username|file|hash)\s?:)"
-        r"[\w'\u2019.@-]{1,32}){1,4}\s?:\s{1,2}[\"'`]?"
+        r"|parola|(?:access|api|auth|private|secret) (?:key|token))(?:\s(?!(?:account"
+        r"|address|at|error|from|host|id|ip|user|username|file|hash)\s?:)"
+        r"[\w'\u2019.@-]{1,32}){1,4}(?:\s?:|\s(?:is|was))\s{1,2}[\"'`]?"
         r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
         r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
     ),

@@ -61,7 +61,7 @@ SETTINGS = (
         r"\A-{0,2}[\w.-]{0,64}(?:users?|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
         r"|prox(?:y|ies)|proxy_?list"
         rf"|smtp|e?mail|s?ftp|samba|smb"
-        rf"|auth)(?:_\d{{1,3}})?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
+        rf"|auth|basic)(?:_\d{{1,3}})?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
         + rf"(?:[:|][^\s,;]{{0,256}})?(?:[,;\s]+{_USER}[:|]({_CHOSEN})" * _MOST
         + ")?" * _MOST,
     ),
