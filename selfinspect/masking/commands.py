@@ -3,180 +3,153 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from selfinspect.masking.names import (
-    is_plain,
-    is_prose,
-    is_reference,
-    is_secret_word,
-    words,
-)
+from selfinspect.masking.names import is_plain, is_prose, is_reference, is_secret_word, words
+from selfinspect.masking.rules import PROGRAMS
+from selfinspect.masking.rules.rule import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from selfinspect.masking.names import Judge
+    Given: TypeAlias = "Callable[[str, str], Iterable[tuple[int, int]]]"
 
-_FLAG = re.compile(r"--?([A-Za-z][\w.-]+)")
+_FLAG = re.compile(r"(?:--?|\+)([A-Za-z][\w.-]+)(?:=(.+))?", re.DOTALL)
 # `token` and `secret` alone are commands, or the kind of a thing that is named next.
 _PASSWORD = re.compile(
     r"(?!\w*passwd\Z)\w*(?:passw|passphrase|requirepass|masterauth)\w*", re.IGNORECASE
 )
 _SETTING = re.compile(r"[A-Za-z]\w*[._:-]\w[\w.:-]*")
 _SHELL_WORD = re.compile(
-    r"\"(?>(?:[^\"\\]|\\.)*)\"|'[^']*+'|[;|&()\n]++|[^\s\"';|&()]++|[\"']", re.DOTALL
+    r"\"(?>(?:[^\"\\]|\\.)*)\"|'[^']*'|[;|&()\n]+|(?:[^\s\"';|&()\\]|\\.)+|[\"'\\]", re.DOTALL
 )
-_COMMAND = re.compile(
-    r"(?:^|[\s\"'(=])--?[A-Za-z]|rabbitmqctl|sqlplus|alias|config|login|unseal|(?i:auth) "
-    r"|redis-server|vault|isql|impdp|expdp|obscure|wpa_passphrase|authtoken|reset-admin-password"
-    r"|db2|<<<|(?:echo|printf) "
+_SWITCH = re.compile(r"[-+](?<![^\s\"'(=+-].)[+-]?[A-Za-z]")
+# What of a program that takes a secret without a flag stands in a text.
+_BARE = (
+    *("<<<", "echo ", "printf ", "auth ", "addauth", "connect ", "user add", "users add"),
+    *("add_user", "alias", "authenticate_user", "authtoken", "config", "db2", "email", "expdp"),
+    *("freerdp", "impdp", "isql", "login", "obscure", "passw", "redis-server", "register"),
+    *("set-agent-token", "sqlplus", "token ", "unlock", "unseal", "vault"),
 )
+# A value that begins so is the next flag, or where a shell reads from.
+_NO_VALUE = frozenset("-<>|;&")
+_SEPARATORS = frozenset(";|&()\n")
+_QUOTES = frozenset("\"'")
+_SHORTEST_NAME = 5
 _NESTING = 3
 
-# The programs, and what of their words is secret; a space stands between two words.
-_PROGRAMS = tuple(
-    (re.compile(program), re.compile(secret.replace(" ", "\0"), re.DOTALL))
-    for program, secret in (
-        (
-            r"(?:mysql|mariadb|mongo)\w*(?:-\w+)?|sshpass|cqlsh|cypher-shell|rabbitmqadmin|7z\w?",
-            r"-p ?([^ ]+)",
-        ),
-        (
-            r"couchbase-cli|ncftp\w*|rar|unrar|twine|useradd|usermod",
-            r"-h?p ?([^ ]+)",
-        ),
-        (
-            r"docker|podman|nerdctl|buildah|skopeo|helm|oras|crane|az",
-            r"login (?:[^ ]+ ){0,6}-p ?([^ ]+)",
-        ),
-        (
-            r"curl",
-            (
-                r"(?:-\w*[uUE] ?|--(?:cert|user|proxy-user)[= ])[^: ]*:([^ ]+)"
-                r"|(?:-b ?|--cookie[= ])([^ ]+)"
-            ),
-        ),
-        (r"etcdctl|https?|xh", r"(?:-a ?|--user[= ])[^: ]*:([^ ]+)"),
-        (r"ttyd|transmission-remote|turnserver", r"(?:-[cnu] ?|--user[= ])[^: ]*:([^ ]+)"),
-        (r"kubectl|oc", r"--from-literal[= ][^= ]+=([^ ]+)"),
-        (r"redis-server|valkey-server", r">([^ ]+)"),
-        (r"(?:redis|valkey|keydb)-(?:cli|benchmark)", r"-a ?([^ ]+)|(?i:auth) ([^ ]+)"),
-        (r"mosquitto_passwd", r"-b [^ ]+ [^ ]+ ([^ ]+)"),
-        (r"sqlcmd|bcp|tsql|mosquitto_\w+|zip|unzip|ipmitool", r"-P ?([^ ]+)"),
-        (r"ldappasswd", r"-[as] ?([^ ]+)|-w ?([^ ]+)"),
-        (r"ldap\w+|squidclient", r"-[wW] ?([^ ]+)"),
-        (r"ssh-keygen", r"-[NP] ?([^ ]+)"),
-        (r"ss-\w+|ssserver|sslocal", r"-k ?([^ ]+)"),
-        (r"gitlab-runner", r"-r ?([^ ]+)"),
-        (r"k3s|rke2", r"-t ?([^ ]+)"),
-        (r"snmp\w+", r"-[cAX] ?([^ ]+)"),
-        (r"openssl", r"-pass(?:in|out)? pass:([^ ]+)|-[kK] ([^ ]+)"),
-        (r"smbclient|rpcclient|net", r"(?:-U ?|--user[= ])[^% ]*%([^ ]+)|//[^ ]+ ([^ -][^ ]*)"),
-        (r"lftp|open", r"(?:-u ?|--user[= ])[^, ]*,([^ ]+)"),
-        (r"sqlplus|sqlldr|expdp|impdp", r"[^/ -][^/ ]*/([^@ ]+)(?:@[^ ]*)?"),
-        (r"rabbitmqctl", r"(?:add_user|change_password|authenticate_user) [^ ]+ ([^ ]+)"),
-        (
-            r"htpasswd",
-            (
-                r"(?=(?:[^ ]+ )*?-\w*b)(?=(?:[^ ]+ )*?-\w*n)(?:-\w+ (?:\d+ )?)+[^ ]+ ([^ ]+)"
-                r"|(?=(?:[^ ]+ )*?-\w*b)(?:-\w+ (?:\d+ )?)+[^ -][^ ]* [^ ]+ ([^ ]+)"
-            ),
-        ),
-        (r"isql|wpa_passphrase", r"[^ ]*(?:isql [^ ]+|phrase) [^ ]+ ([^ -][^ ]*)"),
-        (r"cargo", r"login (?:--registry[= ][^ ]+ )?([^ -][^ ]*)"),
-        (r"poetry", r"config (?:pypi-token[^ ]*|http-basic[^ ]* [^ ]+) ([^ -][^ ]*)"),
-        (r"rclone", r"obscure ([^ -][^ ]*)"),
-        (r"sendemail", r"-xp ([^ ]+)"),
-        (r"mkpasswd", r"-m [^ ]+ ([^ -][^ ]*)"),
-        (r"caddy", r"(?:-p|--plaintext) ([^ ]+)"),
-        (r"grafana(?:-cli)?", r"reset-admin-password ([^ -][^ ]*)"),
-        (r"db2", r"using ([^ ]+)"),
-        (r"mcl?i?", r"(?:alias set|config host add) [^ ]+ [^ ]+ ([^ ]+) ([^ ]+)"),
-        (r"vault|bao", r"(?:login|unseal) ([^ -][^ ]*)|[A-Za-z][\w.-]*=([^ ]+)"),
-        (r"consul|nomad|serf", r"-encrypt[= ]([^ ]+)"),
-        (r"ngrok", r"(?:add-)?authtoken ([^ ]+)"),
-        (
-            r"aws|npm|pnpm|yarn|git|pip3?",
-            r"(?:set|config|--global) [^ ]*(?:[Ss]ecret|[Tt]oken|[Pp]assword|_auth)[^ ]* ([^ ]+)",
-        ),
-        (r"composer", r"[^ ]*(?:oauth|bearer|token)[^ ]* ([^ -][^ ]*)"),
-        (r"bundler?", r"config (?:set )?(?:--\w+ )?[^ ]+ ([^ :-][^ :]*:[^ ]+)"),
-    )
-)
-_LONGEST = 9
+_PATTERNS = {program: rule.pattern for rule in PROGRAMS for program in rule.hint}
+_FAMILIES = tuple(program[:-1] for program in _PATTERNS if program.endswith("*"))
 
 
-def passed(argv: Sequence[str], secret: Judge) -> Iterator[tuple[int, int, int]]:
+def passed(argv: Sequence[str], given: Given) -> Iterator[tuple[int, int, int]]:
     """Yield the word, and where in it, that hands a program a secret.
 
     Args:
         argv: the words of a command line, or of several with their separators between them.
-        secret: says whether the value of a flag's name is one.
+        given: yields what is secret of the value of a flag's name.
     """
-    rule: re.Pattern[str] | None = None
+    line = "\0".join(argv)
+    if line.count("\0") != len(argv) - 1:
+        line = "\0".join(word.replace("\0", " ") for word in argv)
+    take: re.Pattern[str] | None = None
+    at = 0
+    before = ""
     for index, word in enumerate(argv):
-        value = argv[index + 1] if index + 1 < len(argv) else "-"
-        name = None if value.startswith("-") or is_reference(value) else _named(argv, index, value)
-        if name and secret(name, value):
-            yield index + 1, 0, len(value)
-        if word and not word.strip(";|&()\n"):
-            rule = None
-        elif not word.startswith("-"):
-            program = word.rpartition("/")[2]
-            rule = next((take for name, take in _PROGRAMS if name.fullmatch(program)), rule)
-        if rule is not None:
-            yield from _taken(argv, index, rule)
+        if flag := _named(word, before):
+            value = argv[index + 1] if index + 1 < len(argv) else "-"
+            for offset, start, end in _given(flag, word, value, given):
+                yield index + offset, start, end
+        if word[:1] in _SEPARATORS and not word.strip(";|&()\n"):
+            take = None
+        elif word[:1] != "-" and (take is None or before[:1] != "-"):
+            take = _pattern(word) or take
+        if take and (match := take.match(line, at)):
+            yield from _taken(match, index)
+        at += len(word) + 1
+        before = word
 
 
-def spoken(text: str, secret: Judge, depth: int = 0) -> Iterator[tuple[int, int]]:
+def spoken(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where in a script or a process's title a secret is handed to a program."""
-    if depth > _NESTING or not _COMMAND.search(text):
+    if depth > _NESTING or not (_SWITCH.search(text) or _hints_at_program(text.lower())):
         return
-    found = list(_SHELL_WORD.finditer(text))
-    inner = [_unquoted(match) for match in found]
-    bare = [text[start:end] for start, end in inner]
-    for index, start, end in passed(bare, secret):
-        offset = inner[index][0]
-        yield offset + start, offset + end
-    for (start, end), match in zip(inner, found, strict=True):
-        if end - start < len(match[0]):
-            for first, last in spoken(text[start:end], secret, depth + 1):
-                yield start + first, start + last
+    bare: list[str] = []
+    starts: list[int] = []
+    quoted: list[int] = []
+    for match in _SHELL_WORD.finditer(text):
+        word, start = match[0], match.start()
+        if word[0] in _QUOTES and len(word) > 1 and word[-1] == word[0]:
+            word, start = word[1:-1], start + 1
+            quoted.append(len(bare))
+        bare.append(word)
+        starts.append(start)
+    for index, first, last in passed(bare, given):
+        yield starts[index] + first, starts[index] + last
+    for index in quoted:
+        for first, last in spoken(bare[index], given, depth + 1):
+            yield starts[index] + first, starts[index] + last
 
 
-def _named(argv: Sequence[str], index: int, value: str) -> str | None:
-    """The name of what a flag, or the name of a secret setting by itself, gives this value."""
-    word = argv[index]
-    if flag := _FLAG.fullmatch(word):
-        return flag[1]
-    if word == "-u":
-        return "user"
-    if index and argv[index - 1].startswith("-"):
+def _hints_at_program(lowered: str) -> bool:
+    if len(lowered.split(None, 1)) < 2:  # noqa: PLR2004 - a program, and what it is given
+        return False
+    return bool([hint for hint in _BARE if hint in lowered])  # faster than any()
+
+
+def _named(word: str, before: str) -> tuple[str, str | None] | None:
+    """The name of what a flag, or the name of a secret setting by itself, gives a value.
+
+    With it that value, where it stands in the same word behind a `=`.
+    """
+    if word[:1] in {"-", "+"}:
+        if word == "-u":
+            return "user", None
+        flag = _FLAG.fullmatch(word)
+        return (flag[1], flag[2]) if flag else None
+    if len(word) < _SHORTEST_NAME or before[:1] == "-":
         return None
-    if _PASSWORD.fullmatch(word):
-        return None if is_prose(value) else word
+    if word.isidentifier():
+        return (word, None) if _PASSWORD.fullmatch(word) else None
     is_setting = _SETTING.fullmatch(word) and is_secret_word(words(word)[-1])
-    return word if is_setting and not is_plain(value) else None
+    return (word, None) if is_setting else None
 
 
-def _taken(
-    argv: Sequence[str], index: int, rule: re.Pattern[str]
+def _given(
+    flag: tuple[str, str | None], word: str, value: str, given: Given
 ) -> Iterator[tuple[int, int, int]]:
-    window = argv[index : index + _LONGEST]
-    match = rule.match("\0".join(window))
-    if match is None:
-        return
-    for group in range(1, rule.groups + 1):
-        start, end = match.span(group)
-        if start >= 0 and not is_reference(match[group]):
-            before = match.string.count("\0", 0, start)
-            offset = sum(len(word) + 1 for word in window[:before])
-            yield index + before, start - offset, end - offset
+    """What is secret of what a flag gives: in its own word, or in the next, which is the value."""
+    name, inline = flag
+    if inline is not None:
+        at = len(word) - len(inline)
+        if not is_reference(inline):
+            yield from ((0, at + start, at + end) for start, end in given(name, inline))
+    elif not (value[:1] in _NO_VALUE or is_reference(value) or _is_talk(word, value)):
+        yield from ((1, start, end) for start, end in given(name, value))
 
 
-def _unquoted(match: re.Match[str]) -> tuple[int, int]:
-    start, end = match.span()
-    if end - start > 1 and match[0][0] in "\"'" and match[0][0] == match[0][-1]:
-        return start + 1, end - 1
-    return start, end
+def _is_talk(word: str, value: str) -> bool:
+    """Whether a word that is no flag is talked of, and no setting to which a value is given."""
+    if word[0] in {"-", "+"}:
+        return False
+    return is_prose(value.rstrip(":,.;")) if word.isidentifier() else is_plain(value)
+
+
+def _pattern(word: str) -> re.Pattern[str] | None:
+    """What this program takes as a secret; None where it is no program, or takes none."""
+    program = word.rpartition("/")[2]
+    pattern = _PATTERNS.get(program) or _PATTERNS.get(program.lower())
+    if pattern is None and program.startswith(_FAMILIES):
+        pattern = next(
+            _PATTERNS[family + "*"] for family in _FAMILIES if program.startswith(family)
+        )
+    return re.compile(pattern) if pattern else None
+
+
+def _taken(match: re.Match[str], index: int) -> Iterator[tuple[int, int, int]]:
+    """The words that a program's pattern took, from that of this index on."""
+    line, at = match.string, match.start()
+    for start, end in taken(match):
+        if start < end and not is_reference(line[start:end]):
+            begin = max(line.rfind("\0", at, start) + 1, at)
+            yield index + line.count("\0", at, start), start - begin, end - begin

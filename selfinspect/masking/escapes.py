@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # One character each: bytes of UTF-8 as a URL or Python's repr writes them, JSON's `\u00e4`, what
 # stands behind backslashes, HTML's, a form's space; escaped once or again and again.
@@ -25,11 +29,13 @@ _CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 
-def unescaped(text: str) -> tuple[str, array[int]] | None:
+def unescaped(text: str) -> tuple[str, Sequence[int]] | None:
     """The text with what its escapes mean, and where in it each character began.
 
     One place more is the text's end. None where nothing is escaped.
     """
+    if not any(mark in text for mark in "%\\&"):
+        return (text.replace("+", " "), range(len(text) + 1)) if "+" in text else None
     pieces: list[str] = []
     places = array("I")
     done = 0

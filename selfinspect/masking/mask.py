@@ -15,11 +15,11 @@ from selfinspect.masking.layers import declared
 from selfinspect.masking.learnt import Known, worth_knowing
 from selfinspect.masking.names import hints_at_secret, is_secret
 from selfinspect.masking.pairs import assigned
-from selfinspect.masking.shapes import recognised
+from selfinspect.masking.shapes import recognised, set_in
 from selfinspect.masking.told import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selfinspect.model import Json
 
@@ -30,7 +30,9 @@ _MASK = re.compile(re.escape(MASK))
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,32}m")
 # Base64 in base64.
 _NESTING = 2
-_ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"'-][^\s=\"']*)=(.+)", re.DOTALL)
+# Characters: a longer text is looked through once, as a second look costs as much again.
+_LONG = 1 << 16
+_ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"',-][^\s=\"',]*)=(.+)", re.DOTALL)
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
 _SCRIPT_FLAG = re.compile(r"-[a-z]{0,3}c")
 
@@ -48,7 +50,8 @@ _PRINTED = frozenset({"State"})
 class Masking:
     """Knows what a secret looks like, and the secrets of one container.
 
-    Masked text keeps its names and says `[masked]`; masking it again changes nothing. A learnt
+    Masked text keeps its names and says `[masked]`; masking it again changes nothing (of more than
+    64 KiB it may, where one secret had stood between the name and the value of another). A learnt
     secret is found again as it is, in capitals or small letters (of ASCII), escaped for a URL,
     JSON, a shell or HTML, in hexadecimal, in base64, and a private key by each of its lines. It is
     not found hashed, compressed, in base64 among bytes that are no text, or cut in two. One of
@@ -90,15 +93,11 @@ class Masking:
         """The value of one variable or label: masked whole when the name says it is secret."""
         if self._revealed(name):
             return value
-        if is_secret(name, value):
-            return self._cut(value, [(0, len(value))])
-        return self.text(value)
+        return self._at_rest(value, lambda at: chain(self._given(name, at), self._spans(at)))
 
     def text(self, text: str) -> str:
         """Free text: log lines, titles of processes, output of health checks, errors."""
-        while (masked := self._cut(text, self._spans(text))) != text:
-            text = masked
-        return text
+        return self._at_rest(text, self._spans)
 
     def arguments(self, argv: Sequence[str], *, after: Sequence[str] = ()) -> list[str]:
         """A command line, word by word.
@@ -108,9 +107,10 @@ class Masking:
             after: the words before them, which name the program; they are not returned.
         """
         line = [*after, *argv]
-        while (masked := self._line(line)) != line:
-            line = masked
-        return line[len(after) :]
+        masked = self._line(line)
+        while masked != line and sum(map(len, masked)) <= _LONG:
+            line, masked = masked, self._line(masked)
+        return masked[len(after) :]
 
     def assignments(self, entries: Sequence[str]) -> list[str]:
         """Variables as the engine lists them, `NAME=value` or `NAME` alone."""
@@ -150,7 +150,7 @@ class Masking:
 
     def _line(self, line: list[str]) -> list[str]:
         found: dict[int, list[tuple[int, int]]] = {}
-        for index, start, end in passed(line, self._secret):
+        for index, start, end in passed(line, self._given):
             found.setdefault(index, []).append((start, end))
         return [self._word(line, index, found.get(index, [])) for index in range(len(line))]
 
@@ -161,8 +161,9 @@ class Masking:
             name, value = assignment.groups()
             if self._revealed(name):
                 return word
-            if self._secret(name, value):
-                found = [*found, assignment.span(2)]
+            at = assignment.start(2)
+            found += [(at + start, at + end) for start, end in self._given(name, value)]
+        found += set_in("", word)
         return self._cut(word, [*found, *self._spans(word)])
 
     def _revealed(self, name: str) -> bool:
@@ -170,24 +171,41 @@ class Masking:
 
     def _secret(self, name: str, value: str) -> bool:
         bare = name.removeprefix("-D").lstrip("-")
-        return is_secret(bare, value) and not (self._revealed(bare) or self._revealed(name))
+        if not is_secret(bare, value):
+            return False
+        return not (self.reveal and (self._revealed(bare) or self._revealed(name)))
+
+    def _given(self, name: str, value: str) -> Iterator[tuple[int, int]]:
+        """What is secret of the value of one variable, label or argument, because of its name."""
+        if self._secret(name, value):
+            yield 0, len(value)
+        elif not self._revealed(name):
+            yield from set_in(name, value)
 
     def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
         if "\x1b" in text:
             text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
         yield from self._known.again(text)
-        yield from recognised(text)
+        lowered = text.lower()
+        yield from recognised(text, lowered)
         if plain := unescaped(text):
             meant, places = plain
-            for start, end in chain(self._known.again(meant), recognised(meant)):
+            for start, end in chain(self._known.again(meant), recognised(meant, meant.lower())):
                 yield places[start], places[end]
-        if hints_at_secret(text):
+        if hints_at_secret(lowered):
             yield from assigned(text, self._secret)
             yield from told(text, self._secret)
         yield from declared(text, self._secret)
-        yield from spoken(text, self._secret)
+        yield from spoken(text, self._given)
         if depth < _NESTING:
-            yield from encoded(text, lambda inner: any(self._spans(inner, depth + 1)))
+            yield from encoded(text, lambda inner: self._spans(inner, depth + 1))
+
+    def _at_rest(self, text: str, spans: Callable[[str], Iterator[tuple[int, int]]]) -> str:
+        """Mask until that changes nothing more."""
+        masked = self._cut(text, spans(text))
+        while masked != text and len(masked) <= _LONG:
+            text, masked = masked, self._cut(masked, spans(masked))
+        return masked
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
         pieces: list[str] = []

@@ -3,70 +3,67 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from selfinspect.masking.rules.names import ABOUT, METHODS, NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Judge: TypeAlias = "Callable[[str, str], bool]"
 
 # A text without any of these names no secret: most do not, and are passed over quickly.
 _STEMS = """
     pass pwd pw psw secret token key auth cred dsn cookie sess sid private salt sig jwt psk otp pin
-    pat bearer hmac pepper csrf xsrf sas phrase mnemonic identified
+    pat bearer hmac pepper csrf xsrf sas phrase mnemonic identified gslt
     sudo kinit cryptsetup netrc
+    senha segred segret secret contrase clave chave chiav llave mdp jeton cle kennwort passwort
+    geheim losung zugang anmelde schlues schlus parol credenz haslo hasla klucz sekret tajn
+    poswiad wacht sleutel losen adgang kodeord salasana heslo jelszo sifre lozink geslo identifiants
 """.split()  # noqa: SIM905
 
+# What parts a name from its value, in whatever dress.
+_MARK = re.compile(r"[\s=:<%\\]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-
-_SECRET = frozenset(
-    """
-    auth authentication authorization bearer cookie cookies cred credential credentials creds csrf
-    dsn hmac jwt key keys mnemonic oauth otp pass passkey password passwords pat pepper phrase pin
-    private psk psw pswd pw pwd salt salts sas secret secrets sess session sessions sid sig
-    signature token tokens totp xsrf
-    """.split()  # noqa: SIM905
+_ACCENTS = str.maketrans(
+    "áàâãäåçéèêëíìîïñóòôõöøúùûüýłńśźżćęąÁÀÂÃÄÅÇÉÈÊËÍÌÎÏÑÓÒÔÕÖØÚÙÛÜÝŁŃŚŹŻĆĘĄßşŞıİðÐčČšŠžŽřŘ",
+    "aaaaaaceeeeiiiinoooooouuuuylnszzceaAAAAAACEEEEIIIINOOOOOOUUUUYLNSZZCEAssSiIdDcCsSzZrR",
 )
+
+_KEYS = frozenset(" ".join(language.keys for language in NAMES).split())
+_SECRET = _KEYS.union(*(language.words.split() for language in NAMES))
+_PHRASES = tuple(tuple(phrase.split("_")) for phrase in sorted(_SECRET) if "_" in phrase)
+_ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
+_METHODS = frozenset(METHODS.split())
 
 # Words that people join without a mark between them.
 _JOINED = re.compile(
     r"""
       hmac .* | .* (?: password(?!less) | passwd | passphrase | passcode | passwort | credential
+           | kennwort | contrasen | senha | motdepasse | wachtwoord
            | secret(?!ar) | apikey | jwt ) .*
-    | .+ (?: token | dsn | pwd | cookie ) s? | .+ creds
-    | .+ (?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!im) pass
-    | [a-z]{2,8} pw
-    | (?: basic | db | digest | docker | ftp | git | http | ldap | mail | master | mqtt | npm
-        | proxy | redis | registry | smtp | web | x ) auth
-    | (?: access | account | activation | admin | aes | app | application | auth | aws | azure
-        | client | consumer | crypt | crypto | data | db | deploy | encrypt | encryption | gpg
-        | hmac | host | ingest | ingestion | integration | license | master | pgp | priv | private
-        | project | root | rsa | s | security | server | service | session | shared | sign | signing
-        | ssh | ssl | storage | tls | token | user | write ) keys?
+    | .+ (?: token | dsn | pwd | cookie ) s? | .+ (?: creds | haslo | parola | segreto )
+    | .+ (?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!im)(?<!low)(?<!high)(?<!band)
+         (?<!multi)(?<!single) pass
+    | [a-z]{2,8} (?: pw | psw | mdp )
+    | (?: admin | api | basic | db | digest | docker | ftp | git | http | kafka | ldap | mail
+        | master | mongo | mqtt | npm | proxy | rabbit | redis | registry | relay | rpc | sasl
+        | service | smtp | user | web | x ) auth
+    | (?: access | account | activation | admin | aes | app | application | auth | aws | azure |
+        bot | client | consumer | cookie | crypt | crypto | data | db | deploy | enc | encrypt |
+        encryption | gpg | hash | hmac | hook | host | ingest | ingestion | integration | jwt |
+        license | mail | master | node | pgp | priv | private | project | push | root | rsa | s |
+        secret | security | server | service | session | shared | sign | signing | ssh | ssl |
+        storage | stream | tls | token | user | vpn | wallet | web | webhook | wg | wifi | write )
+        keys?
     | (?: php | j | asp )? sess (?: ion )? id
     """,
     re.VERBOSE,
 )
 
-# Words that, after the last secret one, say that the value is about a secret and not the secret.
-_ABOUT = frozenset(
-    """
-    addr address age alg algo algorithm algorithms alias allow allowed audience backend backends
-    bits bucket certresolver check checking class cluster column columns converter cost count
-    database days db debug deserializer dir directory disable disabled domain domains driver
-    drivers email enable enabled encoding endpoint engine entrypoint entrypoints error errors exp
-    expiration expire expires expiry file files flow folder format grace group handler hasher
-    hashers header headers helper host hostname hosts hours httponly index interval ip iss issuer
-    iterations kind label len length level lifetime limit location log logging login manager max
-    maxage mechanism mechanisms method methods middleware middlewares min minutes mirror mode mount
-    ms name names network optional origin origins path paths period plugin plugins policy port
-    ports prefix priority protocol provider providers queue realm region registry repo repository
-    require required role roles rotation rounds rule rules samesite schema scheme scope scopes
-    seconds secs secure serializer server service size sock socket source store strategy subnet
-    suffix table timeout topic ttl type types upstream upstreams uri url urls user username
-    validation verify version versions vhost zone
-    """.split()  # noqa: SIM905
-)
+_CLIENTS = {("client", "id"), ("app", "id"), ("tenant", "id")}
+_PUBLIC = frozenset({"fingerprint", "fingerprints", "policy", "regex", "regexp", "thumbprint"})
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
 
 _WORDLESS = frozenset(
@@ -77,12 +74,13 @@ _WORDLESS = frozenset(
     """.split()  # noqa: SIM905
 )
 _SMALL = re.compile(r"-?\d{1,2}")
+_SHORT = 4
 _SHORTEST_NUMBER = 6
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})? ?[A-Za-z%]{0,7}")
 _PATH = re.compile(
     r"(?:(?:file:/{2,3}|unix:(?:path=)?)?/(?:app|bin|certs?|config|data|dev|etc|home|keys?|lib|mnt|opt|proc|root|run"
     r"|sbin|secrets?|srv|ssl|sys|tmp|usr|var|vault|workspace)|\.{1,2}|~)(?:/[\w.@+-]{1,64})+/?"
-    r"|[\w.@-]{1,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
+    r"|[\w.@-]{0,64}/[\w.@/-]{1,128}\.(?:cer|conf|crt|jks|json|key|p12|pem|pfx|pub|toml|txt|ya?ml)"
 )
 # Words, hosts, URLs, paths and rules; letters behind digits look random, and are not plain.
 _PIECES = r"[A-Za-z]{0,24}\d{0,5}(?>(?:[-_.,/*`()&|?=@ ][A-Za-z]{0,24}\d{0,5})*)"
@@ -93,40 +91,57 @@ _REFERENCE = re.compile(
 )
 # What follows `the password` in a sentence about it.
 _PROSE = re.compile(r"[A-Za-z]+(?:[-_'./,][A-Za-z]+)*|[\d.,:/%-]+[A-Za-z]{0,3}")
-# Names that say nothing and carry a secret all the same.
-_TELLING = re.compile(
-    r"""
-      BUNDLE_\w+__(?:COM|DEV|IO|NET|ORG) | OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS | PLEX_CLAIM
-    | (?:\w+[_-])?SNMP_?(?:\w+_)?COMMUNITY
-    | (?:\w+_)?(?:ENCRYPTION|HD|MFA|OTP|RECOVERY|TOTP|WALLET)_SEED
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-# `bob:hunter2`, and what stands behind that for an SFTP server; `node:node` is a user and a group.
-_ACCOUNTS = frozenset("account accounts login user users".split())  # noqa: SIM905
-_ACCOUNT = re.compile(r"[\w.@-]{1,64}:(?=[^:\s]*\d)(?=[^:\s]*[A-Za-z])[^:\s/]{6,256}(?:[:;,\s].*)?")
 # Public keys, by their types, RFC 4253, and OpenPGP's fingerprints.
 _PUBLIC_KEY = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-(?:ssh|ecdsa)-[\w@.-]+)(?: AAAA.*)?", re.DOTALL
 )
+_ALGORITHM = re.compile(
+    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|scram|scrypt|sha|x)"
+    r"[\w/-]{0,24}",
+    re.IGNORECASE,
+)
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")
+# What finds data in a cache, `user:42:profile`.
+_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10})){1,6}:?")
 _DATA = frozenset("cache foreign lookup partition primary routing row sort unique".split())  # noqa: SIM905
 
 
-def words(name: str) -> list[str]:
+class _Name(NamedTuple):
+    """What a name says by itself.
+
+    Attributes:
+        word: the last one that means a secret; empty where none does.
+        before: those before it.
+        about: whether it goes on to say what about the secret its value is.
+        counts: whether it says that its value is a number of something.
+        is_public: whether it names who a client is, a key's fingerprint, or a rule.
+    """
+
+    word: str
+    before: tuple[str, ...] = ()
+    about: bool = False
+    counts: bool = False
+    is_public: bool = False
+
+
+@lru_cache(maxsize=128)
+def words(name: str) -> tuple[str, ...]:
     """The lower-case words of a name in snake, kebab, dotted, camel or screaming case."""
-    return [word.lower() for word in _WORD.findall(name)]
+    plain = name if name.isascii() else name.translate(_ACCENTS)
+    return tuple(word.lower() for word in _WORD.findall(plain))
 
 
-def hints_at_secret(text: str) -> bool:
-    """Whether there may be the name of a secret in a text."""
-    lowered = text.lower()
-    return any(stem in lowered for stem in _STEMS)
+def hints_at_secret(lowered: str) -> bool:
+    """Whether there may be the name of a secret in a text of small letters."""
+    if not _MARK.search(lowered):
+        return False
+    plain = lowered if lowered.isascii() else lowered.translate(_ACCENTS)
+    return bool([stem for stem in _STEMS if stem in plain])  # faster than any()
 
 
 def is_reference(value: str) -> bool:
     """Whether the value is a place-holder that a shell or a template fills in later."""
-    return _REFERENCE.fullmatch(value) is not None
+    return value[:1] in {"$", "{"} and _REFERENCE.fullmatch(value) is not None
 
 
 def is_plain(value: str) -> bool:
@@ -134,14 +149,26 @@ def is_plain(value: str) -> bool:
     return _PLAIN.fullmatch(value) is not None
 
 
+def is_datum(value: str) -> bool:
+    """Whether a value may be the name of data: a plain one, or `user:42:profile` in a cache."""
+    return is_plain(value) or _DATUM.fullmatch(value) is not None
+
+
 def is_prose(value: str) -> bool:
     """Whether a value is a mere word, a number, a date or a path."""
     return any(pattern.fullmatch(value) for pattern in (_PROSE, _PATH))
 
 
+@lru_cache(maxsize=128)
 def is_secret_word(word: str) -> bool:
     """Whether one lower-case word means a secret, alone or as people join it (`dbpass`)."""
     return word in _SECRET or _JOINED.fullmatch(word) is not None
+
+
+@lru_cache(maxsize=128)
+def names_secret(name: str) -> bool:
+    """Whether any word of a name means a secret, whatever the name says about it."""
+    return bool(_read(name).word)
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -151,43 +178,77 @@ def is_secret(name: str, value: str) -> bool:
     of a well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
     under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
     """
+    read = _read(name)
+    if not read.word:
+        return False
     value = value.strip()
     if not value or value.lower() in _WORDLESS:
         return False
-    if _TELLING.fullmatch(name):
-        return True
-    parts = words(name)
-    marked = [index for index, word in enumerate(parts) if _means_secret(parts, index, word)]
-    if not marked:
-        return not _ACCOUNTS.isdisjoint(parts[-1:]) and _ACCOUNT.fullmatch(value) is not None
     return not (
-        (name in {"PWD", "OLDPWD"} and value.startswith("/"))  # the shell's; ODBC's is a password
-        or any(pattern.fullmatch(value) for pattern in (_SMALL, _PATH, _PUBLIC_KEY))
-        or _is_count(parts, parts[marked[-1]], value)
-        or _is_no_key(parts[: marked[-1]], parts[marked[-1]], value)
+        read.is_public
         or (
-            not _ABOUT.isdisjoint(parts[marked[-1] + 1 :])
-            and (_NUMBER.fullmatch(value) is not None or is_plain(value))
-        )
+            name in {"PWD", "OLDPWD"} and value.startswith("/")
+        )  # the shell's; ODBC's is a password
+        or (len(value) < _SHORT and _SMALL.fullmatch(value))
+        or ("/" in value and _PATH.fullmatch(value))
+        or (value[0] in "es" and _PUBLIC_KEY.fullmatch(value))
+        or _is_count(read, value)
+        or _is_method(read, value)
+        or _is_no_key(read, value)
+        or (read.about and _tells_about(value))
     )
 
 
-def _is_count(parts: list[str], last: str, value: str) -> bool:
-    if last == "tokens" and len(value) < _SHORTEST_NUMBER and value.isdigit():
+@lru_cache(maxsize=128)
+def _read(name: str) -> _Name:
+    parts = words(name)
+    last = max((index for index in range(len(parts)) if _means_secret(parts, index)), default=-1)
+    for phrase in _PHRASES:
+        for end in range(len(phrase), len(parts) + 1):
+            if parts[end - len(phrase) : end] == phrase:
+                last = max(last, end - 1)
+    if last < 0:
+        return _Name("")
+    after = parts[last + 1 :]
+    return _Name(
+        parts[last],
+        parts[:last],
+        about=not _ABOUT.isdisjoint(after),
+        counts=not _COUNTING.isdisjoint(parts),
+        is_public=not _PUBLIC.isdisjoint(after) or after[-2:] in _CLIENTS,
+    )
+
+
+def _tells_about(value: str) -> bool:
+    return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
+
+
+def _is_count(read: _Name, value: str) -> bool:
+    if read.word == "tokens" and len(value) < _SHORTEST_NUMBER and value.isdigit():
         return True
-    return _NUMBER.fullmatch(value) is not None and not _COUNTING.isdisjoint(parts)
+    return read.counts and _NUMBER.fullmatch(value) is not None
 
 
-def _means_secret(parts: list[str], index: int, word: str) -> bool:
+def _is_method(read: _Name, value: str) -> bool:
+    if read.word == "token" and read.before[-1:] == ("auth",):  # etcd's
+        value = value.partition(",")[0]
+        return value in {"simple", "jwt"}
+    return read.word in {"auth", "authentication"} and value.lower() in _METHODS
+
+
+def _means_secret(parts: Sequence[str], index: int) -> bool:
+    word = parts[index]
     if word in {"key", "keys"} and index and parts[index - 1] in {"authorized", "public", "pub"}:
         return False
     return is_secret_word(word)
 
 
-def _is_no_key(before: list[str], word: str, value: str) -> bool:
+def _is_no_key(read: _Name, value: str) -> bool:
     """Whether the value is the fingerprint of a public key, or the name of what finds data."""
-    if word not in {"key", "keys"}:
+    if read.word not in _KEYS:
         return False
-    if word == "keys" or not {"gpg", "pgp"}.isdisjoint(before):
+    if read.word not in {"key", "keys"}:
+        return is_plain(value)
+    if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
         return _FINGERPRINTS.fullmatch(value) is not None
-    return not _DATA.isdisjoint(before[-1:]) and is_plain(value)
+    return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)

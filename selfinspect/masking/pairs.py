@@ -6,7 +6,14 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from selfinspect.masking.names import is_plain, is_reference, is_secret_word, words
+from selfinspect.masking.names import (
+    is_datum,
+    is_plain,
+    is_reference,
+    is_secret_word,
+    names_secret,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +66,10 @@ _ELEMENT = re.compile(
 _DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{0,4}")
 # sed's `s/PLACEHOLDER/value/`.
 _SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
+# What stands before `key: ` in a sentence.
+_BEFORE = re.compile(r"([A-Za-z]{2,24}) \Z")
+# What a subsystem's log line begins with, `auth: backend ldap ready`.
+_TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
 
 
@@ -79,12 +90,17 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
     while match := _NAME.search(text, at):
         name, mark = match.groups()
         at = match.end()
-        parts = words(name.removeprefix("-D"))
-        if any(map(is_secret_word, parts)):
-            value = _value(text, at, mark, parts[-1], text[match.start() - 1 : match.start()])
-            if value:
-                yield name, *value
-                at = value[1]
+        bare = name.removeprefix("-D")
+        if not names_secret(bare):
+            continue
+        value = _value(text, at, mark, words(bare)[-1], text[match.start() - 1 : match.start()])
+        lone = bare.lower()
+        if value and not (
+            (lone == "key" and _is_data(text, match.start(), value))
+            or (lone in {"auth", "authentication"} and _TALK.match(text, at))
+        ):
+            yield name, *value
+            at = value[1]
 
 
 def _named(text: str) -> Iterator[tuple[str, int, int]]:
@@ -126,6 +142,15 @@ def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, 
     if match.lastgroup == "bare" and not text.startswith(("[", "${"), start):
         end = start + len(text[start:end].rstrip(")]}>.,;"))
     return (start, end) if start < end else None
+
+
+def _is_data(text: str, at: int, value: tuple[int, int]) -> bool:
+    """Whether the word before `key` leaves open what key it is, and the value looks like data."""
+    before = _BEFORE.search(text, max(0, at - 25), at)
+    given = text[slice(*value)]
+    if before is None:
+        return is_datum(given) and ":" in given
+    return not is_secret_word(before[1].lower() + "key") and is_datum(given)
 
 
 def _is_address(text: str, at: int, last: str, before: str) -> bool:

@@ -649,7 +649,8 @@ def test_the_shape_of_a_document_stays() -> None:
      "echo a | ", "printf ", "s/key", "ENV key=", "|1 a=b ", "define('key',", "\x1b[0m", "key:\n",
      "aGVsbG8g", "password is ", "npm_", "vault a=", "discord://", "a/b@//", "x:y,", "&lt;key&gt;",
      "%25", "&amp;", "\\u0041", "+", "key: |\n a", "key:\n - a", "a:*:",
-     "authorization: a a=", "A1-"],
+     "authorization: a a=", "A1-", '\\"', '"\\', "%//:", "-eyJaaaaaaa", "YWFhYWFhYWFhYWFhYWFh ",
+     "echo a > token ", "mysql -p x ", "--a=b:c "],
 )  # fmt: skip
 def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
     """No text makes masking hang: a pattern that is tried again at every place would here."""

@@ -1,0 +1,144 @@
+"""Secrets that are told without a mark: in SQL, in protocols, in what is piped to a program."""
+
+from __future__ import annotations
+
+from selfinspect.masking.rules.rule import Rule
+
+
+def _row(name: str, hint: str, pattern: str) -> Rule:
+    return Rule(name, "text", tuple(hint.split(",")), f"(?i){pattern}")
+
+
+PHRASES = (
+    _row(
+        "sql",
+        "identified,password,passphrase,passwd",
+        r"\b(?:identified(?:\s{1,4}with\s{1,4}[\w\"'`]{1,64})?\s{1,4}(?:by|as)"
+        r"|password(?:\s{1,4}for\s{1,4}\S{1,128}\s{1,4}=)?|passphrase|passwd)"
+        r"(?:\s{0,4}\(\s{0,4}|\s{1,4})(?:\"([^\"\n]{1,256})\"|'([^'\n]{1,256})')",
+    ),
+    _row(
+        "netrc",
+        "login",
+        r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)",
+    ),
+    _row("redis-conf", "requirepass,masterauth", r"\b(?:requirepass|masterauth)\s{1,4}(\S+)"),
+    _row("redis-user", "user ", r"\buser\s{1,4}\S{1,64}\s{1,4}on\s(?:[^\n>]{0,64}\s)?>(\S+)"),
+    _row("redis-sentinel", "auth-pass", r"\bauth-pass\s{1,4}\S{1,64}\s{1,4}([^\s-]\S*)"),
+    _row(
+        "erlang",
+        "setcookie,default_pass",
+        r"\bsetcookie\s{1,4}(\S+)|\bdefault_pass,?\s{1,4}<<[\"']{0,4}([^\"'>]+)",
+    ),
+    Rule(
+        "redis-auth",
+        "text",
+        ("auth ",),
+        r"\bAUTH\s{1,4}(\S{0,64}\d\S*|(?!LOGIN|PLAIN|CRAM|XOAUTH)\S{6,64}?(?=\\r))",
+    ),
+    _row(
+        "mongo-auth",
+        "auth(",
+        r"\bauth\(\s{0,4}[\"'][^\"']{0,128}[\"']\s{0,4},\s{0,4}[\"']([^\"']+)",
+    ),
+    _row("redis-monitor", 'auth"', r"\bauth\"\s{1,4}(?:\"\w{1,64}\"\s{1,4})?\"([^\"]+)"),
+    _row(
+        "connect-call",
+        "connect(",
+        r"\b(?:mysqli?|pg|ftp|ldap|oci"
+        r"|odbc)\w{0,16}connect\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
+        r"\s{0,4},){1,2}"
+        r"\s{0,4}[\"']([^\"']+)",
+    ),
+    _row(
+        "haproxy",
+        "stats auth,insecure-password",
+        r"\bstats\s{1,4}auth\s{1,4}[^\s:]{1,64}:(\S+)|\binsecure-password\s{1,4}(\S+)",
+    ),
+    _row(
+        "zookeeper",
+        "digest",
+        r"\b(?:addauth|setAcl|acl)\s[^\n]{0,64}?digest[\s:]{1,4}[^\s:]{1,64}:([^\s:'\"]+)",
+    ),
+    _row(
+        "sasl-plain",
+        "sasl",
+        r"\bSASL\s{1,4}PLAIN\b[^\n]{0,64}?\bpassword\s{1,4}[\"']?([^\s\"']{3,})",
+    ),
+    _row(
+        "pin",
+        "pin",
+        r"(?<![\w-])pin(?:[ -]?(?:code|number))?(?:\s(?:is"
+        r"|was))?\s?[:=]?\s{1,2}(\d{4,10})(?![\w.:-])",
+    ),
+    _row(
+        "code",
+        " code",
+        r"\b(?:2fa|access|auth(?:entication)?|login|one-?time|otp|security|verification) code"
+        r"(?:\s(?:is|was))?\s?:?\s{1,2}(\d{4,10})(?![\w.:-])",
+    ),
+    # `Password for user admin: …`, `Mot de passe administrateur : …`, at the end of a line.
+    _row(
+        "password-of",
+        "pass,kennwort,contrase,senha,has,parola, key, token",
+        r"(?<![\w-])(?:passwor[dt]|passphrase|mot de passe|kennwort|contrase(?:ñ|n|ny"
+        r"|ni)a|senha|has[lł]o"
+        r"|parola|(?:access|api|auth|private|secret) (?:key|token))(?:\s(?!(?:account"
+        r"|address|at|error|from|host|id|ip|user|username|file|hash)\s?:)"
+        r"[\w'\u2019.@-]{1,32}){1,4}(?:\s?:|\s(?:is|was))\s{1,2}[\"'`]?"
+        r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
+        r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
+    ),
+    _row(
+        "login-with",
+        "login,log in,sign in",
+        r"\b(?:login|log in|sign in) (?:with|as|using):? [\w.@-]{1,64}\s?[/:]\s?"
+        r"((?=[^\s\"']{0,64}\d)[^\s\"',;/]{5,256})",
+    ),
+    _row(
+        "credentials",
+        "credential",
+        r"\bcredentials?(?:\s(?:are|is))?\s?:?\s{1,2}(?!from\b|for\b)[\w.@-]{1,64}\s?[:/]\s?"
+        r"((?=[^\s\"']{0,64}\d)(?![^\s\"']{0,128}/)[^\s\"',;]{5,})",
+    ),
+    _row(
+        "chpasswd-heredoc",
+        "chpasswd",
+        r"\bchpasswd[^\n<]{0,80}<<(?:<|-?\s{0,4}[\"']?\w{1,32}[\"']?\s{0,4}\n)\s{0,4}"
+        r"[\"']?[^:\s\"']{1,64}:([^\s\"']+)",
+    ),
+    _row(
+        "here-string",
+        "<<<",
+        r"\bread\s{1,4}(?:-\w{1,4}\s{1,4}){0,3}\w{1,32}\s{0,4}<<<\s{0,4}(?:'([^'\n]{3,})'"
+        r"|\"([^\"\n]{3,})\"|([^\s\"';]{3,}))",
+    ),
+    _row("password-stdin", "password-stdin", r"\bpassword-stdin\s{0,4}<<<\s{0,4}[\"']?([^\s\"']+)"),
+    # What is written into a program that reads a password, or into a file that is named for one.
+    _row(
+        "piped",
+        "echo ,printf ",
+        r"""(?x)
+        \b (?: echo | printf ) \s{1,4} (?: -\w{1,3} \s{1,4} )? (?: ["']%s(?:\\n)?["'] \s{1,4} )?
+        ["']? ( (?: [^|"'\n>\s] | [ \t] (?! \s{0,4} ["'|>] | echo\s | printf\s ) ){1,200} ) ["']?
+        \s{0,4}
+        (?: \| [^|\n]{0,200}?
+                (?: cryptsetup | kinit | passphrase-fd | password-stdin | passwd
+                    | sudo [ ] -\w{0,4}S )
+          | (?: >{1,2} | \| \s{0,4} tee (?: \s{1,4} -a )? ) \s{0,4} [^\s;|&]{0,200}
+                (?: /secrets?/ [^\s;|&]
+                  | (?: passw\w{0,8} | token | secret | \.pgpass | \.netrc )
+                    (?: \.txt )? (?! [\w.-] ) )
+        )
+        """,
+    ),
+    _row(
+        "piped-lines",
+        "smbpasswd,passwd",
+        (
+            r"\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?[\"']([^\"'|\\\n]{3,100})(?:\\n"
+            r"|\n)([^\"'|\\]{3,100})(?:\\n|\n)?[\"']"
+            r"\s{0,4}\|[^|\n]{0,80}?passwd"
+        ),
+    ),
+)
