@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,24 +18,28 @@ _DEEPEST = 100
 _TOO_DEEP = f"more than {_DEEPEST} arrays and objects stand in one another"
 _64_BITS = range(-(2**63), 2**64)
 _LONGEST_NUMBER = 18
+_HALVES = re.compile("[\ud800-\udfff]")
+# The same escaped; whole pairs as well, which nobody has to write so.
+_MAY_BE_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def parsed(text: bytes | str) -> Json:
-    """A document from its JSON.
+    """A document from its JSON, which can be written as JSON again and as UTF-8.
+
+    NaN and infinite numbers become null, and halves of surrogate pairs U+FFFD: RFC 8259 has no
+    place for the former, and UTF-8 none for the latter.
 
     Raises:
         ValueError: it is none, or one of more depth than an engine has a use for.
     """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig", "surrogatepass")
     try:
-        document: Json = json.loads(text)
+        document: Json = json.loads(text, parse_constant=_null, parse_float=_finite)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
-    level = [document]
-    for _ in range(_DEEPEST):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return document
-    raise ValueError(_TOO_DEEP)
+    _see_that_it_is_shallow(document)
+    return _whole(document) if _MAY_BE_HALVES.search(text) else document
 
 
 def member(document: Json, *path: str) -> Json:
@@ -94,6 +100,35 @@ def text_mapping(document: Json, *path: str) -> Mapping[str, str]:
     return {
         name: value for name, value in mapping(document, *path).items() if isinstance(value, str)
     }
+
+
+def _see_that_it_is_shallow(document: Json) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _null(_: str) -> None:
+    """What stands for NaN, Infinity and -Infinity."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _whole(node: Json) -> Json:
+    """The document without halves of surrogate pairs."""
+    if isinstance(node, str):
+        return _HALVES.sub("\ufffd", node)
+    if isinstance(node, list):
+        return [_whole(each) for each in node]
+    if isinstance(node, dict):
+        return {_HALVES.sub("\ufffd", name): _whole(each) for name, each in node.items()}
+    return node
 
 
 def _children(node: Json) -> Iterable[Json]:
