@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Sample, StatsSource
     from selfinspect.settings import Settings
 
+# Behind NAT, or a published port with the engine's proxy, every client has the same.
+_OF_ONE_ADDRESS = 64
+"""Connections to the metrics listener from one address, at most."""
+
 
 class Agent:
     """One agent, serving on listeners that somebody else bound.
@@ -156,7 +160,7 @@ class Agent:
         return [
             Served(everything, inside),
             Served(everything, beyond, tls),
-            Served(metrics_only(service), metrics_listeners, tls),
+            Served(metrics_only(service), metrics_listeners, tls, _OF_ONE_ADDRESS),
         ]
 
     def _service(self) -> Service:

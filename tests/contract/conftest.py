@@ -19,7 +19,7 @@ from tests.canned_engine import recorded
 from tests.container_root import container_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selfinspect.model import Json
@@ -216,9 +216,20 @@ class Serve(Protocol):
     """Starts an agent."""
 
     def __call__(
-        self, *options: str, environ: Mapping[str, str] = ..., listen: bool = ...
+        self,
+        *options: str,
+        environ: Mapping[str, str] = ...,
+        listen: bool = ...,
+        by: Sequence[str] = ...,
     ) -> Agent:
-        """An agent that listens; on a Unix socket of its own unless options say where."""
+        """An agent that listens; on a Unix socket of its own unless options say where.
+
+        Args:
+            options: its own.
+            environ: further variables.
+            listen: whether it has the usual listener.
+            by: a command that starts another in its place.
+        """
         ...
 
 
@@ -229,11 +240,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     agents: list[Agent] = []
 
     def start(
-        *options: str, environ: Mapping[str, str] | None = None, listen: bool = True
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        listen: bool = True,
+        by: Sequence[str] = (),
     ) -> Agent:
         usual = [f"--listen=unix://{tmp_path}/api.sock"] if listen else []
         process = subprocess.Popen(
-            [*PROGRAM, "serve", "--metrics-listen=127.0.0.1:0", *usual, *options],
+            [*by, *PROGRAM, "serve", "--metrics-listen=127.0.0.1:0", *usual, *options],
             env=environment(environ),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

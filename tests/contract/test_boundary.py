@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from selfinspect.engine.access import mapping, member
 from tests.canned_engine import Answer
-from tests.contract.conftest import HAS_OWN_RUN, PROGRAM, environment
+from tests.contract.conftest import HAS_OWN_RUN, PATIENCE, PROGRAM, environment
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
     from tests.canned_engine import CannedEngine
-    from tests.contract.conftest import Serve
+    from tests.contract.conftest import Listener, Serve
 
 
 def strict(body: bytes) -> Json:
@@ -59,7 +61,7 @@ def test_what_an_engine_cannot_mean_is_made_sane(
     assert (host["NanoCpus"], host["Memory"]) == (None, None)
     strict(agent.api.ask("/v1/self").body)
     strict(agent.api.ask("/v1/stats/raw").body)
-    event = {
+    event: dict[str, Json] = {
         "Type": "container",
         "Action": "rename",
         "Actor": {"ID": inspect["Id"], "Attributes": {"oldName": "\ud83d"}},
@@ -69,6 +71,36 @@ def test_what_an_engine_cannot_mean_is_made_sane(
         engine.emit(event)
         assert strict(stream.frame()["data"].encode())
     strict(agent.api.ask("/v1/events").body)
+
+
+def pipelining(listener: Listener, host: str) -> socket.socket:
+    """A client that asks again and again for metrics, and reads nothing."""
+    address, _, port = listener.address.rpartition(":")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.bind((host, 0))
+    client.settimeout(PATIENCE)
+    client.connect((address, int(port)))
+    client.setblocking(False)  # noqa: FBT003
+    requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50
+    with suppress(OSError):
+        client.send(requests)
+    return client
+
+
+def test_clients_that_do_not_read_leave_room_for_a_scrape(serve: Serve) -> None:
+    """One host with a hundred connections, or many hosts, hold no place of who reads."""
+    agent = serve("--engine=off", by=("prlimit", "--nofile=256:256"))
+    for hosts in (["127.0.0.2"], [f"127.0.1.{number}" for number in range(1, 101)]):
+        with ExitStack() as stack:
+            for number in range(100):
+                client = pipelining(agent.metrics, hosts[number % len(hosts)])
+                stack.enter_context(client)
+            for _ in range(5):
+                reply = agent.metrics.ask("/metrics")
+                assert reply.status == 200
+                assert b"# EOF" in reply.body or b"process_start_time" in reply.body
+    assert [line for line in agent.log if line["level"] in ("error", "critical")] == []
 
 
 @pytest.mark.skipif(not HAS_OWN_RUN, reason="a mount namespace needs root")
