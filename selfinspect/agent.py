@@ -138,13 +138,14 @@ class Agent:
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
         identity = self._keeper.observation.snapshot.identity
-        taken = self._readings.taken
+        taken, keeps = self._readings.taken, self._journal.answers
         stands = f"{identity.level} by {identity.method}"
         return (
             Check(
                 "identity", identity.id is not None, stands if identity.id else str(identity.reason)
             ),
             Check("sample", taken, "taken" if taken else "none taken yet"),
+            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
         )
 
     def _served(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,3 +35,29 @@ def test_clients_that_do_not_read_hold_no_port_closed(engine: Engine) -> None:
             )
         clients.communicate()
     assert "out of system resource" not in app.logs()
+
+
+_ENDLESS = """
+CREATE TRIGGER endless AFTER INSERT ON events BEGIN
+    SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        SELECT i FROM n);
+END
+"""
+
+
+def test_a_poisoned_journal_is_set_aside(engine: Engine) -> None:
+    """An endless trigger that somebody left in a shared volume is never run."""
+    mounted = ("--volume", "poisoned:/var/lib/selfinspect")
+    app = engine.start(*mounted).ready()
+    engine.docker("stop", "--time", "5", app.id)
+    folder = Path(engine.docker("volume", "inspect", "--format", "{{.Mountpoint}}", "poisoned"))
+    (file,) = folder.glob("*.db")
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(_ENDLESS)
+    engine.docker("start", app.id)
+    app.ready()
+    assert app.curl("/v1/events?limit=1&action=start")
+    assert "journal.set_aside" in app.logs()
+    assert [*folder.glob("*.aside-1")]
+    engine.remove_started()
+    engine.docker("volume", "rm", "poisoned")
