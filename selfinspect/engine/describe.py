@@ -43,7 +43,13 @@ _SHORT = 12
 
 
 def describe(
-    inspect: Json, *, identity: Identity, engine: Engine, image: Json, inspected_at: str
+    inspect: Json,
+    *,
+    identity: Identity,
+    engine: Engine,
+    image: Json,
+    inspected_at: str,
+    truncated: Mapping[str, int],
 ) -> Self:
     """Our own document from our own inspect.
 
@@ -53,6 +59,7 @@ def describe(
         engine: who said so.
         image: the image's inspect document, None where the engine would not say.
         inspected_at: when the engine was asked.
+        truncated: how much of it was not kept, by member.
     """
     identifier, summary = _stands(identity)
     labels = text_mapping(inspect, "Config", "Labels")
@@ -96,6 +103,7 @@ def describe(
         swarm=orchestrators.swarm(labels),
         kubernetes=orchestrators.kubernetes(labels),
         previous_run=None,
+        truncated=truncated,
         engine=engine,
     )
 

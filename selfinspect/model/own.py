@@ -128,7 +128,8 @@ class Self:
     """What a container knows about itself: the document of `/v1/self`, already masked.
 
     `ports` maps a container port and protocol to the first host port bound to it, None where
-    it is exposed and not published. `inspected_at` is when the engine said all this.
+    it is exposed and not published. `inspected_at` is when the engine said all this. `truncated`
+    counts by member what the engine said and was too much to be kept.
     """
 
     id: str
@@ -157,5 +158,6 @@ class Self:
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
     previous_run: Run | None = None
+    truncated: Mapping[str, int] | None = None
     identity: IdentitySummary
     engine: Engine | None = None

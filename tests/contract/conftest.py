@@ -165,10 +165,20 @@ class Agent:
 
     def logged(self, event: str, **members: Json) -> dict[str, Json]:
         """The first line of the log about this event, waited for."""
+        return self.logged_one_of(event, **members)
+
+    def logged_one_of(self, *events: str, **members: Json) -> dict[str, Json]:
+        """The first line about any of these events."""
 
         def found() -> dict[str, Json] | None:
-            wanted = {"event": event, **members}
-            return next((line for line in self.log if wanted.items() <= line.items()), None)
+            return next(
+                (
+                    line
+                    for line in self.log
+                    if line["event"] in events and members.items() <= line.items()
+                ),
+                None,
+            )
 
         with self._grown:
             line = self._grown.wait_for(found, PATIENCE)

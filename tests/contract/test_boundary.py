@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from selfinspect.engine.access import mapping, member
-from tests.canned_engine import Answer
+from tests.canned_engine import Answer, recorded
 from tests.contract.conftest import HAS_OWN_RUN, PATIENCE, PROGRAM, environment
 
 if TYPE_CHECKING:
@@ -115,3 +116,56 @@ def test_a_name_with_half_a_character_holds_no_command_back(
         [*run, *command], env=environment(), capture_output=True, timeout=60, check=False
     )
     assert os.fsdecode(done.stdout).strip() == inspect["Id"], done.stderr
+
+
+def _peak(process: int) -> int:
+    """MiB that a process has had resident at most."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) >> 10
+
+
+def test_an_engine_that_knows_no_measure_does_not_fill_the_memory(
+    serve: Serve, here: tuple[str, ...], engine: CannedEngine, inspect: dict[str, Json]
+) -> None:
+    """Of 150,000 variables some are kept, the rest counted, and each secret of all hidden."""
+    secrets = [f"s3-{number * 7919 % 1_000_003:06d}-{number:06d}" for number in range(150_000)]
+    config = mapping(inspect, "Config")
+    env: list[Json] = [f"TOKEN_{number}={secret}" for number, secret in enumerate(secrets)]
+    config["Env"] = env
+    mapping(inspect, "Config", "Labels")["note"] = f"it ends with {secrets[-1]} now"
+    engine.knows(inspect, image=recorded("image"), stats=recorded("stats"))
+    agent = serve(*here, environ={"MALLOC_ARENA_MAX": "1"})
+    line = agent.logged("inspect.truncated", level="warning")
+    assert line["left_out"] == {"env": 150_000 - 4096}
+    agent.logged("engine.followed")
+    document = strict(agent.api.ask("/v1/self").body)
+    assert member(document, "truncated") == {"env": 150_000 - 4096}
+    assert len(mapping(document, "env")) == 4096
+    assert set(mapping(document, "env").values()) == {"[masked]"}
+    assert member(document, "labels", "note") == "it ends with [masked] now"
+    assert member(strict(agent.api.ask("/v1/inspect").body), "truncated")
+    assert _peak(agent.process.pid) <= 96
+    assert len([line for line in agent.log if line["event"] == "inspect.truncated"]) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "[" + ",".join(["{}"] * 2_500_000) + "]",
+        '"' + "x" * 7_500_000 + '"',
+        '"\U0001f600' + "x" * 7_500_000 + '"',
+        "[" * 1_000_000 + "]" * 1_000_000,
+        "[" + ",".join(["12345678"] * 800_000) + "]",
+    ],
+    ids=["objects", "text", "wide text", "depth", "numbers"],
+)
+def test_no_answer_fills_the_memory(
+    serve: Serve, here: tuple[str, ...], engine: CannedEngine, inspect: dict[str, Json], odd: str
+) -> None:
+    """Of whatever kind it is: it is read and cut, or refused and said to be."""
+    document = json.dumps({**inspect, "Odd": "@"}).replace('"@"', odd)
+    engine.answers[f"/containers/{inspect['Id']}/json"] = Answer(body=document.encode())
+    agent = serve(*here, environ={"MALLOC_ARENA_MAX": "1"})
+    agent.logged_one_of("engine.missing", "engine.followed")
+    strict(agent.api.ask("/v1/self").body)
+    assert _peak(agent.process.pid) <= 96

@@ -74,6 +74,26 @@ def test_what_was_read_can_be_written(document: Json) -> None:
         json.dumps(access.parsed(sent), allow_nan=False, ensure_ascii=False).encode()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + ",".join(["{}"] * 300_000) + "]",
+        "[" + "[],[]," * 200_000 + "0]",
+        "[" + "7," * 10**6 + "7]",
+    ],
+)
+def test_a_document_that_would_fill_the_memory_is_none(text: str) -> None:
+    """A few bytes of text may take a hundred times as much once they are read."""
+    with pytest.raises(ValueError, match="more than 24 MiB"):
+        access.parsed(text)
+
+
+def test_what_stands_in_a_string_weighs_no_more_than_that() -> None:
+    """Braces and commas there are text."""
+    text = '{"a": "' + '{[\\",' * 200_000 + '"}'
+    assert access.parsed(text) == {"a": '{[",' * 200_000}
+
+
 def test_a_document_may_be_deep() -> None:
     """Deeper than any engine's."""
     text = "[" * 100 + "]" * 100
