@@ -16,7 +16,7 @@ from selfinspect.engine.cgroup_path import cgroup_path
 from selfinspect.engine.client import Client
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
-from selfinspect.engine.health_check import command_line
+from selfinspect.engine.health_check import command_line, health_check
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
 from selfinspect.engine.tried import STRANGER, attempt, failure, tells
@@ -257,7 +257,8 @@ def _described(last: Observation, inspect: Json) -> Observation:
     if truncated and isinstance(masked, dict):
         masked = {**masked, "truncated": dict(truncated)}
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
-    return replace(last, snapshot=snapshot, inspect=inspect)
+    # What had to be cut is large: no more of it is kept unmasked than is asked for.
+    return replace(last, snapshot=snapshot, inspect=health_check(inspect) if truncated else inspect)
 
 
 def _alone(settings: Settings, identity: Identity, hostname: str | None) -> Self | None:

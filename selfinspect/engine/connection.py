@@ -33,7 +33,7 @@ _ARRAYS = frozenset({"changes", "history", "list"})
 """What is answered with an array, or with null where that is empty; the rest with an object."""
 
 _KEPT_IN_PART = frozenset({"inspect", "image"})
-_HEAVY = 40 * 2**20
+_HEAVY = 32 * 2**20
 """Bytes of a document of which only a part is kept, see `bounds`."""
 
 
