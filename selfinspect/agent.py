@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Sample, StatsSource
     from selfinspect.settings import Settings
 
+# Behind NAT, or a published port with the engine's proxy, every client has the same.
+_OF_ONE_ADDRESS = 64
+"""Connections to the metrics listener from one address, at most."""
+
 
 class Agent:
     """One agent, serving on listeners that somebody else bound.
@@ -134,13 +138,14 @@ class Agent:
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
         identity = self._keeper.observation.snapshot.identity
-        taken = self._readings.taken
+        taken, keeps = self._readings.taken, self._journal.answers
         stands = f"{identity.level} by {identity.method}"
         return (
             Check(
                 "identity", identity.id is not None, stands if identity.id else str(identity.reason)
             ),
             Check("sample", taken, "taken" if taken else "none taken yet"),
+            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
         )
 
     def _served(
@@ -156,7 +161,7 @@ class Agent:
         return [
             Served(everything, inside),
             Served(everything, beyond, tls),
-            Served(metrics_only(service), metrics_listeners, tls),
+            Served(metrics_only(service), metrics_listeners, tls, _OF_ONE_ADDRESS),
         ]
 
     def _service(self) -> Service:

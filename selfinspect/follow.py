@@ -14,11 +14,11 @@ from selfinspect.events import history
 from selfinspect.events.checks import is_news
 from selfinspect.events.reconcile import reconcile
 from selfinspect.events.stream import EventStream
-from selfinspect.events.translate import translate
+from selfinspect.events.translate import EVERY_NAME, translate
 from selfinspect.model import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
     from contextlib import AbstractContextManager
 
     from structlog.typing import FilteringBoundLogger
@@ -176,7 +176,9 @@ def translated(
         source: whether they came as they happened.
     """
     own = observation.snapshot.self
-    labels = (own.labels or {}) if own else {}
+    labels: Container[str] = (own.labels or {}) if own else {}
+    if own and "labels" in (own.truncated or {}):
+        labels = EVERY_NAME
     found = (
         translate(
             raw, container=client.id, labels=labels, masking=observation.masking, source=source

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.documents import engine_missing, refused
 from selfinspect.engine.access import text
+from selfinspect.engine.bounds import bounded
 from selfinspect.engine.cgroup_path import cgroup_path
 from selfinspect.engine.client import Client
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
-from selfinspect.engine.health_check import command_line
+from selfinspect.engine.health_check import command_line, health_check
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
 from selfinspect.engine.tried import (
@@ -69,7 +70,7 @@ class Observation:
         info: what the engine says of itself and its machine, None where it does not tell.
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
-        inspect: our inspect document as the engine sent it, unmasked.
+        inspect: our inspect document as the engine sent it, as far as it is kept, unmasked.
     """
 
     snapshot: Snapshot
@@ -267,7 +268,7 @@ def _with_engine(
     # It was let through before there was a client.
     connection.capabilities.ask("inspect", lambda: inspect)
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
-    info = _allowed(client.info)
+    info, _ = bounded(_allowed(client.info))
     driver = text(info, "CgroupDriver")
     parent = text(inspect, "HostConfig", "CgroupParent") or ""
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
@@ -278,7 +279,7 @@ def _with_engine(
         ),
         masking=first.masking.learn(inspect),
         client=client,
-        image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
+        image=bounded(_allowed(lambda: client.image(text(inspect, "Image") or "")))[0],
         info=info,
         cgroup_path=cgroup_path(
             container,
@@ -312,6 +313,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
     engine = last.snapshot.engine
     if engine is None:
         raise ValueError("an inspect document comes from an engine")
+    inspect, truncated = bounded(inspect)
     masked = masked_again(last.masking, inspect, last.inspect, last.snapshot.inspect)
     identity = replace(
         last.snapshot.identity, name=(text(masked, "Name") or "").removeprefix("/") or None
@@ -323,9 +325,13 @@ def _described(last: Observation, inspect: Json) -> Observation:
         image=last.image,
         inspected_at=times.rfc3339(time.time_ns()),
         kubernetes=last.snapshot.kubernetes,
+        truncated=truncated,
     )
+    if truncated and isinstance(masked, dict):
+        masked = {**masked, "truncated": dict(truncated)}
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
-    return replace(last, snapshot=snapshot, inspect=inspect)
+    # What had to be cut is large: no more of it is kept unmasked than is asked for.
+    return replace(last, snapshot=snapshot, inspect=health_check(inspect) if truncated else inspect)
 
 
 def _alone(

@@ -44,6 +44,7 @@ class Reporter:
     def found(self, observation: Observation) -> None:
         """Say what a look found, or that the engine was lost."""
         self._warn_of_clear_text(observation)
+        self._warn_of_what_is_cut(observation)
         snapshot = observation.snapshot
         identity, failure = snapshot.identity, snapshot.failure
         told = (identity.id, identity.level, failure)
@@ -87,6 +88,18 @@ class Reporter:
             endpoint=transport.endpoint,
             hint="whoever reaches it is root on the engine's host: let it listen with --tlsverify",
         )
+
+    def _warn_of_what_is_cut(self, observation: Observation) -> None:
+        """Say what the engine said and was too much to be kept."""
+        own = observation.snapshot.self
+        if own is not None and own.truncated and "truncated" not in self._warned:
+            self._warned.add("truncated")
+            self._log.warning(
+                "inspect.truncated",
+                left_out=dict(own.truncated),
+                hint="no more than 4096 entries of each are kept; what is secret in the rest is"
+                " masked all the same",
+            )
 
 
 def _addresses(listeners: Iterable[socket]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import math
+import re
+import sys
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,24 +19,41 @@ _DEEPEST = 100
 _TOO_DEEP = f"more than {_DEEPEST} arrays and objects stand in one another"
 _64_BITS = range(-(2**63), 2**64)
 _LONGEST_NUMBER = 18
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# The first byte of four: a character that takes four of CPython's as well.
+_WIDEST = re.compile(rb"[\xf0-\xff]")
+_HALVES = re.compile("[\ud800-\udfff]")
+# The same escaped; whole pairs as well, which nobody has to write so.
+_MAY_BE_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
-def parsed(text: bytes | str) -> Json:
-    """A document from its JSON.
+HEAVIEST: Final = 24 * 2**20
+"""Bytes that a document may take once it is read, as far as its text tells."""
+
+
+def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
+    """A document from its JSON, which can be written as JSON again and as UTF-8.
+
+    NaN and infinite numbers become null, and halves of surrogate pairs U+FFFD: RFC 8259 has no
+    place for the former, and UTF-8 none for the latter.
+
+    Args:
+        text: the JSON.
+        heaviest: bytes that it may take, about: `{},{},{}` takes twenty times what it is long.
 
     Raises:
-        ValueError: it is none, or one of more depth than an engine has a use for.
+        ValueError: it is none, or one of more depth or weight than an engine has a use for.
     """
+    if isinstance(text, bytes):
+        text = decoded(text, heaviest)
+    if _weight(text) > heaviest and _weight(text, _in_strings(text)) > heaviest:
+        raise ValueError(_too_heavy(heaviest))
     try:
-        document: Json = json.loads(text)
+        document: Json = json.loads(text, parse_constant=_null, parse_float=_finite)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
-    level = [document]
-    for _ in range(_DEEPEST):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return document
-    raise ValueError(_TOO_DEEP)
+    _see_that_it_is_shallow(document)
+    return _whole(document) if _MAY_BE_HALVES.search(text) else document
 
 
 def member(document: Json, *path: str) -> Json:
@@ -94,6 +114,87 @@ def text_mapping(document: Json, *path: str) -> Mapping[str, str]:
     return {
         name: value for name, value in mapping(document, *path).items() if isinstance(value, str)
     }
+
+
+def decoded(body: bytes, heaviest: int = HEAVIEST) -> str:
+    """The text of a JSON body, halves of surrogate pairs and all.
+
+    Args:
+        body: in UTF-8.
+        heaviest: bytes that the document may take.
+
+    Raises:
+        ValueError: it is not in UTF-8, or would take more than that. A single character beyond
+            the others makes each of a text as wide, and so each of a value.
+    """
+    wide = not body.isascii()
+    if wide and len(body) * 2 * (4 if _WIDEST.search(body) else 2) > heaviest:
+        raise ValueError(_too_heavy(heaviest))
+    return body.decode("utf-8-sig", "surrogatepass")
+
+
+def _too_heavy(heaviest: int) -> str:
+    return f"it would take more than {heaviest >> 20} MiB"
+
+
+def _weight(text: str, in_strings: Mapping[str, int] | None = None) -> int:
+    """Bytes that a document takes, about: CPython's objects, the places for them, and the text.
+
+    Args:
+        text: the JSON.
+        in_strings: how often each mark stands in a string and means nothing; None for never.
+    """
+    count = {mark: text.count(mark) - (in_strings or {}).get(mark, 0) for mark in '{[,:"'}
+    strings = max(0, count['"'] // 2 - count[":"])
+    others = max(0, count[","] - strings)
+    return (
+        150 * count["{"]
+        + 72 * count["["]
+        + 45 * count[":"]
+        + 57 * strings
+        + 36 * others
+        + sys.getsizeof(text) * (1 if text.isascii() else 2)
+    )
+
+
+def _in_strings(text: str) -> Mapping[str, int]:
+    """How often marks of JSON stand in its strings, where they are none."""
+    count = dict.fromkeys('{[,:"', 0)
+    for string in _STRING.finditer(text):
+        inner = string[0]
+        for mark in "{[,:":
+            count[mark] += inner.count(mark)
+        count['"'] += inner.count('"') - 2
+    return count
+
+
+def _see_that_it_is_shallow(document: Json) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _null(_: str) -> None:
+    """What stands for NaN, Infinity and -Infinity."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _whole(node: Json) -> Json:
+    """The document without halves of surrogate pairs."""
+    if isinstance(node, str):
+        return _HALVES.sub("\ufffd", node)
+    if isinstance(node, list):
+        return [_whole(each) for each in node]
+    if isinstance(node, dict):
+        return {_HALVES.sub("\ufffd", name): _whole(each) for name, each in node.items()}
+    return node
 
 
 def _children(node: Json) -> Iterable[Json]:

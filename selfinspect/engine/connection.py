@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
-from selfinspect.engine.access import parsed
+from selfinspect.engine.access import HEAVIEST, decoded, parsed
 from selfinspect.engine.capabilities import Capabilities
 from selfinspect.engine.refusals import check
 from selfinspect.engine.transport import Answer, Transport
@@ -16,18 +16,25 @@ from selfinspect.errors import EngineError, EngineUnsupportedError
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from selfinspect.engine.stream import Stream
     from selfinspect.engine.tls import Tls
     from selfinspect.engine.transport import Observe
     from selfinspect.model import Json
 
+_Raw = TypeVar("_Raw", bytes, str)
+_Result = TypeVar("_Result")
+
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
 _ARRAYS = frozenset({"changes", "history", "list"})
 """What is answered with an array, or with null where that is empty; the rest with an object."""
+
+_KEPT_IN_PART = frozenset({"inspect", "image"})
+_HEAVY = 32 * 2**20
+"""Bytes of a document of which only a part is kept, see `bounds`."""
 
 
 def connect(
@@ -120,10 +127,16 @@ class Connection:
         Raises:
             EngineUnreachableError: it is none, or not what engines answer.
         """
-        try:
-            document = parsed(body)
-        except ValueError as error:
-            raise self.transport.failed(f"the answer to {capability} is no JSON") from error
+        # Neither is kept while the next is made, nor by an error: each may be of many MiB.
+        heaviest = _HEAVY if capability in _KEPT_IN_PART else HEAVIEST
+        text, wrong = _read(decoded, body, heaviest)
+        del body
+        document, wrong = (None, wrong) if text is None else _read(parsed, text, heaviest)
+        del text
+        if wrong:
+            raise self.transport.failed(
+                f"the answer to {capability} is no JSON to be read: {wrong}"
+            )
         if capability not in _ARRAYS and not isinstance(document, dict):
             raise self.transport.failed(f"the answer to {capability} is no JSON object")
         if capability in _ARRAYS and not isinstance(document, list | None):
@@ -170,6 +183,16 @@ class Connection:
     def version(self) -> Json:
         """The engine's version, the API versions it speaks, and its machine's system."""
         return self.json("version", "/version")
+
+
+def _read(
+    read: Callable[[_Raw, int], _Result], raw: _Raw, heaviest: int
+) -> tuple[_Result | None, str | None]:
+    """What is read of an answer, or why it cannot be."""
+    try:
+        return read(raw, heaviest), None
+    except ValueError as error:
+        return None, str(error)
 
 
 def container_path(container: str) -> str:

@@ -49,6 +49,7 @@ def describe(
     engine: Engine,
     image: Json,
     inspected_at: str,
+    truncated: Mapping[str, int],
     kubernetes: Kubernetes | None = None,
 ) -> Self:
     """Our own document from our own inspect.
@@ -60,6 +61,7 @@ def describe(
         image: the image's inspect document, None where the engine would not say.
         inspected_at: when the engine was asked.
         kubernetes: what the kubelet's mounts say.
+        truncated: how much of it was not kept, by member.
     """
     identifier, summary = _stands(identity)
     labels = text_mapping(inspect, "Config", "Labels")
@@ -103,6 +105,7 @@ def describe(
         swarm=orchestrators.swarm(labels),
         kubernetes=orchestrators.kubernetes(labels) or kubernetes,
         previous_run=None,
+        truncated=truncated,
         engine=engine,
     )
 

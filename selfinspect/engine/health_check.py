@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import texts
+from selfinspect.engine.access import mapping, texts
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
@@ -21,3 +21,9 @@ def command_line(inspect: Json) -> str | None:
     if kind == "CMD-SHELL":
         words = [*(texts(inspect, "Config", "Shell") or _SHELL), *words]
     return " ".join(words).strip() if words and kind in ("CMD", "CMD-SHELL") else None
+
+
+def health_check(inspect: Json) -> Json:
+    """As much of an inspect document as `command_line` looks at."""
+    config = mapping(inspect, "Config")
+    return {"Config": {name: config.get(name) for name in ("Healthcheck", "Shell")}}

@@ -6,7 +6,8 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from selfinspect.errors import JournalBusyError
@@ -15,7 +16,7 @@ from selfinspect.events.journal_file import JournalFile, damaged, not_written, p
 from selfinspect.events.journal_memory import BYTES, in_memory, rescued
 from selfinspect.events.query import ALL, MATCHES, Query, newest_of_each
 from selfinspect.events.rows import DamagedError
-from selfinspect.events.schema import UnusableError
+from selfinspect.events.schema import UnusableError, bound_memory
 from selfinspect.events.table import Table
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Json
 
 _Result = TypeVar("_Result")
+PATIENCE = 10.0
+"""Seconds after which a journal counts as hanging; it answers in milliseconds."""
 
 
 class Page(NamedTuple):
@@ -52,6 +55,7 @@ class Journal:
         limit: how many events are held.
         tell: takes what a person should know, from whichever thread finds it out.
         memory: bytes that those take which are on no disk, at most; None for no bound.
+        patience: seconds after which a question that is not answered means that it hangs.
     """
 
     def __init__(
@@ -60,17 +64,22 @@ class Journal:
         tell: Callable[[Notice], None] = lambda _: None,
         *,
         memory: int | None = BYTES,
+        patience: float = PATIENCE,
     ) -> None:
         self._limit = limit
         self._tell = tell
         self._memory = memory
+        self._patience = patience
         self._path: Path | None = None
         self._damage_told = False
         self._lock = threading.Lock()
         self._container: str | None = None
         self._former_name: str | None = None
         self._file: JournalFile | None = None
+        self._busy_since: float | None = None
         self._table = Table(in_memory(), memory)
+        if memory is not None:
+            bound_memory(self._table.database)
         self._volatile = self._table.name
         self._former = Cursor(self._volatile, 0)
 
@@ -84,7 +93,7 @@ class Journal:
             container: its mark, or its full ID.
             former: its full ID, by which an earlier version may have named its journal.
         """
-        with self._lock:
+        with self._working():
             named = former is not None and os.path.lexists(path_of(folder, former))
             if container == self._container and (former == self._former_name or not named):
                 return
@@ -108,9 +117,15 @@ class Journal:
             container: its mark, or its full ID.
             former: its full ID, which counts where there is no file of the other name.
         """
-        with self._lock:
+        with self._working():
             self._path = path_of(folder, container)
             self._hold(folder, container, former)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked now: nobody has waited long for its disk. Asks it nothing."""
+        since = self._busy_since
+        return since is None or time.monotonic() - since < self._patience
 
     def close(self) -> None:
         """Let go of the file; what is appended after that ends with the process."""
@@ -208,6 +223,15 @@ class Journal:
         copy = read(path_of(folder, container), container, self._memory)
         self._table = Table(copy, self._memory)
 
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            self._busy_since = time.monotonic()
+            try:
+                yield
+            finally:
+                self._busy_since = None
+
     def _let_go(self) -> None:
         if self._file is not None:
             self._table = Table(in_memory(), self._memory)
@@ -216,13 +240,13 @@ class Journal:
 
     def _on_disk_or_not(self, call: Callable[[Table], _Result]) -> _Result:
         """The result of a call; of a second one, in memory, where the disk fails the first."""
-        with self._lock:
+        with self._working():
             try:
                 return call(self._table)
             except sqlite3.Error as error:
-                if self._file is None or self._container is None:
+                if self._file is None:
                     raise
-                copy = rescued(self._table.database, self._container, self._memory)
+                copy = rescued(self._table.database, self._memory)
                 self._table = self._table.moved(copy, self._memory)
                 self._go_on_in_memory(self._file.path, error)
                 with suppress(sqlite3.Error):

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 _KIBIBYTES_OF_CACHE = 256
 # The plain error is of statements that SQLite does not understand: ours are always the same, so
-# it is the file's form that it does not know.
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+# it is the file's form that it does not know. What is denied, too big or interrupted is what no
+# journal of ours asks for.
+_BROKEN = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH}
+    | {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_INTERRUPT}
+)
 _MODE = 0o600
 _WRITABLE = "selfinspect doctor says what would let it be written"
 _BESIDE = ("", "-wal", "-shm")

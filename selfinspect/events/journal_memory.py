@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from selfinspect.events.rows import INSERT
-from selfinspect.events.schema import UnusableError, check, connected, create
+from selfinspect.events.schema import check, connected, create
 
 BYTES = 2**20
 """What an agent's journal takes of memory, at most: some two thousand events as they usually are.
@@ -43,6 +43,18 @@ def copied(source: sqlite3.Connection, container: str, most: int | None) -> sqli
         sqlite3.Error: it cannot be read.
     """
     check(source, container)
+    return _newest(source, most)
+
+
+def rescued(source: sqlite3.Connection, most: int | None) -> sqlite3.Connection:
+    """The same of one that was looked at when it was opened; an empty one where it is none now."""
+    try:
+        return _newest(source, most)
+    except sqlite3.Error:
+        return in_memory()
+
+
+def _newest(source: sqlite3.Connection, most: int | None) -> sqlite3.Connection:
     database = in_memory()
     try:
         facts = source.execute("SELECT name, value FROM meta")
@@ -57,14 +69,6 @@ def copied(source: sqlite3.Connection, container: str, most: int | None) -> sqli
         database.close()
         raise
     return database
-
-
-def rescued(source: sqlite3.Connection, container: str, most: int | None) -> sqlite3.Connection:
-    """The same; an empty journal where the source is none, or none any more."""
-    try:
-        return copied(source, container, most)
-    except (sqlite3.Error, UnusableError):
-        return in_memory()
 
 
 def trim(database: sqlite3.Connection, most: int) -> None:

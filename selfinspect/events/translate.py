@@ -18,7 +18,7 @@ from selfinspect.engine.access import integer, text, text_mapping
 from selfinspect.model import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Container, Mapping
 
     from selfinspect.masking import Masking
     from selfinspect.model import EventSource, Json
@@ -38,6 +38,16 @@ _DOCKERS_WORD = {
 _REST = {"exec_create": "command", "exec_start": "command", "health_status": "status"}
 _NANOSECONDS = range(2**63)
 """Those since the Unix epoch that an engine's time can be: up to the year 2262."""
+
+
+class _EveryName:
+    """As labels: any name may be one, so nothing that one can overwrite is believed."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+EVERY_NAME = _EveryName()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def translate(
     raw: Json,
     *,
     container: str,
-    labels: Collection[str],
+    labels: Container[str],
     masking: Masking,
     source: EventSource = "live",
 ) -> Occurrence | None:
@@ -82,7 +92,7 @@ def translate(
     Args:
         raw: the event as the engine wrote it.
         container: our own full ID.
-        labels: the names of our own labels.
+        labels: the names of our own labels, `EVERY_NAME` where not all are known.
         masking: what is a secret.
         source: whether it came as it happened.
     """

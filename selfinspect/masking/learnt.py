@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # Shorter values would hide half of every text in which they happen to occur.
-_SHORTEST = 6
+SHORTEST = 6
 # Below this length letters alone, or digits alone, may be part of an ordinary word or number.
 _SHORTEST_APART = 12
 # A line that is long enough to be known again; those of a private key are of nothing else.
@@ -29,11 +29,11 @@ _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 def worth_knowing(secret: str) -> Iterator[str]:
     """Yield what to look for later: the secret, and the lines of one that has several."""
     secret = secret.strip()
-    if len(secret) >= _SHORTEST:
+    if len(secret) >= SHORTEST:
         yield secret
     lines = secret.replace("\\n", "\n").splitlines()
     if len(lines) > 1:
-        shortest = _SHORTEST if secret.startswith("-----BEGIN ") else _SHORTEST_LINE
+        shortest = SHORTEST if secret.startswith("-----BEGIN ") else _SHORTEST_LINE
         for line in map(str.strip, lines):
             if len(line) >= shortest and not line.startswith("-----"):
                 yield line
@@ -47,20 +47,26 @@ class Known:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
-        words = {form for form in forms if _is_word(form)}
+        forms = {form for secret in secrets for form in forms_of(secret) if len(form) >= SHORTEST}
+        words = {form for form in forms if is_word(form)}
         self._words = _any_of(words, _BEGIN, _END)
-        self._others = _any_of({form.translate(_LOWER) for form in forms - words})
+        self._others = _any_of({lowered(form) for form in forms - words})
 
     def again(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where in a text one of them stands."""
         if self._words:
             yield from (match.span() for match in self._words.finditer(text))
         if self._others:
-            yield from (match.span() for match in self._others.finditer(text.translate(_LOWER)))
+            yield from (match.span() for match in self._others.finditer(lowered(text)))
 
 
-def _forms(secret: str) -> set[str]:
+def lowered(text: str) -> str:
+    """A text with small letters of ASCII for its capitals, each character in its place."""
+    return text.translate(_LOWER)
+
+
+def forms_of(secret: str) -> set[str]:
+    """A secret as it is, without escapes, in base64 and in hexadecimal."""
     plain = unescaped(secret)
     data = secret.encode("utf-8", "surrogatepass")
     whole = len(data) // 3 * 3
@@ -73,7 +79,8 @@ def _forms(secret: str) -> set[str]:
     }
 
 
-def _is_word(form: str) -> bool:
+def is_word(form: str) -> bool:
+    """Whether it may be part of an ordinary word or number, and counts as a whole one alone."""
     return len(form) < _SHORTEST_APART and form.isascii() and (form.isalpha() or form.isdigit())
 
 

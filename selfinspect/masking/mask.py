@@ -13,8 +13,10 @@ from selfinspect.masking.encoded import encoded
 from selfinspect.masking.escapes import unescaped
 from selfinspect.masking.layers import declared
 from selfinspect.masking.learnt import Known, worth_knowing
+from selfinspect.masking.many import Many
 from selfinspect.masking.names import hints_at_secret, is_secret
 from selfinspect.masking.pairs import assigned
+from selfinspect.masking.portions import portions
 from selfinspect.masking.shapes import recognised, set_in
 from selfinspect.masking.told import told
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 MASK: Final = "[masked]"
+
+_KNOWN = 16_384
+"""Characters of secrets that are known as they are; a regular expression takes a KiB for each."""
 
 _MASK = re.compile(re.escape(MASK))
 # What colours a terminal: a name and its value may be of two.
@@ -62,11 +67,15 @@ class Masking:
         reveal: globs over the names of variables, labels and arguments that stay readable.
         secrets: values that are masked wherever they stand.
         revealed: those that `reveal` opens, and that `unrevealed` masks all the same.
+        more: those that are too many to be kept as they are.
+        more_revealed: the same of those revealed.
     """
 
     reveal: Sequence[str] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     revealed: frozenset[str] = field(default=frozenset(), repr=False)
+    more: tuple[Many, ...] = field(default=(), repr=False)
+    more_revealed: tuple[Many, ...] = field(default=(), repr=False)
     _known: Known = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,13 +90,18 @@ class Masking:
         given = inspect
         if isinstance(inspect, dict):
             given = {name: value for name, value in inspect.items() if name not in _PRINTED}
-        secrets = self.secrets | _hidden(given, self.reveal, self.secrets)
-        revealed = _hidden(given, (), self.secrets) - secrets if self.reveal else frozenset()
-        return Masking(self.reveal, secrets, self.revealed | revealed)
+        secrets, more = _hidden(given, self.reveal, self)
+        revealed, more_revealed = self.revealed, self.more_revealed
+        if self.reveal:
+            opened, many = _hidden(given, (), self)
+            revealed, more_revealed = revealed | (opened - secrets), more_revealed + many
+        return Masking(
+            self.reveal, self.secrets | secrets, revealed, self.more + more, more_revealed
+        )
 
     def unrevealed(self) -> Masking:
         """The same for readers to whom nothing is revealed."""
-        return Masking(secrets=self.secrets | self.revealed)
+        return Masking(secrets=self.secrets | self.revealed, more=self.more + self.more_revealed)
 
     def value(self, name: str, value: str) -> str:
         """The value of one variable or label: masked whole when the name says it is secret."""
@@ -185,12 +199,12 @@ class Masking:
     def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
         if "\x1b" in text:
             text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
-        yield from self._known.again(text)
+        yield from self._again(text)
         lowered = text.lower()
         yield from recognised(text, lowered)
         if plain := unescaped(text):
             meant, places = plain
-            for start, end in chain(self._known.again(meant), recognised(meant, meant.lower())):
+            for start, end in chain(self._again(meant), recognised(meant, meant.lower())):
                 yield places[start], places[end]
         if hints_at_secret(lowered):
             yield from assigned(text, self._secret)
@@ -206,6 +220,11 @@ class Masking:
         while masked != text and len(masked) <= _LONG:
             text, masked = masked, self._cut(masked, spans(masked))
         return masked
+
+    def _again(self, text: str) -> Iterator[tuple[int, int]]:
+        yield from self._known.again(text)
+        for many in self.more:
+            yield from many.again(text)
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
         pieces: list[str] = []
@@ -228,12 +247,29 @@ class _Learner(Masking):
         return super()._cut(text, found)
 
 
-def _hidden(document: Json, reveal: Sequence[str], secrets: frozenset[str]) -> frozenset[str]:
-    """What masking a document hides, and is worth knowing again."""
-    learner = _Learner(reveal, secrets)
-    learner.inspect(document)
-    learnt = (each for text in learner.seen if MASK not in text for each in worth_knowing(text))
-    return frozenset(each for each in learnt if each not in MASK)
+def _hidden(
+    document: Json, reveal: Sequence[str], known: Masking
+) -> tuple[frozenset[str], tuple[Many, ...]]:
+    """What masking a document hides, and is worth knowing again; apart what is too much of it.
+
+    A part of the document at a time: what the whole hides may be as large as that.
+    """
+    learner = _Learner(reveal, known.secrets, more=known.more)
+    room = _KNOWN - sum(map(len, known.secrets))
+    found, many = set[str](), Many()
+    for portion in portions(document):
+        learner.inspect(portion)
+        learnt = (each for text in learner.seen if MASK not in text for each in worth_knowing(text))
+        for each in learnt:
+            if each in MASK or each in found:
+                continue
+            if len(each) <= room:
+                found.add(each)
+                room -= len(each)
+            else:
+                many.add(each)
+        learner.seen.clear()
+    return frozenset(found), (many,) if many else ()
 
 
 def _merged(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -134,6 +134,7 @@ class Self:
     `ports` maps a container port and protocol to the first host port bound to it, None where
     it is exposed and not published. `inspected_at` is when the engine said all this. `id` and
     `short_id` are None where the identity is only assumed, and nobody said to use it all the same.
+    `truncated` counts by member what the engine said and was too much to be kept.
     """
 
     id: str | None
@@ -162,5 +163,6 @@ class Self:
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
     previous_run: Run | None = None
+    truncated: Mapping[str, int] | None = None
     identity: IdentitySummary
     engine: Engine | None = None

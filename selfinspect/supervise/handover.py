@@ -104,9 +104,21 @@ class Handover:
 
         Args:
             variables: what `--export-env` adds to the command's environment; left out where it
-                is more than PID 1 takes.
+                is more than PID 1 takes. One that no environment can hold is left out alone.
         """
-        entries = (os.fsencode(f"{name}={value}") for name, value in variables.items())
+        entries = (
+            os.fsencode(f"{name}={value}")
+            for name, value in variables.items()
+            if _can_be_said(value)
+        )
         word = b"\0".join((_READY, *entries))
         with suppress(OSError):
             self.control.send(word if len(word) <= _LONGEST_WORD else _READY)
+
+
+def _can_be_said(value: str) -> bool:
+    """Whether an environment can hold it: neither NUL nor half a surrogate pair is in it."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False

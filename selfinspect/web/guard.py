@@ -19,6 +19,7 @@ from selfinspect.errors import (
     UnauthorizedError,
 )
 from selfinspect.web.answers import problem
+from selfinspect.web.assets import is_asset
 from selfinspect.web.normalise import combined, in_origin_form
 
 if TYPE_CHECKING:
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 
 MAX_REQUEST_LINE = 8192
 MAX_HEADERS = 64
+_PIECE = 65_536
 HEALTH = ("/healthz", "/readyz")
 """What orchestrators ask, without a token and whatever is switched off."""
 
-_FORWARDED = ("forwarded", "via")
+# What proxies and the networks before them add; `x-forwarded…` comes on top of these.
+_FORWARDED = frozenset(
+    {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
+)
 _OWN_PAGE = "open the agent's own page at /, or ask with a program that is no browser"
 _REFUSALS = {
     MethodNotAllowedError: ("allow", "GET, HEAD"),
@@ -81,7 +86,15 @@ class Guard:
                     (b"date", formatdate(usegmt=True).encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
-            await send(message)
+                await send(message)
+                return
+            # In pieces: of an answer that is not taken no more than one is copied for its reader.
+            body = memoryview(message.get("body", b""))
+            more = message.get("more_body", False)
+            for begin in range(0, len(body) or 1, _PIECE):
+                piece = bytes(body[begin : begin + _PIECE])
+                rest = more or begin + _PIECE < len(body)
+                await send({"type": message["type"], "body": piece, "more_body": rest})
 
         scope = in_origin_form(scope)
         try:
@@ -107,7 +120,7 @@ class Guard:
                 f" and {MAX_HEADERS} headers",
                 hint="shorten the path or the query, or send fewer headers",
             )
-        headers = combined(scope["headers"])
+        headers, path = combined(scope["headers"]), scope["path"]
         if self._names is not None:
             stated = {
                 name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()
@@ -115,7 +128,8 @@ class Guard:
             check_forwarding(stated)
             check_host(stated.get("host", ""), self._names(), self._allowed)
             check_origin(stated, scope["scheme"])
-        path: str = scope["path"]
+            if not is_asset(path):
+                check_site(stated)
         if path not in HEALTH:
             check_token(headers.get(b"authorization", b""), self._tokens(path))
             check_disabled(path, self._disabled)
@@ -128,7 +142,9 @@ def check_forwarding(headers: Mapping[str, str]) -> None:
         ForbiddenError: a header says so.
     """
     for name in headers:
-        if name in _FORWARDED or name.startswith("x-forwarded"):
+        # Servers that pass headers on as variables write both alike.
+        spelt = name.replace("_", "-")
+        if spelt in _FORWARDED or spelt.startswith("x-forwarded"):
             raise ForbiddenError(
                 f"the request came through a proxy: it has a {name} header",
                 hint="ask from inside the container",
@@ -165,8 +181,19 @@ def check_origin(headers: Mapping[str, str], scheme: str) -> None:
     own = f"{scheme}://{headers.get('host', '')}"
     if origin is not None and origin.lower() != own.lower():
         raise ForbiddenError(f"a page of {origin!r} may not ask here", hint=_OWN_PAGE)
-    if "cross-site" in headers.get("sec-fetch-site", "").lower():
-        raise ForbiddenError("a page of another site may not ask here", hint=_OWN_PAGE)
+
+
+def check_site(headers: Mapping[str, str]) -> None:
+    """Refuse what a page of another origin has a browser load, which may come without an Origin.
+
+    Another port of this host is the same site: any other program's page may stand there.
+
+    Raises:
+        ForbiddenError: the browser says that there is such a page (Fetch Metadata, W3C).
+    """
+    site = headers.get("sec-fetch-site", "").lower()
+    if "cross-site" in site or "same-site" in site:
+        raise ForbiddenError("a page of another origin may not ask here", hint=_OWN_PAGE)
 
 
 def check_token(authorization: bytes, tokens: Collection[Tokens]) -> None:

@@ -19,7 +19,7 @@ from tests.canned_engine import recorded
 from tests.container_root import container_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selfinspect.model import Json
@@ -165,10 +165,20 @@ class Agent:
 
     def logged(self, event: str, **members: Json) -> dict[str, Json]:
         """The first line of the log about this event, waited for."""
+        return self.logged_one_of(event, **members)
+
+    def logged_one_of(self, *events: str, **members: Json) -> dict[str, Json]:
+        """The first line about any of these events."""
 
         def found() -> dict[str, Json] | None:
-            wanted = {"event": event, **members}
-            return next((line for line in self.log if wanted.items() <= line.items()), None)
+            return next(
+                (
+                    line
+                    for line in self.log
+                    if line["event"] in events and members.items() <= line.items()
+                ),
+                None,
+            )
 
         with self._grown:
             line = self._grown.wait_for(found, PATIENCE)
@@ -216,9 +226,20 @@ class Serve(Protocol):
     """Starts an agent."""
 
     def __call__(
-        self, *options: str, environ: Mapping[str, str] = ..., listen: bool = ...
+        self,
+        *options: str,
+        environ: Mapping[str, str] = ...,
+        listen: bool = ...,
+        by: Sequence[str] = ...,
     ) -> Agent:
-        """An agent that listens; on a Unix socket of its own unless options say where."""
+        """An agent that listens; on a Unix socket of its own unless options say where.
+
+        Args:
+            options: its own.
+            environ: further variables.
+            listen: whether it has the usual listener.
+            by: a command that starts another in its place.
+        """
         ...
 
 
@@ -229,11 +250,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     agents: list[Agent] = []
 
     def start(
-        *options: str, environ: Mapping[str, str] | None = None, listen: bool = True
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        listen: bool = True,
+        by: Sequence[str] = (),
     ) -> Agent:
         usual = [f"--listen=unix://{tmp_path}/api.sock"] if listen else []
         process = subprocess.Popen(
-            [*PROGRAM, "serve", "--metrics-listen=127.0.0.1:0", *usual, *options],
+            [*by, *PROGRAM, "serve", "--metrics-listen=127.0.0.1:0", *usual, *options],
             env=environment(environ),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

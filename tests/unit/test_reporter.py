@@ -15,7 +15,15 @@ from selfinspect.engine.transport import Transport
 from selfinspect.events.journal_file import Notice
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
-from selfinspect.model import Attempt, Engine, EngineFailure, Identity, Snapshot
+from selfinspect.model import (
+    Attempt,
+    Engine,
+    EngineFailure,
+    Identity,
+    IdentitySummary,
+    Self,
+    Snapshot,
+)
 from selfinspect.observe import Observation
 from selfinspect.reporter import Reporter
 from tests.canned_container import ID
@@ -103,3 +111,14 @@ def test_the_journals_notices_are_warnings() -> None:
     [line] = told.lines()
     assert (line["level"], line["event"]) == ("warning", "journal.in_memory")
     assert (line["file"], line["reason"], line["hint"]) == ("/lib/x.db", "it is full", "tidy up")
+
+
+def test_what_was_too_much_to_be_kept_is_told_once() -> None:
+    """Whatever else a later look finds."""
+    own = Self(
+        id=ID, short_id=ID[:12], truncated={"env": 7}, identity=IdentitySummary("proven", "layer")
+    )
+    told = Told()
+    lines = [told.found(Snapshot(PROVEN, self=own)) for _ in range(2)]
+    assert lines[0][0] == ("warning", "inspect.truncated")
+    assert lines[1] == []

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, strategies
 
 from selfinspect.engine import access
 
@@ -29,6 +30,68 @@ def test_a_text_that_is_no_document(text: str | bytes) -> None:
     """Nor is one so deep that who walks it would fall over."""
     with pytest.raises(ValueError, match=r"."):
         access.parsed(text)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_a_number_that_json_cannot_say_is_null(number: str) -> None:
+    """Whatever wrote it, what leaves here is JSON again."""
+    assert access.parsed(f'[{number}, {{"a": {number}}}, 1.5]') == [None, {"a": None}, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb'"a\ud83d"', "a\ufffd"),
+        (rb'"\uDE00b"', "\ufffdb"),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+        (b'"\xed\xa0\xbd"', "\ufffd"),
+        (rb'{"\udc00": ["\ud800"]}', {"\ufffd": ["\ufffd"]}),
+        (rb'"\\ud83d"', r"\ud83d"),
+        ("\ufeff[]".encode(), []),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced(written: bytes, read: Json) -> None:
+    """In values and names, escaped or as the bytes that UTF-8 forbids; whole pairs stay."""
+    assert access.parsed(written) == read
+
+
+_ODD = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.floats()
+    | strategies.integers()
+    | strategies.text(strategies.characters(codec=None, categories=("Cs", "L", "N"))),
+    lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(_ODD)
+def test_what_was_read_can_be_written(document: Json) -> None:
+    """As JSON by the letter and as UTF-8, whatever an engine sent."""
+    for ascii_only in (True, False):
+        sent = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+        json.dumps(access.parsed(sent), allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + ",".join(["{}"] * 300_000) + "]",
+        "[" + "[],[]," * 200_000 + "0]",
+        "[" + "7," * 10**6 + "7]",
+    ],
+)
+def test_a_document_that_would_fill_the_memory_is_none(text: str) -> None:
+    """A few bytes of text may take a hundred times as much once they are read."""
+    with pytest.raises(ValueError, match="more than 24 MiB"):
+        access.parsed(text)
+
+
+def test_what_stands_in_a_string_weighs_no_more_than_that() -> None:
+    """Braces and commas there are text."""
+    text = '{"a": "' + '{[\\",' * 200_000 + '"}'
+    assert access.parsed(text) == {"a": '{[",' * 200_000}
 
 
 def test_a_document_may_be_deep() -> None:

@@ -40,7 +40,9 @@ NOW = "2026-11-21T12:36:03.000000000Z"
 
 
 def _described(inspect: Json, image: Json = None) -> Self:
-    return describe(inspect, identity=IDENTITY, engine=ENGINE, image=image, inspected_at=NOW)
+    return describe(
+        inspect, identity=IDENTITY, engine=ENGINE, image=image, inspected_at=NOW, truncated={}
+    )
 
 
 def test_every_field_of_a_rich_container() -> None:
@@ -131,6 +133,7 @@ def test_every_field_of_a_rich_container() -> None:
             pids=50,
         ),
         compose=Compose(project="shop", service="web", number=2),
+        truncated={},
         identity=IdentitySummary(level="proven", method="layer"),
         engine=ENGINE,
     )

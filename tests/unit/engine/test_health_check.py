@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.health_check import command_line
+from selfinspect.engine.health_check import command_line, health_check
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
@@ -29,8 +29,9 @@ def test_the_command_is_as_its_execs_events_have_it(
     test: Json, shell: Json, command: str | None
 ) -> None:
     """Its words side by side; a shell's before a line of its own."""
-    config: Json = {"Healthcheck": {"Test": test}, "Shell": shell}
+    config: dict[str, Json] = {"Healthcheck": {"Test": test}, "Shell": shell}
     assert command_line({"Config": config}) == command
+    assert command_line(health_check({"Config": {**config, "Env": ["A=b"]}})) == command
 
 
 @pytest.mark.parametrize("inspect", [None, {}, {"Config": None}, {"Config": {"Healthcheck": None}}])

@@ -333,6 +333,30 @@ def _sql(statement: str) -> Callable[[Path], None]:
     return change
 
 
+_ENDLESS = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n
+"""
+
+
+def _altered(old: str, new: str) -> Callable[[Path], None]:
+    """Rewrite the statement that made the events, as no statement of SQL can."""
+    quoted = new.replace("'", "''")
+    replaced = f"replace(sql, '{old}', '{quoted}')"
+    return _sql(
+        "PRAGMA writable_schema = ON;"
+        f" UPDATE sqlite_schema SET sql = {replaced} WHERE name = 'events'"
+    )
+
+
+_with_many_tables = _sql("""
+    PRAGMA writable_schema = ON;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)
+    INSERT INTO sqlite_schema
+    SELECT 'table', 't' || i, 't' || i, 2, 'CREATE TABLE t' || i || ' (a, b, c, d, e, f, g, h)'
+    FROM n
+""")
+
+
 def _somebody_elses(path: Path) -> None:
     path.unlink()
     _sql("CREATE TABLE theirs (a)")(path)
@@ -346,12 +370,21 @@ def _somebody_elses(path: Path) -> None:
         (_stub, "corrupt"),
         (_scribbled, "corrupt"),
         (_patched(b"WITHOUT ROWID", b"WITHOUT\xa5ROWID"), "corrupt"),
-        (_patched(b"actor_name TEXT", b"actor_nane TEXT"), "columns are others"),
+        (_patched(b"actor_name TEXT", b"actor_nane TEXT"), "others made events"),
         (_of_a_later_sqlite, "corrupt"),
         (_with_two_keys_of_one_event, "corrupt"),
         (_somebody_elses, "no journal of selfinspect"),
         (_sql("DROP TABLE events"), "no journal of selfinspect"),
         (_sql("PRAGMA user_version = 2"), "its form is 2, and this selfinspect knows 1"),
+        (_sql(f"CREATE TRIGGER t AFTER INSERT ON events BEGIN {_ENDLESS}; END"), "others made t"),
+        (_sql(f"CREATE VIEW v AS {_ENDLESS}"), "others made v"),
+        (_sql("CREATE INDEX i ON events (seq) WHERE zeroblob(9) > '1'"), "others made i"),
+        (_sql("CREATE INDEX i ON events (zeroblob(9))"), "others made i"),
+        (_sql("CREATE TABLE sqlitf_stat1 (tbl, idx, stat)"), "others made sqlitf_stat1"),
+        (_altered("PRIMARY KEY", "PRIMARY KEY CHECK (randomblob(9) > '')"), "others made events"),
+        (_altered("actor_name TEXT", "actor_name TEXT AS (zeroblob(9))"), "others made events"),
+        (_altered("NOT NULL UNIQUE", "NOT NULL DEFAULT (randomblob(9)) UNIQUE"), "others made ev"),
+        (_with_many_tables, "more memory than a journal does"),
         (_sql("UPDATE meta SET value = 'x' WHERE name = 'container'"), "another container's"),
         (_sql("DELETE FROM meta"), "another container's"),
         (_sql("DELETE FROM meta WHERE name = 'name'"), "lost its name"),
@@ -381,6 +414,51 @@ def test_what_cannot_be_gone_on_with_is_set_aside(
         assert all(notice.file.exists() for notice in journals.notices)
     with journals.open():
         assert len(journals.notices) == 2
+
+
+def test_statistics_are_no_hindrance(journals: Journals) -> None:
+    """A person's ANALYZE leaves the journal what it is."""
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+    _sql("ANALYZE")(journals.file)
+    with journals.open() as journal:
+        assert _seqs(journal) == [1]
+    assert journals.notices == []
+
+
+def test_what_is_put_into_an_open_journal_is_not_run(journals: Journals) -> None:
+    """A trigger that comes while it is open is refused: what happens is held in memory."""
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+        _sql(f"CREATE TRIGGER t AFTER INSERT ON events BEGIN {_ENDLESS}; END")(journals.file)
+        journal.append(occurrence(2))
+        assert _seqs(journal) == [1, 2]
+        assert journal.answers
+    assert journals.told() == ["journal.in_memory"]
+    with journals.open() as journal:
+        journal.append(occurrence(3))
+    assert journals.told() == ["journal.in_memory", "journal.set_aside"]
+
+
+def test_a_journal_that_hangs_says_so(tmp_path: Path) -> None:
+    """While somebody has waited for it longer than a disk takes, it does not count as answering."""
+    seen: list[bool] = []
+    journal = Journal(10, lambda _: seen.append(journal.answers), patience=0.0)
+    assert journal.answers
+    (tmp_path / f"{ID}.db").mkdir()
+    journal.open(tmp_path, ID)
+    assert (seen, journal.answers) == ([False], True)
+    journal.close()
+
+
+def test_reading_runs_nothing_of_a_file(journals: Journals) -> None:
+    """Who only looks, as the command line does, finds nothing in what is no journal."""
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+    _sql(f"DROP TABLE events; CREATE VIEW events AS {_ENDLESS}")(journals.file)
+    looking = Journal(1000)
+    looking.read(journals.folder, ID)
+    assert looking.held() == ()
 
 
 @pytest.mark.parametrize(

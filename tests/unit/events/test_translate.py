@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.access import text
-from selfinspect.events.translate import Occurrence, translate
+from selfinspect.events.translate import EVERY_NAME, Occurrence, translate
 from selfinspect.masking import Masking
 from selfinspect.model import Actor
 from tests.canned_engine import recorded, recorded_events
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Container
 
     from selfinspect.model import Json
 
@@ -32,7 +32,7 @@ def _event(action: str, *, kind: str = "container", actor: str = ID, **attribute
     }
 
 
-def _translated(raw: Json, *, labels: Collection[str] = ()) -> Occurrence:
+def _translated(raw: Json, *, labels: Container[str] = ()) -> Occurrence:
     found = translate(raw, container=ID, labels=labels, masking=Masking())
     assert found is not None
     return found
@@ -125,6 +125,12 @@ def test_what_stands_under_a_labels_name_is_not_the_engines_word(name: str, ours
     raw = _event("die", **{name: "99"})
     assert _translated(raw, labels=LABELS).attributes == {ours: None}
     assert _translated(raw, labels=()).attributes == {ours: "99"}
+
+
+def test_of_more_labels_than_are_known_any_name_may_be_one() -> None:
+    """What a label could overwrite is unknown, and what only a label says is left out."""
+    found = _translated(_event("die", exitCode="0", team="blue"), labels=EVERY_NAME)
+    assert found.attributes == {"exit_code": None}
 
 
 def test_our_labels_shadow_only_our_own_events() -> None:

@@ -54,6 +54,7 @@ def page(document: Json, sources: Sources) -> str:
         engine=ENGINE,
         image=None,
         inspected_at="2026-11-21T12:00:00.000000000Z",
+        truncated={},
     )
     own = replace(
         own, previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")

@@ -66,6 +66,16 @@ def test_pid_1_takes_the_variables_of_the_export_alone() -> None:
         assert told(ours) == variables
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "a\udbffb", "a\0SELFINSPECT_CONTAINER_ID=b"])
+def test_a_value_that_no_environment_can_hold_is_left_out(odd: str) -> None:
+    """The agent is ready all the same, and the rest arrives."""
+    ours, theirs = control_pair()
+    with ours, theirs:
+        variables = {"SELFINSPECT_CONTAINER_NAME": odd, "SELFINSPECT_CONTAINER_IMAGE": "app"}
+        Handover([], [], theirs).ready(variables)
+        assert told(ours) == {"SELFINSPECT_CONTAINER_IMAGE": "app"}
+
+
 def test_more_than_pid_1_takes_is_left_out() -> None:
     """The word itself still comes, so that the command is not held back."""
     ports = {f"SELFINSPECT_HOST_PORT_{port}_TCP": str(port) for port in range(65_536)}

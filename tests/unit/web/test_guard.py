@@ -13,6 +13,7 @@ from selfinspect.web.guard import (
     check_forwarding,
     check_host,
     check_origin,
+    check_site,
     names_of,
 )
 from selfinspect.web.tokens import Tokens
@@ -90,7 +91,11 @@ def test_an_allowed_name_allows_no_other() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"],
+    [
+        *("forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host"),
+        *("x-forwarded-proto", "x_forwarded_for", "x-forwarded_host", "x_real_ip", "x-real-ip"),
+        *("x-client-ip", "true-client-ip", "cf-connecting-ip"),
+    ],
 )
 def test_what_came_through_a_proxy_is_refused(header: str) -> None:
     """Whoever is behind a proxy is not local; the answer names the header."""
@@ -116,18 +121,38 @@ def test_a_page_of_another_origin_is_refused(origin: str) -> None:
         check_origin({"host": "localhost:10310", "origin": origin}, "http")
 
 
-@pytest.mark.parametrize("site", [None, "same-origin", "none", "same-site"])
+@pytest.mark.parametrize("site", [None, "same-origin", "none"])
 def test_our_own_page_may_ask(site: str | None) -> None:
     """The same origin passes, and so does who types the address."""
     headers = {"host": "localhost:10310", "origin": "http://localhost:10310"}
-    check_origin(headers | ({"sec-fetch-site": site} if site else {}), "http")
+    check_origin(headers, "http")
+    check_site({"sec-fetch-site": site} if site else {})
 
 
-@pytest.mark.parametrize("site", ["cross-site", "Cross-Site", "none, cross-site"])
+@pytest.mark.parametrize(
+    "site", ["cross-site", "Cross-Site", "none, cross-site", "same-site", "Same-Site"]
+)
 def test_a_page_of_another_site_is_refused_without_an_origin(site: str) -> None:
-    """A cross-site request that carries no Origin, as for an image, is refused too."""
+    """A request that carries no Origin, as for an image; another port here is another page."""
     with pytest.raises(ForbiddenError):
-        check_origin({"host": "localhost", "sec-fetch-site": site}, "http")
+        check_site({"sec-fetch-site": site})
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_from_anywhere_opens_the_page(ask: Ask, site: str) -> None:
+    """The page and its files hold no data; what they show is asked for by the page itself."""
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
+    assert ask("/", headers=headers).status == 200
+    assert ask("/page/page.css", headers=headers).status == 200
+    assert ask("/v1/self", headers=headers).status == 403
+    assert ask("//page/page.css", headers=headers).status == 403
+
+
+def test_the_page_behind_a_proxy_or_on_another_host_is_refused(ask: Ask) -> None:
+    """Only where a link stands does not matter to it."""
+    assert ask("/", headers={"x-real-ip": "10.0.0.1"}).status == 403
+    assert ask("/", headers={"origin": "http://evil.example"}).status == 403
+    assert ask("/", host="evil.example").status == 421
 
 
 def test_an_origin_is_the_same_in_any_case() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -12,11 +13,10 @@ import pytest
 
 from selfinspect.listen import ListenAddress
 from selfinspect.supervise.listeners import bind
-from selfinspect.web.server import Protocol, Served, serve
+from selfinspect.web.server import Protocol, Served, network_of, serve
 from tests.certificates import Authority
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
@@ -43,13 +43,18 @@ async def serving(
     protocol: type[Protocol] = Protocol,
     tls: ssl.SSLContext | None = None,
     app: ASGIApp = hello,
+    most_of_one: int | None = None,
 ) -> AsyncIterator[socket.socket]:
     """A server for as long as the context lasts; yields its listener."""
     stopping = asyncio.Event()
     with bind(ListenAddress("127.0.0.1", 0)) as listener:
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                serve([Served(app, [listener], tls), Served(hello, [])], stopping, protocol)
+                serve(
+                    [Served(app, [listener], tls, most_of_one), Served(hello, [])],
+                    stopping,
+                    protocol,
+                )
             )
             yield listener
             stopping.set()
@@ -69,6 +74,17 @@ def talk(converse: Converse, protocol: type[Protocol] = Protocol) -> None:
                     await writer.wait_closed()
 
     asyncio.run(run())
+
+
+def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server speaks TLS with, and a client that trusts it."""
+    authority = Authority(folder / "ca")
+    pair = authority.signs("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.load_verify_locations(authority.cert)
+    return context, trusting
 
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
@@ -141,6 +157,171 @@ def test_who_keeps_us_waiting_makes_room() -> None:
                 await answer(reader)
 
     asyncio.run(run())
+
+
+class Untaken(Protocol):
+    """Waits for a request as long as any, for what is to be taken of an answer hardly at all."""
+
+    answer_seconds = 0.4
+    header_seconds = 60.0
+
+
+def endless(gone: asyncio.Event) -> ASGIApp:
+    """An application whose answer has no end, and which says when nobody is there any more."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        async def until_gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+
+        waiting = asyncio.create_task(until_gone())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not gone.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        await waiting
+
+    return app
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_who_takes_nothing_of_an_answer_is_hung_up_on(tmp_path: Path, *, secure: bool) -> None:
+    """An answer that has no end is not sent into a connection that nobody reads."""
+
+    async def run() -> None:
+        gone = asyncio.Event()
+        server, client = contexts(tmp_path) if secure else (None, None)
+        async with serving(Untaken, server, endless(gone)) as listener:
+            _, writer = await asyncio.open_connection(
+                *listener.getsockname(), ssl=client, limit=1024
+            )
+            writer.write(REQUEST)
+            await gone.wait()
+            writer.transport.abort()
+
+    asyncio.run(run())
+
+
+def test_answers_that_nobody_reads_end_their_connection() -> None:
+    """However small each is, and however many requests have come already."""
+
+    async def run() -> None:
+        async with serving(Untaken) as listener:
+            # Who connects before it serves has the kernel's buffers, and others have ours.
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await answer(reader)
+            writer.close()
+            with socket.socket() as client:
+                # What its kernel takes for it counts as taken.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.setblocking(False)  # noqa: FBT003
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(client, listener.getsockname())
+
+                async def flood() -> None:
+                    while True:
+                        await loop.sock_sendall(client, REQUEST * 1000)
+
+                with pytest.raises(ConnectionError):
+                    await flood()
+
+    asyncio.run(run())
+
+
+def test_who_takes_an_answer_slowly_gets_it_whole() -> None:
+    """Each piece that is taken begins the time for the next."""
+    size = 2**21
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        headers = [(b"content-length", b"%d" % size), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    async def run() -> None:
+        async with serving(Untaken, app=large) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1024)
+            writer.write(REQUEST)
+            await reader.readuntil(b"\r\n\r\n")
+            left = size
+            while left:
+                left -= len(await reader.read(65_536))
+                await asyncio.sleep(Untaken.answer_seconds / 16)
+            writer.close()
+
+    asyncio.run(run())
+
+
+class FullOfReaders(Protocol):
+    most_connections = 3
+
+
+def test_who_does_not_take_an_answer_makes_room() -> None:
+    """Of those whose request has come, the one that takes nothing of its answer ends."""
+
+    async def run() -> None:
+        gone = asyncio.Event()
+        app = endless(gone)
+
+        async def either(scope: Scope, receive: Receive, send: Send) -> None:
+            await (app if scope["path"] == "/endless" else hello)(scope, receive, send)
+
+        async with serving(FullOfReaders, app=either) as listener, AsyncExitStack() as stack:
+
+            async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1024)
+                # Kept to the end: a stream that nobody keeps closes by itself.
+                stack.callback(lambda: writer.transport.abort())  # noqa: PLW0108
+                return reader, writer
+
+            _, stalled = await connect()
+            stalled.write(REQUEST.replace(b"/ ", b"/endless ", 1))
+            while not gone.is_set():
+                reader, writer = await connect()
+                writer.write(REQUEST)
+                await answer(reader)
+
+    asyncio.run(run())
+
+
+def test_one_address_does_not_hold_every_place() -> None:
+    """Of more connections than one may have its own slowest ends, and nobody else's."""
+
+    async def run() -> None:
+        async with serving(most_of_one=2) as listener, AsyncExitStack() as stack:
+
+            async def connect(host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                reader, writer = await asyncio.open_connection(
+                    *listener.getsockname(), local_addr=(host, 0)
+                )
+                stack.callback(writer.close)
+                return reader, writer
+
+            other = await connect("127.0.0.2")
+            first, second, third = [await connect("127.0.0.1") for _ in range(3)]
+            assert await first[0].read() == b""
+            for reader, writer in (other, second, third):
+                writer.write(REQUEST)
+                await answer(reader)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_one_client_may_have_a_network_of_addresses(one: str, other: str, *, same: bool) -> None:
+    """An IPv4 address, also as IPv6 writes it, and 64 bits of an IPv6 address are one client."""
+    assert (network_of((one, 1)) == network_of((other, 2))) is same
 
 
 def test_there_are_files_for_all_who_may_wait() -> None:
@@ -269,8 +450,8 @@ def test_too_long_a_head_is_answered_and_ended() -> None:
     """What has no end of headers within the parser's bound is 400, not held in memory."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Not a byte more than it takes: what is left unread would reset the connection.
-        writer.write(b"GET /" + b"x" * 65_536)
+        # No more than it takes: what is left unread would reset the connection.
+        writer.write(b"GET /" + b"x" * 20_000)
         assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
 
     talk(converse)
@@ -314,12 +495,7 @@ def test_stopping_waits_for_an_answer_under_way() -> None:
 
 def test_tls_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
     """The same answer over a connection that the client can trust; none in the clear."""
-    authority = Authority(tmp_path / "ca")
-    pair = authority.signs("server")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.cert, pair.key)
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.load_verify_locations(authority.cert)
+    context, trusting = contexts(tmp_path)
 
     async def run() -> None:
         async with serving(tls=context) as listener:
