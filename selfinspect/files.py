@@ -5,7 +5,7 @@ nothing there is followed, waited for, or written under a name that somebody cou
 *Files that the operator named*, such as tokens and certificates: links are followed, for
 Kubernetes mounts them so. Of both kinds only regular files are read, and only so much of them.
 
-PID 1 and an app's start load this module: it goes without pathlib and tempfile.
+PID 1 and an app's start load this module: it goes without contextlib, pathlib and tempfile.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import NoReturn
 
 SHORT = 4096
@@ -47,18 +45,25 @@ def read_named(path: str | os.PathLike[str], longest: int = LONG) -> bytes:
         os.close(file)
 
 
-@contextmanager
-def in_memory(data: bytes) -> Iterator[str]:
-    """A path at which these bytes stand, for a library that takes nothing but a path.
+class InMemory:
+    """Bytes that have a path, for a library that takes nothing but paths.
 
-    What was read under its bounds is then what is used, whatever is in its place by now.
+    What was read within its bounds is then what is used, whatever is in its place by now.
+
+    Args:
+        data: the bytes.
     """
-    file = os.memfd_create("selfinspect")
-    try:
-        os.write(file, data)
-        yield f"/proc/self/fd/{file}"
-    finally:
-        os.close(file)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __enter__(self) -> str:
+        self._file = os.memfd_create("selfinspect")
+        os.write(self._file, self._data)
+        return f"/proc/self/fd/{self._file}"
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
 
 
 def read(path: str, longest: int = SHORT, folder: int | None = None) -> bytes:
@@ -101,18 +106,21 @@ def read_with_owners(path: str) -> tuple[bytes, os.stat_result, os.stat_result]:
         os.close(folder)
 
 
-def open_own(path: str, flags: int = os.O_RDONLY, *, folder: int | None = None) -> int:
+def open_own(
+    path: str, flags: int = os.O_RDONLY, *, folder: int | None = None, mode: int = 0o600
+) -> int:
     """Open a file in a folder that CMD's user may write; its descriptor.
 
     Args:
         path: the file; a link there is not followed.
         flags: as open(2) takes them.
         folder: what the path is relative to, as `open_folder` gives it.
+        mode: its permissions where the flags have it made.
 
     Raises:
         OSError: it cannot be opened, or is not a regular file.
     """
-    file = os.open(path, flags | os.O_NOFOLLOW | _WITHOUT_WAITING, dir_fd=folder)
+    file = os.open(path, flags | os.O_NOFOLLOW | _WITHOUT_WAITING, mode, dir_fd=folder)
     try:
         _check(file)
     except OSError:
@@ -200,8 +208,7 @@ def write(
     file = os.open(draft, flags, 0o600, dir_fd=folder)
     try:
         if locked:
-            with suppress(OSError):  # a file system without locks
-                os.lockf(file, os.F_TLOCK, 0)
+            _lock(file)
         if os.write(file, data) != len(data):
             _refuse("the disk is full")
         if owner is not None:
@@ -213,6 +220,13 @@ def write(
         os.unlink(draft, dir_fd=folder)
         raise
     return file
+
+
+def _lock(file: int) -> None:
+    try:  # noqa: SIM105 - PID 1 goes without contextlib
+        os.lockf(file, os.F_TLOCK, 0)
+    except OSError:
+        pass  # a file system that has no locks
 
 
 def _check(file: int) -> None:

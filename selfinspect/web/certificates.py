@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from selfinspect.files import in_memory, read_named
+from selfinspect.files import InMemory, read_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Certificates:
         # A resumed session would go by an authority that may be gone.
         context.num_tickets = 0
         try:
-            with in_memory(cert) as cert_file, in_memory(key) as key_file:
+            with InMemory(cert) as cert_file, InMemory(key) as key_file:
                 # Without a word for it OpenSSL would ask the terminal for a passphrase.
                 context.load_cert_chain(cert_file, key_file, password="")
         except ssl.SSLError as error:
@@ -83,7 +83,7 @@ class Certificates:
             ) from error
         if client_ca is not None:
             try:
-                with in_memory(client_ca) as file:
+                with InMemory(client_ca) as file:
                     context.load_verify_locations(file)
             except ssl.SSLError as error:
                 raise ValueError(
