@@ -42,6 +42,7 @@ _VERBS = {
     "wait": "selfinspect.cli.wait:wait",
     "doctor": "selfinspect.cli.doctor:doctor",
     "healthcheck": "selfinspect.cli.healthcheck:healthcheck",
+    "help": "selfinspect.cli.help:help_",
     "version": "selfinspect.cli:version",
 }
 """Where each verb is, in the order in which a person meets them."""
