@@ -306,8 +306,8 @@ def _token() -> str | None:
         return None
     try:
         # A `docker exec` sees the image's word for it, not the path that PID 1 told its command.
-        minted = named in ("auto", TOKEN_FILE)
-        content = files.read(TOKEN_FILE) if minted else files.read_named(named)
+        path = TOKEN_FILE if named == "auto" else named
+        content = files.read(path) if path.startswith(TOKEN_FILE) else files.read_named(path)
         return content.decode().partition("\n")[0].strip() or None
     except (OSError, ValueError):
         return None
