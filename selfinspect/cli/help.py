@@ -20,7 +20,10 @@ _ENDING = ".md"
 @click.argument("topic", required=False)
 @streams_of
 def help_(streams: Streams, /, topic: str | None) -> None:
-    """Print a topic of the reference, as Markdown; without one, the verbs and the topics."""
+    """Print a topic of the reference.
+
+    It is Markdown. Without a topic the verbs and the topics are listed.
+    """
     topics = _topics()
     if topic is None:
         above = click.get_current_context().find_root()

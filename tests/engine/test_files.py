@@ -22,6 +22,7 @@ pytestmark = pytest.mark.engine
 
 APP, AGENT = 65532, 4711
 RUN, JOURNAL = "/run/selfinspect", "/var/lib/selfinspect"
+SWAPPING = Path(__file__).with_name("swapping.py")
 ASLEEP = ("sh", "-c", "echo up; exec sleep 1000")
 BOTH_USERS = ("--user", str(APP), "--agent-user", str(AGENT))
 WHOM = {
@@ -142,16 +143,15 @@ def test_where_the_folder_is_not_to_be_had_the_command_starts(
 
 def test_a_volume_that_two_share(engine: Engine, tmp_path: Path) -> None:
     """A neighbour swaps files and links while root's `run` restarts: nothing outside is written."""
-    folders = Folders(tmp_path)
-    app = start(engine, "root with both users", *folders.mounts)
+    folders, secret = Folders(tmp_path), tmp_path / "secret"
+    secret.write_text("root alone\n")
+    mounts = (*folders.mounts, "--volume", f"{secret}:/secret")
+    app = start(engine, "root with both users", *mounts)
     until(lambda: times_up(app) == 1, "the command")
     until(folders.has_a_record, "the run's record")
-    secret = tmp_path / "secret"
-    secret.write_text("root alone\n")
     os.chown(folders.run, APP, APP)
     neighbour = engine.start_plain(
-        "--user", APP, "--no-healthcheck", *folders.mounts, "--volume", f"{secret}:/secret",
-        "--volume", f"{Path(__file__).with_name('swapping.py')}:/swapping.py:ro",
+        "--user", APP, "--no-healthcheck", *mounts, "--volume", f"{SWAPPING}:/swapping.py:ro",
         "--entrypoint", "python3", command=("/swapping.py", RUN, JOURNAL),
     )  # fmt: skip
     until(lambda: "swapping" in neighbour.logs(), "the first swap")
@@ -179,11 +179,12 @@ def test_in_anothers_pid_namespace(engine: Engine) -> None:
 
 
 LISTENER = """
-import socket, sys
+import os, socket, sys
 print("up", flush=True)
 with socket.create_server(("127.0.0.1", 9999)) as server:
     for path in sys.argv[1:]:
         try:
+            os.unlink(path)
             open(path, "w").write("http://127.0.0.1:9999\\n")
             print("written", flush=True)
         except OSError as error:
