@@ -205,7 +205,7 @@ def _stays_inside(uri: str) -> bool:
     if scheme == "http+unix":
         return unquote(place).startswith("/") and "/" not in place
     host, _, port = place.rpartition(":")
-    if scheme != "http" or not port.isdecimal():
+    if scheme not in ("http", "https") or not port.isdecimal():
         return False
     try:
         return host == "[::1]" or socket.inet_pton(socket.AF_INET, host)[0] == _LOOPBACK

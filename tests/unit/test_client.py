@@ -132,6 +132,7 @@ def test_what_is_in_place_of_the_file_is_no_address(tmp_path: Path, kind: str) -
         ("http://127.0.0.1:1", True),
         ("http://127.8.8.8:1", True),
         ("http://[::1]:1", True),
+        ("https://127.0.0.1:1", True),
         ("http+unix://%2Frun%2Fapp.sock", True),
         ("http://192.0.2.7:10310", True),
         ("https://192.0.2.7:10310", True),
