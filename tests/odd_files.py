@@ -42,23 +42,29 @@ def _touched(path: Path) -> Path:
     return path
 
 
-def see_that_nothing_leaked(path: Path) -> None:
+def see_that_nothing_leaked(path: Path, before: str = BYSTANDER) -> None:
     """See that nothing was written outside of a file's folder through what stood in its place."""
     bystander = path.parent.with_name(f"{path.parent.name}-bystander")
-    assert not bystander.exists() or bystander.read_text() == BYSTANDER
+    assert not bystander.exists() or bystander.read_text() == before
     assert not path.parent.with_name("made-through-the-link").exists()
 
 
 @contextmanager
-def swapping(path: Path) -> Iterator[threading.Event]:
-    """Put a link and a file in each other's place, a thousand times; set when that is over."""
+def swapping(path: Path, content: str = "half a file") -> Iterator[threading.Event]:
+    """Put a link and a file in each other's place, a thousand times; set when that is over.
+
+    Args:
+        path: where.
+        content: what the file holds, and the one outside that the link leads to.
+    """
     other, over = _bystander(path), threading.Event()
+    other.write_text(content)
     beside = path.with_name(f"{path.name}-beside")
 
     def swap() -> None:
         for turn in range(SWAPS):
             if turn % 2:
-                beside.write_text("half a file")
+                beside.write_text(content)
             else:
                 beside.symlink_to(other)
             beside.replace(path)

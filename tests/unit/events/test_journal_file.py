@@ -303,14 +303,36 @@ def test_what_is_in_place_of_its_lock_means_memory(journals: Journals, kind: str
     see_that_nothing_leaked(path)
 
 
+def test_a_link_that_takes_its_place_as_it_is_opened_means_memory(
+    journals: Journals, tmp_path: Path
+) -> None:
+    """SQLite follows it: whatever was opened is compared with what was looked at."""
+    outside, armed = tmp_path / "outside", [True]
+    outside.touch()
+    journals.folder.mkdir(parents=True)
+
+    def swap(event: str, _: object) -> None:
+        if event == "sqlite3.connect" and journals.file.exists() and armed:
+            armed.clear()
+            journals.file.unlink()
+            journals.file.symlink_to(outside)
+
+    sys.addaudithook(swap)  # for as long as the process lasts; it acts once
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+        assert journals.told() == ["journal.in_memory"]
+    assert not armed
+    assert outside.read_bytes() == b""
+
+
 def test_a_thousand_swaps_lead_nowhere(journals: Journals) -> None:
     """A link and a file in turn while journals are opened: nothing outside is written."""
     journals.folder.mkdir(parents=True)
-    with swapping(journals.file) as over:
+    with swapping(journals.file, "") as over:
         while not over.is_set():
             with journals.open() as journal:
                 journal.append(occurrence(1))
-    see_that_nothing_leaked(journals.file)
+    see_that_nothing_leaked(journals.file, "")
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_a_thousand_swaps_lead_nowhere(kept: Kept) -> None:
     with swapping(path) as over:
         while not over.is_set():
             kept.record().end(3, None)
-    see_that_nothing_leaked(path)
+    see_that_nothing_leaked(path, "half a file")
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "a link", "a pipe", "nowhere"])
