@@ -42,6 +42,7 @@ _VERBS = {
     "wait": "selfinspect.cli.wait:wait",
     "doctor": "selfinspect.cli.doctor:doctor",
     "healthcheck": "selfinspect.cli.healthcheck:healthcheck",
+    "help": "selfinspect.cli.help:help_",
     "version": "selfinspect.cli:version",
 }
 """Where each verb is, in the order in which a person meets them."""
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         if error.errno not in _UNWRITABLE:
             raise
         _lead_nowhere(streams)
-        print(f"selfinspect: error: cannot write: {error.strerror}", file=streams.err)
+        streams.complain(f"cannot write: {error.strerror}")
         return ExitCode.NO
 
 

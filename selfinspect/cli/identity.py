@@ -16,6 +16,7 @@ from selfinspect.client import ask
 from selfinspect.documents import identity_document, unused
 from selfinspect.engine.access import sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
+from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +60,8 @@ def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
     if form == "json":
         print(pretty(document), file=streams.out)
     elif form == "explain":
-        print("\n".join(_explained(document, stands=stands)), file=streams.out)
+        for line in _explained(document, stands=stands):
+            print_line(streams.out, line)
     elif not stands:
         raise _refusal(document)
     else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FACTS = 5
+_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
@@ -46,7 +47,18 @@ def parse_record(line: str) -> RunRecord | None:
         return None
     started, boot, *facts = words
     try:
-        numbers = [None if fact == "-" else int(fact) for fact in facts]
-        return RunRecord(int(started), None if boot == "-" else boot, *numbers)
+        numbers = [None if fact == "-" else _number(fact) for fact in facts]
+        return RunRecord(_number(started), None if boot == "-" else boot, *numbers)
     except ValueError:
         return None
+
+
+def _number(word: str) -> int:
+    """A number that PID 1 may have written; anybody else with the folder may have written more.
+
+    Raises:
+        ValueError: it is none, or larger than any time, code or count.
+    """
+    if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS):
+        raise ValueError(word)
+    return int(word)

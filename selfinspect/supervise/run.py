@@ -19,7 +19,7 @@ from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.supervisor import Supervisor, block_signals
 from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
-from selfinspect.supervise.token import leave, provide
+from selfinspect.supervise.token import provide, take_away
 from selfinspect.supervise.users import engine_groups, find_user
 
 TYPE_CHECKING = False
@@ -108,7 +108,7 @@ def run(
     code = Supervisor(command, agent, parsed.wait, record).run()
     announcement.withdraw()
     if token is not None:
-        leave(None, token_path)
+        take_away(token_path)
     return code
 
 

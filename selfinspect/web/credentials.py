@@ -58,7 +58,8 @@ def _tokens(option: str, path: Path | None, log: FilteringBoundLogger) -> Tokens
         known = read_tokens(path)
         exposed = is_exposed(path)
     except OSError as error:
-        raise ValueError(f"{option} {path}: {error.strerror or error}") from error
+        said = f"{option} {path}: {error.strerror or error}: takes a file that holds a token"
+        raise ValueError(said) from error
     if not known:
         raise ValueError(f"{option} {path}: it is empty: takes a file that holds a token")
     if exposed:

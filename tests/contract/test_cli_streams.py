@@ -210,7 +210,7 @@ def shell(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (["he"], ["healthcheck"]),
+        (["hea"], ["healthcheck"]),
         (["id", "--s"], ["--short"]),
         (["env", "--format", ""], ["sh", "dotenv", "json"]),
         (["show", "ports/80"], ["ports/8080", "ports/8081"]),

@@ -58,6 +58,7 @@ def test_the_file_runs_on_a_bare_python(engine: Engine, pyz: Path) -> None:
     assert app.curl("/v1/self/id") == app.id
     answered = json.loads(app.exec("/selfinspect.pyz", "id", "--json"))
     assert (answered["id"], answered["level"]) == (app.id, "proven")
+    assert "## Trusted" in app.exec("/selfinspect.pyz", "help", "security")
 
 
 def test_the_file_is_small(pyz: Path) -> None:
@@ -72,6 +73,7 @@ def test_the_folder_runs_where_there_is_no_python(engine: Engine, without_python
     until(lambda: "up" in app.logs(), "the command")
     assert app.curl("/v1/self/id") == app.id
     assert app.exec("/opt/selfinspect/bin/selfinspect", "id") == app.id
+    assert "## Trusted" in app.exec("/opt/selfinspect/bin/selfinspect", "help", "security")
     with pytest.raises(AssertionError, match="python3"):
         app.exec("python3", "--version")
 

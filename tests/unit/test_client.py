@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, TCPServer, UnixStreamServer
 from typing import TYPE_CHECKING, ClassVar
@@ -16,11 +18,15 @@ from urllib.parse import quote
 import pytest
 
 import selfinspect
-from selfinspect.client import Reply, ask, find, follow
+from selfinspect.client import Agent, Reply, ask, find, follow
+from tests.odd_files import BYSTANDER, ODD_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -39,6 +45,10 @@ class Echo(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Nested:
+    body = b"[" * 100_000
+
+
 class Scripted(BaseHTTPRequestHandler):
     """Answers one after the other; the last one stays."""
 
@@ -48,7 +58,7 @@ class Scripted(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.seen.append(f"{self.path} {self.headers.get('Authorization', '-')}")
         status, document = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        body = json.dumps(document).encode()
+        body = document.body if isinstance(document, Nested) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -83,12 +93,15 @@ def serving(server: BaseServer) -> Iterator[None]:
             thread.join()
 
 
+HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
+
+
 @pytest.mark.parametrize(
     ("environ", "left", "found"),
     [
-        ({"SELFINSPECT_URI": "http://here"}, "http://there\n", "http://here"),
-        ({}, "http://there\n", "http://there"),
-        ({"SELFINSPECT_URI": ""}, "http://there\n", "http://there"),
+        ({"SELFINSPECT_URI": HERE}, f"{THERE}\n", HERE),
+        ({}, f"{THERE}\n", THERE),
+        ({"SELFINSPECT_URI": ""}, f"{THERE}\n", THERE),
         ({}, "\n", None),
         ({}, b"\xff", None),
         ({}, None, None),
@@ -101,22 +114,94 @@ def test_the_variable_comes_before_the_file(
     file = tmp_path / "uri"
     if left is not None:
         file.write_bytes(left if isinstance(left, bytes) else left.encode())
-    assert find(environ, str(file)) == found
+    agent = find(environ, str(file))
+    assert (agent.uri if agent else None) == found
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_in_place_of_the_file_is_no_address(tmp_path: Path, kind: str) -> None:
+    """A pipe is not waited for, a link not followed, an endless file not read."""
+    (tmp_path / "run").mkdir()
+    ODD_FILES[kind](tmp_path / "run" / "uri")
+    assert find({}, str(tmp_path / "run" / "uri")) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "believed"),
+    [
+        ("http://127.0.0.1:1", True),
+        ("http://127.8.8.8:1", True),
+        ("http://[::1]:1", True),
+        ("https://127.0.0.1:1", True),
+        ("http+unix://%2Frun%2Fapp.sock", True),
+        ("http://192.0.2.7:10310", True),
+        ("https://192.0.2.7:10310", True),
+        ("http://192.0.2.8:10310", False),
+        ("http://agent:10310", False),
+        ("http://127.0.0.1.example:1", False),
+        ("http://127.0.0.1:1@192.0.2.8:1", False),
+        ("http://127.0.0.1:1/../", False),
+        ("http+unix://relative.sock", False),
+        ("ftp://127.0.0.1:1", False),
+        ("http://127.0.0.1:1\x1b[2J", False),
+        ("http+unix://%2Frun\x1b[2J", False),
+        ("http://[", False),
+    ],
+)
+def test_an_address_in_the_file_stays_in_this_container(
+    tmp_path: Path,
+    uri: str,
+    believed: bool,  # noqa: FBT001
+) -> None:
+    """Or it is what `--listen` says; else whoever wrote it chose whom we ask."""
+    (tmp_path / "uri").write_text(f"{uri}\n")
+    agent = find({"SELFINSPECT_LISTEN": "127.0.0.1:2, 192.0.2.7:10310"}, str(tmp_path / "uri"))
+    assert (agent is not None) == believed
+
+
+@needs_root
+@pytest.mark.parametrize("owned", ["folder", "file"])
+def test_an_address_of_another_user_is_not_believed(tmp_path: Path, owned: str) -> None:
+    """Neither root's, nor ours, nor of who owns PID 1."""
+    (tmp_path / "uri").write_text(f"{HERE}\n")
+    assert find({}, str(tmp_path / "uri")) == Agent(HERE, trusted=True)
+    os.chown({"folder": tmp_path, "file": tmp_path / "uri"}[owned], 4711, -1)
+    assert find({}, str(tmp_path / "uri")) is None
+
+
+@needs_root
+@pytest.mark.parametrize("open_to_others", ["folder", "file"])
+def test_an_address_that_others_may_have_written_is_not_trusted(
+    tmp_path: Path, open_to_others: str
+) -> None:
+    """It is asked, and told no secret."""
+    (tmp_path / "uri").write_text(f"{HERE}\n")
+    {"folder": tmp_path, "file": tmp_path / "uri"}[open_to_others].chmod(0o777)
+    assert find({}, str(tmp_path / "uri")) == Agent(HERE, trusted=False)
+
+
+def test_a_hard_link_is_no_address(tmp_path: Path) -> None:
+    """It may be any file of its owner's, and its first line would be told."""
+    (tmp_path / "uri").write_text(f"{HERE}\n")
+    (tmp_path / "other").hardlink_to(tmp_path / "uri")
+    assert find({}, str(tmp_path / "uri")) is None
 
 
 def test_an_agent_is_asked_over_tcp() -> None:
     """The answer comes with its status and media type, also where it is an error."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        assert ask(uri, "/a%2Fb", timeout=20) == Reply(200, "text/plain", b"/a%2Fb */*")
-        assert ask(uri, "/busy", timeout=20, accept="x/y") == Reply(503, "text/plain", b"/busy x/y")
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        assert ask(agent, "/a%2Fb", timeout=20) == Reply(200, "text/plain", b"/a%2Fb */*")
+        assert ask(agent, "/busy", timeout=20, accept="x/y") == Reply(
+            503, "text/plain", b"/busy x/y"
+        )
 
 
 def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
     """Its path stands percent-encoded in the URI."""
     path = tmp_path / "a b.sock"
     with UnixStreamServer(str(path), Echo) as server, serving(server):
-        reply = ask(f"http+unix://{quote(str(path), safe='')}", "/x", timeout=20)
+        reply = ask(Agent(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=20)
     assert reply == Reply(200, "text/plain", b"/x */*")
 
 
@@ -135,43 +220,85 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
 )
 def test_where_nobody_answers_there_is_no_reply(uri: str) -> None:
     """Nobody there and no address at all are the same to who asks."""
-    assert ask(uri, "/", timeout=20) is None
+    assert ask(Agent(uri), "/", timeout=20) is None
 
 
 @pytest.mark.parametrize("path", ["/with space", "/ü\ud800", "/line\nbreak"])
 def test_a_path_that_http_cannot_carry_has_no_reply(path: str) -> None:
     """Nothing is sent that would be two requests."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", path, timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), path, timeout=20) is None
 
 
 def test_what_is_no_http_is_no_reply() -> None:
     """Somebody else behind that port is not the agent."""
     with TCPServer(("127.0.0.1", 0), Nonsense) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
 
 
 def test_half_an_answer_is_no_reply() -> None:
     """An agent that ends in the middle of its answer has given none."""
     with TCPServer(("127.0.0.1", 0), Short) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
 
 
 def test_an_agent_that_hangs_costs_no_more_than_the_timeout() -> None:
     """Whoever accepts and stays silent is not waited for."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert ask(f"http://127.0.0.1:{silent.getsockname()[1]}", "/", timeout=0.05) is None
+        assert ask(Agent(f"http://127.0.0.1:{silent.getsockname()[1]}"), "/", timeout=0.05) is None
+
+
+class Endless(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                self.wfile.write(bytes(65_536))
+
+
+class Heads(Endless):
+    def handle(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"X-Header: 1\r\n" * 1000)
+
+
+@pytest.mark.parametrize("kind", [Endless, Heads])
+def test_an_answer_without_end_is_no_reply(kind: type[Endless]) -> None:
+    """Neither the memory nor the timeout is used up by it."""
+    with TCPServer(("127.0.0.1", 0), kind) as server, serving(server):
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        assert ask(agent, "/", timeout=60) is None
+        assert len(list(follow(agent, "/", timeout=60) or [])) < 2
+
+
+class Dripping(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        self.rfile.readline()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"H")
+                time.sleep(0.01)
+
+
+def test_an_answer_that_drips_costs_no_more_than_the_timeout() -> None:
+    """However often something comes: it is the whole that has a timeout."""
+    with TCPServer(("127.0.0.1", 0), Dripping) as server, serving(server):
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        assert ask(agent, "/", timeout=0.1) is None
+        assert follow(agent, "/", timeout=0.1) is None
 
 
 def test_an_answer_that_goes_on_is_read_line_by_line() -> None:
     """Its lines come without its head; another status than 200 is no beginning."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        lines = follow(uri, "/stream", timeout=20)
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        lines = follow(agent, "/stream", timeout=20)
         assert lines is not None
         assert list(lines) == [b"/stream */*"]
-        assert follow(uri, "/busy", timeout=20) is None
-    assert follow("nonsense", "/", timeout=20) is None
+        assert follow(agent, "/busy", timeout=20) is None
+    assert follow(Agent("nonsense"), "/", timeout=20) is None
 
 
 @pytest.fixture
@@ -238,6 +365,48 @@ def test_the_token_is_read_from_the_file_that_is_named(
     agent.answers.append((200, OWN))
     selfinspect.me(timeout=20)
     assert agent.seen == ["/v1/self Bearer secret"]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "path", "borne"),
+    [(True, "/v1/self", "Bearer secret"), (True, "/healthz", "-"), (False, "/v1/self", "-")],
+)
+def test_a_token_goes_where_it_is_needed_and_safe(
+    *,
+    agent: type[Scripted],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trusted: bool,
+    path: str,
+    borne: str,
+) -> None:
+    """Not to a path that everyone may ask for, nor to an address that CMD's user may have left."""
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "token"))
+    agent.answers.append((200, OWN))
+    ask(Agent(os.environ["SELFINSPECT_URI"], trusted), path, timeout=20)
+    assert agent.seen == [f"{path} {borne}"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ODD_FILES if kind != "folder"])
+def test_what_is_in_place_of_the_token_is_no_token(
+    agent: type[Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It neither holds the client up nor is sent, but for a file that a link leads to."""
+    (tmp_path / "run").mkdir()
+    ODD_FILES[kind](tmp_path / "run" / "token")
+    monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "run" / "token"))
+    agent.answers.append((200, OWN))
+    selfinspect.me(timeout=20)
+    followed = kind in ("link", "hard link")
+    assert agent.seen == [f"/v1/self Bearer {BYSTANDER.strip()}" if followed else "/v1/self -"]
+
+
+def test_nonsense_of_an_agent_is_no_failure_of_ours(agent: type[Scripted]) -> None:
+    """Nesting past what Python reads is no document, and no answer either."""
+    agent.answers.append((200, Nested()))
+    with pytest.raises(selfinspect.NotAvailable, match="is no agent"):
+        selfinspect.me(timeout=20)
 
 
 def test_importing_it_loads_little() -> None:

@@ -83,6 +83,16 @@ def test_secrets_are_masked_in_event_values_and_tracebacks() -> None:
     assert "base 10: '[masked]'" in json.loads(stream.getvalue())["exception"]
 
 
+def test_control_characters_of_others_are_shown() -> None:
+    """A container's name or an engine's error steers no terminal, and begins no line of its own."""
+    stream = StringIO()
+    log = logger(stream, level="info", form="console", mask=_hide)
+    log.info("engine.lost", reason="\x1b]0;evil\x07", hint="a\n2026-01-01 forged")
+    assert r"\x1b]0;evil\x07" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1
+
+
 def test_less_severe_lines_are_not_written() -> None:
     """The level is a floor."""
     stream = StringIO()

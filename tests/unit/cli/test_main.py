@@ -40,6 +40,7 @@ VERBS = [
     "wait",
     "doctor",
     "healthcheck",
+    "help",
     "version",
 ]
 

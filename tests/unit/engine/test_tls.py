@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -223,6 +225,19 @@ def test_certificates_that_cannot_be_used_are_told(tmp_path: Path) -> None:
         connect("tcp://127.0.0.1:1", tls=Tls(tmp_path))
     assert caught.value.outcome == "no certificates"
     assert "DOCKER_CERT_PATH" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
+def test_a_pipe_in_a_files_place_is_not_waited_for(
+    made: Certificates, tmp_path: Path, name: str
+) -> None:
+    """CMD's user may have made one in the home folder that both share."""
+    folder = tmp_path / "docker"
+    shutil.copytree(made.client, folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(OSError, match="not a regular file"):
+        Tls(folder, named=True).context()
 
 
 def test_a_key_with_a_passphrase_is_told(made: Certificates, tmp_path: Path) -> None:

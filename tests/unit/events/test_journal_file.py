@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from selfinspect.events.journal import Journal
 from selfinspect.events.rows import digest
 from selfinspect.supervise.record import path_of as record_of
+from tests.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
 from tests.unit.events.occurrences import occurrence
 
 if TYPE_CHECKING:
@@ -461,25 +462,72 @@ def test_reading_runs_nothing_of_a_file(journals: Journals) -> None:
     assert looking.held() == ()
 
 
-@pytest.mark.parametrize(
-    "make",
-    [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/nowhere")],
-    ids=["a folder", "a pipe", "a link"],
-)
-def test_what_is_no_file_is_set_aside(journals: Journals, make: Callable[[Path], None]) -> None:
-    """Nobody waits for a pipe's writer, and no link is followed."""
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("kind", [kind for kind in ODD_FILES if kind != "huge"])
+def test_what_is_no_file_of_its_own_is_set_aside(
+    journals: Journals, kind: str, beside: str
+) -> None:
+    """Nobody waits for a pipe's writer, no link is followed, and no second name written through."""
     journals.folder.mkdir(parents=True)
-    make(journals.file)
+    path = journals.file.with_name(f"{journals.file.name}{beside}")
+    ODD_FILES[kind](path)
     looking = Journal(1000)
     looking.read(journals.folder, ID)
     assert looking.held() == ()
     with journals.open() as journal:
         [notice] = journals.notices
-        assert (notice.event, notice.reason) == ("journal.set_aside", "it is no regular file")
-        assert os.path.lexists(notice.file)
+        reason = "it has a second name" if kind == "hard link" else "it is no regular file"
+        assert (notice.event, notice.reason) == ("journal.set_aside", reason)
+        assert os.path.lexists(notice.file.with_name(f"{notice.file.name}{beside}"))
         journal.append(occurrence(1))
     with journals.open() as journal:
         assert _seqs(journal) == [1]
+    see_that_nothing_leaked(path)
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_in_place_of_its_lock_means_memory(journals: Journals, kind: str) -> None:
+    """Unless it is a file, it is neither followed nor waited for."""
+    journals.folder.mkdir(parents=True)
+    path = journals.file.with_suffix(".lock")
+    ODD_FILES[kind](path)
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+        is_file = kind in ("hard link", "huge")
+        assert journals.told() == ([] if is_file else ["journal.in_memory"])
+    see_that_nothing_leaked(path)
+
+
+def test_a_link_that_takes_its_place_as_it_is_opened_means_memory(
+    journals: Journals, tmp_path: Path
+) -> None:
+    """SQLite follows it: whatever was opened is compared with what was looked at."""
+    outside, armed = tmp_path / "outside", [True]
+    outside.touch()
+    journals.folder.mkdir(parents=True)
+
+    def swap(event: str, _: object) -> None:
+        if event == "sqlite3.connect" and journals.file.exists() and armed:
+            armed.clear()
+            journals.file.unlink()
+            journals.file.symlink_to(outside)
+
+    sys.addaudithook(swap)  # for as long as the process lasts; it acts once
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+        assert journals.told() == ["journal.in_memory"]
+    assert not armed
+    assert outside.read_bytes() == b""
+
+
+def test_a_thousand_swaps_lead_nowhere(journals: Journals) -> None:
+    """A link and a file in turn while journals are opened: nothing outside is written."""
+    journals.folder.mkdir(parents=True)
+    with swapping(journals.file, "") as over:
+        while not over.is_set():
+            with journals.open() as journal:
+                journal.append(occurrence(1))
+    see_that_nothing_leaked(journals.file, "")
 
 
 @pytest.mark.parametrize(

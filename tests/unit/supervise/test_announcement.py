@@ -8,11 +8,16 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from selfinspect.supervise.announcement import Announcement
+from tests.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away takes root")
 
 ANOTHER = """
 import sys
@@ -90,6 +95,63 @@ def test_everyone_may_read_it(tmp_path: Path) -> None:
         os.umask(before)
     assert (tmp_path / "run" / "uri").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_in_its_place_is_replaced_or_left(tmp_path: Path, kind: str) -> None:
+    """It is no other agent's, is neither followed nor waited for, and a folder alone stays."""
+    path = tmp_path / "run" / "uri"
+    path.parent.mkdir()
+    ODD_FILES[kind](path)
+    announcement = Announcement(str(path))
+    assert announcement.is_ours
+    announcement.write("http://127.0.0.1:1")
+    assert path.is_dir() if kind == "folder" else path.read_text() == "http://127.0.0.1:1\n"
+    announcement.withdraw()
+    assert path.exists() == (kind == "folder")
+    see_that_nothing_leaked(path)
+
+
+def test_a_draft_whose_name_could_be_foreseen_is_not_written_through(tmp_path: Path) -> None:
+    """As PID 1 once wrote `uri.1`, which CMD's user made a link to /etc/shadow."""
+    (tmp_path / "shadow").write_text("root:!\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / f"uri.{os.getpid()}").symlink_to(tmp_path / "shadow")
+    Announcement(str(run / "uri")).write("http://127.0.0.1:1")
+    assert (tmp_path / "shadow").read_text() == "root:!\n"
+
+
+@needs_root
+def test_root_takes_the_folder_over(tmp_path: Path) -> None:
+    """From the user an image gave it to, so that what stands in it is root's alone."""
+    run = tmp_path / "run"
+    run.mkdir()
+    os.chown(run, 4711, 4711)
+    Announcement(str(run / "uri")).write("http://127.0.0.1:1")
+    assert [each.stat().st_uid for each in (run, run / "uri")] == [0, 0]
+    assert run.stat().st_mode & 0o777 == 0o755
+
+
+@needs_root
+def test_root_does_not_take_over_the_folder_of_an_agent_that_lives(tmp_path: Path) -> None:
+    """As in a `docker exec -u 0` beside an agent of another user."""
+    path = tmp_path / "run" / "uri"
+    with another(path):
+        os.chown(path.parent, 4711, 4711)
+        Announcement(str(path)).write("http://127.0.0.1:2")
+        assert path.parent.stat().st_uid == 4711
+        assert path.read_text() == "http://another:1\n"
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    """The agent then does without."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    announcement = Announcement(str(tmp_path / "run" / "uri"))
+    announcement.write("http://127.0.0.1:1")
+    announcement.withdraw()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:

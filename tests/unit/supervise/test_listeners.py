@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import stat
 from contextlib import ExitStack, closing
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.listen import DEFAULT_METRICS, ListenAddress, parse_listen
-from selfinspect.supervise.listeners import bind, bound, claim, silence, usual_metrics
+from selfinspect.supervise.listeners import bind, bound, claim, share, silence, usual_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,23 @@ def test_what_is_no_address_is_left_to_the_agent(capfd: pytest.CaptureFixture[st
     """A bad value binds nothing, not even the default, and the agent has the word on it."""
     assert claim(["nonsense"], LOOPBACK) == []
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a socket away takes root")
+@pytest.mark.parametrize("instead", ["nothing", "a link", "another socket"])
+def test_a_socket_is_shared_and_nothing_in_its_place(tmp_path: Path, instead: str) -> None:
+    """A group gets what we made, not what a link or a second name leads to."""
+    path, other = tmp_path / "api.sock", tmp_path / "docker.sock"
+    with (
+        closing(bind(ListenAddress(path=str(other)))),
+        closing(bind(ListenAddress(path=str(path)))) as listener,
+    ):
+        if instead != "nothing":
+            path.unlink()
+            path.symlink_to(other) if instead == "a link" else path.hardlink_to(other)
+        share([listener], 4711)
+    assert other.stat().st_gid != 4711
+    assert (path.stat().st_gid == 4711) == (instead == "nothing")
 
 
 def test_a_silenced_listener_refuses_and_keeps_its_port() -> None:

@@ -17,6 +17,7 @@ from selfinspect.settings import Settings
 from selfinspect.supervise.record import DEFAULT_FOLDER, Record, mark_of, path_of
 from selfinspect.supervise.records import parse_record, read_records
 from selfinspect.supervise.users import User
+from tests.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
 from tests.unit.supervise.conftest import AGENT
 
 if TYPE_CHECKING:
@@ -181,6 +182,39 @@ def test_a_line_that_is_none(line: str) -> None:
 def test_a_line() -> None:
     """A dash is not known."""
     assert parse_record("1 - 2 137 9 - 4") == RunRecord(1, None, 2, 137, 9, None, 4)
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "-1", "\u0663", "1_0", " 1"])
+def test_a_number_that_pid_1_never_wrote(number: str) -> None:
+    """Who may write the folder may write anything: no time or code is so large."""
+    assert parse_record(f"{number} b - - - - -") is None
+    assert parse_record(f"1 b {number} - - - -") is None
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_in_its_place_is_replaced_or_left(kept: Kept, kind: str) -> None:
+    """It is read as no runs; nothing is written through it, and a folder alone stays."""
+    kept.folder.mkdir()
+    mark = mark_of(mountinfo())
+    assert mark is not None
+    path = Path(path_of(str(kept.folder), mark))
+    ODD_FILES[kind](path)
+    assert kept.read() == ()
+    kept.record().end(3, None)
+    assert [record.exit_code for record in kept.read()] == ([] if kind == "folder" else [3])
+    see_that_nothing_leaked(path)
+
+
+def test_a_thousand_swaps_lead_nowhere(kept: Kept) -> None:
+    """A link and a file in turn, while the runs are written: nothing outside is."""
+    kept.folder.mkdir()
+    mark = mark_of(mountinfo())
+    assert mark is not None
+    path = Path(path_of(str(kept.folder), mark))
+    with swapping(path) as over:
+        while not over.is_set():
+            kept.record().end(3, None)
+    see_that_nothing_leaked(path, "half a file")
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "a link", "a pipe", "nowhere"])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.supervise.handover import VARIABLE, Handover, control_pair
-from selfinspect.supervise.token import leave, provide
+from selfinspect.supervise.token import provide, take_away
+from tests.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def test_it_is_taken_away_at_the_end(tmp_path: Path) -> None:
     """And taking away what is not there is no failure."""
     provide("auto", f"{tmp_path}/token")
     for _ in range(2):
-        leave(None, f"{tmp_path}/token")
+        take_away(f"{tmp_path}/token")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,3 +76,21 @@ def test_it_reaches_the_agent_on_the_line_to_pid_1(token: bytes | None) -> None:
         assert handed is not None
         with handed.control:
             assert handed.token == token
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_in_its_place_is_replaced_or_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """Nothing is written through it; in place of a folder there is no token to read."""
+    path = tmp_path / "run" / "token"
+    path.parent.mkdir()
+    ODD_FILES[kind](path)
+    token, left = provide("auto", str(path))
+    if kind == "folder":
+        assert (token is None, left) == (False, None)
+        assert "token.failed" in capfd.readouterr().err
+    else:
+        assert path.read_bytes() == (token or b"") + b"\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    see_that_nothing_leaked(path)

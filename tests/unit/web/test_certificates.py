@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 from typing import TYPE_CHECKING
@@ -118,6 +119,9 @@ def test_files_that_cannot_be_used_are_named(shown: Pair, ours: Authority, tmp_p
     """The option, the path, and what is wrong with it, at the start."""
     other, nonsense, none = ours.signs("other"), tmp_path / "nonsense", tmp_path / "none"
     nonsense.write_text("nonsense")
+    pipe, endless = tmp_path / "pipe", tmp_path / "endless"
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
     for cert, key, authority, said in [
         (none, shown.key, None, f"--tls-cert {none}: No such file or directory"),
         (shown.cert, none, None, f"--tls-key {none}: No such file or directory"),
@@ -127,10 +131,37 @@ def test_files_that_cannot_be_used_are_named(shown: Pair, ours: Authority, tmp_p
         (nonsense, shown.key, None, "takes a certificate and its key"),
         (shown.cert, nonsense, None, "takes a certificate and its key"),
         (shown.cert, shown.key, nonsense, f"--tls-client-ca {nonsense}: takes certificates"),
+        (pipe, shown.key, None, f"--tls-cert {pipe}: it is not a regular file"),
+        (shown.cert, pipe, None, f"--tls-key {pipe}: it is not a regular file"),
+        (shown.cert, shown.key, pipe, f"--tls-client-ca {pipe}: it is not a regular file"),
+        (endless, shown.key, None, f"--tls-cert {endless}: it is not a regular file"),
     ]:
         with pytest.raises(ValueError, match="--tls-") as raised:
             Certificates(cert, key, authority, print)
         assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("option", ["cert", "key"])
+def test_a_pipe_in_a_files_place_holds_no_handshake_up(
+    shown: Pair, ours: Authority, option: str
+) -> None:
+    """The one from before stays in use, and the reason is said."""
+    told: list[str | None] = []
+    made = Certificates(shown.cert, shown.key, None, told.append)
+    path = {"cert": shown.cert, "key": shown.key}[option]
+    path.unlink()
+    os.mkfifo(path)
+    assert handshake(made.context, client(ours)) == "server"
+    assert told == [f"--tls-{option} {path}: it is not a regular file"]
+
+
+def test_links_are_followed(shown: Pair, ours: Authority, tmp_path: Path) -> None:
+    """Kubernetes mounts a secret's files so."""
+    for path in (shown.cert, shown.key):
+        path.rename(tmp_path / f"..{path.name}")
+        path.symlink_to(f"..{path.name}")
+    made = Certificates(shown.cert, shown.key, None, print)
+    assert handshake(made.context, client(ours)) == "server"
 
 
 def test_a_key_with_a_passphrase_is_refused_unasked(shown: Pair, tmp_path: Path) -> None:

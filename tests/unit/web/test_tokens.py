@@ -80,7 +80,7 @@ def test_a_change_holds_from_the_next_request_on(tokens: Tokens, file: Path) -> 
     assert tokens.admit(b"Bearer swapped")
 
 
-@pytest.mark.parametrize("spoil", ["empty", "blank", "gone", "folder", "fifo"])
+@pytest.mark.parametrize("spoil", ["empty", "blank", "gone", "folder", "fifo", "endless", "huge"])
 def test_a_file_without_a_token_lets_nobody_in(
     tokens: Tokens, file: Path, said: list[str], spoil: str
 ) -> None:
@@ -95,6 +95,10 @@ def test_a_file_without_a_token_lets_nobody_in(
             file.mkdir()
         case "fifo":
             os.mkfifo(file)
+        case "endless":
+            file.symlink_to("/dev/zero")
+        case "huge":
+            file.write_bytes(b"s3cret\n" * (1 << 20))
     for header in (b"", b"Bearer ", b"Bearer s3cret"):
         assert not tokens.admit(header)
     assert len(said) == 1
