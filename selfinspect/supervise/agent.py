@@ -123,6 +123,12 @@ class Agent:
         reason = f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
         self._die(reason, lasting=code in _LASTING)
 
+    def give_up(self, reason: str) -> None:
+        """Start no other, say why, and refuse whoever calls."""
+        say("agent.given-up", reason=reason, deaths=len(self._deaths))
+        for listener in (*self._api, *self._metrics):
+            silence(listener)
+
     def dismiss(self) -> None:
         """Ask it to end, and start no other."""
         self._dismissed = True
@@ -149,9 +155,7 @@ class Agent:
         self._deaths = [death for death in self._deaths if now - death < _WINDOW] + [now]
         pause = None if lasting else pause_before_restart(self._deaths, now)
         if pause is None:
-            say("agent.given-up", reason=reason, deaths=len(self._deaths))
-            for listener in (*self._api, *self._metrics):
-                silence(listener)
+            self.give_up(reason)
             return
         if len(self._deaths) == 1 or reason != self._reason:
             say("agent.died", reason=reason, restart_in=f"{pause:g}s")

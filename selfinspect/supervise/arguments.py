@@ -32,19 +32,19 @@ that fails never stops CMD.
 Options:
   --wait DURATION         Hold CMD back until the agent is ready, at most that
                           long (500ms, 5s, 2m). [default: 0]
-  --export-env            Add to CMD's environment what `selfinspect env` prints:
-                          the container's ID, name and image,
+  --export-env            Tell CMD in its environment what `selfinspect env`
+                          prints: the container's ID, name and image,
                           SELFINSPECT_HOST_PORT_8080_TCP and the like. Waits 5s
                           unless --wait says how long; what is not known by
                           then is unset.
   -g, --signal-group      Forward signals to CMD's whole process group.
-  --rewrite FROM:TO       Send TO where FROM comes, by name or number (TERM:QUIT,
-                          15:3); TO 0 drops it. Repeatable.
+  --rewrite FROM:TO       Send TO where FROM comes, by name or number
+                          (TERM:QUIT, 15:3); TO 0 drops it. Repeatable.
   --expect-exit CODE      Exit with 0 where CMD exits with CODE (143 for a JVM
                           that was stopped). Repeatable.
-  --end-rest DURATION     When CMD has ended, send TERM to the processes it left,
-                          and KILL to those there after that long. [default: 0,
-                          leave them]
+  --end-rest DURATION     When CMD has ended, send TERM to the processes it
+                          left, and KILL to those still there after that long.
+                          [default: 0, leave them]
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
                           names. Takes root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It

@@ -19,6 +19,7 @@ from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.signals import block_signals
 from selfinspect.supervise.supervisor import Supervisor
 from selfinspect.supervise.suppress import suppress
+from selfinspect.supervise.tasks import tasks_allowed
 from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
 from selfinspect.supervise.token import leave, provide
 from selfinspect.supervise.users import engine_groups, find_user
@@ -131,6 +132,7 @@ def run(
         rewrites=parsed.rewrites,
         expected=parsed.expected,
         end_rest=parsed.end_rest,
+        tasks=tasks_allowed(),
     )
     code = supervisor.run()
     announcement.withdraw()

@@ -11,6 +11,7 @@ from selfinspect.supervise.prctl import inherit_orphans
 from selfinspect.supervise.rest import end_rest
 from selfinspect.supervise.signals import CATCHABLE, Given, signal
 from selfinspect.supervise.suppress import suppress
+from selfinspect.supervise.tasks import ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Supervisor:
         rewrites: which signal is sent for one that comes; 0 for none.
         expected: the command's exit codes that count as 0.
         end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
+        tasks: how many tasks the container may have, None where there is no limit.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Supervisor:
         rewrites: Mapping[int, int] | None = None,
         expected: Collection[int] = (),
         end_rest: float = 0.0,
+        tasks: int | None = None,
     ) -> None:
         self._command = command
         self._agent = agent
@@ -68,6 +71,7 @@ class Supervisor:
         self._rewrites = rewrites or {}
         self._expected = expected
         self._end_rest = end_rest
+        self._crowded = tasks is not None and tasks < ROOM
         self._held: list[int] = []
         self._writer: int | None = None
         self._hold_until = time.monotonic() + wait if wait else None
@@ -79,7 +83,10 @@ class Supervisor:
         inherit_orphans()
         if self._hold_until is None:
             self._start_command()
-        self._agent.start()
+        if self._crowded:
+            self._agent.give_up("the container's limit of tasks leaves no room for it")
+        else:
+            self._agent.start()
         while self._code is None:
             self._do_what_is_due()
             received = signal.sigtimedwait(CATCHABLE, self._until_next())
@@ -142,7 +149,8 @@ class Supervisor:
         else:
             for number in self._held:
                 self._command.send(number)
-            self._write(self._record.begin)
+            if not self._crowded:
+                self._write(self._record.begin)
 
     def _record_end(self, code: int) -> None:
         """Write down how the command ended, once its beginning is."""
