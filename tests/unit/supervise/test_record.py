@@ -62,6 +62,15 @@ def kept(tmp_path: Path) -> Kept:
     return Kept(tmp_path)
 
 
+def test_an_expected_exit_code_is_marked(kept: Kept) -> None:
+    """The command's own code stays beside it."""
+    record = kept.record()
+    record.begin()
+    record.end(143, signal.SIGTERM, expected=True)
+    [ended] = kept.read()
+    assert (ended.exit_code, ended.signal, ended.expected) == (143, signal.SIGTERM, True)
+
+
 def test_a_run_from_its_start_to_its_end(kept: Kept) -> None:
     """Its line is there while it lasts, and tells of the end after that."""
     record = kept.record()
