@@ -105,7 +105,10 @@ def test_a_wrong_variable_of_its_own_stops_nothing() -> None:
 
 def test_a_wrong_address_closes_its_listener_alone() -> None:
     """The agent serves on the others."""
-    asks = "import os, urllib.request as u; print(u.urlopen(os.environ['SELFINSPECT_URI'] + '/healthz').status)"
+    asks = (
+        "import os, urllib.request as u;"
+        "print(u.urlopen(os.environ['SELFINSPECT_URI'] + '/healthz').status)"
+    )
     ended = run(
         "--engine", "off", "--listen", "127.0.0.1:0", "--", sys.executable, "-c", asks,
         environ={"SELFINSPECT_METRICS_LISTEN": "nonsense"},
@@ -135,15 +138,9 @@ def test_help_is_shown_without_a_command() -> None:
     ended = run("--help")
     assert ended.returncode == 0
     for option in (
-        "--wait",
-        "--rewrite",
-        "--expect-exit",
-        "--end-rest",
-        "--export-env",
-        "-g, --signal-group",
-        "--user",
-        "--agent-user",
-    ):
+        "--wait", "--export-env", "-g, --signal-group", "--rewrite", "--expect-exit", "--end-rest",
+        "--user", "--agent-user",
+    ):  # fmt: skip
         assert option in ended.stdout
 
 
