@@ -137,6 +137,19 @@ def waits(process: int) -> bool:
     return any(line.startswith("SigBlk:") and int(line.split()[1], 16) for line in status)
 
 
+def test_an_expected_exit_is_0_for_the_engine_and_itself_in_the_runs(engine: Engine) -> None:
+    """As a JVM's 143 after `docker stop`."""
+    words = ("run", "--expect-exit", "143", "--", "sleep", "1000")
+    app = engine.start("--no-healthcheck", command=words).ready()
+    engine.docker("stop", "--time", "30", app.id)
+    assert exit_code(app) == 0
+    engine.docker("start", app.id)
+    document = app.ready().json("/v1/runs/previous")
+    assert isinstance(document, dict)
+    found = [document[name] for name in ("exit_code", "expected", "signal", "cause")]
+    assert found == [143, True, "SIGTERM", "stopped"]
+
+
 FORKS = """
 import os, time
 made = 0
