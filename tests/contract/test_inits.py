@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,8 @@ def running(init: Sequence[str], request: pytest.FixtureRequest) -> Iterator[Run
     )  # fmt: skip
     with process:
         yield Running(process)
+        for child in children_of(process.pid):
+            os.kill(child, signal.SIGKILL)
         process.kill()
 
 
@@ -428,7 +431,7 @@ def leave(*numbers):
             os.write(up, b"x")
             for number in numbers:
                 signal.sigwait([number])
-                print("rest", flush=True)
+                os.write(1, b"rest\n")
             if not numbers:
                 signal.sigwait([signal.SIGINT])
         os._exit(0)
@@ -466,14 +469,17 @@ def test_the_session_of_the_command_is_told_to_end(init: list[str]) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
-        os.kill(child_of(process.pid), signal.SIGUSR1)
+        os.kill(children_of(process.pid)[0], signal.SIGUSR1)
         assert process.stdout.read() == "child\n"
     assert process.returncode == 7
 
 
-def child_of(process: int) -> int:
-    """The first child of a process."""
-    return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
+def children_of(process: int) -> list[int]:
+    """The children of a process, the oldest first; none once it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        children = Path(f"/proc/{process}/task/{process}/children").read_text()
+        return [int(child) for child in children.split()]
+    return []
 
 
 BYSTANDER = """
