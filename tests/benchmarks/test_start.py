@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.benchmarks.test_agent import report
-from tests.contract.test_start import PLAIN, archive, blocked
+from tests.contract.test_start import PLAIN, archive, keeps_signals
 from tests.launched import launched
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def until_blocked(init: list[str]) -> float:
     begun = time.perf_counter()
     # Without input `cat` ends by itself: dumb-init may lose a signal that comes so early.
     with subprocess.Popen([*init, "cat"], env=PLAIN, stdin=subprocess.PIPE) as process:
-        while not blocked(process.pid):
+        while not keeps_signals(process.pid):
             pass
         return (time.perf_counter() - begun) * 1e3
 

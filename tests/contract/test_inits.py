@@ -431,7 +431,7 @@ def leave(*numbers):
             os.write(up, b"x")
             for number in numbers:
                 signal.sigwait([number])
-                os.write(1, b"rest\n")
+                os.write(1, b"rest\\n")
             if not numbers:
                 signal.sigwait([signal.SIGINT])
         os._exit(0)

@@ -40,12 +40,12 @@ def archive(folder: Path) -> str:
     return str(path)
 
 
-def blocked(process: int) -> int:
-    """The signals that a process blocks, as the kernel's mask."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("SigBlk:"):
-            return int(line.split()[1], 16)
-    return 0
+def keeps_signals(process: int) -> bool:
+    """Whether an init blocks any signal, or takes them already, as one with a command does."""
+    status = Path(f"/proc/{process}/status").read_text().splitlines()
+    blocks = any(line.startswith("SigBlk:") and int(line.split()[1], 16) for line in status)
+    # While signals are waited for, the kernel does not show them as blocked.
+    return blocks or bool(Path(f"/proc/{process}/task/{process}/children").read_text())
 
 
 def stopped_at_once(run: Sequence[str], number: int) -> tuple[int, bytes]:
@@ -53,7 +53,7 @@ def stopped_at_once(run: Sequence[str], number: int) -> tuple[int, bytes]:
     with subprocess.Popen(
         [*run, "run", *QUIET, "--", "sleep", "1000"], env=PLAIN, stderr=subprocess.PIPE
     ) as process:
-        while not blocked(process.pid):
+        while not keeps_signals(process.pid):
             assert process.poll() is None
         process.send_signal(number)
         _, said = process.communicate(timeout=60)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.test_start import keeps_signals
 from tests.engine.conftest import Container, Engine, until
 
 pytestmark = pytest.mark.engine
@@ -125,16 +126,10 @@ def test_a_stop_at_once_reaches_the_command(engine: Engine) -> None:
     for _ in range(5):
         app = engine.start_plain("--no-healthcheck", command=("run", "--", "sleep", "1000"))
         # The bare interpreter's start may lose a signal, the README says so: 10 to 15 ms.
-        until(lambda app=app: waits(app.pid), "the mask")  # type: ignore[misc]
+        until(lambda app=app: keeps_signals(app.pid), "the mask")  # type: ignore[misc]
         engine.docker("stop", "--time", "30", app.id)
         ends.append(exit_code(app))
     assert ends == [143] * 5
-
-
-def waits(process: int) -> bool:
-    """Whether a process blocks any signal."""
-    status = Path(f"/proc/{process}/status").read_text().splitlines()
-    return any(line.startswith("SigBlk:") and int(line.split()[1], 16) for line in status)
 
 
 def test_an_expected_exit_is_0_for_the_engine_and_itself_in_the_runs(engine: Engine) -> None:
