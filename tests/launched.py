@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +16,9 @@ def launched(folder: Path) -> str:
     packages = folder / "lib" / _VERSION / "site-packages"
     packages.mkdir(parents=True)
     (packages / "selfinspect").symlink_to(ROOT / "selfinspect")
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if package.suffix != ".pth" and package.name != "selfinspect":
+            (packages / package.name).symlink_to(package)
     (folder / "bin").mkdir()
     (folder / "bin" / "python3").symlink_to(interpreter)
     (folder / "pyvenv.cfg").write_text(f"home = {interpreter.parent}\n")

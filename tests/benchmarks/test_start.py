@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -103,22 +102,24 @@ for _ in range(50):
                 os._exit(0)
         os._exit(0)
     os.waitpid(-1, 0)
+while len(open("/proc/1/task/1/children").read().split()) > 3:
+    os.sched_yield()
+print(int(open("/proc/1/schedstat").read().split()[0]) / 1e6)
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
 def test_the_cost_of_orphans(inits: dict[str, list[str]]) -> None:
-    """Milliseconds of CPU of PID 1 and all below it for a command that leaves 5,000 of them."""
+    """Milliseconds of CPU of PID 1, its start included, where a command leaves 5,000 of them."""
 
     def cpu(init: list[str]) -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [*AS_PID_1, *init, sys.executable, "-I", "-S", "-c", ORPHANS]
-        subprocess.run(command, env=PLAIN, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
+        ended = subprocess.run(command, env=PLAIN, stdout=subprocess.PIPE, check=True)
+        return float(ended.stdout)
 
-    without_agent = {name: words for name, words in inits.items() if "pyz" not in name}
-    measured = {name: lambda words=words: cpu(words) for name, words in without_agent.items()}
+    # The archive holds no agent: PID 1 would only see it die.
+    chosen = {name: words for name, words in inits.items() if "pyz" not in name}
+    measured = {name: lambda words=words: cpu(words) for name, words in chosen.items()}
     report("ms of CPU for 5,000 orphans", in_turns(measured, rounds=3))
 
 
