@@ -298,3 +298,36 @@ def test_a_signal_ends_the_wait(supervise: Supervise, number: signal.Signals) ->
     run.send(number)
     assert run.process.wait() == 128 + number
     assert run.rest() == []
+
+
+BLOCKING = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+PENDING = "until grep -q ShdPnd:.*4000 /proc/$$/status; do :; done; echo command"
+
+
+@pytest.mark.parametrize(
+    ("through", "options", "script"),
+    [
+        (["sh", "-c", "trap '' TERM; exec \"$@\"", "sh"], [], "echo command"),
+        ([sys.executable, "-c", BLOCKING], [], PENDING),
+        ([], ["--rewrite", "TERM:0"], "echo command"),
+        ([], ["--rewrite", "TERM:WINCH"], "echo command"),
+    ],
+    ids=["ignored", "blocked", "dropped", "rewritten"],
+)
+def test_a_signal_that_would_not_end_the_command_does_not_end_the_wait(
+    supervise: Supervise, tmp_path: Path, through: list[str], options: list[str], script: str
+) -> None:
+    """As one that `nohup` and the like keep from it, or a rewrite; a blocked one waits for it."""
+    agent = gated(tmp_path / "gate", "handover.ready({}); handover.control.recv(1)")
+    options = ["--wait", "1000m", *options]
+    run = supervise("sh", "-c", script, agent=agent, options=options, through=through)
+    assert run.line() == "agent up"
+    run.send(signal.SIGTERM)
+    (tmp_path / "gate").write_text("")
+    assert run.rest() == ["agent through ", "command"]
