@@ -18,6 +18,7 @@ install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debo
   prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl curl=curl \
   chromium=chromium \
   docker-compose=docker-compose systemd-analyze=systemd \
+  tini=tini dumb-init=dumb-init \
   "${for_slow[@]}"
 # Debian's Python keeps this in a package of its own; other builds bring it along.
 python3 -c 'import ensurepip' 2>/dev/null ||

@@ -115,16 +115,30 @@ def _ending(life: Life, said: _Said, stop_signal: int, *, oom_told: bool) -> End
 
 
 def _exit_code(life: Life, said: _Said) -> int | None:
-    """The engine's event's, else the record's, else inspect's: a label may hide the first."""
-    die, record = life.last("die"), life.record
-    stated = die.attributes.get("exit_code") if die else None
-    if isinstance(stated, str) and (told := decimal(stated)) is not None:
-        return told
-    if isinstance(stated, int) and not isinstance(stated, bool):
+    """The engine's event's, else the record's, else inspect's: a label may hide the first.
+
+    Where `run` made 0 of the command's own, that is the record's.
+    """
+    stated, record = _stated(life), life.record
+    if stated is not None and not _expected(life):
         return stated
     if record is not None and record.exit_code is not None:
         return record.exit_code
     return said.exit_code
+
+
+def _stated(life: Life) -> int | None:
+    """The exit code in the engine's event."""
+    die = life.last("die")
+    stated = die.attributes.get("exit_code") if die else None
+    if isinstance(stated, str):
+        return decimal(stated)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
+
+
+def _expected(life: Life) -> bool:
+    """Whether `run` made 0 of the exit code; an engine that saw another one knows more."""
+    return life.record is not None and life.record.expected and _stated(life) in (None, 0)
 
 
 def _signal_sent(event: Event) -> int | None:
@@ -146,6 +160,7 @@ def _ended(number: int, life: Life, ending: Ending, said: _Said) -> Run:
         cause=cause(ending),
         sources=tuple(name for name, there in sources.items() if there),
         evidence=tuple(event.seq for event in told),
+        expected=_expected(life),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from selfinspect.files import make_roots, open_folder, open_own, write
+from selfinspect.supervise.suppress import suppress
 
 URI_FILE = "/run/selfinspect/uri"
 

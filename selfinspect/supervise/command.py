@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
 
 from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.signals import Given, signal
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Command:
 
     Args:
         words: the program and its arguments.
-        environ: its environment.
+        changes: what its environment has that ours has not; None takes a variable away.
+        given: the signals' mask and actions to start with.
         export_env: whether what the agent tells of the container is added to that.
         user: whom it runs as, None for ourselves.
         whole_group: whether signals go to its whole process group.
@@ -35,15 +36,17 @@ class Command:
     def __init__(
         self,
         words: Sequence[str],
-        environ: Mapping[str, str],
+        changes: Mapping[str, str | None],
         *,
+        given: Given | None = None,
         export_env: bool = False,
         user: User | None = None,
         whole_group: bool = False,
     ) -> None:
         self.process: int | None = None
         self.words = words
-        self._environ = environ
+        self._changes = changes
+        self._given = given or Given()
         self._export_env = export_env
         self._user = user
         self._whole_group = whole_group
@@ -57,7 +60,8 @@ class Command:
             OSError: no process can be made.
         """
         added = variables if self._export_env else {}
-        self.process = start_command(self.words, {**self._environ, **added}, self._user)
+        changes = {**self._changes, **added}
+        self.process = start_command(self.words, changes, self._given, self._user)
 
     def send(self, number: int) -> None:
         """Send it a signal, where there is a process to send it to."""
@@ -93,9 +97,10 @@ class Command:
             os.killpg(self.process, signal.SIGCONT)
 
     def ended(self) -> None:
-        """Take the terminal back."""
+        """Take the terminal back, and send nothing to whoever gets its process ID next."""
         if self.process is not None:
             pass_terminal(self.process, os.getpgrp())
+        self.process = None
 
 
 def _stop_ourselves() -> bool:

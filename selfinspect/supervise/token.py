@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from selfinspect.files import open_folder, write
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.suppress import suppress
 
 VARIABLE = "SELFINSPECT_TOKEN_FILE"
 

@@ -78,7 +78,8 @@ os.execv(sys.argv[1], sys.argv[1:])
         (["true"], {}, "no `--`"),
         (["--"], {}, "no command"),
         (["--wait", "5", "--", "true"], {}, "--wait '5'"),
-        (["--", "true"], {"SELFINSPECT_WAIT": "soon"}, "--wait 'soon'"),
+        (["--expect-exit", "x", "--", "true"], {}, "--expect-exit 'x'"),
+        (["--rewrite", "x", "--", "true"], {}, "--rewrite 'x'"),
         (["--user", "no-such-user", "--", "true"], {}, "--user 'no-such-user'"),
         (["--", "true"], {"SELFINSPECT_AGENT_USER": "-1"}, "--agent-user '-1'"),
     ],
@@ -92,6 +93,28 @@ def test_its_own_usage_errors_are_125(
     assert ended.stdout == ""
     [line] = ended.stderr.splitlines()
     assert line.startswith(f"selfinspect run: error: {said}")
+
+
+def test_a_wrong_variable_of_its_own_stops_nothing() -> None:
+    """A ConfigMap with a typo: one line says so, and the command has its defaults."""
+    ended = run(*QUIET, "--", "sh", "-c", "exit 3", environ={"SELFINSPECT_WAIT": "bogus"})
+    assert ended.returncode == 3
+    [line] = [line for line in ended.stderr.splitlines() if "SELFINSPECT_WAIT" in line]
+    assert line.startswith("selfinspect run: warning: SELFINSPECT_WAIT 'bogus': takes a duration")
+
+
+def test_a_wrong_address_closes_its_listener_alone() -> None:
+    """The agent serves on the others."""
+    asks = (
+        "import os, urllib.request as u;"
+        "print(u.urlopen(os.environ['SELFINSPECT_URI'] + '/healthz').status)"
+    )
+    ended = run(
+        "--engine", "off", "--listen", "127.0.0.1:0", "--", sys.executable, "-c", asks,
+        environ={"SELFINSPECT_METRICS_LISTEN": "nonsense"},
+    )  # fmt: skip
+    assert (ended.stdout, ended.returncode) == ("200\n", 0)
+    assert ended.stderr.count("nonsense") == 1
 
 
 @pytest.mark.parametrize(
@@ -114,7 +137,10 @@ def test_help_is_shown_without_a_command() -> None:
     """`--help` names run's own options and is no error."""
     ended = run("--help")
     assert ended.returncode == 0
-    for option in ("--wait", "--export-env", "-g, --signal-group", "--user", "--agent-user"):
+    for option in (
+        "--wait", "--export-env", "-g, --signal-group", "--rewrite", "--expect-exit", "--end-rest",
+        "--user", "--agent-user",
+    ):  # fmt: skip
         assert option in ended.stdout
 
 

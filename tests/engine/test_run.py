@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.test_start import keeps_signals
 from tests.engine.conftest import Container, Engine, until
 
 pytestmark = pytest.mark.engine
@@ -117,6 +118,66 @@ def test_docker_stop_reaches_the_command(engine: Engine) -> None:
     until(lambda: "up" in app.logs(), "the trap")
     engine.docker("stop", "--time", "30", app.id)
     assert exit_code(app) == 9
+
+
+def test_a_stop_at_once_reaches_the_command(engine: Engine) -> None:
+    """`docker stop` right behind `docker run` is no wait for SIGKILL: 143, five of five."""
+    ends = []
+    for _ in range(5):
+        app = engine.start_plain("--no-healthcheck", command=("run", "--", "sleep", "1000"))
+        # The bare interpreter's start may lose a signal, the README says so: 10 to 15 ms.
+        until(lambda app=app: keeps_signals(app.pid), "the mask")  # type: ignore[misc]
+        engine.docker("stop", "--time", "30", app.id)
+        ends.append(exit_code(app))
+    assert ends == [143] * 5
+
+
+def test_an_expected_exit_is_0_for_the_engine_and_itself_in_the_runs(engine: Engine) -> None:
+    """As a JVM's 143 after `docker stop`."""
+    words = ("run", "--expect-exit", "143", "--", "sleep", "1000")
+    app = engine.start("--no-healthcheck", command=words).ready()
+    engine.docker("stop", "--time", "30", app.id)
+    assert exit_code(app) == 0
+    engine.docker("start", app.id)
+    document = app.ready().json("/v1/runs/previous")
+    assert isinstance(document, dict)
+    found = [document[name] for name in ("exit_code", "expected", "signal", "cause")]
+    assert found == [143, True, "SIGTERM", "stopped"]
+
+
+FORKS = """
+import os, time
+made = 0
+for _ in range(300):
+    try:
+        children = []
+        for _ in range(6):
+            children.append(os.fork())
+            if not children[-1]:
+                time.sleep(0.01)
+                os._exit(0)
+        made += 1
+    except BlockingIOError:
+        pass
+    for child in children:
+        os.waitpid(child, 0)
+print("made", made, flush=True)
+"""
+
+
+def test_with_few_tasks_the_command_has_as_many_as_under_the_engines_own_init(
+    engine: Engine,
+) -> None:
+    """`--pids-limit 8` is one for PID 1 and seven for the command: the agent stays out."""
+    words = ("python3", "-c", FORKS)
+    limited = ("--pids-limit", "8", "--no-healthcheck")
+    apps = [
+        engine.start(*limited, command=("run", "--", *words)),
+        engine.start_plain(*limited, "--init", "--entrypoint", "", command=words),
+    ]
+    assert codes(engine, apps) == [0, 0]
+    assert [app.logs() for app in apps] == ["made 300"] * 2
+    assert errors(apps[0]).count("agent.given-up") == 1
 
 
 def test_orphans_are_reaped(engine: Engine) -> None:

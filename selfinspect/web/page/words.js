@@ -127,7 +127,7 @@ export function ending(run) {
 export function endedBadly(run) {
   return run.oom_killed === true
     || ["oom", "killed", "unknown"].includes(run.cause)
-    || (run.cause === "exit" && run.exit_code !== 0);
+    || (run.cause === "exit" && run.exit_code !== 0 && !run.expected);
 }
 
 const LEVELS = {

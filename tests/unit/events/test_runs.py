@@ -69,10 +69,12 @@ def record(
     signal: int | None = None,
     forwarded: int | None = None,
     boot: str = "boot",
+    expected: bool = False,
 ) -> RunRecord:
     """What PID 1 wrote."""
     end = None if finished is None else int(finished * SECOND)
-    return RunRecord(int(started * SECOND), boot, end, exit_code, signal, forwarded)
+    started_at = int(started * SECOND)
+    return RunRecord(started_at, boot, end, exit_code, signal, forwarded, expected=expected)
 
 
 def inspect(started: float, finished: float | None = None, **state: Json) -> Json:
@@ -131,6 +133,15 @@ def test_a_label_hides_the_exit_code() -> None:
     found = runs(told, records=[record(1.2, 8.9, 3)])
     assert known(found)[1] == (1, "exit", 3, None)
     assert found[1].sources == ("supervisor", "events")
+
+
+def test_an_expected_exit_code_is_the_commands_own() -> None:
+    """The engine saw the 0 that `run --expect-exit` made of it; another code is the engine's."""
+    records = [record(1.2, 8.9, 143, signal=15, forwarded=15, expected=True)]
+    for stated, code, expected in (("0", 143, True), (None, 143, True), ("137", 137, False)):
+        told = Told()("start", 1)("die", 9, exit_code=stated)("start", 10).events
+        [_, over] = runs(told, records=records)
+        assert (over.exit_code, over.expected) == (code, expected)
 
 
 def test_a_record_of_another_command_in_the_container() -> None:

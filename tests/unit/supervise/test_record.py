@@ -63,6 +63,15 @@ def kept(tmp_path: Path) -> Kept:
     return Kept(tmp_path)
 
 
+def test_an_expected_exit_code_is_marked(kept: Kept) -> None:
+    """The command's own code stays beside it."""
+    record = kept.record()
+    record.begin()
+    record.end(143, signal.SIGTERM, expected=True)
+    [ended] = kept.read()
+    assert (ended.exit_code, ended.signal, ended.expected) == (143, signal.SIGTERM, True)
+
+
 def test_a_run_from_its_start_to_its_end(kept: Kept) -> None:
     """Its line is there while it lasts, and tells of the end after that."""
     record = kept.record()
@@ -172,7 +181,15 @@ def test_a_file_that_is_none_of_ours_is_begun_anew(kept: Kept, content: bytes) -
 
 @pytest.mark.parametrize(
     "line",
-    ["", "1", "1 b - - - -", "1 b - - - - - -", "x b - - - - -", "1 b y - - - -", "- b - - - - -"],
+    [
+        "",
+        "1",
+        "1 b - - - -",
+        "1 b - - - - - - -",
+        "x b - - - - -",
+        "1 b y - - - -",
+        "- b - - - - -",
+    ],
 )
 def test_a_line_that_is_none(line: str) -> None:
     """It is left out."""
@@ -181,7 +198,15 @@ def test_a_line_that_is_none(line: str) -> None:
 
 def test_a_line() -> None:
     """A dash is not known."""
+    assert parse_record("1 - 2 137 9 - 4 -") == RunRecord(1, None, 2, 137, 9, None, 4)
+
+
+def test_a_line_of_an_older_version_is_read() -> None:
+    """It has no word on whether the exit code was expected."""
     assert parse_record("1 - 2 137 9 - 4") == RunRecord(1, None, 2, 137, 9, None, 4)
+    assert parse_record("1 - 2 143 15 15 - 1") == RunRecord(
+        1, None, 2, 143, 15, 15, None, expected=True
+    )
 
 
 @pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "-1", "\u0663", "1_0", " 1"])

@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -133,7 +133,7 @@ def test_no_uri_where_the_port_asked_for_is_taken(supervise: Supervise, tmp_path
     """Without a listener an old URI is taken away: what answers there is another's agent."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "uri").touch()
-    with bind(ListenAddress("127.0.0.1", 0)) as neighbour:
+    with closing(bind(ListenAddress("127.0.0.1", 0))) as neighbour:
         run = supervise(
             "sh", "-c", "echo ${SELFINSPECT_URI-unset}; read end", listen=str(bound(neighbour))
         )
@@ -298,3 +298,37 @@ def test_a_signal_ends_the_wait(supervise: Supervise, number: signal.Signals) ->
     run.send(number)
     assert run.process.wait() == 128 + number
     assert run.rest() == []
+
+
+BLOCKING = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+# Not in a shell: dash unblocks all once it has waited for a child.
+PENDING = "import signal; signal.sigwait([signal.SIGTERM]); print('command')"
+
+
+@pytest.mark.parametrize(
+    ("through", "options", "command"),
+    [
+        (["sh", "-c", "trap '' TERM; exec \"$@\"", "sh"], [], ["echo", "command"]),
+        ([sys.executable, "-c", BLOCKING], [], [sys.executable, "-c", PENDING]),
+        ([], ["--rewrite", "TERM:0"], ["echo", "command"]),
+        ([], ["--rewrite", "TERM:WINCH"], ["echo", "command"]),
+    ],
+    ids=["ignored", "blocked", "dropped", "rewritten"],
+)
+def test_a_signal_that_would_not_end_the_command_does_not_end_the_wait(
+    supervise: Supervise, tmp_path: Path, through: list[str], options: list[str], command: list[str]
+) -> None:
+    """As one that `nohup` and the like keep from it, or a rewrite; a blocked one waits for it."""
+    agent = gated(tmp_path / "gate", "handover.ready({}); handover.control.recv(1)")
+    options = ["--wait", "1000m", *options]
+    run = supervise(*command, agent=agent, options=options, through=through)
+    assert run.line() == "agent up"
+    run.send(signal.SIGTERM)
+    (tmp_path / "gate").write_text("")
+    assert run.rest() == ["agent through ", "command"]

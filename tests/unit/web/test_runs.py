@@ -35,6 +35,7 @@ DOCUMENT = {
     "cause": "oom",
     "sources": ["supervisor", "events"],
     "evidence": [14, 15],
+    "expected": False,
 }
 
 
@@ -42,7 +43,7 @@ def test_every_run(world: World, ask: Ask) -> None:
     """Newest first, every member there."""
     world.runs = (PRESENT, OVER)
     present = {**dict.fromkeys(DOCUMENT), "number": 2, "cause": "unknown", "sources": ["events"]}
-    present |= {"started_at": PRESENT.started_at, "evidence": []}
+    present |= {"started_at": PRESENT.started_at, "evidence": [], "expected": False}
     assert ask("/v1/runs").json == {"runs": [present, DOCUMENT]}
 
 

@@ -47,7 +47,8 @@ async def serving(
 ) -> AsyncIterator[socket.socket]:
     """A server for as long as the context lasts; yields its listener."""
     stopping = asyncio.Event()
-    with bind(ListenAddress("127.0.0.1", 0)) as listener:
+    bound = bind(ListenAddress("127.0.0.1", 0))
+    with socket.socket(fileno=bound.detach()) as listener:
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 serve(
