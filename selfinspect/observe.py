@@ -249,6 +249,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
         identity=identity,
         engine=engine,
         image=last.image,
+        info=last.info,
         inspected_at=times.rfc3339(time.time_ns()),
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)

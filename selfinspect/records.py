@@ -10,6 +10,7 @@ from selfinspect.model import (
     Engine,
     Health,
     HealthCheck,
+    Host,
     IdentitySummary,
     Image,
     Kubernetes,
@@ -20,6 +21,7 @@ from selfinspect.model import (
     RestartPolicy,
     Run,
     Self,
+    Stop,
     Swarm,
 )
 
@@ -98,6 +100,8 @@ _READERS: dict[tuple[type[object], str], Callable[[Json], object]] = {
     (Self, "compose"): _one(Compose),
     (Self, "swarm"): _one(Swarm),
     (Self, "kubernetes"): _one(Kubernetes),
+    (Self, "stop"): _one(Stop),
+    (Self, "host"): _one(Host),
     (Self, "previous_run"): _one(Run),
     (Self, "identity"): _one(IdentitySummary),
     (Self, "engine"): _one(Engine),

@@ -24,6 +24,7 @@ from selfinspect.errors import IdentityError
 from selfinspect.model import (
     Health,
     HealthCheck,
+    Host,
     IdentitySummary,
     Image,
     Limits,
@@ -32,18 +33,27 @@ from selfinspect.model import (
     PortBinding,
     RestartPolicy,
     Self,
+    Stop,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from selfinspect.model import Engine, Identity, Json
+    from selfinspect.model import Engine, Identity, Json, StopSource
 
 _SHORT = 12
 
+DEFAULT_STOP_SIGNAL = "SIGTERM"
+
 
 def describe(
-    inspect: Json, *, identity: Identity, engine: Engine, image: Json, inspected_at: str
+    inspect: Json,
+    *,
+    identity: Identity,
+    engine: Engine,
+    image: Json,
+    info: Json,
+    inspected_at: str,
 ) -> Self:
     """Our own document from our own inspect.
 
@@ -52,6 +62,7 @@ def describe(
         identity: which container that is; it stands.
         engine: who said so.
         image: the image's inspect document, None where the engine would not say.
+        info: what the engine says of its machine, None where it would not say.
         inspected_at: when the engine was asked.
     """
     identifier, summary = _stands(identity)
@@ -95,6 +106,8 @@ def describe(
         compose=orchestrators.compose(labels),
         swarm=orchestrators.swarm(labels),
         kubernetes=orchestrators.kubernetes(labels),
+        stop=_stop(inspect, image),
+        host=_host(info),
         previous_run=None,
         engine=engine,
     )
@@ -138,6 +151,37 @@ def _health(inspect: Json) -> Health | None:
             )
             for entry in sequence(inspect, "State", "Health", "Log")
         ),
+    )
+
+
+def _stop(inspect: Json, image: Json) -> Stop:
+    """How the container is stopped: its own word for it, else its image's.
+
+    The engine copies the image's stop signal into the container, a timeout it does not.
+    """
+    own = integer(inspect, "Config", "StopTimeout")
+    seconds = integer(image, "Config", "StopTimeout") if own is None else own
+    source: StopSource = "image" if own is None else "container"
+    return Stop(
+        signal=text(inspect, "Config", "StopSignal")
+        or text(image, "Config", "StopSignal")
+        or DEFAULT_STOP_SIGNAL,
+        timeout_seconds=seconds,
+        source=None if seconds is None else source,
+    )
+
+
+def _host(info: Json) -> Host | None:
+    """The engine's machine, by its `/info`."""
+    if info is None:
+        return None
+    return Host(
+        name=text(info, "Name"),
+        os=text(info, "OperatingSystem"),
+        kernel=text(info, "KernelVersion"),
+        architecture=text(info, "Architecture"),
+        cpus=integer(info, "NCPU"),
+        memory_bytes=integer(info, "MemTotal"),
     )
 
 

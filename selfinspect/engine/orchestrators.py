@@ -48,5 +48,6 @@ def kubernetes(labels: Mapping[str, str]) -> Kubernetes | None:
     return Kubernetes(
         namespace=labels.get("io.kubernetes.pod.namespace"),
         pod=pod,
+        pod_uid=labels.get("io.kubernetes.pod.uid"),
         container=labels.get("io.kubernetes.container.name"),
     )

@@ -22,6 +22,7 @@ from selfinspect.model.own import (
     Compose,
     Health,
     HealthCheck,
+    Host,
     Image,
     Kubernetes,
     Limits,
@@ -30,6 +31,8 @@ from selfinspect.model.own import (
     PortBinding,
     RestartPolicy,
     Self,
+    Stop,
+    StopSource,
     Swarm,
 )
 from selfinspect.model.run import Cause, Run, RunRecord
@@ -69,6 +72,7 @@ __all__ = [
     "Filesystem",
     "Health",
     "HealthCheck",
+    "Host",
     "Identity",
     "IdentitySummary",
     "Image",
@@ -97,6 +101,8 @@ __all__ = [
     "Specification",
     "Stall",
     "StatsSource",
+    "Stop",
+    "StopSource",
     "Swarm",
     "Transfer",
     "Verdict",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+StopSource: TypeAlias = Literal["container", "image", "option"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +122,33 @@ class Kubernetes:
 
     namespace: str | None
     pod: str | None
+    pod_uid: str | None
     container: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How the container is asked to end, and how long it then has.
+
+    `source` says who gave the timeout: the container, its image, or the option of `run`; None
+    where nobody did, and the engine's own default counts.
+    """
+
+    signal: str | None = None
+    timeout_seconds: int | None = None
+    source: StopSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine that the container runs on."""
+
+    name: str | None = None
+    os: str | None = None
+    kernel: str | None = None
+    architecture: str | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +184,15 @@ class Self:
     compose: Compose | None = None
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
+    stop: Stop | None = None
+    host: Host | None = None
     previous_run: Run | None = None
     identity: IdentitySummary
     engine: Engine | None = None
+
+    def host_port(self, port: int, protocol: str = "tcp") -> int | None:
+        """The first port of the host that leads to a port of the container.
+
+        None where it is not published, or where no engine says.
+        """
+        return (self.ports or {}).get(str(port), {}).get(protocol)
