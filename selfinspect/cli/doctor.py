@@ -22,7 +22,7 @@ from selfinspect.engine.log import LogQuery
 from selfinspect.engine.prober import Prober
 from selfinspect.errors import EngineError
 from selfinspect.events.journal_file import path_of
-from selfinspect.kernel.hierarchy import UNIFIED
+from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
 from selfinspect.terminal import in_colour

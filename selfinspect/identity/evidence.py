@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import Nesting, in_kubernetes, nesting
+from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Scope, Source
@@ -31,7 +32,6 @@ _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
 _SHORT = 12
 _HOSTNAME = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
 _ECS_URI = re.compile(r"https?://[^/?#@]+/v[34]/([0-9a-f]{32}-[0-9]{8,10})")
-_CONTROLLERS = re.compile(r"[\w=., -]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         files: the kernel's and the engine's texts.
         environ: our environment; without `HOSTNAME` where the files are another tree's.
     """
-    mounted = mounts.parse(files.mountinfo)
-    paths = [path for _, path in _lines(files.cgroup)]
+    mounted = mountinfo.parse(files.mountinfo)
+    paths = [cgroup.path for cgroup in cgroup_file.parse(files.cgroup)]
     nestings = [nesting(path) for path in paths]
     in_pod = mounts.shows_pod(mounted) or any(map(in_kubernetes, paths))
     hits = list(mounts.hits(mounted))
@@ -115,9 +115,9 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
 def from_cgroup(text: str) -> tuple[Candidate, ...]:
     """The innermost container of each line of a process's `cgroup` file, cgroups(7)."""
     return _distinct(
-        _candidate(place.id, "cgroup", "container", line)
-        for line, path in _lines(text)
-        if (place := nesting(path)).id
+        _candidate(place.id, "cgroup", "container", cgroup.line)
+        for cgroup in cgroup_file.parse(text)
+        if (place := nesting(cgroup.path)).id
     )
 
 
@@ -154,21 +154,6 @@ def from_ecs(uri: str) -> tuple[Candidate, ...]:
     return (_candidate(match[1], "ecs", "container", match[0]),) if match else ()
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """The well-formed lines of a `cgroup` file, each with its path.
-
-    The unified hierarchy is number 0 and has no controllers; every other one has a number and a
-    name.
-    """
-    for line in text.split("\n"):
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        unified = number == "0" and not controllers
-        named = number.isdecimal() and number != "0" and _CONTROLLERS.fullmatch(controllers)
-        if path.startswith("/") and (unified or named):
-            yield line, path
-
-
 def _own_pids(cgroup: str, init_cgroup: str) -> bool | None:
     """Whether PID 1 is in our container.
 
@@ -176,7 +161,7 @@ def _own_pids(cgroup: str, init_cgroup: str) -> bool | None:
     with `/..`.
     """
     ours, theirs = (
-        {line.rpartition(path)[0]: path for line, path in _lines(text)}
+        {tuple(line.controllers): line.path for line in cgroup_file.parse(text)}
         for text in (cgroup, init_cgroup)
     )
     if not ours or ours.keys() != theirs.keys():

@@ -1,4 +1,4 @@
-r"""Container IDs among the mounts of `/proc/self/mountinfo`, whose format is proc_pid_mountinfo(5).
+"""Container IDs among our mounts.
 
 An engine gives a container files from the folder it keeps for it, and the root of such a mount
 names that folder. Only mount points that engines themselves fill are looked at, only the
@@ -21,16 +21,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selfinspect.identity.cgroup_paths import in_kubernetes, nesting
+from selfinspect.kernel.mountinfo import mounted_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from selfinspect.kernel.mountinfo import Mount
     from selfinspect.model import Scope, Source
 
-_FIELDS = 6
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 _LAYER = re.compile(r"(?:.*/)?([0-9a-f]{64})/diff")
-_DELETED = "//deleted"  # what the kernel adds to a root that is no longer there
 _POD = re.compile(r".*/kubelet/pods/.*|.*/pods/[0-9a-f-]{32,36}/.*", re.DOTALL)
 _SERVICE_ACCOUNT = re.compile(r"(?:/var)?/run/secrets/kubernetes\.io/serviceaccount")
 _SANDBOX = re.compile(r".*/sandboxes/[0-9a-f]{64}/(?:hostname|hosts|resolv\.conf|shm)")
@@ -44,16 +43,6 @@ _PLACES: Mapping[str, tuple[Source, Scope, str, bool]] = {
     "/etc/resolv.conf": ("resolv-file", "network", r"resolv\.conf", True),
     "/dev/shm": ("shm-mount", "ipc", "(?:mounts/)?shm", False),  # noqa: S108 a mount point's name
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One line, unescaped; `upperdir` is an overlay's writable layer."""
-
-    root: str
-    point: str
-    type: str
-    upperdir: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +61,9 @@ class Hit:
         return f"{self.root} on {self.point}"
 
 
-def parse(text: str) -> tuple[Mount, ...]:
-    """The mounts in the kernel's order; lines of another form are left out."""
-    return tuple(mount for line in text.split("\n") if (mount := _mount(line)))
-
-
 def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
     """The IDs at recognised places, container-scoped ones first."""
-    top = {mount.point: mount for mount in mounts if not mount.root.endswith(_DELETED)}
+    top = {mount.point: mount for mount in mounts if not mount.deleted}
     for point, mount in top.items():
         is_cgroup = mount.type in _CGROUP_TYPES and _CGROUP_POINT.fullmatch(point)
         if is_cgroup and (identifier := nesting(mount.root).id):
@@ -118,8 +102,8 @@ def shows_pod(mounts: Iterable[Mount]) -> bool:
 
 def layer(mounts: Iterable[Mount]) -> str | None:
     """The ID of the writable layer of `/`, where a storage driver gave it one."""
-    top = [mount.upperdir for mount in mounts if mount.point == "/"]
-    return layer_id(top[-1]) if top else None
+    top = mounted_at(mounts, "/")
+    return layer_id(top.upperdir) if top else None
 
 
 def layer_id(upperdir: str | None) -> str | None:
@@ -141,26 +125,3 @@ def _folder(file: str, *, disk: bool) -> re.Pattern[str]:
             f".*/etchosts/[^/]+/{container}/{file}",
         ]
     return re.compile("|".join(shapes), re.DOTALL)
-
-
-def _mount(line: str) -> Mount | None:
-    fields = line.split(" ")
-    try:
-        end = fields.index("-", _FIELDS)
-    except ValueError:
-        return None
-    if not (fields[0].isdecimal() and fields[1].isdecimal()):
-        return None
-    tail = fields[end + 1 :]
-    options = tail[2].split(",") if len(tail) > 2 else []  # noqa: PLR2004 type, source, options
-    upperdirs = [option[9:] for option in options if option.startswith("upperdir=")]
-    return Mount(
-        root=_unescaped(fields[3]),
-        point=_unescaped(fields[4]),
-        type=tail[0] if tail else "",
-        upperdir=_unescaped(upperdirs[-1]) if upperdirs else None,
-    )
-
-
-def _unescaped(field: str) -> str:
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)

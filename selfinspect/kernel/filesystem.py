@@ -1,4 +1,4 @@
-"""The file system that the container's root lies on: statvfs(3), proc_pid_mountinfo(5)."""
+"""The file system that the container's root lies on: statvfs(3)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,3 @@ def filesystem(root: str, device: str | None) -> Filesystem | None:
     except OSError:
         return None
     return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)
-
-
-def mounted_at_root(mountinfo: str) -> str | None:
-    """The source of what is mounted at `/`: `overlay`, or a device."""
-    found = None
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        place, what = before.split(" "), after.split(" ")
-        if len(place) > 4 and place[4] == "/" and len(what) > 1:  # noqa: PLR2004  the fifth is it
-            found = what[1]
-    return found

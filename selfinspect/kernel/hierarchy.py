@@ -7,29 +7,25 @@ the container are those of its cgroup's root. Formats: cgroups(7), proc_pid_moun
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-UNIFIED = ""
-"""The name under which the hierarchy of cgroup v2 stands among the controllers."""
+from selfinspect.kernel import cgroup_file, mountinfo
+from selfinspect.kernel.cgroup_file import UNIFIED
 
 INITIAL_NAMESPACE = "cgroup:[4026531835]"
 """What `/proc/self/ns/cgroup` links to outside every private cgroup namespace."""
 
 _CGROUPS = "/sys/fs/cgroup"
+_TYPES = ("cgroup", "cgroup2")
 _CONTAINER = re.compile(r"(?<![0-9a-z])([0-9a-f]{64}|[0-9a-f]{32}-[0-9]{8,10})(?![0-9a-z])")
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 class _Mount(NamedTuple):
     root: str
     point: str
-    controllers: frozenset[str]
 
 
-def directories(cgroup: str, mountinfo: str, namespace: str | None, root: str) -> dict[str, str]:
+def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> dict[str, str]:
     """The folder with the container's files, for each controller of v1 and for `UNIFIED`.
 
     A controller whose folder cannot be told is left out: its files would be the machine's or
@@ -37,20 +33,20 @@ def directories(cgroup: str, mountinfo: str, namespace: str | None, root: str) -
 
     Args:
         cgroup: the text of `/proc/self/cgroup`.
-        mountinfo: the text of `/proc/self/mountinfo`.
+        mounts: the text of `/proc/self/mountinfo`.
         namespace: what `/proc/self/ns/cgroup` links to, None where that cannot be read.
         root: the prefix below which files are read, without a slash at its end.
     """
-    mounts = _mounts(mountinfo, root)
-    lines = list(_lines(cgroup))
-    named = any(_named(path) for _, path in lines)
+    mounted = _mounts(mounts, root)
+    lines = [line for line in cgroup_file.parse(cgroup) if not line.outside]
+    named = any(_named(line.path) for line in lines)
     found: dict[str, str] = {}
-    for names, path in lines:
+    for line in lines:
         # Where others name the container, a path that does not is its engine's: not every runtime
         # moves it in each hierarchy.
-        own = _named(path) if named else _nameless(path, namespace)
-        for name in names:
-            mount = mounts.get(name)
+        own = _named(line.path) if named else _nameless(line.path, namespace)
+        for name in line.controllers:
+            mount = mounted.get(name)
             below = None if own is None or mount is None else _below(own, mount.root)
             if mount is not None and below is not None:
                 found[name] = mount.point + below
@@ -64,21 +60,12 @@ def path_naming(cgroup: str, container: str) -> str | None:
         cgroup: the text of `/proc/self/cgroup`.
         container: the full ID.
     """
-    for line in cgroup.splitlines():
-        segments = line.split(":", 2)[-1].split("/")
+    for line in cgroup_file.parse(cgroup):
+        segments = line.path.split("/")
         named = next((end for end, name in enumerate(segments, 1) if container in name), None)
-        if named and not segments[0] and ".." not in segments:
+        if named and not line.outside:
             return "/".join(segments[:named])
     return None
-
-
-def _lines(cgroup: str) -> Iterator[tuple[list[str], str]]:
-    """The controllers of each hierarchy, and the path of a process's cgroup in it."""
-    for line in cgroup.splitlines():
-        number, _, rest = line.partition(":")
-        names, _, path = rest.partition(":")
-        if number.isdigit() and path.startswith("/") and ".." not in path.split("/"):
-            yield names.split(",") if names else [UNIFIED], path
 
 
 def _named(path: str) -> str | None:
@@ -103,7 +90,7 @@ def _below(path: str, root: str) -> str | None:
     return path[len(root) :] if path == root or path.startswith(root + "/") else None
 
 
-def _mounts(mountinfo: str, root: str) -> dict[str, _Mount]:
+def _mounts(text: str, root: str) -> dict[str, _Mount]:
     """The mount to read each controller by, its point being the path to open.
 
     Mount points are named as this process sees them. Where a tree mounted at `root` holds
@@ -112,30 +99,12 @@ def _mounts(mountinfo: str, root: str) -> dict[str, _Mount]:
     """
     usual: dict[str, _Mount] = {}
     within: dict[str, _Mount] = {}
-    for line in mountinfo.splitlines():
-        mount = _mount(line)
-        if mount is None:
+    for mount in mountinfo.parse(text):
+        if mount.type not in _TYPES or mount.deleted:
             continue
+        controllers = mount.options if mount.type == "cgroup" else (UNIFIED,)
         if root and _below(mount.point, root + _CGROUPS) is not None:
-            within |= dict.fromkeys(mount.controllers, mount)
+            within |= dict.fromkeys(controllers, _Mount(mount.root, mount.point))
         elif _below(mount.point, _CGROUPS) is not None:
-            usual |= dict.fromkeys(mount.controllers, mount._replace(point=root + mount.point))
+            usual |= dict.fromkeys(controllers, _Mount(mount.root, root + mount.point))
     return usual | within
-
-
-def _mount(line: str) -> _Mount | None:
-    """A line of mountinfo that mounts cgroups, None for any other."""
-    before, _, after = line.partition(" - ")
-    try:
-        _, _, _, source, point, *_ = before.split(" ")
-        kind, _, options = after.split(" ")
-    except ValueError:
-        return None
-    if kind not in {"cgroup", "cgroup2"}:
-        return None
-    names = options.split(",") if kind == "cgroup" else [UNIFIED]
-    return _Mount(_unescaped(source), _unescaped(point), frozenset(names))
-
-
-def _unescaped(path: str) -> str:
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), path)

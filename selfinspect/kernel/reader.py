@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel import cgroup_v1, cgroup_v2
+from selfinspect.kernel import cgroup_v1, cgroup_v2, mountinfo
+from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.devices import Devices
 from selfinspect.kernel.files import limit_of, number, read, text
-from selfinspect.kernel.filesystem import filesystem, mounted_at_root
-from selfinspect.kernel.hierarchy import UNIFIED, directories, path_naming
+from selfinspect.kernel.filesystem import filesystem
+from selfinspect.kernel.hierarchy import directories, path_naming
 from selfinspect.kernel.machine import machine
 from selfinspect.kernel.net import interfaces
 from selfinspect.kernel.processes import processes
@@ -39,11 +40,11 @@ class CgroupReader:
         self._root = str(root).rstrip("/")
         self._device = Devices(self._root)
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
-        mountinfo = text(f"{self._root}/proc/self/mountinfo")
-        self._mounted = mounted_at_root(mountinfo)
+        mounts = text(f"{self._root}/proc/self/mountinfo")
+        self._mounted = mountinfo.mounted_at(mountinfo.parse(mounts), "/")
         self.folders = directories(
             self._cgroup,
-            mountinfo,
+            mounts,
             _link(root / "proc/self/ns/cgroup"),
             self._root,
         )
@@ -93,7 +94,7 @@ class CgroupReader:
 
     def filesystem(self) -> Filesystem | None:
         """The file system of the container's root, None where it cannot be told."""
-        return filesystem(self._root, self._mounted)
+        return filesystem(self._root, self._mounted.source if self._mounted else None)
 
     def cgroup_path(self, container: str) -> str | None:
         """The path of a container's cgroup as we see it, None where it does not name it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, limit_of, number, read
-from selfinspect.kernel.hierarchy import UNIFIED
 from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from binascii import crc32
 from contextlib import suppress
 from signal import SIGKILL
 
+from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,23 +103,19 @@ def mark_of(mountinfo: str) -> str | None:
     """What a container keeps through its restarts and shares with no other; None for a machine.
 
     That is its writable layer, or whatever else is mounted at its root, and the files that an
-    engine makes for it; of proc_pid_mountinfo(5).
+    engine makes for it. It is one line, and names files: a change of its form loses history.
     """
-    found = {}
-    for line in mountinfo.splitlines():
-        mount, _, system = line.partition(" - ")
-        fields = mount.split(" ")
-        if len(fields) < 5:  # noqa: PLR2004 - the mount point is the fifth
-            continue
-        root, point = fields[3:5]
-        if point in _OWN_FILES:
-            found[point] = root
-        elif point == "/":
-            options = system.split(" ")[-1].split(",")
-            layers = [option for option in options if option.startswith("upperdir=")]
-            found[point] = layers[0] if layers else f"{root},{system}"
-    is_containers = len(found) > 1 or found.get("/", "").startswith("upperdir=")
-    return " ".join(found[point] for point in sorted(found)) if is_containers else None
+    mounts = parse(mountinfo)
+    found = {mount.point: escaped(mount.root) for mount in mounts if mount.point in _OWN_FILES}
+    root = mounted_at(mounts, "/")
+    if root is None:
+        return None
+    if root.upperdir is not None:
+        found["/"] = f"upperdir={escaped(root.upperdir)}"
+    elif found:
+        options = ",".join(root.options)
+        found["/"] = f"{escaped(root.root)},{root.type} {escaped(root.source)} {escaped(options)}"
+    return " ".join(found[point] for point in sorted(found)) or None
 
 
 def path_of(folder: str, mark: str) -> str:

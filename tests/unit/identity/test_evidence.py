@@ -18,8 +18,9 @@ from selfinspect.identity.evidence import (
     from_hostname,
     gather,
 )
-from selfinspect.identity.mounts import Hit, hits, parse
+from selfinspect.identity.mounts import Hit, hits
 from selfinspect.kernel.identity_files import IdentityFiles
+from selfinspect.kernel.mountinfo import parse
 
 A = "a1b2c3d4" * 8
 B = "b0b1b2b3" * 8

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.kernel.hierarchy import INITIAL_NAMESPACE, UNIFIED, directories
+from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.hierarchy import INITIAL_NAMESPACE, directories
 
 A = "a1b2c3d4" * 8
 B = "b0b1b2b3" * 8

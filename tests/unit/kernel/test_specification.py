@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.hierarchy import UNIFIED, path_naming
+from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.hierarchy import path_naming
 from selfinspect.kernel.specification import limits, specification
 from selfinspect.model import Limits, Specification
 

@@ -104,6 +104,23 @@ def test_what_tells_a_container_apart_outlasts_a_restart() -> None:
     assert mark_of(again) == mark_of(mountinfo())
 
 
+def test_a_mark_keeps_its_form() -> None:
+    """It names files: a version that forms it differently would lose what others wrote."""
+    layer = "upperdir=/var/lib/docker/overlay2/aa/diff"
+    assert mark_of(mountinfo()) == f"{layer} /docker/containers/c1/hostname"
+    line = r"22 1 0:9 /@/my\040x / rw - btrfs /dev/vda rw,subvol=/my\040x"
+    files = "/docker/containers/c1/hostname"
+    assert mark_of(f"{line}\n{HOSTNAME.format('c1')}") == (
+        rf"/@/my\040x,btrfs /dev/vda rw,subvol=/my\040x {files}"
+    )
+
+
+def test_a_mark_outlasts_the_engines_new_copy_of_a_file() -> None:
+    """The mount of the old one stays until the container is restarted."""
+    replaced = mountinfo().replace("/hostname /etc", "/hostname//deleted /etc")
+    assert mark_of(replaced) == mark_of(mountinfo())
+
+
 def test_a_machine_is_no_container() -> None:
     """It has no mark, and nothing is written for it."""
     root, other = "22 1 254:0 / / rw - ext4 /dev/vda rw", "23 22 0:5 / /proc rw - proc proc rw"
