@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent import Agent
+from selfinspect.cli.env import of_container
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
-from selfinspect.exports import exported
 from selfinspect.listen import uri_of
 from selfinspect.supervise.announcement import Announcement
 from selfinspect.supervise.handover import VARIABLE as HANDOVER
@@ -65,7 +65,9 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
         return await agent.run(
             handed.api,
             handed.metrics,
-            on_ready=lambda known: handed.ready(exported(known.self) if known.self else {}),
+            on_ready=lambda known: handed.ready(
+                of_container(known.self, streams.environ) if known.self else {}
+            ),
         )
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()

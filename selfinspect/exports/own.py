@@ -56,6 +56,14 @@ def exported(own: Self, address: str | None = None) -> dict[str, str]:
     return fitting({name: str(value) for name, value in variables.items() if value is not None})
 
 
+def address_behind(own: Self, gateway: str | None) -> str | None:
+    """The container's address in the network of a gateway, None where it is in no such network."""
+    for network in (own.networks or {}).values():
+        if gateway is not None and network.gateway == gateway:
+            return network.ip
+    return None
+
+
 def fitting(variables: Mapping[str, str]) -> dict[str, str]:
     """Those that an environment can carry, in their order: bounded, not masked, without NUL."""
     kept: dict[str, str] = {}

@@ -6,7 +6,7 @@ import os
 import socket
 from contextlib import suppress
 
-from selfinspect.exports import is_exported
+from selfinspect.exports.own import is_exported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-from selfinspect.exports import is_exported
+from selfinspect.exports.own import is_exported
 from selfinspect.listen import DEFAULT_API, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent

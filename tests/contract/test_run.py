@@ -148,6 +148,14 @@ def test_what_the_agent_knows_reaches_the_command(
     told = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
     assert told.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
     assert told == {
+        "SELFINSPECT_IMAGE_ID": inspect["Image"],
+        "SELFINSPECT_IMAGE_VERSION": "1.2.3",
+        "SELFINSPECT_COMPOSE_PROJECT": "shop",
+        "SELFINSPECT_COMPOSE_SERVICE": "web",
+        "SELFINSPECT_COMPOSE_NUMBER": "2",
+        "SELFINSPECT_RESTART_COUNT": "0",
+        "SELFINSPECT_CPUS": "1.5",
+        "SELFINSPECT_MEMORY_BYTES": str(64 << 20),
         "SELFINSPECT_CONTAINER_ID": inspect["Id"],
         "SELFINSPECT_CONTAINER_NAME": str(inspect["Name"]).removeprefix("/"),
         "SELFINSPECT_CONTAINER_IMAGE": "base",

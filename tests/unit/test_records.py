@@ -12,6 +12,7 @@ from selfinspect.model import (
     Engine,
     Health,
     HealthCheck,
+    Host,
     IdentitySummary,
     Image,
     Kubernetes,
@@ -22,6 +23,7 @@ from selfinspect.model import (
     RestartPolicy,
     Run,
     Self,
+    Stop,
     Swarm,
 )
 from selfinspect.records import read_self
@@ -46,7 +48,9 @@ FULL = Self(
     limits=Limits(cpus=1.5),
     compose=Compose("p", "s", 1),
     swarm=Swarm(None, None, None, None),
-    kubernetes=Kubernetes("n", "p", "c"),
+    kubernetes=Kubernetes("n", "p", "u", "c"),
+    stop=Stop("SIGTERM", 10, "container"),
+    host=Host("node-1", "Debian", "6.1", "x86_64", 2, 1 << 30),
     previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom"),
     identity=IdentitySummary("proven", "layer"),
     engine=Engine("unix:///s", "Docker", "28", "1.51"),

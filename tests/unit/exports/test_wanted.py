@@ -1,0 +1,40 @@
+"""What `--export-env` is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfinspect.exports.wanted import parse_wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "otel", "runtimes"),
+    [
+        ("self", True, False, set()),
+        ("self,otel,size", True, True, {"usual"}),
+        (" otel , size ", False, True, {"usual"}),
+        ("size:go,web", False, False, {"go", "web"}),
+        ("self,size:node", True, False, {"node"}),
+        ("size:go,self", True, False, {"go"}),
+        ("size,size:web", False, False, {"usual", "web"}),
+    ],
+)
+def test_a_list_names_sets_and_runtimes(
+    text: str, *, own: bool, otel: bool, runtimes: set[str]
+) -> None:
+    """Runtimes stand behind `size:`."""
+    wanted = parse_wanted(text)
+    assert (wanted.own, wanted.otel, set(wanted.runtimes)) == (own, otel, runtimes)
+
+
+@pytest.mark.parametrize("text", ["", "self,", "go", "size:", "size:ruby", "all", "self;otel"])
+def test_a_word_that_is_neither_is_an_error(text: str) -> None:
+    """It says which word, and what there is."""
+    with pytest.raises(ValueError, match=r"is unknown: it takes self, otel, size, and size:RUNT"):
+        parse_wanted(text)
+
+
+def test_sizes_need_no_agent() -> None:
+    """PID 1 reads them from the kernel."""
+    assert not parse_wanted("size").needs_agent
+    assert parse_wanted("size,otel").needs_agent
