@@ -151,6 +151,21 @@ class Host:
     memory_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryEvents:
+    """How often memory was short since the container's start, as cgroup v2 counts.
+
+    `max` is how often the limit was met, which page cache alone does in a healthy container;
+    `high` how often the soft limit; `oom` how often nothing could be freed; `oom_kill` how many
+    processes were killed for it.
+    """
+
+    max: int | None = None
+    high: int | None = None
+    oom: int | None = None
+    oom_kill: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Self:
     """What a container knows about itself: the document of `/v1/self`, already masked.
@@ -185,6 +200,7 @@ class Self:
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
     stop: Stop | None = None
+    memory_events: MemoryEvents | None = None
     host: Host | None = None
     previous_run: Run | None = None
     identity: IdentitySummary
