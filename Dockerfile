@@ -33,8 +33,8 @@ RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . && \
     find /opt/selfinspect/lib -name '*.opt-2.pyc' -exec \
       sh -c 'for each; do mv "$each" "${each%.opt-2.pyc}.pyc"; done' _ {} + && \
     python3 -m compileall -q --invalidation-mode unchecked-hash \
-      /opt/selfinspect/lib/python3*/site-packages/selfinspect/cli && \
-    sed -i '1s/$/ -I/' /opt/selfinspect/bin/selfinspect
+      /opt/selfinspect/lib/python3*/site-packages/selfinspect/cli
+COPY deploy/launcher.py /opt/selfinspect/bin/selfinspect
 
 # The same in one file, for an image with another Python.
 COPY deploy/pyz.sh deploy/pyz_main.py deploy/

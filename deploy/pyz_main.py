@@ -1,7 +1,11 @@
 """What selfinspect.pyz runs: `__main__.py` of the archive."""  # noqa: INP001
 
-import sys
-from zipimport import zipimporter
+import _signal  # the interpreter has it already: nothing is loaded before the signals wait
+
+MASK = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+
+import sys  # noqa: E402
+from zipimport import zipimporter  # noqa: E402
 
 
 class Importer(zipimporter):
@@ -19,4 +23,4 @@ sys.path_importer_cache.clear()
 
 from selfinspect.__main__ import main  # noqa: E402
 
-sys.exit(main())
+sys.exit(main(MASK))

@@ -67,7 +67,7 @@ if [ -n "\${LD_PRELOAD-}" ]; then
   export SELFINSPECT_LD_PRELOAD="\$LD_PRELOAD"
   unset LD_PRELOAD
 fi
-exec '$path/lib/$loader' --library-path '$path/lib' '$path/bin/python3' -I '$path/selfinspect.pyz' "\$@"
+exec '$path/lib/$loader' --library-path '$path/lib' '$path/bin/python3' -IS '$path/selfinspect.pyz' "\$@"
 SHELL
 chmod +x "$out/bin/selfinspect"
 du -sh "$out" >&2

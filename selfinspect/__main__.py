@@ -1,25 +1,37 @@
 """The console script: `run` is dispatched before anything heavy is loaded."""
 
-from __future__ import annotations
-
-import os
-import signal
 import sys
-import warnings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Collection
+else:
+    import _signal as signal  # the interpreter has it already; `signal` itself takes 5 ms
 
 
-def main() -> int:
-    """Run the verb on the command line and return the exit code."""
+def main(mask: "Collection[int] | None" = None) -> int:
+    """Run the verb on the command line and return the exit code.
+
+    Args:
+        mask: the signals that were blocked before the launcher blocked all; None where it did not.
+    """
+    if mask is None:
+        # Whatever comes from now on waits, for PID 1 has no default actions and Python tracebacks.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    import os  # noqa: PLC0415 - after the signals
+
     if sys.argv[1:2] == ["run"]:
         from selfinspect.supervise.run import main as run  # noqa: PLC0415
 
-        return run(sys.argv[2:], dict(os.environ))
+        return run(sys.argv[2:], os.environ, mask)
     if sys.argv[1:2] == ["serve"]:
         # PID 1 has no default actions: a stop while the libraries load would be lost.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
-    _without_guessing()
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _without_guessing()
         from selfinspect.cli import main as cli  # noqa: PLC0415
 
         return cli()
@@ -32,6 +44,8 @@ def _without_guessing() -> None:
 
     Its tables, and the codecs of five languages that they load, take 2 MiB and 70 ms.
     """
+    import warnings  # noqa: PLC0415
+
     for name in ("chardet", "charset_normalizer"):
         sys.modules[name] = None  # type: ignore[assignment]  # imports fail, as if not installed
     warnings.filterwarnings("ignore", "Unable to find acceptable character detection")

@@ -23,9 +23,8 @@ from selfinspect.errors import EngineUnreachableError
 from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
 from selfinspect.exports import size as size_rows
-from selfinspect.exports.otel import VARIABLE as RESOURCE
 from selfinspect.exports.otel import merged
-from selfinspect.exports.own import IP, address_behind, exported, fitting
+from selfinspect.exports.own import IP, RESOURCE, address_behind, exported, fitting
 from selfinspect.exports.size import OWN_BYTES, sizes
 from selfinspect.exports.wanted import Wanted, parse_wanted
 from selfinspect.kernel.files import text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,6 @@ from selfinspect.supervise.handover import Handover
 from selfinspect.supervise.listeners import bind, bound, usual_metrics
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
     from selfinspect.listen import ListenAddress
@@ -103,7 +103,7 @@ def _bind(option: str, addresses: Sequence[ListenAddress]) -> list[socket.socket
     listeners = []
     for address in addresses:
         try:
-            listeners.append(bind(address))
+            listeners.append(socket.socket(fileno=bind(address).detach()))
         except OSError as error:
             reason = error.strerror or error
             raise click.UsageError(

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Self
 
-VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
-
 _VERSION = "org.opencontainers.image.version"
 _STACK = "com.docker.stack.namespace"
 

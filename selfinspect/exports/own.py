@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 MASK = "[masked]"
 """What masking writes for a secret; a variable is not to carry it."""
 
+RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
+"""OpenTelemetry's own variable, of the set `otel`."""
+
 LONGEST_VALUE = 4096
 LONGEST_SET = 64 * 1024
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from selfinspect.exports.own import RESOURCE, fitting, is_exported
 from selfinspect.exports.size import RUNTIMES, USUAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SETS = ("self", "otel", "size")
 
@@ -36,6 +37,21 @@ class Wanted:
     def needs_agent(self) -> bool:
         """Whether anything is wanted that only the agent can tell: sizes PID 1 reads itself."""
         return self.own or self.otel
+
+    def admitted(self, offered: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+        """What an environment gets of the variables that the agent offers: only known names.
+
+        What an engine says reaches the agent, and must not set a variable that runs code.
+
+        Args:
+            offered: the agent's.
+            environ: the environment as it is; its resource attributes have to come first.
+        """
+        own = {name: offered[name] for name in offered if self.own and is_exported(name)}
+        given, attributes = environ.get(RESOURCE, ""), offered.get(RESOURCE, "")
+        if self.otel and attributes.strip() and attributes.startswith(given.rstrip()):
+            own[RESOURCE] = attributes
+        return fitting(own)
 
 
 def parse_wanted(text: str) -> Wanted:

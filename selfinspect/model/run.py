@@ -14,13 +14,15 @@ class Run:
 
     Attributes:
         number: counted from the first run known.
-        exit_code: the container's, as the engine has it: 128 + signal for one that was killed.
+        exit_code: the container's, as the engine has it: 128 + signal for one that was killed;
+            where it was expected, the command's own, which the engine saw as 0.
         signal: the name of the signal that ended it, None where none did.
         oom_killed: whether want of memory ended the main process; one of its children is no
             matter here.
         cause: why it ended; `unknown` for the present one.
         sources: who told of its end: `supervisor`, `events`, `inspect`.
         evidence: the `seq` of each event that told of its end.
+        expected: whether `run --expect-exit` made the container's exit code 0 of it.
     """
 
     number: int
@@ -32,6 +34,7 @@ class Run:
     cause: Cause
     sources: tuple[str, ...] = ()
     evidence: tuple[int, ...] = ()
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class RunRecord:
         forwarded: the number of the last signal that came from outside for the command.
         oom_kills: how often the kernel had killed for want of memory in this container by then;
             known only of a command that SIGKILL ended.
+        expected: whether that exit code counted as 0, by `run --expect-exit`.
     """
 
     started: int
@@ -56,3 +60,4 @@ class RunRecord:
     signal: int | None = None
     forwarded: int | None = None
     oom_kills: int | None = None
+    expected: bool = False

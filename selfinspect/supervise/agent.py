@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from selfinspect.supervise import handover
 from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agent
 from selfinspect.supervise.listeners import silence
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.signals import Given, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from collections.abc import Mapping, Sequence
 
     from selfinspect.supervise.users import User
@@ -42,6 +42,15 @@ def pause_before_restart(deaths: Sequence[float], now: float) -> float | None:
 class Agent:
     """The agent's process, its successors, and the listeners they inherit.
 
+    Args:
+        command: the agent's program and its arguments.
+        changes: what its environment has that ours has not; None takes a variable away.
+        api: the listeners for everything.
+        metrics: the listeners for the metrics alone.
+        given: the signals' mask and actions that `run` was started with.
+        user: whom it runs as, None for ourselves.
+        token: what `--token-file auto` has made, None for none.
+
     Attributes:
         process: its process ID, None while there is none.
         restart_at: when the next incarnation is due, monotonic seconds; None if none is.
@@ -51,23 +60,25 @@ class Agent:
     def __init__(
         self,
         command: Sequence[str],
-        environ: Mapping[str, str],
-        api: Sequence[socket.socket] = (),
-        metrics: Sequence[socket.socket] = (),
+        changes: Mapping[str, str | None],
+        api: Sequence[_socket.socket] = (),
+        metrics: Sequence[_socket.socket] = (),
         *,
+        given: Given | None = None,
         user: User | None = None,
         token: bytes | None = None,
     ) -> None:
         self.process: int | None = None
         self.restart_at: float | None = None
         self.variables: Mapping[str, str] = {}
+        self._given = given or Given()
         self._user = user
         self._token = token
         self._command = command
-        self._environ = environ
+        self._changes = changes
         self._api = api
         self._metrics = metrics
-        self._control: socket.socket | None = None
+        self._control: _socket.socket | None = None
         self._deaths: list[float] = []
         self._reason = ""
         self._dismissed = False
@@ -77,12 +88,15 @@ class Agent:
         self.restart_at = None
         try:
             self._control, theirs = handover.control_pair()
-            with theirs:
+            try:
                 if self._token is not None:
                     self._control.send(self._token)
-                handed = handover.Handover(self._api, self._metrics, theirs)
-                environ = {**self._environ, handover.VARIABLE: handed.encode()}
-                self.process = start_agent(self._command, environ, handed, self._user)
+                names = handover.named(self._api, self._metrics, theirs)
+                changes = {**self._changes, handover.VARIABLE: names}
+                handed = (*self._api, *self._metrics, theirs)
+                self.process = start_agent(self._command, changes, handed, self._given, self._user)
+            finally:
+                theirs.close()
         except OSError as error:
             self._die(str(error.strerror or error))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+
+from selfinspect.supervise.suppress import suppress
 
 URI_FILE = "/run/selfinspect/uri"
 

@@ -3,39 +3,62 @@
 from __future__ import annotations
 
 from selfinspect.duration import parse_duration
+from selfinspect.listen import parse_listen
 from selfinspect.supervise.record import DEFAULT_FOLDER
+from selfinspect.supervise.signals import parse_rewrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeVar
+
+    from selfinspect.exports.wanted import Wanted
+    from selfinspect.listen import ListenAddress
+
+    T = TypeVar("T")
 
 _YES = ("1", "true", "t", "yes", "y", "on")
 _NO = ("", "0", "false", "f", "no", "n", "off")
+_OFF = "off"
+_WAIT_TO_EXPORT = 5.0
+_OWN = "--export-env=self"
+_LAST_EXIT_CODE = 255
 
 HELP = """\
 Usage: selfinspect run [OPTIONS] -- CMD...
 
-Run CMD with the agent beside it: forward signals to CMD, reap orphans, and exit as CMD
-did: its code, 128 + signal, 127 not found, 126 not executable. An agent that fails never
-stops CMD.
+Run CMD with the agent beside it: forward signals to CMD, reap orphans, and exit
+as CMD did: its code, 128 + signal, 127 not found, 126 not executable. An agent
+that fails never stops CMD.
 
 Options:
-  --wait DURATION           Hold CMD back until the agent is ready, at most that long
-                            (500ms, 5s, 2m). [env: SELFINSPECT_WAIT; default: 0]
-  --export-env              Tell CMD in its environment what `selfinspect env` prints: the
-                            container's ID, name and image, SELFINSPECT_HOST_PORT_8080_TCP
-                            and the like. Waits 5s unless --wait says how long. What is not
-                            known by then is unset. [env: SELFINSPECT_EXPORT_ENV]
-  -g, --signal-group        Forward signals to CMD's whole process group.
-                            [env: SELFINSPECT_SIGNAL_GROUP]
-  --user UID[:GID]          Run CMD as this user, in its groups alone; numbers or names.
-                            Takes root. [env: SELFINSPECT_USER]
-  --agent-user UID[:GID]    Run the agent as this user, another one than CMD's. It keeps the
-                            groups that may open the engine's socket. Takes root.
-                            [env: SELFINSPECT_AGENT_USER]
-  -h, --help                Show this text.
+  --wait DURATION         Hold CMD back until the agent is ready, at most that
+                          long (500ms, 5s, 2m). [default: 0]
+  --export-env[=SETS]     Add to CMD's environment what `selfinspect env` prints.
+                          self (the default): the container's ID, name, image,
+                          SELFINSPECT_HOST_PORT_8080_TCP and the like; otel:
+                          OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and so on;
+                          size:go,web: of these runtimes. Commas between
+                          several. self and otel wait 5s unless --wait says how
+                          long; what is not known by then is unset.
+  -g, --signal-group      Forward signals to CMD's whole process group.
+  --rewrite FROM:TO       Send TO where FROM comes, by name or number (TERM:QUIT,
+                          15:3); TO 0 drops it. Repeatable.
+  --expect-exit CODE      Exit with 0 where CMD exits with CODE (143 for a JVM
+                          that was stopped). Repeatable.
+  --end-rest DURATION     When CMD has ended, send TERM to the processes it left,
+                          and KILL to those there after that long. [default: 0,
+                          leave them]
+  --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
+                          names. Takes root.
+  --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
+                          keeps the groups that may open the engine's socket.
+                          Takes root.
+  -h, --help              Show this text.
 
-All other options are the agent's: see `selfinspect serve --help`.
+Each is an environment variable too: SELFINSPECT_END_REST is --end-rest; commas
+stand between the values of one that is repeatable. All other options are the
+agent's: see `selfinspect serve --help`.
 
 Examples:
   selfinspect run -- python3 app.py
@@ -49,31 +72,41 @@ Exit codes:
 class Arguments:
     """A parsed command line.
 
+    A wrong value is an error on the command line; in a variable it is passed over, but for users.
+
     Attributes:
         wait: seconds to hold the command back for the agent at most.
-        export_env: whether the command's environment tells of the container.
+        exports: what is added to the command's environment; None for nothing.
         signal_group: whether signals go to the command's whole process group.
+        rewrites: which signal is sent for one that comes; 0 for none.
+        expected: the command's exit codes that count as 0.
+        end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
         user: whom the command runs as, as written; None for ourselves.
         agent_user: the same for the agent.
         agent_options: what `serve` gets.
-        listen: where the API was asked to listen, as written; none is the default.
-        metrics_listen: the same for the metrics; `off` is none.
+        listen: where the API was asked to listen; None is the default.
+        metrics_listen: the same for the metrics; empty is nowhere.
         engine: where the engine was said to be, as written.
         journal: the folder in which the runs are written down.
         token_file: where the API's token is, as written, `auto` for one of our own; None for none.
         tls: whether the agent speaks TLS beyond loopback.
         command: the app and its arguments.
+        passed_over: what was wrong and does not count, a line each.
     """
 
     __slots__ = (
         "agent_options",
         "agent_user",
         "command",
+        "end_rest",
         "engine",
-        "export_env",
+        "expected",
+        "exports",
         "journal",
         "listen",
         "metrics_listen",
+        "passed_over",
+        "rewrites",
         "signal_group",
         "tls",
         "token_file",
@@ -89,30 +122,105 @@ class Arguments:
         if not self.command:
             raise ValueError("no command after `--`")
         options = list(arguments[:split])
-        self.export_env = _flag(("--export-env",), options, environ)
-        self.signal_group = _flag(("--signal-group", "-g"), options, environ)
+        self.passed_over: list[str] = []
+        self.exports = self._exports(options, environ)
+        self.signal_group = self._flag(("--signal-group", "-g"), options, environ)
         self.user = _value("--user", options, environ)
         self.agent_user = _value("--agent-user", options, environ)
-        wait = _value("--wait", options, environ)
-        if wait is None:
-            wait = "5s" if self.export_env else "0"
-        try:
-            self.wait = parse_duration(wait)
-        except ValueError as error:
-            raise ValueError(f"--wait {error}") from error
+        waits = self._parsed("--wait", parse_duration, options, environ)
+        exporting = self.exports is not None and self.exports.needs_agent
+        self.wait = waits[-1] if waits else _WAIT_TO_EXPORT if exporting else 0.0
+        self.end_rest = (self._parsed("--end-rest", parse_duration, options, environ) or [0.0])[-1]
+        self.rewrites = dict(self._parsed("--rewrite", parse_rewrite, options, environ))
+        self.expected = self._parsed("--expect-exit", _exit_code, options, environ)
         self.agent_options = options
-        self.listen = _asked("--listen", options, environ)
-        self.metrics_listen = _asked("--metrics-listen", options, environ)
+        self.listen = self._addresses("--listen", environ)
+        self.metrics_listen = self._addresses("--metrics-listen", environ)
         self.engine = _asked("--engine", options, environ)
         self.token_file = _last("--token-file", options, environ)
         self.tls = _last("--tls-cert", options, environ) is not None
         self.journal = _last("--journal", options, environ) or DEFAULT_FOLDER
+
+    def _flag(self, names: Sequence[str], options: list[str], environ: Mapping[str, str]) -> bool:
+        """Whether a switch of ours stands among the options, or is on in its variable."""
+        given = any(name in options for name in names)
+        options[:] = [option for option in options if option not in names]
+        variable = _variable(names[0])
+        text = environ.get(variable, "").lower()
+        if not given and text not in (*_YES, *_NO):
+            self.passed_over.append(f"{variable} {environ[variable]!r}: takes true or false")
+        return given or text in _YES
+
+    def _exports(self, options: list[str], environ: Mapping[str, str]) -> Wanted | None:
+        """What `--export-env`, with or without a value, or its variable asks for."""
+        flag = "--export-env"
+        given = [_OWN if option == flag else option for option in options]
+        words = [word.removeprefix(f"{flag}=") for word in given if word.startswith(f"{flag}=")]
+        options[:] = [option for option in given if not option.startswith(f"{flag}=")]
+        text = ",".join(words) or environ.get(_variable(flag), "")
+        if not words and text.lower() in (*_YES, *_NO):
+            text = _OWN.removeprefix(f"{flag}=") if text.lower() in _YES else ""
+        if not text and not words:
+            return None
+        from selfinspect.exports.wanted import parse_wanted  # noqa: PLC0415 - few want any
+
+        try:
+            return parse_wanted(text)
+        except ValueError as error:
+            if words:
+                raise ValueError(f"{flag} {error}") from error
+            self.passed_over.append(f"{_variable(flag)} {error}")
+            return None
+
+    def _parsed(
+        self,
+        flag: str,
+        parse: Callable[[str], T],
+        options: list[str],
+        environ: Mapping[str, str],
+    ) -> list[T]:
+        """Every value of an option of ours, which is taken out of the options."""
+        values, options[:] = _extract(flag, options)
+        try:
+            return [parse(value) for value in values or _listed(flag, environ)]
+        except ValueError as error:
+            if values:
+                raise ValueError(f"{flag} {error}") from error
+            self.passed_over.append(f"{_variable(flag)} {error}")
+            return []
+
+    def _addresses(self, flag: str, environ: Mapping[str, str]) -> list[ListenAddress] | None:
+        """Where to listen; of the agent's options only those that it can take are left.
+
+        A wrong address closes one listener, the default does not take its place.
+        """
+        given, others = _extract(flag, self.agent_options)
+        texts = given or _listed(flag, environ)
+        addresses, good = [], []
+        for text in texts:
+            if text == _OFF and flag == "--metrics-listen":
+                good.append(text)
+                continue
+            try:
+                addresses.append(parse_listen(text))
+            except ValueError as error:
+                self.passed_over.append(f"{flag if given else _variable(flag)} {error}")
+            else:
+                good.append(text)
+        self.agent_options = [*(f"{flag}={text}" for text in good), *others]
+        return addresses if texts else None
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
     """Whether `--help` stands among the options, not in the command."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "-h" in options or "--help" in options
+
+
+def _exit_code(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) <= _LAST_EXIT_CODE:
+        return int(text)
+    raise ValueError(f"{text!r}: takes an exit code from 0 to {_LAST_EXIT_CODE}")
 
 
 def _value(flag: str, options: list[str], environ: Mapping[str, str]) -> str | None:
@@ -126,19 +234,6 @@ def _last(flag: str, options: Sequence[str], environ: Mapping[str, str]) -> str 
     """What an option says last, else its variable, where that is not empty."""
     values, _ = _extract(flag, options)
     return values[-1] if values else environ.get(_variable(flag)) or None
-
-
-def _flag(names: Sequence[str], options: list[str], environ: Mapping[str, str]) -> bool:
-    """Whether a switch of ours stands among the options, or is on in its variable."""
-    given = any(name in options for name in names)
-    options[:] = [option for option in options if option not in names]
-    variable = _variable(names[0])
-    text = environ.get(variable, "")
-    if given or text.lower() in _YES:
-        return True
-    if text.lower() in _NO:
-        return False
-    raise ValueError(f"{variable} {text!r}: takes true or false")
 
 
 def _extract(flag: str, options: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -158,8 +253,13 @@ def _extract(flag: str, options: Sequence[str]) -> tuple[list[str], list[str]]:
 def _asked(flag: str, options: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     """What an option of the agent says, else its environment variable."""
     values, _ = _extract(flag, options)
+    return values or _listed(flag, environ)
+
+
+def _listed(flag: str, environ: Mapping[str, str]) -> list[str]:
+    """The values in an option's variable, between commas."""
     texts = environ.get(_variable(flag), "").split(",")
-    return values or [text.strip() for text in texts if text.strip()]
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _variable(flag: str) -> str:

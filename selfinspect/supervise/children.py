@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import signal
-from contextlib import suppress
 
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.prctl import end_with_parent
+from selfinspect.supervise.signals import signal
+from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.users import share_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Callable, Mapping, Sequence
 
-    from selfinspect.supervise.handover import Handover
+    from selfinspect.supervise.signals import Given
     from selfinspect.supervise.users import User
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
-CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-
 _STDIN = 0
 _FIRST_DESCRIPTORS = 1024
 _OOM_SCORE_RAISE = 500
 _OOM_SCORE_MAX = 1000
+_SHELL = "/bin/sh"
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT)
 
 
 def start_command(
-    command: Sequence[str], environ: Mapping[str, str], user: User | None = None
+    command: Sequence[str],
+    changes: Mapping[str, str | None],
+    given: Given,
+    user: User | None = None,
+    *,
+    optional: Mapping[str, str] | None = None,
 ) -> int:
     """Start the app in a process group of its own, the terminal's foreground; its process ID.
 
     It is killed with us, as if whoever supervises us had started the app itself.
+
+    Args:
+        command: its words.
+        changes: what its environment has that ours has not; None takes a variable away.
+        given: the signals' mask and actions to start with.
+        user: whom it runs as, None for ourselves.
+        optional: what else its environment has, unless it were too large with that.
 
     Raises:
         OSError: no process can be made.
@@ -47,19 +61,29 @@ def start_command(
             share_streams(user.uid)
             user.become()
         end_with_parent(parent, signal.SIGKILL)
+        # Last: taking the terminal from the background is safe only while SIGTTOU is blocked.
+        given.restore()
 
-    return _start(command, environ, prepare)
+    return _start(command, changes, prepare, optional or {})
 
 
 def start_agent(
     command: Sequence[str],
-    environ: Mapping[str, str],
-    handover: Handover,
+    changes: Mapping[str, str | None],
+    handed: Sequence[_socket.socket],
+    given: Given,
     user: User | None = None,
 ) -> int:
     """Start the agent in a session of its own, first in line for the OOM killer; its process ID.
 
     It is asked to end with us, while it loads too, for another's agent may take over its listeners.
+
+    Args:
+        command: its words.
+        changes: what its environment has that ours has not; None takes a variable away.
+        handed: the sockets that outlive `exec`.
+        given: the signals' mask and actions that `run` was started with.
+        user: whom it runs as, None for ourselves.
 
     Raises:
         OSError: no process can be made.
@@ -68,15 +92,17 @@ def start_agent(
 
     def prepare() -> None:
         os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
-        handover.let_inherit()
+        os.dup2(_empty_input(), _STDIN)
+        for each in handed:
+            os.set_inheritable(each.fileno(), True)  # noqa: FBT003
         with suppress(OSError):
             _raise_oom_score()
         if user is not None:
             user.become()
         end_with_parent(parent, signal.SIGTERM)
+        given.clear()
 
-    return _start(command, environ, prepare)
+    return _start(command, changes, prepare, {})
 
 
 def start_writer(write: Callable[[], None]) -> int:
@@ -121,27 +147,79 @@ def exit_code(status: int) -> int:
     return 128 - code if code < 0 else code
 
 
-def _start(command: Sequence[str], environ: Mapping[str, str], prepare: Callable[[], None]) -> int:
+def _start(
+    command: Sequence[str],
+    changes: Mapping[str, str | None],
+    prepare: Callable[[], None],
+    optional: Mapping[str, str],
+) -> int:
     process = os.fork()
     if process:
         return process
     code = NOT_EXECUTABLE
     try:
-        # `execvpe` asks this too, and loads a module for it, which another user may not read.
-        os.get_exec_path(environ)
         prepare()
-        # After `prepare`: taking the terminal from the background is safe only while
-        # SIGTTOU is blocked.
-        for number in CATCHABLE:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.execvpe(command[0], list(command), environ)  # noqa: S606
+        _change_environment({**changes, **optional})
+        path = changes.get("PATH") or os.environ.get("PATH", os.defpath)
+        try:
+            _become(list(command), path)
+        except OSError as error:
+            if error.errno != errno.E2BIG or not optional:
+                raise
+            say("start.too-large", left_out=",".join(optional))
+            given = {name: os.environ.get(name) for name in optional}
+            _change_environment({**given, **changes})
+            _become(list(command), path)
     except Exception as error:  # noqa: BLE001 - told, whatever it is: nobody else could
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             code = NOT_FOUND
         say("start.failed", command=command[0], error=getattr(error, "strerror", None) or error)
     finally:
         os._exit(code)
+
+
+def _change_environment(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.unsetenv(name)
+        else:
+            os.putenv(name, value)
+
+
+def _become(command: list[str], path: str) -> None:
+    """Become a program with the environment of this process, found as execvp(3) finds it.
+
+    A file that is no program the kernel knows, as a script without `#!`, is the shell's.
+
+    Raises:
+        OSError: it is not there, or cannot be run.
+    """
+    name = command[0]
+    folders = [""] if "/" in name else path.split(":") if name else []
+    failure = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for folder in folders:
+        file = f"{folder}/{name}" if folder else name
+        try:
+            os.execv(file, command)  # noqa: S606
+        except OSError as error:
+            if error.errno == errno.ENOEXEC:
+                os.execv(_SHELL, [_SHELL, file, *command[1:]])  # noqa: S606
+            elif error.errno not in (errno.EACCES, *_ABSENT):
+                raise
+            # What is there and may not be run says more than what is not there.
+            if error.errno == errno.EACCES or failure.errno == errno.ENOENT:
+                failure = error
+    raise failure
+
+
+def _empty_input() -> int:
+    """A descriptor that reads as ended: the null device, or a pipe to which nobody writes."""
+    try:
+        return os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        reader, writer = os.pipe()
+        os.close(writer)
+        return reader
 
 
 def _raise_oom_score() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
 
 from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.signals import Given, signal
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from selfinspect.exports.wanted import Wanted
     from selfinspect.supervise.users import User
 
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
@@ -23,8 +24,9 @@ class Command:
 
     Args:
         words: the program and its arguments.
-        environ: its environment.
-        export_env: whether what the agent tells of the container is added to that.
+        changes: what its environment has that ours has not; None takes a variable away.
+        given: the signals' mask and actions to start with.
+        exports: which of the agent's variables are added to that; None for none.
         user: whom it runs as, None for ourselves.
         whole_group: whether signals go to its whole process group.
 
@@ -35,16 +37,18 @@ class Command:
     def __init__(
         self,
         words: Sequence[str],
-        environ: Mapping[str, str],
+        changes: Mapping[str, str | None],
         *,
-        export_env: bool = False,
+        given: Given | None = None,
+        exports: Wanted | None = None,
         user: User | None = None,
         whole_group: bool = False,
     ) -> None:
         self.process: int | None = None
         self.words = words
-        self._environ = environ
-        self._export_env = export_env
+        self._changes = changes
+        self._given = given or Given()
+        self._exports = exports
         self._user = user
         self._whole_group = whole_group
         self._told_to_stop = False
@@ -56,8 +60,10 @@ class Command:
         Raises:
             OSError: no process can be made.
         """
-        added = variables if self._export_env else {}
-        self.process = start_command(self.words, {**self._environ, **added}, self._user)
+        added = self._exports.admitted(variables, os.environ) if self._exports else {}
+        self.process = start_command(
+            self.words, self._changes, self._given, self._user, optional=added
+        )
 
     def send(self, number: int) -> None:
         """Send it a signal, where there is a process to send it to."""
@@ -93,9 +99,10 @@ class Command:
             os.killpg(self.process, signal.SIGCONT)
 
     def ended(self) -> None:
-        """Take the terminal back."""
+        """Take the terminal back, and send nothing to whoever gets its process ID next."""
         if self.process is not None:
             pass_terminal(self.process, os.getpgrp())
+        self.process = None
 
 
 def _stop_ourselves() -> bool:

@@ -1,4 +1,9 @@
-"""The environment that the container was given, which is the command's too."""
+"""What the start of this interpreter has made of the environment that the container was given.
+
+The command inherits the environment of the process itself, entries that a mapping could not hold
+(without a name, without `=`, or twice) as they are; what differs is a change: a value, or None for
+a variable to take away.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +14,43 @@ if TYPE_CHECKING:
 # The name under which the folder with an interpreter of its own (deploy/standalone.sh) keeps
 # LD_PRELOAD from that interpreter: a library of the image's fits the image's C library.
 _PRELOAD = "SELFINSPECT_LD_PRELOAD"
+_LOCALE = "LC_CTYPE"
 
 
-def as_given(environ: Mapping[str, str], file: str = "/proc/self/environ") -> dict[str, str]:
-    """An environment less what the start of this interpreter has made of it.
+def changes_back(
+    environ: Mapping[str, str], file: str = "/proc/self/environ"
+) -> dict[str, str | None]:
+    """The changes that undo those of the interpreter's start.
 
-    Python itself adds `LC_CTYPE` where the locale is C's.
+    Python itself sets `LC_CTYPE` where the locale is C's.
 
     Args:
         environ: the interpreter's.
         file: where the kernel has what this process was started with.
     """
-    given = dict(environ)
-    if _PRELOAD in given:
-        given["LD_PRELOAD"] = given.pop(_PRELOAD)
-    try:
-        with open(file, "rb") as started_with:  # noqa: PTH123
-            names = {entry.partition(b"=")[0] for entry in started_with.read().split(b"\0")}
-    except OSError:
-        return given
-    if b"LC_CTYPE" not in names:
-        given.pop("LC_CTYPE", None)
-    return given
+    changes: dict[str, str | None] = {}
+    if _PRELOAD in environ:
+        changes["LD_PRELOAD"] = environ[_PRELOAD]
+        changes[_PRELOAD] = None
+    if _LOCALE in environ:
+        try:
+            given = _value(_LOCALE.encode(), file)
+        except OSError:
+            return changes
+        if given != environ[_LOCALE]:
+            changes[_LOCALE] = given
+    return changes
+
+
+def _value(name: bytes, file: str) -> str | None:
+    """A variable's value at this process's start, None where it had none.
+
+    Raises:
+        OSError: the kernel does not show it.
+    """
+    with open(file, "rb") as started_with:  # noqa: PTH123
+        for entry in started_with.read().split(b"\0"):
+            key, _, value = entry.partition(b"=")
+            if key == name:
+                return value.decode(errors="surrogateescape")
+    return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
-from contextlib import suppress
 
-from selfinspect.exports.own import is_exported
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping, Sequence
 
 VARIABLE = "SELFINSPECT_HANDOVER"
@@ -19,27 +19,33 @@ _LONGEST_WORD = 128 * 1024
 _LONGEST_TOKEN = 128
 
 
-def control_pair() -> tuple[socket.socket, socket.socket]:
+def control_pair() -> tuple[_socket.socket, _socket.socket]:
     """The two ends of the line between PID 1 and an agent; a word on it arrives whole."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-def told(control: socket.socket) -> dict[str, str]:
-    """What a ready agent has told of the container; nothing where it ended instead.
-
-    Only the variables of `--export-env` are taken.
+def told(control: _socket.socket) -> dict[str, str]:
+    """The variables that a ready agent offers for the command; none where it ended instead.
 
     Raises:
         BlockingIOError: it has said nothing yet.
         OSError: the line is broken.
     """
-    _, *entries = control.recv(_LONGEST_WORD, socket.MSG_DONTWAIT).split(b"\0")
+    _, *entries = control.recv(_LONGEST_WORD, _socket.MSG_DONTWAIT).split(b"\0")
     pairs = (os.fsdecode(entry).partition("=") for entry in entries)
-    return {name: value for name, _, value in pairs if is_exported(name)}
+    return {name: value for name, _, value in pairs}
+
+
+def named(
+    api: Sequence[_socket.socket], metrics: Sequence[_socket.socket], control: _socket.socket
+) -> str:
+    """The variable's value: the number of each socket, and what it is for."""
+    roles = [*(("api", each) for each in api), *(("metrics", each) for each in metrics)]
+    return ",".join(f"{role}={each.fileno()}" for role, each in [*roles, ("control", control)])
 
 
 class Handover:
-    """Open sockets, named to the agent by their numbers in `SELFINSPECT_HANDOVER`.
+    """The open sockets that `SELFINSPECT_HANDOVER` names, as the agent has them.
 
     Attributes:
         api: listeners for everything; the agent binds none of its own.
@@ -71,6 +77,8 @@ class Handover:
             ValueError: the variable does not read `api=5,metrics=6,control=7`.
             OSError: a number in it is no open socket.
         """
+        import socket  # noqa: PLC0415 - 8 ms, and nothing that PID 1 needs
+
         if VARIABLE not in environ:
             return None
         sockets: dict[str, list[socket.socket]] = {"api": [], "metrics": [], "control": []}
@@ -86,18 +94,6 @@ class Handover:
         with suppress(BlockingIOError):
             token = control.recv(_LONGEST_TOKEN, socket.MSG_DONTWAIT) or None
         return cls(sockets["api"], sockets["metrics"], control, token)
-
-    def encode(self) -> str:
-        """The variable's value."""
-        roles = [("api", each) for each in self.api] + [("metrics", each) for each in self.metrics]
-        return ",".join(
-            f"{role}={each.fileno()}" for role, each in [*roles, ("control", self.control)]
-        )
-
-    def let_inherit(self) -> None:
-        """Let the sockets outlive `exec`; for the agent's process, before it becomes the agent."""
-        for each in (*self.api, *self.metrics, self.control):
-            os.set_inheritable(each.fileno(), True)  # noqa: FBT003
 
     def ready(self, variables: Mapping[str, str]) -> None:
         """Tell PID 1 that the agent is ready, so that a command held back by `--wait` starts.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
-import socket
 import stat
-from contextlib import suppress
 
-from selfinspect.listen import DEFAULT_METRICS, ListenAddress, parse_listen
+from selfinspect.listen import DEFAULT_METRICS, ListenAddress
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BACKLOG = 512
 
 
-def bind(address: ListenAddress) -> socket.socket:
+def bind(address: ListenAddress) -> _socket.socket:
     """A socket that listens there; `[::]` takes IPv4 too, and is `0.0.0.0` where IPv6 is not.
 
     Raises:
@@ -34,23 +34,26 @@ def bind(address: ListenAddress) -> socket.socket:
         raise
 
 
-def bound(listener: socket.socket) -> ListenAddress:
+def bound(listener: _socket.socket) -> ListenAddress:
     """Where a socket listens, with the port it was given."""
     name = listener.getsockname()
     return ListenAddress(path=name) if isinstance(name, str) else ListenAddress(*name[:2])
 
 
-def claim(asked: Sequence[str], default: ListenAddress) -> list[socket.socket]:
+def claim(asked: Sequence[ListenAddress] | None, default: ListenAddress) -> list[_socket.socket]:
     """Listeners on the addresses asked for, or on the default one where none were.
 
     A taken default becomes a free port on the same address: another agent may share this
-    network namespace. What was asked for and cannot be had is logged and left out. Text that
-    is no address is left out in silence, for the agent refuses it and says why.
+    network namespace. What was asked for and cannot be had is logged and left out.
+
+    Args:
+        asked: the addresses asked for, none of them being nowhere; None where none were.
+        default: where to listen then.
     """
-    if not asked:
+    if asked is None:
         listeners = [_bind_or_say(default, instead=ListenAddress(default.host, 0))]
     else:
-        listeners = [_bind_or_say(address) for address in _addresses(asked)]
+        listeners = [_bind_or_say(address) for address in asked]
     return [listener for listener in listeners if listener is not None]
 
 
@@ -62,13 +65,13 @@ def usual_metrics(interfaces: str = "/sys/class/net") -> ListenAddress:
     Args:
         interfaces: the folder in which the kernel tells of each interface.
     """
-    ours = [f"{interfaces}/{name}" for _, name in socket.if_nameindex()]
+    ours = [f"{interfaces}/{name}" for _, name in _socket.if_nameindex()]
     marks = [f"{each}/{mark}" for each in ours for mark in ("device", "bridge")]
     in_hosts_network = any(map(os.path.exists, marks))
     return ListenAddress("127.0.0.1", DEFAULT_METRICS.port) if in_hosts_network else DEFAULT_METRICS
 
 
-def share(listeners: Sequence[socket.socket], group: int) -> None:
+def share(listeners: Sequence[_socket.socket], group: int) -> None:
     """Let a group reach those listeners that are files: the command's, where it is not root."""
     for listener in listeners:
         path = bound(listener).path
@@ -77,26 +80,16 @@ def share(listeners: Sequence[socket.socket], group: int) -> None:
                 os.chown(path, -1, group)
 
 
-def silence(listener: socket.socket) -> None:
+def silence(listener: _socket.socket) -> None:
     """Refuse callers at once, yet keep the port, lest another's agent answer in our place."""
     with suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-def _addresses(texts: Sequence[str]) -> list[ListenAddress]:
-    addresses = []
-    for text in texts:
-        try:
-            addresses.append(parse_listen(text))
-        except ValueError:
-            continue
-    return addresses
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 0)
+        listener.shutdown(_socket.SHUT_RDWR)
 
 
 def _bind_or_say(
     address: ListenAddress, *, instead: ListenAddress | None = None
-) -> socket.socket | None:
+) -> _socket.socket | None:
     try:
         return bind(address)
     except OSError as error:
@@ -109,14 +102,14 @@ def _bind_or_say(
     return listener
 
 
-def _bind_tcp(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _bind_tcp(host: str, port: int) -> _socket.socket:
+    family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
     # With protocol 0 asyncio does not see TCP here and leaves TCP_NODELAY off.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = _socket.socket(family, _socket.SOCK_STREAM, _socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if family == _socket.AF_INET6:
+            listener.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError:
@@ -125,10 +118,10 @@ def _bind_tcp(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _bind_unix(path: str) -> socket.socket:
+def _bind_unix(path: str) -> _socket.socket:
     if _is_stale(path):
         os.unlink(path)  # noqa: PTH108 - pathlib would cost PID 1 half a megabyte
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     umask = os.umask(0o117)
     try:
         listener.bind(path)
@@ -148,7 +141,10 @@ def _is_stale(path: str) -> bool:
             return False
     except FileNotFoundError:
         return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
         # A listener whose backlog is full would hold a blocking connect up.
         probe.setblocking(False)  # noqa: FBT003
         return probe.connect_ex(path) == errno.ECONNREFUSED
+    finally:
+        probe.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import suppress
+
+from selfinspect.supervise.suppress import suppress
 
 _STDERR = 2
 

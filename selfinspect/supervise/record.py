@@ -2,8 +2,9 @@
 
 One file in the journal's folder for each container, for a volume may be several containers'. A
 line for each run, the newest last: nanoseconds of its start, the kernel's boot ID, and of its
-end nanoseconds, exit code, signal, the last signal that came for the command, and the kernel's
-count of kills for want of memory. A dash is not known, or not yet.
+end nanoseconds, exit code, signal, the last signal that came for the command, the kernel's count
+of kills for want of memory, and 1 where the exit code was expected and counted as 0. A dash is not
+known, or not yet.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 import os
 import time
 from binascii import crc32
-from contextlib import suppress
-from signal import SIGKILL
 
 from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
+from selfinspect.supervise.signals import signal
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _OWN_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containe
 _OOM_COUNTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 _BOOT = "/proc/sys/kernel/random/boot_id"
 _UNKNOWN = "-"
+_FACTS = 6
 
 
 class Record:
@@ -62,10 +64,17 @@ class Record:
         """Write that the run has begun."""
         self._write()
 
-    def end(self, exit_code: int, signal: int | None) -> None:
-        """Write that it has ended, and how."""
-        kills = self._oom_kills() if signal == SIGKILL else None
-        self._write(time.time_ns(), exit_code, signal, self.forwarded, kills)
+    def end(self, exit_code: int, killed_by: int | None, *, expected: bool = False) -> None:
+        """Write that it has ended, and how.
+
+        Args:
+            exit_code: the command's own.
+            killed_by: the number of the signal that ended it, None where none did.
+            expected: whether that exit code counts as 0, by `--expect-exit`.
+        """
+        kills = self._oom_kills() if killed_by == signal.SIGKILL else None
+        mapped = 1 if expected else None
+        self._write(time.time_ns(), exit_code, killed_by, self.forwarded, kills, mapped)
 
     def _write(self, *ending: int | None) -> None:
         if self._mark is None:
@@ -74,7 +83,7 @@ class Record:
             self._make_folder()
             path = path_of(self._folder, self._mark)
             boot = read(_BOOT).strip() or _UNKNOWN
-            facts = [_UNKNOWN if each is None else str(each) for each in ending or [None] * 5]
+            facts = [_UNKNOWN if each is None else str(each) for each in ending or [None] * _FACTS]
             others = [line for line in lines(path, self._mark) if not self._is_ours(line)]
             line = " ".join([self._started, boot, *facts])
             kept = [header(self._mark), *others[1 - _RUNS_KEPT :], line, ""]

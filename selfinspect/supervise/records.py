@@ -10,7 +10,7 @@ from selfinspect.supervise.record import lines, mark_of, path_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FACTS = 5
+_FACTS = (5, 6)  # the sixth is younger than the others
 
 
 def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
@@ -34,11 +34,21 @@ def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
 def parse_record(line: str) -> RunRecord | None:
     """One line, None where it is none that PID 1 writes."""
     words = line.split(" ")
-    if len(words) != 2 + _FACTS:
+    started, boot, *facts = words if len(words) > 1 else ("", "")
+    if len(facts) not in _FACTS:
         return None
-    started, boot, *facts = words
     try:
         numbers = [None if fact == "-" else int(fact) for fact in facts]
-        return RunRecord(int(started), None if boot == "-" else boot, *numbers)
+        finished, exit_code, signal, forwarded, oom_kills, *mapped = numbers
+        return RunRecord(
+            int(started),
+            None if boot == "-" else boot,
+            finished,
+            exit_code,
+            signal,
+            forwarded,
+            oom_kills,
+            mapped == [1],
+        )
     except ValueError:
         return None

@@ -4,48 +4,56 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
-from selfinspect.exports.own import is_exported
-from selfinspect.listen import DEFAULT_API, uri_of
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent
 from selfinspect.supervise.announcement import URI_FILE, Announcement
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
-from selfinspect.supervise.environment import as_given
+from selfinspect.supervise.environment import changes_back
 from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
-from selfinspect.supervise.supervisor import Supervisor, block_signals
+from selfinspect.supervise.signals import block_signals
+from selfinspect.supervise.supervisor import Supervisor
+from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
 from selfinspect.supervise.token import leave, provide
 from selfinspect.supervise.users import engine_groups, find_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from selfinspect.exports.wanted import Wanted
     from selfinspect.supervise.users import User
 
 USAGE = 125
 URI = "SELFINSPECT_URI"
 
-_STDERR = 2
+_STREAMS = (0, 1, 2)
 
 # glibc else keeps a pool of memory for each of many threads: MiB, once requests come together.
 _MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 _OF_THE_AGENT = {"SELFINSPECT_LOG_LEVEL": "warning", **_MEMORY}
 
+# Where to listen stands among the agent's options, as far as it can be understood.
+_NOT_INHERITED = dict.fromkeys((URI, "SELFINSPECT_LISTEN", "SELFINSPECT_METRICS_LISTEN"))
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+
+def main(
+    arguments: Sequence[str], environ: Mapping[str, str], mask: Collection[int] | None = None
+) -> int:
     """Run a command with the agent of this very program beside it; the exit code.
 
     Args:
         arguments: what follows `run`.
-        environ: the environment to derive the command's and the agent's from.
+        environ: the environment of this process, which the command and the agent inherit.
+        mask: the signals that were blocked before all were, where that has been done already.
     """
-    return run(arguments, environ, [*_this_program(1 + len(arguments)), "serve"])
+    agent_command = [*_this_program(1 + len(arguments)), "serve"]
+    return run(arguments, environ, agent_command, mask=mask)
 
 
 def run(
@@ -54,12 +62,15 @@ def run(
     agent_command: Sequence[str],
     uri_file: str = URI_FILE,
     mountinfo_file: str = "/proc/self/mountinfo",
+    *,
+    mask: Collection[int] | None = None,
 ) -> int:
     """The same with any program as the agent, which gets the agent's options added."""
     if asks_for_help(arguments):
         with suppress(OSError):
             os.write(1, HELP.encode())
         return 0
+    given = block_signals(mask)
     try:
         parsed = Arguments(arguments, environ)
         user = find_user("--user", parsed.user)
@@ -68,12 +79,11 @@ def run(
         say(f"error: {error}")
         return USAGE
     _keep_stream_numbers()
-    block_signals()
+    for line in parsed.passed_over:
+        say(f"warning: {line}; passed over")
     api = claim(parsed.listen, DEFAULT_API)
-    metrics = (
-        [] if parsed.metrics_listen == ["off"] else claim(parsed.metrics_listen, usual_metrics())
-    )
-    base = {name: environ[name] for name in environ if name not in (URI, handover.VARIABLE)}
+    metrics_listen = parsed.metrics_listen
+    metrics = claim(metrics_listen, usual_metrics() if metrics_listen is None else DEFAULT_METRICS)
     if agent_user is not None:
         agent_user = agent_user.joining(engine_groups(parsed.engine, environ))
     announcement = Announcement(uri_file)
@@ -81,45 +91,77 @@ def run(
     token, token_file = provide(parsed.token_file, token_path, user.uid if user else None)
     agent = Agent(
         [*agent_command, *parsed.agent_options],
-        {**base, **_defaults(base), **_home(agent_user)},
+        {**_NOT_INHERITED, **_defaults(environ), **_home(agent_user)},
         api,
         metrics,
+        given=given,
         user=agent_user,
         token=token,
     )
     uri = uri_of([bound(each) for each in api], tls=parsed.tls)
     announcement.write(uri)
-    told = {**as_given(base), URI: uri, TOKEN_FILE: token_file}
-    if parsed.export_env:
-        told = {name: value for name, value in told.items() if not is_exported(name)}
-    known = {name: value for name, value in told.items() if value is not None}
+    changes = {
+        **changes_back(environ),
+        **(_exports(parsed.exports, environ) if parsed.exports else {}),
+        handover.VARIABLE: None,
+        URI: uri,
+        TOKEN_FILE: token_file,
+        **_home(user),
+    }
     if user is not None:
         share(api, user.gid)
     command = Command(
         parsed.command,
-        {**known, **_home(user)},
-        export_env=parsed.export_env,
+        changes,
+        given=given,
+        exports=parsed.exports,
         user=user,
         whole_group=parsed.signal_group,
     )
     # A second `run` in a container is none of its runs.
     mounts = read(mountinfo_file) if announcement.is_ours else ""
     record = Record(parsed.journal, mounts, agent_user)
-    code = Supervisor(command, agent, parsed.wait, record).run()
+    supervisor = Supervisor(
+        command,
+        agent,
+        parsed.wait,
+        record,
+        given=given,
+        rewrites=parsed.rewrites,
+        expected=parsed.expected,
+        end_rest=parsed.end_rest,
+    )
+    code = supervisor.run()
     announcement.withdraw()
     if token is not None:
         leave(None, token_path)
     return code
 
 
+def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """What PID 1 itself does for `--export-env`: sizes, and no fact of another container's.
+
+    Loaded only for those who want it.
+    """
+    from selfinspect.exports.own import is_exported  # noqa: PLC0415
+    from selfinspect.exports.size import sizes  # noqa: PLC0415
+    from selfinspect.kernel.room import read_room  # noqa: PLC0415
+
+    stale = filter(is_exported, environ) if exports.own else ()
+    found = sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
+    return {**dict.fromkeys(stale), **found}
+
+
 def _keep_stream_numbers() -> None:
     """Where a standard stream is closed, let nothing of ours have its number.
 
-    For the command it stays closed.
+    For the command it stays closed. The root folder is there to be opened where no device is.
     """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
-        pass
-    os.close(descriptor)
+    for stream in _STREAMS:
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open("/", os.O_PATH | os.O_CLOEXEC)
 
 
 def _token_path(uri_file: str, *, shared: bool) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from contextlib import suppress
 
-from selfinspect.supervise.children import CATCHABLE, NOT_EXECUTABLE, exit_code, start_writer
+from selfinspect.supervise.children import NOT_EXECUTABLE, exit_code, start_writer
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.prctl import inherit_orphans
+from selfinspect.supervise.rest import end_rest
+from selfinspect.supervise.signals import CATCHABLE, Given, signal
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from selfinspect.supervise.agent import Agent
     from selfinspect.supervise.command import Command
@@ -34,31 +35,47 @@ _FAREWELL = 0.2
 _LONGEST_WRITE = 3.0
 
 
-def block_signals() -> None:
-    """Let signals wait until `Supervisor.run` takes them, one by one and with no handler.
-
-    A blocked signal is kept even for PID 1, to which the kernel delivers none that it has
-    not asked for, while a fault of our own still ends us instead of coming round for ever.
-    """
-    # Inherited as ignored it would have the kernel reap our children, exit codes and all.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, CATCHABLE)
-
-
 class Supervisor:
-    """A command, the agent beside it, and what passes between them and the world."""
+    """A command, the agent beside it, and what passes between them and the world.
 
-    def __init__(self, command: Command, agent: Agent, wait: float, record: Record) -> None:
+    Args:
+        command: what is run.
+        agent: what is beside it.
+        wait: seconds to hold the command back for the agent at most.
+        record: where the run is written down.
+        given: the signals' mask and actions that `run` was started with.
+        rewrites: which signal is sent for one that comes; 0 for none.
+        expected: the command's exit codes that count as 0.
+        end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        agent: Agent,
+        wait: float,
+        record: Record,
+        *,
+        given: Given | None = None,
+        rewrites: Mapping[int, int] | None = None,
+        expected: Collection[int] = (),
+        end_rest: float = 0.0,
+    ) -> None:
         self._command = command
         self._agent = agent
         self._record = record
+        self._given = given or Given()
+        self._rewrites = rewrites or {}
+        self._expected = expected
+        self._end_rest = end_rest
+        self._held: list[int] = []
         self._writer: int | None = None
         self._hold_until = time.monotonic() + wait if wait else None
         self._code: int | None = None
         self._killed_by: int | None = None
 
     def run(self) -> int:
-        """Run the command to its end and give the exit code; signals must be blocked."""
+        """Run the command to its end and return the exit code; signals must be blocked."""
         inherit_orphans()
         if self._hold_until is None:
             self._start_command()
@@ -69,8 +86,11 @@ class Supervisor:
             if received is not None:
                 self._handle(received)
         self._record_end(self._code)
+        if self._end_rest:
+            process = self._agent.process
+            end_rest(self._end_rest, () if process is None else (process,), self._reap)
         self._dismiss_agent()
-        return self._code
+        return 0 if self._code in self._expected else self._code
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
@@ -93,16 +113,25 @@ class Supervisor:
         number = received.si_signo
         if number == signal.SIGCHLD:
             self._reap()
-        elif received.si_pid == os.getpid():
-            pass  # our own SIGPIPE, from a standard error nobody reads
-        elif self._command.process is not None:
-            self._command.send(number)
+        elif number == signal.SIGPIPE and received.si_pid == os.getpid():
+            pass  # from a standard error nobody reads
+        else:
+            self._forward(number)
+
+    def _forward(self, number: int) -> None:
+        sent = self._rewrites.get(number, number)
+        if self._command.process is not None:
             if number not in _HARMLESS:
                 self._record.forwarded = number
-        elif number not in _HARMLESS:
+            if sent:
+                self._command.send(sent)
+        elif sent in self._given.mask:
+            self._held.append(sent)
+        elif sent and sent not in _HARMLESS and sent not in self._given.ignored:
             # Held back, the command meets a signal as it would without a handler yet.
-            self._code = 128 + number
-            self._killed_by = self._record.forwarded = number
+            self._code = 128 + sent
+            self._killed_by = sent
+            self._record.forwarded = number
 
     def _start_command(self) -> None:
         try:
@@ -111,12 +140,15 @@ class Supervisor:
             say("start.failed", command=self._command.words[0], error=error.strerror)
             self._code = NOT_EXECUTABLE
         else:
+            for number in self._held:
+                self._command.send(number)
             self._write(self._record.begin)
 
     def _record_end(self, code: int) -> None:
         """Write down how the command ended, once its beginning is."""
         if self._written():
-            self._write(lambda: self._record.end(code, self._killed_by))
+            expected = code in self._expected
+            self._write(lambda: self._record.end(code, self._killed_by, expected=expected))
             self._written()
         if self._writer is not None:
             os.kill(self._writer, signal.SIGKILL)

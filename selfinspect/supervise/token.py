@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from selfinspect.supervise.messages import say
+from selfinspect.supervise.suppress import suppress
 
 VARIABLE = "SELFINSPECT_TOKEN_FILE"
 

@@ -28,7 +28,7 @@ def test_each_module_is_compiled_once(tmp_path: Path) -> None:
         file.writestr("selfinspect/inner/module.py", "")
         file.writestr(
             "selfinspect/__main__.py",
-            "import selfinspect.inner.module as module\nmain = lambda: print(module.__file__)\n",
+            "import selfinspect.inner.module as inner\nmain = lambda mask: print(inner.__file__)\n",
         )
     ran = subprocess.run(
         [sys.executable, "-I", "-c", COUNT, archive], capture_output=True, text=True, check=True

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ def die(agent: Agent) -> None:
 
 def test_the_fifth_death_is_the_last_and_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     """Given up, the agent is due no more, and its callers are refused rather than kept waiting."""
-    with bind(ListenAddress("127.0.0.1", 0)) as listener:
+    with closing(bind(ListenAddress("127.0.0.1", 0))) as listener:
         agent = Agent(["false"], os.environ, [listener])
         for _ in range(4):
             die(agent)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from selfinspect.supervise.arguments import Arguments, asks_for_help
+from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 
 
 def test_options_before_and_command_after() -> None:
@@ -42,18 +44,57 @@ def test_wait(options: list[str], environ: dict[str, str], seconds: float) -> No
         (["--"], {}, "no command"),
         (["--wait", "soon", "--", "app"], {}, "--wait 'soon': takes a duration"),
         (["--wait", "--", "app"], {}, "--wait '': takes a duration"),
-        (["--", "app"], {"SELFINSPECT_WAIT": "5"}, "--wait '5': takes a duration"),
-        (
-            ["--", "app"],
-            {"SELFINSPECT_EXPORT_ENV": "si"},
-            "SELFINSPECT_EXPORT_ENV 'si': takes true",
-        ),
+        (["--end-rest", "5", "--", "app"], {}, "--end-rest '5': takes a duration"),
+        (["--expect-exit", "256", "--", "app"], {}, "--expect-exit '256': takes an exit code"),
+        (["--rewrite", "TERM", "--", "app"], {}, "--rewrite 'TERM': takes FROM:TO"),
     ],
 )
 def test_usage_errors(arguments: list[str], environ: dict[str, str], message: str) -> None:
-    """A missing `--` or command and a bad wait are refused by name."""
+    """A missing `--` or command and a bad value of an option of ours are refused by name."""
     with pytest.raises(ValueError, match="^" + message):
         Arguments(arguments, environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("SELFINSPECT_WAIT", "bogus", "a duration"),
+        ("SELFINSPECT_END_REST", "5", "a duration"),
+        ("SELFINSPECT_EXPORT_ENV", "si", "self, otel, size, and size:RUNTIME"),
+        ("SELFINSPECT_SIGNAL_GROUP", "2", "true or false"),
+        ("SELFINSPECT_EXPECT_EXIT", "143,-1", "an exit code"),
+        ("SELFINSPECT_REWRITE", "TERM:QUIT,15", "FROM:TO"),
+    ],
+)
+def test_a_wrong_variable_is_passed_over(name: str, value: str, takes: str) -> None:
+    """One line says what it takes, and the default counts: a ConfigMap stops no container."""
+    parsed = Arguments(["--", "app"], {name: value})
+    [line] = parsed.passed_over
+    assert line.startswith(f"{name} '")
+    assert f" takes {takes}" in line
+    assert (parsed.wait, parsed.end_rest) == (0, 0)
+    assert (parsed.exports, parsed.signal_group) == (None, False)
+    assert (parsed.expected, parsed.rewrites) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("options", "environ"),
+    [
+        (["--expect-exit=143", "--expect-exit", "0", "--rewrite", "15:3", "--rewrite=HUP:0"], {}),
+        ([], {"SELFINSPECT_EXPECT_EXIT": "143, 0", "SELFINSPECT_REWRITE": "TERM:QUIT,SIGHUP:0"}),
+    ],
+)
+def test_repeatable_options_of_our_own(options: list[str], environ: dict[str, str]) -> None:
+    """As flags and between commas in their variables; the agent sees neither."""
+    parsed = Arguments([*options, "--", "app"], environ)
+    assert parsed.expected == [143, 0]
+    assert parsed.rewrites == {signal.SIGTERM: signal.SIGQUIT, signal.SIGHUP: 0}
+    assert parsed.agent_options == []
+
+
+def test_the_help_fits_a_terminal() -> None:
+    """Every line has 80 columns at most."""
+    assert max(map(len, HELP.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -69,7 +110,7 @@ def test_usage_errors(arguments: list[str], environ: dict[str, str], message: st
 def test_switches(options: list[str], environ: dict[str, str], *, on: bool) -> None:
     """On by their flags or their variables, and none of the agent's business."""
     parsed = Arguments([*options, "--engine", "off", "--", "app", "-g"], environ)
-    assert (parsed.signal_group, parsed.export_env) == (on, on)
+    assert (parsed.signal_group, parsed.exports is not None) == (on, on)
     assert parsed.agent_options == ["--engine", "off"]
     assert parsed.command == ["app", "-g"]
 
@@ -87,9 +128,11 @@ def test_listen_options_are_seen_and_left_to_the_agent() -> None:
     """Both spellings of a repeated `--listen` are found, and the agent gets them all the same."""
     options = ["--listen", "127.0.0.1:1", "--listen=unix:///a", "--metrics-listen", "off"]
     parsed = Arguments([*options, "--", "app"], {})
-    assert parsed.listen == ["127.0.0.1:1", "unix:///a"]
-    assert parsed.metrics_listen == ["off"]
-    assert parsed.agent_options == options
+    assert list(map(str, parsed.listen or [])) == ["127.0.0.1:1", "unix:///a"]
+    assert parsed.metrics_listen == []
+    assert sorted(parsed.agent_options) == [
+        "--listen=127.0.0.1:1", "--listen=unix:///a", "--metrics-listen=off",
+    ]  # fmt: skip
 
 
 def test_listen_variables_where_no_option_is_given() -> None:
@@ -99,13 +142,35 @@ def test_listen_variables_where_no_option_is_given() -> None:
         "SELFINSPECT_METRICS_LISTEN": "[::]:2",
     }
     parsed = Arguments(["--metrics-listen", "off", "--", "app"], environ)
-    assert parsed.listen == ["127.0.0.1:1", "unix:///a"]
-    assert parsed.metrics_listen == ["off"]
+    assert list(map(str, parsed.listen or [])) == ["127.0.0.1:1", "unix:///a"]
+    assert parsed.metrics_listen == []
 
 
-def test_a_value_that_lacks_is_the_agents_to_refuse() -> None:
-    """An agent's option without a value is no error of run's."""
-    assert Arguments(["--listen", "--", "app"], {}).listen == [""]
+@pytest.mark.parametrize(
+    ("options", "environ", "said"),
+    [
+        (["--listen"], {}, "--listen '': takes host:port"),
+        (["--metrics-listen", "nonsense"], {}, "--metrics-listen 'nonsense': takes host:port"),
+        ([], {"SELFINSPECT_LISTEN": "nonsense"}, "SELFINSPECT_LISTEN 'nonsense': takes host:port"),
+    ],
+)
+def test_a_wrong_address_closes_its_listener(
+    options: list[str], environ: dict[str, str], said: str
+) -> None:
+    """It is passed over, the default does not take its place, and the agent never sees it."""
+    parsed = Arguments([*options, "--", "app"], environ)
+    assert [] in (parsed.listen, parsed.metrics_listen)
+    assert None in (parsed.listen, parsed.metrics_listen)
+    assert parsed.agent_options == []
+    [line] = parsed.passed_over
+    assert line.startswith(said)
+
+
+def test_beside_a_wrong_address_the_others_stay() -> None:
+    """One typo closes one listener."""
+    parsed = Arguments(["--", "app"], {"SELFINSPECT_LISTEN": "nonsense,127.0.0.1:1"})
+    assert list(map(str, parsed.listen or [])) == ["127.0.0.1:1"]
+    assert parsed.agent_options == ["--listen=127.0.0.1:1"]
 
 
 @pytest.mark.parametrize(
@@ -136,3 +201,41 @@ def test_the_journals_folder_is_read_and_the_agents_all_the_same(
     """Both need it: the runs are written down there."""
     arguments = Arguments([*options, "--", "app"], environ)
     assert (arguments.journal, arguments.agent_options) == (folder, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "own", "otel", "runtimes", "wait"),
+    [
+        (["--export-env"], {}, True, False, set(), 5.0),
+        (["--export-env=self,otel,size"], {}, True, True, {"usual"}, 5.0),
+        (["--export-env=size"], {}, False, False, {"usual"}, 0.0),
+        (["--export-env", "--export-env=size:go"], {}, True, False, {"go"}, 5.0),
+        ([], {"SELFINSPECT_EXPORT_ENV": "otel, size:web"}, False, True, {"web"}, 5.0),
+        (["--export-env=otel"], {"SELFINSPECT_EXPORT_ENV": "self"}, False, True, set(), 5.0),
+        (["--export-env", "--wait=1s"], {}, True, False, set(), 1.0),
+    ],
+)
+def test_what_is_exported(
+    options: list[str],
+    environ: dict[str, str],
+    *,
+    own: bool,
+    otel: bool,
+    runtimes: set[str],
+    wait: float,
+) -> None:
+    """One flag, with and without a value; only what the agent tells is waited for."""
+    parsed = Arguments([*options, "--", "app"], environ)
+    assert parsed.exports is not None
+    assert (parsed.exports.own, parsed.exports.otel) == (own, otel)
+    assert set(parsed.exports.runtimes) == runtimes
+    assert parsed.wait == wait
+    assert parsed.agent_options == []
+
+
+@pytest.mark.parametrize("text", ["", "all", "self,", "size:ruby"])
+def test_a_wrong_export_on_the_command_line_is_an_error(text: str) -> None:
+    """It names the word."""
+    word = text.rpartition(",")[2].rpartition(":")[2]
+    with pytest.raises(ValueError, match=f"^--export-env '{word}' is unknown"):
+        Arguments([f"--export-env={text}", "--", "app"], {})

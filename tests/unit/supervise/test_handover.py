@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from selfinspect.listen import ListenAddress
-from selfinspect.supervise.handover import VARIABLE, Handover, control_pair, told
+from selfinspect.supervise.handover import VARIABLE, Handover, control_pair, named, told
 from selfinspect.supervise.listeners import bind, bound
 
 
@@ -20,12 +20,11 @@ def test_an_agent_by_itself_has_none() -> None:
 def test_the_agent_gets_the_sockets_as_they_were_bound() -> None:
     """Every socket arrives in its role, and none of them goes on to the agent's own children."""
     with ExitStack() as stack:
-        api = [stack.enter_context(bind(ListenAddress("127.0.0.1", 0))) for _ in range(2)]
+        loopback = ListenAddress("127.0.0.1", 0)
+        api = [stack.enter_context(closing(bind(loopback))) for _ in range(2)]
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
-        given = Handover(api, [], theirs)
-        given.let_inherit()
-        taken = Handover.from_environment({VARIABLE: given.encode()})
+        taken = Handover.from_environment({VARIABLE: named(api, [], theirs)})
         assert taken is not None
         assert [bound(each) for each in taken.api] == [bound(each) for each in api]
         assert [each.proto for each in taken.api] == [socket.IPPROTO_TCP] * 2
@@ -37,43 +36,49 @@ def test_the_agent_gets_the_sockets_as_they_were_bound() -> None:
         assert ours.recv(1) == b""
 
 
+def line() -> tuple[socket.socket, Handover]:
+    """Both ends of the line between PID 1 and an agent."""
+    ours, theirs = (socket.socket(fileno=each.detach()) for each in control_pair())
+    return ours, Handover([], [], theirs)
+
+
 def test_ready_reaches_pid_1_and_outlives_it() -> None:
     """The word is read whole at the other end; with nobody there it is lost without an error."""
-    ours, theirs = control_pair()
-    with theirs:
+    ours, theirs = line()
+    with theirs.control:
         with ours:
             with pytest.raises(BlockingIOError):
                 told(ours)
-            Handover([], [], theirs).ready({})
+            theirs.ready({})
             assert told(ours) == {}
-        Handover([], [], theirs).ready({})
+        theirs.ready({})
 
 
 def test_an_agent_that_ended_has_told_nothing() -> None:
     """The end of the line is no word, and no error."""
-    ours, theirs = control_pair()
+    ours, theirs = line()
     with ours:
-        theirs.close()
+        theirs.control.close()
         assert told(ours) == {}
 
 
-def test_pid_1_takes_the_variables_of_the_export_alone() -> None:
-    """Whatever else an agent says does not reach the command's environment."""
+def test_variables_arrive_as_they_are() -> None:
+    """Any text an environment can hold; which of them count is the command's affair."""
     variables = {"SELFINSPECT_CONTAINER_NAME": "ü=\n\udcff", "SELFINSPECT_HOST_PORT_1_TCP": "2"}
-    ours, theirs = control_pair()
-    with ours, theirs:
-        Handover([], [], theirs).ready({**variables, "PATH": "/evil", "LD_PRELOAD": "x"})
+    ours, theirs = line()
+    with ours, theirs.control:
+        theirs.ready(variables)
         assert told(ours) == variables
 
 
 def test_more_than_pid_1_takes_is_left_out() -> None:
     """The word itself still comes, so that the command is not held back."""
     ports = {f"SELFINSPECT_HOST_PORT_{port}_TCP": str(port) for port in range(65_536)}
-    ours, theirs = control_pair()
-    with ours, theirs:
-        Handover([], [], theirs).ready(dict(list(ports.items())[:3000]))
+    ours, theirs = line()
+    with ours, theirs.control:
+        theirs.ready(dict(list(ports.items())[:3000]))
         assert len(told(ours)) == 3000
-        Handover([], [], theirs).ready(ports)
+        theirs.ready(ports)
         assert told(ours) == {}
 
 

@@ -171,7 +171,15 @@ def test_a_file_that_is_none_of_ours_is_begun_anew(kept: Kept, content: bytes) -
 
 @pytest.mark.parametrize(
     "line",
-    ["", "1", "1 b - - - -", "1 b - - - - - -", "x b - - - - -", "1 b y - - - -", "- b - - - - -"],
+    [
+        "",
+        "1",
+        "1 b - - - -",
+        "1 b - - - - - - -",
+        "x b - - - - -",
+        "1 b y - - - -",
+        "- b - - - - -",
+    ],
 )
 def test_a_line_that_is_none(line: str) -> None:
     """It is left out."""
@@ -180,7 +188,15 @@ def test_a_line_that_is_none(line: str) -> None:
 
 def test_a_line() -> None:
     """A dash is not known."""
+    assert parse_record("1 - 2 137 9 - 4 -") == RunRecord(1, None, 2, 137, 9, None, 4)
+
+
+def test_a_line_of_an_older_version_is_read() -> None:
+    """It has no word on whether the exit code was expected."""
     assert parse_record("1 - 2 137 9 - 4") == RunRecord(1, None, 2, 137, 9, None, 4)
+    assert parse_record("1 - 2 143 15 15 - 1") == RunRecord(
+        1, None, 2, 143, 15, 15, None, expected=True
+    )
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "a link", "a pipe", "nowhere"])

@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -133,7 +133,7 @@ def test_no_uri_where_the_port_asked_for_is_taken(supervise: Supervise, tmp_path
     """Without a listener an old URI is taken away: what answers there is another's agent."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "uri").touch()
-    with bind(ListenAddress("127.0.0.1", 0)) as neighbour:
+    with closing(bind(ListenAddress("127.0.0.1", 0))) as neighbour:
         run = supervise(
             "sh", "-c", "echo ${SELFINSPECT_URI-unset}; read end", listen=str(bound(neighbour))
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,7 +69,7 @@ def test_it_is_taken_away_at_the_end(tmp_path: Path) -> None:
 def test_it_reaches_the_agent_on_the_line_to_pid_1(token: bytes | None) -> None:
     """Sent before the agent is there; without one the line is silent, and the agent has none."""
     ours, theirs = control_pair()
-    with ours, theirs:
+    with closing(ours), closing(theirs):
         if token is not None:
             ours.send(token)
         handed = Handover.from_environment({VARIABLE: f"control={theirs.detach()}"})

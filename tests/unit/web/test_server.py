@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from selfinspect.web.server import Protocol, Served, serve
 from tests.certificates import Authority
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
@@ -46,7 +46,8 @@ async def serving(
 ) -> AsyncIterator[socket.socket]:
     """A server for as long as the context lasts; yields its listener."""
     stopping = asyncio.Event()
-    with bind(ListenAddress("127.0.0.1", 0)) as listener:
+    bound = bind(ListenAddress("127.0.0.1", 0))
+    with socket.socket(fileno=bound.detach()) as listener:
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 serve([Served(app, [listener], tls), Served(hello, [])], stopping, protocol)

@@ -1,0 +1,96 @@
+"""Signals as PID 1 treats them: blocked from the start, taken one by one, named by options.
+
+`_signal` is what the standard library's `signal` wraps. The interpreter has it already, and the
+wrapper loads `enum`: 5 ms before the command could start.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Collection
+else:
+    import _signal as signal
+
+__all__ = ["CATCHABLE", "Given", "block_signals", "parse_rewrite", "signal"]
+
+CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+# The interpreter ignores these from its start on, whatever they were before: nothing tells later
+# whether they had been ignored already, so the command gets their defaults.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+class Given:
+    """The mask and the ignored signals that `run` was started with.
+
+    Attributes:
+        mask: the signals that were blocked.
+        ignored: the signals that were ignored, as far as that can be known.
+    """
+
+    __slots__ = ("ignored", "mask")
+
+    def __init__(self, mask: Collection[int] = (), ignored: Collection[int] = ()) -> None:
+        self.mask = mask
+        self.ignored = ignored
+
+    def restore(self) -> None:
+        """Make both what they were; in a process that is about to become the command."""
+        for number in (*_IGNORED_BY_PYTHON, signal.SIGINT, signal.SIGCHLD):
+            ignored = number in self.ignored
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+    def clear(self) -> None:
+        """Make every signal's action the default, and block none; for the agent."""
+        for number in (*self.ignored, *_IGNORED_BY_PYTHON, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def block_signals(mask: Collection[int] | None = None) -> Given:
+    """Let signals wait until `Supervisor.run` takes them; return what there was before.
+
+    A blocked signal is kept even for PID 1, to which the kernel delivers none that it has
+    not asked for, while a fault of our own still ends us instead of coming round for ever.
+
+    Args:
+        mask: what was blocked before, where they are blocked already.
+    """
+    if mask is None:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, CATCHABLE)
+    numbers = CATCHABLE.difference(_IGNORED_BY_PYTHON)
+    given = Given(mask, {each for each in numbers if signal.getsignal(each) == signal.SIG_IGN})
+    # Inherited as ignored it would have the kernel reap our children, exit codes and all.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return given
+
+
+def parse_rewrite(text: str) -> tuple[int, int]:
+    """The signal that comes and the one to send in its place, 0 for none: `TERM:QUIT`, `15:0`.
+
+    Raises:
+        ValueError: the text does not name two signals; the message says what does.
+    """
+    first, _, second = text.partition(":")
+    came = _number(first)
+    sent = 0 if second == "0" else _number(second)
+    if came not in CATCHABLE or came == signal.SIGCHLD or sent is None:
+        raise ValueError(
+            f"{text!r}: takes FROM:TO, signals by name or number such as TERM:QUIT; TO 0 drops FROM"
+        )
+    return came, sent
+
+
+def _number(text: str) -> int | None:
+    """The signal that `15`, `TERM`, `SIGTERM` or `RTMIN+3` means, None where it means none."""
+    name, offset = text.upper().removeprefix("SIG"), "0"
+    if name.startswith(("RTMIN+", "RTMAX-")):
+        name, offset = name[:5], name[5:]
+    if not (text.isascii() and name.isalnum() and offset.lstrip("+-").isdecimal()):
+        return None
+    base = name if name.isdecimal() else getattr(signal, f"SIG{name}", 0)
+    number = int(base) + int(offset)
+    return number if number in signal.valid_signals() else None
