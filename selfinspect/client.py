@@ -6,6 +6,7 @@ longer to load (25 ms) than an app may wait at its start.
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from selfinspect import files
 from selfinspect.errors import NotAvailable
 
 if TYPE_CHECKING:
@@ -25,12 +27,28 @@ URI_FILE = "/run/selfinspect/uri"
 TOKEN_FILE = "/run/selfinspect/token"  # noqa: S105 - where it is, not what
 
 _OK = 200
+_UNAUTHORIZED = 401
 _UNAVAILABLE = 503
+_FOR_EVERYONE = ("/healthz", "/readyz")
 _DEFAULT_PORT = 80
-_LONGEST_LINE = 65_536
+_LARGEST_ANSWER = 16 << 20  # an engine's inspect, of which ours is made, is 8 MiB at most
+_LONGEST_HEAD = 65_536
 _CHUNK = 65_536
+_LOOPBACK = 127
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+
+
+class Agent(NamedTuple):
+    """Where an agent is.
+
+    Attributes:
+        uri: `http://host:port`, or `http+unix://` with a percent-encoded path.
+        trusted: whether it may have our token: not where CMD's user could have written the address.
+    """
+
+    uri: str
+    trusted: bool = True
 
 
 class Reply(NamedTuple):
@@ -52,88 +70,115 @@ def me(timeout: float = 5.0) -> Self:
     Raises:
         NotAvailable: no agent is named here, or it had no answer in that time.
     """
-    uri = find(os.environ)
-    if uri is None:
+    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
+    agent = find(os.environ)
+    if agent is None:
         raise NotAvailable(
             "no agent is known here: neither SELFINSPECT_URI nor /run/selfinspect/uri names one",
             hint="start the app with `selfinspect run -- …`",
         )
-    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
     while True:
         left = max(deadline - time.monotonic(), 0.001)
-        reply = ask(uri, "/v1/self", timeout=left, accept="application/json")
+        reply = ask(agent, "/v1/self", timeout=left, accept="application/json")
         if reply is not None and reply.status == _OK:
-            return _own(uri, reply)
+            return _own(agent, reply)
         again = reply is None or reply.status == _UNAVAILABLE
         if not again or time.monotonic() + pause >= deadline:
-            raise _refusal(uri, reply)
+            raise _refusal(agent, reply)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> str | None:
+def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> Agent | None:
     """Where this container's agent is: `SELFINSPECT_URI`, else the file PID 1 left.
+
+    The file is believed where root, our own user or PID 1's has written it, in a folder of one of
+    these, and only if the address stays in this container or is what `--listen` says.
 
     Never a guess: in a shared network namespace the usual port may be a neighbour's.
     """
-    return environ.get("SELFINSPECT_URI") or _line_of(uri_file)
+    named = environ.get("SELFINSPECT_URI")
+    if named:
+        return Agent(named)
+    try:
+        content, *statuses = files.read_with_owners(uri_file)
+        uri = content.decode("ascii").partition("\n")[0].strip()
+        believed = {0, os.geteuid(), os.stat("/proc/1").st_uid}  # noqa: PTH116
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not all(status.st_uid in believed for status in statuses):
+        return None
+    if not uri.isprintable() or not (_stays_inside(uri) or uri in _listened(environ)):
+        return None
+    return Agent(uri, trusted=all(map(files.is_roots, statuses)))
 
 
 def ask(
-    uri: str, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
+    agent: Agent, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
 ) -> Reply | None:
-    """GET a path of an agent; None where nobody answers there.
+    """GET a path of an agent; None where nobody answers there, or with more than 16 MiB.
 
     Args:
-        uri: `http://host:port`, or `http+unix://` with a percent-encoded path.
+        agent: as `find` gives it.
         path: with its leading slash, percent-encoded.
         timeout: seconds until the whole answer is there.
         accept: the Accept header.
-        token: the bearer token; None for what the file holds that `SELFINSPECT_TOKEN_FILE` names.
+        token: the bearer token; None for what the file holds that `SELFINSPECT_TOKEN_FILE` names,
+            which only an agent that is trusted is told.
     """
     deadline = time.monotonic() + timeout
     try:
-        with _connect(uri, timeout) as connection:
-            connection.sendall(_request(path, accept, token))
+        with _connect(agent.uri, deadline) as connection:
+            connection.sendall(_request(agent, path, accept, token))
             answer = bytearray()
-            while chunk := connection.recv(_CHUNK):
+            while chunk := _receive(connection, deadline):
                 answer += chunk
-                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+                if len(answer) > _LARGEST_ANSWER:
+                    return None
         head, _, body = bytes(answer).partition(b"\r\n\r\n")
-        status, headers = _read_head(head.split(b"\r\n"))
+        status, headers = _read_head(head)
+        if len(body) != int(headers.get("content-length", len(body))):
+            return None
     except (OSError, ValueError):
-        return None
-    if len(body) != int(headers.get("content-length", len(body))):
         return None
     return Reply(status, headers.get("content-type", "").partition(";")[0].strip(), body)
 
 
 def follow(
-    uri: str, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
+    agent: Agent,
+    path: str,
+    *,
+    timeout: float,
+    accept: str = "*/*",
+    token: str | None = None,
+    silence: float | None = None,
 ) -> Iterator[bytes] | None:
     """The lines of an answer that goes on, as they come; None where none begins.
 
-    It ends when the agent does.
+    It ends when the agent does, and with a line longer than 16 MiB.
 
     Args:
-        uri: as `ask` takes it.
+        agent: as `ask` takes it.
         path: with its leading slash, percent-encoded.
         timeout: seconds for the connection and the answer's beginning.
         accept: the Accept header.
         token: as `ask` takes it.
+        silence: seconds without a word after which it counts as ended; None for no bound.
     """
+    deadline = time.monotonic() + timeout
     connection = None
     try:
-        connection = _connect(uri, timeout)
-        connection.sendall(_request(path, accept, token))
-        lines = connection.makefile("rb")
-        head = []
-        while line := lines.readline(_LONGEST_LINE).rstrip(b"\r\n"):
-            head.append(line)
+        connection = _connect(agent.uri, deadline)
+        connection.sendall(_request(agent, path, accept, token))
+        begun = b""
+        while b"\r\n\r\n" not in begun and len(begun) <= _LONGEST_HEAD:
+            if not (chunk := _receive(connection, deadline)):
+                break
+            begun += chunk
+        head, _, body = begun.partition(b"\r\n\r\n")
         if _read_head(head)[0] == _OK:
-            connection.settimeout(None)
-            return _lines(connection, lines)
-        lines.close()
+            connection.settimeout(silence)
+            return _lines(connection, body)
     except (OSError, ValueError):
         pass
     if connection is not None:
@@ -141,33 +186,112 @@ def follow(
     return None
 
 
-def _lines(connection: socket.socket, lines: Iterator[bytes]) -> Iterator[bytes]:
+def _lines(connection: socket.socket, begun: bytes) -> Iterator[bytes]:
+    """The lines that begin with these bytes and go on in what a connection brings."""
     with closing(connection), suppress(OSError):
-        yield from lines
+        while len(begun) <= _LARGEST_ANSWER:
+            *whole, begun = begun.split(b"\n")
+            yield from (line + b"\n" for line in whole)
+            if not (chunk := connection.recv(_CHUNK)):
+                break
+            begun += chunk
+        if begun:
+            yield begun
 
 
-def _connect(uri: str, timeout: float) -> socket.socket:
+def _stays_inside(uri: str) -> bool:
+    """Whether an address is the loopback's or a Unix socket's, as PID 1 writes it."""
+    scheme, _, place = uri.partition("://")
+    if scheme == "http+unix":
+        return unquote(place).startswith("/") and "/" not in place
+    host, _, port = place.rpartition(":")
+    if scheme != "http" or not port.isdecimal():
+        return False
+    try:
+        return host == "[::1]" or socket.inet_pton(socket.AF_INET, host)[0] == _LOOPBACK
+    except OSError:
+        return False
+
+
+def _listened(environ: Mapping[str, str]) -> set[str]:
+    """What addresses are that `--listen` says: its variable, and PID 1's command line."""
+    words = environ.get("SELFINSPECT_LISTEN", "").split(",")
+    try:
+        command = files.read("/proc/1/cmdline", _LONGEST_HEAD).decode(errors="replace")
+    except OSError:
+        command = ""
+    options = [word.removeprefix("--listen=") for word in command.split("\0")]
+    return {
+        f"{scheme}://{word.strip()}" for word in [*words, *options] for scheme in ("http", "https")
+    }
+
+
+def _connect(uri: str, deadline: float) -> socket.socket:
     parts = urlsplit(uri)
     if parts.scheme == "http+unix":
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(unquote(parts.netloc))
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        return _connected(socket.AF_UNIX, unquote(parts.netloc), deadline)
     if parts.scheme != "http" or parts.hostname is None:
         raise ValueError(f"{uri!r} is no agent's address")
-    return socket.create_connection((parts.hostname, parts.port or _DEFAULT_PORT), timeout)
+    failure = OSError("there is no such host")
+    for family, address in _addresses(parts.hostname, parts.port or _DEFAULT_PORT, deadline):
+        try:
+            return _connected(family, address, deadline)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
-def _request(path: str, accept: str, token: str | None) -> bytes:
+def _connected(family: int, address: str | tuple[object, ...], deadline: float) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_left(deadline))
+        connection.connect(address)
+        connection.settimeout(_left(deadline))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _addresses(host: str, port: int, deadline: float) -> list[tuple[int, tuple[object, ...]]]:
+    """Where a host is; DNS, which takes no timeout, is waited for until the deadline."""
+    found: list[tuple[int, tuple[object, ...]]] = []
+    over = _thread.allocate_lock()
+
+    def look_up(flags: int = 0) -> None:
+        told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        found.extend((family, address) for family, _, _, _, address in told)
+
+    def look_up_and_say() -> None:
+        with suppress(OSError, ValueError):
+            look_up()
+        over.release()
+
+    with suppress(OSError):
+        look_up(socket.AI_NUMERICHOST)
+        return found
+    over.acquire()
+    _thread.start_new_thread(look_up_and_say, ())  # `threading` takes 2 ms to load
+    if not over.acquire(timeout=_left(deadline)):
+        raise TimeoutError
+    return found
+
+
+def _receive(connection: socket.socket, deadline: float) -> bytes:
+    connection.settimeout(_left(deadline))
+    return connection.recv(_CHUNK)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _request(agent: Agent, path: str, accept: str, token: str | None) -> bytes:
     headers = {"Host": "localhost", "Accept": accept}
-    named = os.environ.get("SELFINSPECT_TOKEN_FILE", "")
-    # A `docker exec` sees the image's word for it, not the path that PID 1 told its command.
-    bearer = token or _line_of(TOKEN_FILE if named == "auto" else named)
-    if bearer:
+    if path not in _FOR_EVERYONE and (bearer := token or (_token() if agent.trusted else None)):
         headers["Authorization"] = f"Bearer {bearer}"
     lines = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in headers.items())]
     if " " in path or not all(line.isascii() and line.isprintable() for line in lines):
@@ -175,42 +299,50 @@ def _request(path: str, accept: str, token: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _read_head(lines: list[bytes]) -> tuple[int, dict[str, str]]:
-    """The status and the headers, their names in lower case, of the lines before a body."""
-    version, _, status = b"".join(lines[:1]).partition(b" ")
-    if not version.startswith(b"HTTP/1."):
-        raise ValueError("this is no HTTP")
-    pairs = (line.decode("latin-1").partition(":") for line in lines[1:])
-    return int(status[:3]), {name.lower(): value.strip() for name, _, value in pairs}
-
-
-def _line_of(file: str) -> str | None:
-    """What a file of one line holds, None where there is none."""
+def _token() -> str | None:
+    """The first line of the file that `SELFINSPECT_TOKEN_FILE` names, None where there is none."""
+    named = os.environ.get("SELFINSPECT_TOKEN_FILE")
+    if not named:
+        return None
     try:
-        with open(file, encoding="utf-8") as lines:  # noqa: PTH123 - pathlib takes 2 ms to load
-            return lines.readline().strip() or None
-    except (OSError, UnicodeDecodeError):
+        # A `docker exec` sees the image's word for it, not the path that PID 1 told its command.
+        minted = named in ("auto", TOKEN_FILE)
+        content = files.read(TOKEN_FILE) if minted else files.read_named(named)
+        return content.decode().partition("\n")[0].strip() or None
+    except (OSError, ValueError):
         return None
 
 
-def _own(uri: str, reply: Reply) -> Self:
+def _read_head(head: bytes) -> tuple[int, dict[str, str]]:
+    """The status and the headers, their names in lower case, of what stands before a body."""
+    first, *lines = head.split(b"\r\n")
+    version, _, status = first.partition(b" ")
+    if not version.startswith(b"HTTP/1."):
+        raise ValueError("this is no HTTP")
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    return int(status[:3]), {name.lower(): value.strip() for name, _, value in pairs}
+
+
+def _own(agent: Agent, reply: Reply) -> Self:
     # The records take longer to load than all the rest: an app without an agent goes without.
     from selfinspect.records import read_self  # noqa: PLC0415
 
     try:
         return read_self(json.loads(reply.body))
-    except ValueError as error:
-        raise NotAvailable(f"what answers at {uri} is no agent: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise NotAvailable(f"what answers at {agent.uri} is no agent: {error}") from error
 
 
-def _refusal(uri: str, reply: Reply | None) -> NotAvailable:
+def _refusal(agent: Agent, reply: Reply | None) -> NotAvailable:
     """Why there is no answer: what the agent says of it, if it says anything."""
     if reply is None:
-        return NotAvailable(f"no agent answers at {uri}")
+        return NotAvailable(f"no agent answers at {agent.uri}")
     problem = None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         problem = json.loads(reply.body)
     if not isinstance(problem, dict):
         problem = {}
-    detail = problem.get("detail", f"it answers {reply.status}")
-    return NotAvailable(f"the agent at {uri}: {detail}", hint=problem.get("hint"))
+    detail, hint = problem.get("detail", f"it answers {reply.status}"), problem.get("hint")
+    if reply.status == _UNAUTHORIZED and not agent.trusted:
+        hint = "a token goes only to the agent that SELFINSPECT_URI names"
+    return NotAvailable(f"the agent at {agent.uri}: {detail}", hint=hint)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from selfinspect.terminal import unguarded, visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any, TextIO
@@ -32,15 +34,20 @@ def logger(
         mask: takes the secrets out of a text.
         colours: whether people see it in colour.
     """
+    console = form == "console" or (form == "auto" and stream.isatty())
 
     def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {
-            key: mask(value) if isinstance(value, str) else value for key, value in event.items()
+            key: shown(key, mask(value)) if isinstance(value, str) else value
+            for key, value in event.items()
         }
 
-    console = form == "console" or (form == "auto" and stream.isatty())
+    def shown(key: str, text: str) -> str:
+        # JSON shows control characters itself; a traceback has many lines.
+        return visible(text, one_line=key != "exception") if console else text
+
     made: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        structlog.PrintLogger(unguarded(stream)),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,8 +1,14 @@
-"""What a terminal may be sent, and how much of it."""
+"""What a terminal may be sent, and how much of it.
+
+Text of others (an exec's command, a variable, a log line) may hold what steers a terminal: its
+title, its clipboard, a line above. A verb's streams are `Terminal`s where they lead to one, so
+that whatever is printed comes out as text; only `steer` sends what steers it.
+"""
 
 from __future__ import annotations
 
 import os
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +17,71 @@ if TYPE_CHECKING:
 
 
 USUAL_COLUMNS = 80
+
+_C0, _DELETE_AND_C1 = range(0x20), range(0x7F, 0xA0)
+_DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Unicode's bidirectional formatting characters: text between them is shown in another order."""
+
+_BREAKS = (0x2028, 0x2029)
+_SHOWN = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*_C0, *_DELETE_AND_C1, *_DIRECTIONS, *_BREAKS)
+}
+_SHOWN_BETWEEN_LINES = {code: shown for code, shown in _SHOWN.items() if chr(code) not in "\n\t"}
+
+
+def visible(text: str, *, one_line: bool = False) -> str:
+    r"""A text with its control characters written as Python writes them: `\x1b`.
+
+    Args:
+        text: what anybody may have written.
+        one_line: whether line breaks and tabs are shown so, too.
+    """
+    return text.translate(_SHOWN if one_line else _SHOWN_BETWEEN_LINES)
+
+
+class Terminal(TextIOWrapper):
+    """A terminal that is sent text alone: control characters come out visible.
+
+    Args:
+        stream: the terminal's own, which stays open when this one ends.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        file = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115
+        super().__init__(file, stream.encoding, "backslashreplace", line_buffering=True)
+
+    def write(self, text: str, /) -> int:
+        """Write a text; line breaks and tabs are all that passes as it is."""
+        return super().write(visible(text))
+
+    def steer(self, sequence: str) -> None:
+        """Write one of our own control sequences."""
+        super().write(sequence)
+
+
+def guarded(stream: TextIO) -> TextIO:
+    """A stream for text of others: a terminal's as a `Terminal`, any other as it is."""
+    return Terminal(stream) if stream.isatty() else stream
+
+
+def unguarded(stream: TextIO) -> TextIO:
+    """The stream behind a `Terminal`, for who writes colours between values made visible."""
+    return stream.stream if isinstance(stream, Terminal) else stream
+
+
+def print_line(stream: TextIO, text: str) -> None:
+    """Print a line; on a terminal what is in it stays one line."""
+    print(visible(text, one_line=True) if stream.isatty() else text, file=stream)
+
+
+def steer(stream: TextIO, sequence: str) -> None:
+    """Write one of our own control sequences."""
+    if isinstance(stream, Terminal):
+        stream.steer(sequence)
+    else:
+        stream.write(sequence)
 
 
 def columns(stream: TextIO) -> int | None:

@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         if error.errno not in _UNWRITABLE:
             raise
         _lead_nowhere(streams)
-        print(f"selfinspect: error: cannot write: {error.strerror}", file=streams.err)
+        streams.complain(f"cannot write: {error.strerror}")
         return ExitCode.NO
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,19 +11,22 @@ from click.core import ParameterSource
 
 from selfinspect.cli.options import settings
 from selfinspect.cli.progress import progress
-from selfinspect.client import ask, find
+from selfinspect.client import ask, find, follow
 from selfinspect.observe import inquiry, observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from selfinspect.cli.streams import Streams
+    from selfinspect.client import Agent
     from selfinspect.engine.inquiry import Inquiry
     from selfinspect.model import Json, Snapshot
     from selfinspect.observe import Observation
     from selfinspect.settings import Settings
 
 _TIMEOUT = 5.0
+_SILENCE = 60.0  # an agent's streams bring at least a comment every 15 s
+_OK = 200
 
 
 def from_agent_or_here(
@@ -61,14 +64,36 @@ def from_agent_or_look(
     Raises:
         SelfinspectError: whatever `here` raises.
     """
-    uri = agent_of(streams, given)
-    if uri is not None:
-        reply = ask(uri, path, timeout=_TIMEOUT, accept="application/json")
-        if reply is not None and (reply.status, reply.media_type) == (200, "application/json"):
-            document: Json = json.loads(reply.body)
-            return document
+    agent = agent_of(streams, given)
+    if agent is not None and (document := told(agent, path)) is not None:
+        return document
     with closing(look(streams, settings(given, streams.environ))) as observation:
         return here(observation)
+
+
+def told(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
+    """The JSON document that an agent answers with at a path, None where it gives none."""
+    reply = ask(agent, path, timeout=timeout, accept="application/json")
+    if reply is None or (reply.status, reply.media_type) != (_OK, "application/json"):
+        return None
+    return _parsed(reply.body)
+
+
+def streamed(agent: Agent, path: str) -> Iterator[Json] | None:
+    """The JSON documents of an agent's stream as they come, None where none begins."""
+    lines = follow(agent, path, timeout=_TIMEOUT, silence=_SILENCE)
+    if lines is None:
+        return None
+    documents = (_parsed(line[5:]) for line in lines if line.startswith(b"data:"))
+    return (document for document in documents if document is not None)
+
+
+def _parsed(body: bytes) -> Json:
+    """A JSON document, None where it is none: who answers need not be an agent."""
+    with suppress(ValueError, RecursionError):
+        document: Json = json.loads(body)
+        return document
+    return None
 
 
 def look(streams: Streams, chosen: Settings) -> Observation:
@@ -77,7 +102,7 @@ def look(streams: Streams, chosen: Settings) -> Observation:
         return observe(chosen, streams.environ)
 
 
-def agent_of(streams: Streams, given: Mapping[str, Any]) -> str | None:
+def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
     """Where this container's agent is, None where one is not to be asked."""
     return None if _chosen(given) else find(streams.environ)
 

@@ -25,10 +25,10 @@ from selfinspect.events.journal_file import path_of
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
-from selfinspect.terminal import in_colour
+from selfinspect.terminal import in_colour, print_line, steer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
     from selfinspect.diagnosis import Check, Status
@@ -41,6 +41,7 @@ _SIGNS: dict[Status, tuple[str, str]] = {
     "warn": ("!", "\x1b[33m"),
     "fail": ("✗", "\x1b[31m"),
 }
+_PLAIN = "\x1b[0m"
 
 
 @click.command(
@@ -66,10 +67,7 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
         document = {"ok": well, "checks": as_document(checks)}
         print(json.dumps(document, indent=2, ensure_ascii=False), file=streams.out)
     else:
-        signs = streams.out.isatty() and _has_signs(streams.out)
-        colours = in_colour(streams.out, streams.environ)
-        for line in _lines(checks, signs=signs, colours=colours):
-            print(line, file=streams.out)
+        _print(streams, checks)
     return ExitCode.OK if well else ExitCode.NO
 
 
@@ -80,14 +78,14 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         _try_all(observation.client, tell)
     observation.close()
     folders = CgroupReader(chosen.root).folders
-    uri = find(streams.environ)
+    agent = find(streams.environ)
     tell("asking this container's agent")
-    reply = ask(uri, "/healthz", timeout=_TIMEOUT) if uri else None
+    reply = ask(agent, "/healthz", timeout=_TIMEOUT) if agent else None
     folder = Path(URI_FILE).parent
     return Facts(
         snapshot=observation.snapshot,
         reach=reach(observation),
-        agent=uri,
+        agent=agent.uri if agent else None,
         agent_answers=reply is not None,
         cgroup=None if not folders else "cgroup v2" if set(folders) == {UNIFIED} else "cgroup v1",
         uri_folder=str(folder),
@@ -150,13 +148,17 @@ def _has_signs(terminal: TextIO) -> bool:
     return True
 
 
-def _lines(checks: Sequence[Check], *, signs: bool, colours: bool) -> Iterator[str]:
+def _print(streams: Streams, checks: Sequence[Check]) -> None:
     """A line a check, in columns; what mends it on a line of its own."""
     width = max(len(check.name) for check in checks)
+    signs = streams.out.isatty() and _has_signs(streams.out)
+    colours = in_colour(streams.out, streams.environ)
     for check in checks:
         sign, colour = _SIGNS[check.status]
         status = sign if signs else check.status
-        shown = f"{colour}{status}\x1b[0m" if colours else status
-        yield f"{shown}  {check.name:{width}}  {check.seen}"
+        steer(streams.out, colour if colours else "")
+        streams.out.write(status)
+        steer(streams.out, _PLAIN if colours else "")
+        print_line(streams.out, f"  {check.name:{width}}  {check.seen}")
         if check.fix:
-            yield f"{'':{len(status)}}  {check.fix}"
+            print_line(streams.out, f"{'':{len(status)}}  {check.fix}")

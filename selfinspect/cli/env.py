@@ -113,8 +113,8 @@ def wants(what: Wanted, name: str) -> bool:
 
 def agents_address(environ: Mapping[str, str]) -> dict[str, str]:
     """`SELFINSPECT_URI`, where this container's agent is known."""
-    uri = find(environ)
-    return {} if uri is None else {"SELFINSPECT_URI": uri}
+    agent = find(environ)
+    return {} if agent is None else {"SELFINSPECT_URI": agent.uri}
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:

@@ -12,12 +12,11 @@ import click
 from starlette.datastructures import QueryParams
 
 from selfinspect import times
-from selfinspect.cli.answers import agent_of, look
+from selfinspect.cli.answers import agent_of, look, streamed, told
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
-from selfinspect.client import ask, follow
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, sequence, text
 from selfinspect.errors import NotAvailable
@@ -27,18 +26,18 @@ from selfinspect.follow import Following
 from selfinspect.logs import logger
 from selfinspect.observe import inquiry, look_again
 from selfinspect.past import recall
-from selfinspect.terminal import in_colour
+from selfinspect.terminal import in_colour, print_line
 from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from selfinspect.client import Agent
     from selfinspect.engine.client import Client
     from selfinspect.events.journal import Journal
     from selfinspect.model import Event, Json
     from selfinspect.observe import Observation
 
-_TIMEOUT = 5.0
 _PAGE = 1000
 # A container's labels stand among its event's attributes: only what the engine itself tells.
 _TOLD = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
@@ -67,7 +66,10 @@ def events(
     query = Query(since=moment(asked, "since", time.time_ns()))
 
     def tell(event: Json) -> None:
-        print(json.dumps(event, ensure_ascii=False) if as_json else line(event), file=streams.out)
+        if as_json:
+            print(json.dumps(event, ensure_ascii=False), file=streams.out)
+        else:
+            print_line(streams.out, line(event))
         if following:
             streams.out.flush()
 
@@ -96,41 +98,35 @@ def _of_agent(
     streams: Streams, given: Mapping[str, Any], query: Query, *, following: bool
 ) -> Iterator[Json] | None:
     """The events that this container's agent tells, None where there is none."""
-    uri = agent_of(streams, given)
-    if uri is None:
+    agent = agent_of(streams, given)
+    if agent is None:
         return None
-    first = _page(uri, query, None)
+    first = _page(agent, query, None)
     if first is None:
         return None
-    return _pages(uri, query, first, following=following)
+    return _pages(agent, query, first, following=following)
 
 
-def _pages(uri: str, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
+def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
     cursor = None
     while page is not None and sequence(page, "events"):
         yield from sequence(page, "events")
         cursor = text(page, "next")
-        page = _page(uri, query, cursor)
+        page = _page(agent, query, cursor)
     cursor = text(page, "next") or cursor
     if following:
         asked = urlencode({"after": cursor or ""})
-        for each in follow(uri, f"/v1/events/stream?{asked}", timeout=_TIMEOUT) or ():
-            if each.startswith(b"data:"):
-                yield json.loads(each[5:])
-        raise NotAvailable(f"the agent at {uri} tells no more")
+        yield from streamed(agent, f"/v1/events/stream?{asked}") or ()
+        raise NotAvailable(f"the agent at {agent.uri} tells no more")
 
 
-def _page(uri: str, query: Query, cursor: str | None) -> Json:
+def _page(agent: Agent, query: Query, cursor: str | None) -> Json:
     asked = {"limit": str(_PAGE)}
     if query.since is not None:
         asked["since"] = times.rfc3339(query.since)
     if cursor is not None:
         asked["after"] = cursor
-    reply = ask(uri, f"/v1/events?{urlencode(asked)}", timeout=_TIMEOUT)
-    if reply is None or (reply.status, reply.media_type) != (200, "application/json"):
-        return None
-    page: Json = json.loads(reply.body)
-    return page
+    return told(agent, f"/v1/events?{urlencode(asked)}")
 
 
 def _here(

@@ -10,7 +10,7 @@ from selfinspect.cli.declared import timeout_option
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
-from selfinspect.client import ask, find
+from selfinspect.client import Agent, ask, find
 from selfinspect.kernel.listening import listens_here
 from selfinspect.listen import DEFAULT_API, parse_listen
 
@@ -33,19 +33,19 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
     a tmpfs on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked, where a process of
     this container listens there: never a neighbour's agent.
     """
-    uri = find(streams.environ)
-    if uri is None:
+    agent = find(streams.environ)
+    if agent is None:
         address = _configured(streams.environ.get("SELFINSPECT_LISTEN"))
-        uri = address.uri()
+        agent = Agent(address.uri())
         if not (address.path or listens_here(address.port)):
-            print(f"selfinspect: error: no agent listens here at {uri}", file=streams.err)
+            streams.complain(f"no agent listens here at {agent.uri}")
             return ExitCode.NO
-    reply = ask(uri, "/healthz", timeout=timeout)
+    reply = ask(agent, "/healthz", timeout=timeout)
     if reply is not None and reply.status == 200:  # noqa: PLR2004
         print("ok", file=streams.out)
         return ExitCode.OK
     what = f"answers {reply.status}" if reply else "does not answer"
-    print(f"selfinspect: error: the agent at {uri} {what}", file=streams.err)
+    streams.complain(f"the agent at {agent.uri} {what}")
     return ExitCode.NO
 
 

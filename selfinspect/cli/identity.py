@@ -15,6 +15,7 @@ from selfinspect.cli.verb import Verb
 from selfinspect.documents import identity_document
 from selfinspect.engine.access import sequence, text
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
+from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,8 @@ def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
     if form == "json":
         print(pretty(document), file=streams.out)
     elif form == "explain":
-        print("\n".join(_explained(document)), file=streams.out)
+        for line in _explained(document):
+            print_line(streams.out, line)
     elif identifier is None:
         raise _refusal(document)
     else:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.frames import LogLine
 
 _TIMEOUT = 5.0
+_SILENCE = 30.0
 _MOST_LINES = 10**9 - 1
 
 
@@ -61,13 +62,14 @@ def logs(
 
 def _of_agent(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str] | None:
     """The lines that this container's agent tells, None where there is none."""
-    uri = agent_of(streams, given)
-    if uri is None:
+    agent = agent_of(streams, given)
+    if agent is None:
         return None
     tail = "all" if query.tail is None else query.tail
     asked = urlencode({"follow": str(query.follow).lower(), "tail": tail})
     accept = "application/x-ndjson" if query.timed else "text/plain"
-    lines = follow(uri, f"/v1/logs?{asked}", timeout=_TIMEOUT, accept=accept)
+    silence = None if query.follow else _SILENCE
+    lines = follow(agent, f"/v1/logs?{asked}", timeout=_TIMEOUT, accept=accept, silence=silence)
     if lines is None:
         return None
     return (line.decode(errors="replace").removesuffix("\n") for line in lines)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from selfinspect.client import ask, find
+from selfinspect.cli.answers import told
+from selfinspect.client import find
 from selfinspect.errors import SelfinspectError
 from selfinspect.web.drill import drill, segments
 
@@ -26,11 +26,8 @@ def members(document: str) -> Callable[[click.Context, click.Parameter, str], li
     """What completes a path into a document of the agent: nothing, where no agent runs."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-        uri = find(os.environ)
-        reply = ask(uri, document, timeout=_TIMEOUT, accept="application/json") if uri else None
-        if reply is None or reply.status != 200:  # noqa: PLR2004
-            return []
-        return paths(json.loads(reply.body), incomplete)
+        agent = find(os.environ)
+        return paths(told(agent, document, _TIMEOUT), incomplete) if agent else []
 
     return complete
 

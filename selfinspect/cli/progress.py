@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
-from selfinspect.terminal import USUAL_COLUMNS, columns
+from selfinspect.terminal import USUAL_COLUMNS, columns, steer, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,5 +71,7 @@ class _Line:
                 self._write("")
 
     def _write(self, text: str) -> None:
-        self._err.write(_CLEAR + text[: (columns(self._err) or USUAL_COLUMNS) - 1])
+        steer(self._err, _CLEAR)
+        shown = visible(text, one_line=True)
+        self._err.write(shown[: (columns(self._err) or USUAL_COLUMNS) - 1])
         self._err.flush()

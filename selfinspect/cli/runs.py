@@ -15,6 +15,7 @@ from selfinspect.cli.verb import Verb
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, sequence
 from selfinspect.past import Past, recall
+from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
@@ -49,7 +50,8 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
         print(pretty(document), file=streams.out)
     else:
         rows = [row(run, newest=not place) for place, run in enumerate(sequence(document, "runs"))]
-        print("\n".join(table([_HEAD, *rows])), file=streams.out)
+        for line in table([_HEAD, *rows]):
+            print_line(streams.out, line)
 
 
 def row(run: Json, *, newest: bool) -> tuple[str, ...]:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import agent_of, look, pretty
+from selfinspect.cli.answers import agent_of, look, pretty, streamed, told
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.progress import progress
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
-from selfinspect.client import ask, follow
 from selfinspect.documents import as_document, refused
 from selfinspect.engine.access import mapping, member
 from selfinspect.readings import Readings
-from selfinspect.terminal import columns
+from selfinspect.terminal import columns, steer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _HEAD = ("CPU %", "MEM USAGE", "LIMIT", "MEM %", "NET I", "NET O", "BLOCK I", "BLOCK O", "PIDS")
 _WIDTH = 9
 _UP_AND_CLEAR = "\x1b[1A\x1b[2K"
-_TIMEOUT = 5.0
 _STEP = 1024
 
 
@@ -59,12 +57,12 @@ def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) 
         elif none:
             print(_line(_HEAD)[:room], _line(row(sample))[:room], sep="\n", file=streams.out)
         else:
-            again = "" if room is None or dumb else _UP_AND_CLEAR
-            print(f"{again}{_line(row(sample))[:room]}", file=streams.out)
+            steer(streams.out, "" if room is None or dumb else _UP_AND_CLEAR)
+            print(_line(row(sample))[:room], file=streams.out)
         streams.out.flush()
         none = False
     if none:
-        print("selfinspect: error: there are no figures now", file=streams.err)
+        streams.complain("there are no figures now")
     return ExitCode.NO if none else ExitCode.OK
 
 
@@ -97,28 +95,19 @@ def row(sample: Json) -> tuple[str, ...]:
 
 def _samples(streams: Streams, given: Mapping[str, Any], *, following: bool) -> Iterator[Json]:
     """Samples of this container's agent where there is one, else taken here."""
-    uri = agent_of(streams, given)
-    if uri is not None and following:
-        lines = follow(uri, "/v1/stats/stream", timeout=_TIMEOUT)
-        if lines is not None:
-            yield from (json.loads(line[5:]) for line in lines if line.startswith(b"data:"))
+    agent = agent_of(streams, given)
+    if agent is not None and following:
+        samples = streamed(agent, "/v1/stats/stream")
+        if samples is not None:
+            yield from samples
             return
-    elif uri is not None and (sample := _told(uri)) is not None:
+    elif agent is not None and (sample := told(agent, "/v1/stats")) is not None:
         while sample is not None:
             yield sample
             time.sleep(1)
-            sample = _told(uri)
+            sample = told(agent, "/v1/stats")
         return
     yield from _taken_here(streams, given)
-
-
-def _told(uri: str) -> Json:
-    """A sample that an agent tells, None where it tells none."""
-    reply = ask(uri, "/v1/stats", timeout=_TIMEOUT, accept="application/json")
-    if reply is None or (reply.status, reply.media_type) != (200, "application/json"):
-        return None
-    document: Json = json.loads(reply.body)
-    return document
 
 
 def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:

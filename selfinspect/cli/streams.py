@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from selfinspect.terminal import guarded, print_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
@@ -28,16 +30,23 @@ class Streams:
 
     def say(self, error: SelfinspectError) -> None:
         """One line on what went wrong, one on what to do about it."""
-        print(f"selfinspect: error: {error.detail}", file=self.err)
+        self.complain(error.detail)
         if error.hint:
-            print(f"selfinspect: hint: {error.hint}", file=self.err)
+            print_line(self.err, f"selfinspect: hint: {error.hint}")
+
+    def complain(self, text: str) -> None:
+        """One line on what went wrong."""
+        print_line(self.err, f"selfinspect: error: {text}")
 
 
 streams_of = click.make_pass_decorator(Streams)
 
 
 def of_this_process() -> Streams:
-    """This process's own: one that was closed leads nowhere, what it cannot encode is escaped."""
+    """This process's own: one that was closed leads nowhere, what it cannot encode is escaped.
+
+    One that leads to a terminal takes text alone.
+    """
     for name in ("stdout", "stderr"):
         stream: TextIO | None = getattr(sys, name)
         if stream is None:
@@ -45,4 +54,4 @@ def of_this_process() -> Streams:
             setattr(sys, name, stream)
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    return Streams(sys.stdout, sys.stderr, os.environ)
+    return Streams(guarded(sys.stdout), guarded(sys.stderr), os.environ)

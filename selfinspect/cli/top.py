@@ -14,6 +14,7 @@ from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.table import table
 from selfinspect.cli.verb import Verb
 from selfinspect.engine.access import sequence, texts
+from selfinspect.terminal import print_line
 
 
 @click.command(
@@ -36,4 +37,5 @@ def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -
         print(pretty(document), file=streams.out)
     else:
         rows = [texts(document, "titles"), *map(texts, sequence(document, "processes"))]
-        print("\n".join(table(rows)), file=streams.out)
+        for line in table(rows):
+            print_line(streams.out, line)

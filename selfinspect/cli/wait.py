@@ -47,29 +47,29 @@ def wait(streams: Streams, /, timeout: float) -> int:
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
     if lack:
-        print(f"selfinspect: error: {lack}", file=streams.err)
+        streams.complain(lack)
         return ExitCode.NO
     return ExitCode.OK
 
 
 def _lack(environ: Mapping[str, str], timeout: float) -> str | None:
     """What readiness lacks, None where nothing does."""
-    uri = find(environ)
-    if uri is None:
+    agent = find(environ)
+    if agent is None:
         return "no agent is known here: neither SELFINSPECT_URI nor /run/selfinspect/uri names one"
-    reply = ask(uri, "/readyz", timeout=timeout)
+    reply = ask(agent, "/readyz", timeout=timeout)
     if reply is None:
-        return f"no agent answers at {uri}"
+        return f"no agent answers at {agent.uri}"
     if reply.status == _READY:
         return None
-    return ": ".join(filter(None, (f"the agent at {uri} is not ready", _failing(reply.body))))
+    return ": ".join(filter(None, (f"the agent at {agent.uri} is not ready", _failing(reply.body))))
 
 
 def _failing(body: bytes) -> str:
     """The checks that fail, and why; empty where the answer tells of none."""
     try:
         checks = sequence(json.loads(body), "checks")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return "; ".join(
         f"{text(each, 'name')}: {text(each, 'detail')}" for each in checks if not member(each, "ok")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.names import is_address
+from selfinspect.files import InMemory, read_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,10 +58,13 @@ class Tls:
             OSError: a file is missing, may not be read or is no certificate.
         """
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        made.load_verify_locations(self.folder / "ca.pem")
+        with InMemory(read_named(self.folder / "ca.pem")) as authorities:
+            made.load_verify_locations(authorities)
         if (self.folder / "cert.pem").exists():
-            # An empty passphrase: OpenSSL would ask the terminal for one.
-            made.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem", password="")
+            cert, key = (read_named(self.folder / name) for name in ("cert.pem", "key.pem"))
+            with InMemory(cert) as cert_file, InMemory(key) as key_file:
+                # An empty passphrase: OpenSSL would ask the terminal for one.
+                made.load_cert_chain(cert_file, key_file, password="")
         return made
 
 

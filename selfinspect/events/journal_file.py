@@ -5,6 +5,7 @@ A file that cannot be used is renamed, never deleted: somebody may still want to
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from selfinspect.errors import JournalBusyError
 from selfinspect.events.journal_memory import copied, in_memory
 from selfinspect.events.schema import UnusableError, check, connected, create, is_new
+from selfinspect.files import open_own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _KIBIBYTES_OF_CACHE = 256
@@ -27,7 +29,7 @@ _KIBIBYTES_OF_CACHE = 256
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _MODE = 0o600
 _WRITABLE = "selfinspect doctor says what would let it be written"
-_BESIDE = ("", "-wal", "-shm")
+_BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 class Notice(NamedTuple):
@@ -111,7 +113,7 @@ def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
     """
     beside, alone = "mode=ro", "mode=ro&immutable=1"
     with suppress(OSError, UnusableError):
-        _is_file(path)
+        _are_files(path)
         logged = path.with_name(f"{path.name}-wal").exists()
         for way in (beside, alone) if logged else (alone,):
             with suppress(sqlite3.Error, UnusableError):
@@ -123,7 +125,7 @@ def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
 
 def _locked(path: Path) -> int:
     """The descriptor of a file that nobody else has locked; the lock ends with the process."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+    descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -139,9 +141,8 @@ def _locked(path: Path) -> int:
 
 
 def _opened(path: Path, container: str) -> sqlite3.Connection:
-    _is_file(path)
-    _make_private(path)
-    database = connected(str(path))
+    _are_files(path)
+    database = _private(path)
     try:
         database.execute(f"PRAGMA cache_size = {-_KIBIBYTES_OF_CACHE}")
         if is_new(database):
@@ -160,24 +161,57 @@ def _opened(path: Path, container: str) -> sqlite3.Connection:
     return database
 
 
-def _is_file(path: Path) -> None:
-    """See that it is a file or nothing: who reads a pipe waits for ever.
+def _are_files(path: Path) -> None:
+    """See that it and what SQLite keeps beside it are files, each with one name, or nothing.
+
+    Who reads a pipe waits for ever, and what has a second name may be anything of its owner's.
 
     Raises:
-        UnusableError: it is something else.
+        UnusableError: one is something else.
     """
-    with suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise UnusableError("it is no regular file")
+    for ending in _BESIDE:
+        with suppress(FileNotFoundError):
+            status = path.with_name(f"{path.name}{ending}").lstat()
+            if not stat.S_ISREG(status.st_mode):
+                raise UnusableError("it is no regular file")
+            if status.st_nlink > 1:
+                raise UnusableError("it has a second name")
 
 
-def _make_private(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+def _private(path: Path) -> sqlite3.Connection:
+    """Open a database that is its owner's alone; SQLite follows links, so look at what it opened.
+
+    Raises:
+        OSError: something else was put in its place meanwhile, or it cannot be made.
+    """
+    descriptor = _open(path)
     try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != _MODE:
+        status = os.fstat(descriptor)
+        if stat.S_IMODE(status.st_mode) != _MODE:
             os.fchmod(descriptor, _MODE)
+        database = connected(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+        if sum(os.path.samestat(status, each) for each in _all_open()) > 1:
+            return database
+        database.close()
+        raise OSError(errno.ESTALE, "another file is in its place")
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # before SQLite locks it: with this one all locks would end
+
+
+def _all_open() -> Iterator[os.stat_result]:
+    """What this process has open."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all we need
+        with suppress(OSError):
+            yield os.fstat(int(name))
+
+
+def _open(path: Path) -> int:
+    """Open a file to write to, and make it where it is missing; its descriptor.
+
+    Raises:
+        OSError: it is no regular file, or cannot be made.
+    """
+    return open_own(str(path), os.O_RDWR | os.O_CREAT, mode=_MODE)
 
 
 def _set_aside(path: Path) -> Path:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 
+from selfinspect.files import make_roots, open_folder, open_own, write
 from selfinspect.supervise.suppress import suppress
 
 URI_FILE = "/run/selfinspect/uri"
+
+_MODE_OF_FOLDER = 0o755
 
 
 class Announcement:
     """The file, for as long as one who writes it lives: it stays locked until then.
 
     Another agent of the container, such as one that was started by `docker exec`, leaves it alone.
+    Started as root, the folder is made root's, whoever had it by the image: what stands in it is
+    then ours alone. Where that is not allowed, nothing is written.
 
     Args:
         path: where the file is.
@@ -22,54 +27,53 @@ class Announcement:
     """
 
     def __init__(self, path: str = URI_FILE) -> None:
-        self.is_ours = _is_free(path)
         self._path = path
+        self._name = os.path.basename(path)  # noqa: PTH119 - pathlib would cost PID 1 half a MiB
         self._file: int | None = None
+        self._folder: int | None = None
+        with suppress(OSError):
+            self._folder = open_folder(os.path.dirname(path), _MODE_OF_FOLDER)  # noqa: PTH120
+        self.is_ours = self._folder is None or _is_free(self._name, self._folder)
+        if self.is_ours and self._folder is not None and os.geteuid() == 0:
+            try:
+                make_roots(self._folder, _MODE_OF_FOLDER)
+            except OSError:
+                os.close(self._folder)
+                self._folder = None
 
     def write(self, uri: str | None) -> None:
         """Write the URI and a newline where that can be written; None takes an old one away.
 
         Readers, whoever they are, find the old file or the new one, never half of it.
         """
-        if not self.is_ours:
+        if not self.is_ours or self._folder is None:
             return
         with suppress(OSError):
             if uri is None:
-                os.unlink(self._path)  # noqa: PTH108 - pathlib would cost PID 1 half a megabyte
+                os.unlink(self._name, dir_fd=self._folder)
             else:
-                self._replace(f"{uri}\n")
+                self._file = write(self._folder, self._name, f"{uri}\n".encode(), locked=True)
 
     def withdraw(self) -> None:
         """Take it away, unless somebody else has put theirs in its place."""
         with suppress(OSError):
             if self._file is not None and os.path.samestat(
                 os.fstat(self._file),
-                os.stat(self._path),  # noqa: PTH116
+                os.stat(self._name, dir_fd=self._folder, follow_symlinks=False),
             ):
-                os.unlink(self._path)  # noqa: PTH108
-
-    def _replace(self, text: str) -> None:
-        folder = os.path.dirname(self._path)  # noqa: PTH120
-        if not os.path.isdir(folder):  # noqa: PTH112
-            os.makedirs(folder)  # noqa: PTH103
-            os.chmod(folder, 0o755)  # noqa: PTH101, S103 - for every reader
-        draft = f"{self._path}.{os.getpid()}"
-        self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        with suppress(OSError):
-            os.lockf(self._file, os.F_TLOCK, 0)
-        os.write(self._file, text.encode())
-        os.fchmod(self._file, 0o644)
-        os.replace(draft, self._path)  # noqa: PTH105
+                os.unlink(self._name, dir_fd=self._folder)
 
 
-def _is_free(path: str) -> bool:
+def _is_free(name: str, folder: int) -> bool:
     """Whether nobody who is alive has a file; what another user has is his."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        file = open_own(name, os.O_RDWR, folder=folder)
     except PermissionError:
-        return False
-    except OSError:
+        with suppress(OSError):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid()
         return True
+    except OSError:
+        return True  # there is none, or what is there is not a file that an agent made
     try:
         os.lockf(file, os.F_TEST, 0)
     except OSError:

@@ -34,7 +34,7 @@ that fails never stops CMD.
 Options:
   --wait DURATION         Hold CMD back until the agent is ready, at most that
                           long (500ms, 5s, 2m). [default: 0]
-  --export-env[=SETS]     Add to CMD's environment what `selfinspect env` prints.
+  --export-env[=SETS]     Add to CMD's environment what `selfinspect env` says.
                           self (the default): the container's ID, name, image,
                           SELFINSPECT_HOST_PORT_8080_TCP and the like; otel:
                           OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and so on;

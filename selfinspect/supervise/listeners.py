@@ -77,7 +77,7 @@ def share(listeners: Sequence[_socket.socket], group: int) -> None:
         path = bound(listener).path
         if path:
             with suppress(OSError):
-                os.chown(path, -1, group)
+                _give(path, group)
 
 
 def silence(listener: _socket.socket) -> None:
@@ -116,6 +116,17 @@ def _bind_tcp(host: str, port: int) -> _socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _give(path: str, group: int) -> None:
+    """Make a socket a group's: the one we made, not what somebody has put in its place."""
+    file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if stat.S_ISSOCK(status.st_mode) and status.st_nlink == 1:
+            os.chown(f"/proc/self/fd/{file}", -1, group)
+    finally:
+        os.close(file)
 
 
 def _bind_unix(path: str) -> _socket.socket:

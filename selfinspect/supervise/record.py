@@ -13,6 +13,8 @@ import os
 import time
 from binascii import crc32
 
+from selfinspect import files
+from selfinspect.files import open_folder, write
 from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
 from selfinspect.supervise.signals import signal
 from selfinspect.supervise.suppress import suppress
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = "/var/lib/selfinspect"
 _RUNS_KEPT = 100
-_LARGEST = 1_048_576
+_LONGEST_RECORD = 65_536
+_LONGEST = 4 << 20  # a mountinfo of a machine with ten thousand mounts is half as long
 _OWN_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv")
 _OOM_COUNTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -80,24 +83,25 @@ class Record:
         if self._mark is None:
             return
         with suppress(OSError):
-            self._make_folder()
-            path = path_of(self._folder, self._mark)
-            boot = read(_BOOT).strip() or _UNKNOWN
-            facts = [_UNKNOWN if each is None else str(each) for each in ending or [None] * _FACTS]
-            others = [line for line in lines(path, self._mark) if not self._is_ours(line)]
-            line = " ".join([self._started, boot, *facts])
-            kept = [header(self._mark), *others[1 - _RUNS_KEPT :], line, ""]
-            _replace(path, "\n".join(kept))
+            owner = None if self._owner is None else (self._owner.uid, self._owner.gid)
+            folder = open_folder(self._folder, 0o700, owner)
+            try:
+                self._write_into(folder, ending or (None,) * _FACTS)
+            finally:
+                os.close(folder)
+
+    def _write_into(self, folder: int, ending: tuple[int | None, ...]) -> None:
+        mark = self._mark or ""
+        name = path_of("", mark).lstrip("/")
+        boot = read(_BOOT).strip() or _UNKNOWN
+        facts = [_UNKNOWN if each is None else str(each) for each in ending]
+        others = [line for line in lines(name, mark, folder) if not self._is_ours(line)]
+        line = " ".join([self._started, boot, *facts])
+        kept = "\n".join([header(mark), *others[1 - _RUNS_KEPT :], line, ""])
+        os.close(write(folder, name, kept.encode(errors="surrogateescape")))
 
     def _is_ours(self, line: str) -> bool:
         return line.startswith(f"{self._started} ")
-
-    def _make_folder(self) -> None:
-        if os.path.isdir(self._folder):  # noqa: PTH112 - pathlib would cost PID 1 half a megabyte
-            return
-        os.makedirs(self._folder, 0o700)  # noqa: PTH103
-        if self._owner is not None:
-            os.chown(self._folder, self._owner.uid, self._owner.gid)
 
     def _oom_kills(self) -> int | None:
         for path in self._oom_counts:
@@ -137,39 +141,27 @@ def header(mark: str) -> str:
     return f"selfinspect runs 1 {mark}"
 
 
-def lines(path: str, mark: str) -> list[str]:
-    """The lines of a file behind its header; none where it is another container's, or none."""
-    first, *others = read(path).splitlines() or [""]
+def lines(path: str, mark: str, folder: int | None = None) -> list[str]:
+    """The lines of a file behind its header; none where it is another container's, or none.
+
+    Args:
+        path: where it is.
+        mark: the container's.
+        folder: the open folder that the path is relative to.
+    """
+    first, *others = read(path, _LONGEST_RECORD, folder).splitlines() or [""]
     return others if first == header(mark) else []
 
 
-def read(path: str) -> str:
-    """The text of a small file, empty where there is none; never waits for a writer."""
-    data = b""
-    with suppress(OSError):
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-        try:
-            while len(data) < _LARGEST and (piece := os.read(file, _LARGEST)):
-                data += piece
-        finally:
-            os.close(file)
-    return data.decode(errors="surrogateescape")
+def read(path: str, longest: int = _LONGEST, folder: int | None = None) -> str:
+    """The text of a file, empty where there is none; a link is not followed, nor a pipe waited for.
 
-
-def _replace(path: str, text: str) -> None:
-    """Write a file anew; readers find the old one or the new one, and no link is followed."""
-    draft = f"{path}.{os.getpid()}"
-    with suppress(FileNotFoundError):
-        os.unlink(draft)  # noqa: PTH108
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    file = os.open(draft, flags, 0o644)
+    Args:
+        path: where it is.
+        longest: bytes; what is longer counts as none.
+        folder: the open folder that the path is relative to.
+    """
     try:
-        data = text.encode(errors="surrogateescape")
-        whole = os.write(file, data) == len(data)
-        os.fchmod(file, 0o644)  # whatever the umask: the agent may be another user
-    finally:
-        os.close(file)
-    if whole:
-        os.replace(draft, path)  # noqa: PTH105
-    else:
-        os.unlink(draft)  # noqa: PTH108
+        return files.read(path, longest, folder).decode(errors="surrogateescape")
+    except OSError:
+        return ""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FACTS = (5, 6)  # the sixth is younger than the others
+_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
@@ -38,10 +39,10 @@ def parse_record(line: str) -> RunRecord | None:
     if len(facts) not in _FACTS:
         return None
     try:
-        numbers = [None if fact == "-" else int(fact) for fact in facts]
+        numbers = [None if fact == "-" else _number(fact) for fact in facts]
         finished, exit_code, signal, forwarded, oom_kills, *mapped = numbers
         return RunRecord(
-            int(started),
+            _number(started),
             None if boot == "-" else boot,
             finished,
             exit_code,
@@ -52,3 +53,14 @@ def parse_record(line: str) -> RunRecord | None:
         )
     except ValueError:
         return None
+
+
+def _number(word: str) -> int:
+    """A number that PID 1 may have written; anybody else with the folder may have written more.
+
+    Raises:
+        ValueError: it is none, or larger than any time, code or count.
+    """
+    if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS):
+        raise ValueError(word)
+    return int(word)

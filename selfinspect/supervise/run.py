@@ -19,7 +19,7 @@ from selfinspect.supervise.signals import block_signals
 from selfinspect.supervise.supervisor import Supervisor
 from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
-from selfinspect.supervise.token import leave, provide
+from selfinspect.supervise.token import provide, take_away
 from selfinspect.supervise.users import engine_groups, find_user
 
 TYPE_CHECKING = False
@@ -134,7 +134,7 @@ def run(
     code = supervisor.run()
     announcement.withdraw()
     if token is not None:
-        leave(None, token_path)
+        take_away(token_path)
     return code
 
 

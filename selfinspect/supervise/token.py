@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from selfinspect.files import open_folder, write
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.suppress import suppress
 
@@ -11,6 +12,8 @@ VARIABLE = "SELFINSPECT_TOKEN_FILE"
 
 _AUTO = "auto"
 _BYTES = 32
+_MODE = 0o400
+_MODE_OF_FOLDER = 0o755
 
 
 def provide(
@@ -39,8 +42,8 @@ def provide(
     return token, path
 
 
-def leave(token: bytes | None, path: str, owner: int | None = None) -> None:
-    """Write the token and a newline; None takes an old one away.
+def leave(token: bytes, path: str, owner: int | None = None) -> None:
+    """Write the token and a newline into a file, which replaces an old one.
 
     Args:
         token: what to leave.
@@ -50,19 +53,19 @@ def leave(token: bytes | None, path: str, owner: int | None = None) -> None:
     Raises:
         OSError: it cannot be left there.
     """
-    if token is None:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - pathlib would cost PID 1 half a megabyte
-        return
-    draft = f"{path}.{os.getpid()}"
-    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-    with suppress(FileNotFoundError):
-        os.unlink(draft)  # noqa: PTH108
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+    place, name = os.path.split(path)
+    folder = open_folder(place, _MODE_OF_FOLDER)
     try:
-        if owner is not None:
-            os.fchown(descriptor, owner, -1)
-        os.write(descriptor, token + b"\n")
+        os.close(write(folder, name, token + b"\n", _MODE, owner=owner))
     finally:
-        os.close(descriptor)
-    os.replace(draft, path)  # noqa: PTH105
+        os.close(folder)
+
+
+def take_away(path: str) -> None:
+    """Remove the file, where it is there and may be removed."""
+    place, name = os.path.split(path)
+    with suppress(OSError):
+        folder = open_folder(place, _MODE_OF_FOLDER)
+        with suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+        os.close(folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+from selfinspect.files import InMemory, read_named
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,20 +59,19 @@ class Certificates:
         return [_stamp(path) for path in (self._cert, self._key, self._client_ca) if path]
 
     def _read(self) -> ssl.SSLContext:
-        for option, path in (
-            ("--tls-cert", self._cert),
-            ("--tls-key", self._key),
-            ("--tls-client-ca", self._client_ca),
-        ):
-            _check(option, path)
+        cert, key = _content("--tls-cert", self._cert), _content("--tls-key", self._key)
+        client_ca = None
+        if self._client_ca is not None:
+            client_ca = _content("--tls-client-ca", self._client_ca)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         # A resumed session would go by an authority that may be gone.
         context.num_tickets = 0
         try:
-            # Without a word for it OpenSSL would ask the terminal for a passphrase.
-            context.load_cert_chain(self._cert, self._key, password="")
+            with InMemory(cert) as cert_file, InMemory(key) as key_file:
+                # Without a word for it OpenSSL would ask the terminal for a passphrase.
+                context.load_cert_chain(cert_file, key_file, password="")
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
                 raise ValueError(
@@ -80,9 +81,10 @@ class Certificates:
                 f"--tls-cert {self._cert}, --tls-key {self._key}: takes a certificate and its key,"
                 f" both PEM, the key without a passphrase ({error.reason or error})"
             ) from error
-        if self._client_ca is not None:
+        if client_ca is not None:
             try:
-                context.load_verify_locations(self._client_ca)
+                with InMemory(client_ca) as file:
+                    context.load_verify_locations(file)
             except ssl.SSLError as error:
                 raise ValueError(
                     f"--tls-client-ca {self._client_ca}: takes certificates, PEM"
@@ -91,11 +93,14 @@ class Certificates:
         return context
 
 
-def _check(option: str, path: Path | None) -> None:
-    """Raise what OpenSSL does not tell: which file it is that cannot be read."""
+def _content(option: str, path: Path) -> bytes:
+    """What a file holds; OpenSSL would not tell which one it is that cannot be read.
+
+    Raises:
+        ValueError: it cannot be read, is not a regular file, or is longer than 1 MiB.
+    """
     try:
-        if path is not None:
-            path.read_bytes()
+        return read_named(path)
     except OSError as error:
         raise ValueError(f"{option} {path}: {error.strerror or error}") from error
 

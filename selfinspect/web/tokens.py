@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hmac
-import os
 import stat
 from typing import TYPE_CHECKING
+
+from selfinspect.files import read_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_MOST_BYTES = 65_536
 _SCHEME = b"bearer "
 
 
@@ -55,14 +55,9 @@ def read_tokens(path: Path) -> list[bytes]:
     """The tokens in a file, one a line, without the white space around them.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, is not a regular one, or is longer than 1 MiB.
     """
-    # What is no plain file might keep the reader waiting.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        content = os.read(descriptor, _MOST_BYTES)
-    finally:
-        os.close(descriptor)
+    content = read_named(path)
     return [line.strip() for line in content.splitlines() if line.strip()]
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 import selfinspect
-from selfinspect.client import Reply, ask, find, follow
+from selfinspect.client import Agent, Reply, ask, find, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,12 +83,15 @@ def serving(server: BaseServer) -> Iterator[None]:
             thread.join()
 
 
+HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
+
+
 @pytest.mark.parametrize(
     ("environ", "left", "found"),
     [
-        ({"SELFINSPECT_URI": "http://here"}, "http://there\n", "http://here"),
-        ({}, "http://there\n", "http://there"),
-        ({"SELFINSPECT_URI": ""}, "http://there\n", "http://there"),
+        ({"SELFINSPECT_URI": HERE}, f"{THERE}\n", HERE),
+        ({}, f"{THERE}\n", THERE),
+        ({"SELFINSPECT_URI": ""}, f"{THERE}\n", THERE),
         ({}, "\n", None),
         ({}, b"\xff", None),
         ({}, None, None),
@@ -101,22 +104,25 @@ def test_the_variable_comes_before_the_file(
     file = tmp_path / "uri"
     if left is not None:
         file.write_bytes(left if isinstance(left, bytes) else left.encode())
-    assert find(environ, str(file)) == found
+    agent = find(environ, str(file))
+    assert (agent.uri if agent else None) == found
 
 
 def test_an_agent_is_asked_over_tcp() -> None:
     """The answer comes with its status and media type, also where it is an error."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        assert ask(uri, "/a%2Fb", timeout=20) == Reply(200, "text/plain", b"/a%2Fb */*")
-        assert ask(uri, "/busy", timeout=20, accept="x/y") == Reply(503, "text/plain", b"/busy x/y")
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        assert ask(agent, "/a%2Fb", timeout=20) == Reply(200, "text/plain", b"/a%2Fb */*")
+        assert ask(agent, "/busy", timeout=20, accept="x/y") == Reply(
+            503, "text/plain", b"/busy x/y"
+        )
 
 
 def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
     """Its path stands percent-encoded in the URI."""
     path = tmp_path / "a b.sock"
     with UnixStreamServer(str(path), Echo) as server, serving(server):
-        reply = ask(f"http+unix://{quote(str(path), safe='')}", "/x", timeout=20)
+        reply = ask(Agent(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=20)
     assert reply == Reply(200, "text/plain", b"/x */*")
 
 
@@ -135,43 +141,43 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
 )
 def test_where_nobody_answers_there_is_no_reply(uri: str) -> None:
     """Nobody there and no address at all are the same to who asks."""
-    assert ask(uri, "/", timeout=20) is None
+    assert ask(Agent(uri), "/", timeout=20) is None
 
 
 @pytest.mark.parametrize("path", ["/with space", "/ü\ud800", "/line\nbreak"])
 def test_a_path_that_http_cannot_carry_has_no_reply(path: str) -> None:
     """Nothing is sent that would be two requests."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", path, timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), path, timeout=20) is None
 
 
 def test_what_is_no_http_is_no_reply() -> None:
     """Somebody else behind that port is not the agent."""
     with TCPServer(("127.0.0.1", 0), Nonsense) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
 
 
 def test_half_an_answer_is_no_reply() -> None:
     """An agent that ends in the middle of its answer has given none."""
     with TCPServer(("127.0.0.1", 0), Short) as server, serving(server):
-        assert ask(f"http://127.0.0.1:{server.server_address[1]}", "/", timeout=20) is None
+        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
 
 
 def test_an_agent_that_hangs_costs_no_more_than_the_timeout() -> None:
     """Whoever accepts and stays silent is not waited for."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert ask(f"http://127.0.0.1:{silent.getsockname()[1]}", "/", timeout=0.05) is None
+        assert ask(Agent(f"http://127.0.0.1:{silent.getsockname()[1]}"), "/", timeout=0.05) is None
 
 
 def test_an_answer_that_goes_on_is_read_line_by_line() -> None:
     """Its lines come without its head; another status than 200 is no beginning."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        lines = follow(uri, "/stream", timeout=20)
+        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        lines = follow(agent, "/stream", timeout=20)
         assert lines is not None
         assert list(lines) == [b"/stream */*"]
-        assert follow(uri, "/busy", timeout=20) is None
-    assert follow("nonsense", "/", timeout=20) is None
+        assert follow(agent, "/busy", timeout=20) is None
+    assert follow(Agent("nonsense"), "/", timeout=20) is None
 
 
 @pytest.fixture

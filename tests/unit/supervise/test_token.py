@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.supervise.handover import VARIABLE, Handover, control_pair
-from selfinspect.supervise.token import leave, provide
+from selfinspect.supervise.token import provide, take_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_it_is_taken_away_at_the_end(tmp_path: Path) -> None:
     """And taking away what is not there is no failure."""
     provide("auto", f"{tmp_path}/token")
     for _ in range(2):
-        leave(None, f"{tmp_path}/token")
+        take_away(f"{tmp_path}/token")
     assert list(tmp_path.iterdir()) == []
 
 
