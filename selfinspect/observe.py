@@ -25,7 +25,7 @@ from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
-from selfinspect.model import Attempt, Identity, Reach, Snapshot
+from selfinspect.model import Attempt, Identity, Reach, Snapshot, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json, Run, Self
+    from selfinspect.model import Json, MemoryEvents, Run, Self, Stopping
     from selfinspect.settings import Settings
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
@@ -180,13 +180,45 @@ def look_again(last: Observation) -> Observation:
     return _described(last, last.client.inspect())
 
 
-def with_previous_run(observation: Observation, run: Run | None) -> Observation:
-    """The same, telling of the last run that is over."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known of the container beside a look: it comes from elsewhere, at its own time.
+
+    Attributes:
+        previous_run: the last run that is over.
+        stopping: the stop under way, of which PID 1 has said.
+        stop_timeout: seconds by the option, where the container does not say.
+        memory_events: how often memory was short, as the kernel counts.
+    """
+
+    previous_run: Run | None = None
+    stopping: Stopping | None = None
+    stop_timeout: float | None = None
+    memory_events: MemoryEvents | None = None
+
+
+def with_beside(observation: Observation, beside: Beside) -> Observation:
+    """The same observation, its document with what is known beside the look."""
     snapshot = observation.snapshot
-    if snapshot.self is None or snapshot.self.previous_run == run:
+    if snapshot.self is None:
         return observation
-    own = replace(snapshot.self, previous_run=run)
+    own = replace(
+        snapshot.self,
+        previous_run=beside.previous_run,
+        stop=_stop(snapshot.self.stop, beside.stop_timeout),
+        stopping=beside.stopping,
+        memory_events=beside.memory_events,
+    )
+    if own == snapshot.self:
+        return observation
     return replace(observation, snapshot=replace(snapshot, self=own))
+
+
+def _stop(stop: Stop | None, seconds: float | None) -> Stop | None:
+    """How the container is stopped, with the option's timeout where nobody else says one."""
+    if seconds is None or (stop is not None and stop.timeout_seconds is not None):
+        return stop
+    return replace(stop or Stop(), timeout_seconds=round(seconds), source="option")
 
 
 def _with_engine(

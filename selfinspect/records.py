@@ -23,6 +23,7 @@ from selfinspect.model import (
     Run,
     Self,
     Stop,
+    Stopping,
     Swarm,
 )
 
@@ -102,6 +103,7 @@ _READERS: dict[tuple[type[object], str], Callable[[Json], object]] = {
     (Self, "swarm"): _one(Swarm),
     (Self, "kubernetes"): _one(Kubernetes),
     (Self, "stop"): _one(Stop),
+    (Self, "stopping"): _one(Stopping),
     (Self, "memory_events"): _one(MemoryEvents),
     (Self, "host"): _one(Host),
     (Self, "previous_run"): _one(Run),

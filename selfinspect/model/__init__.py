@@ -33,6 +33,7 @@ from selfinspect.model.own import (
     RestartPolicy,
     Self,
     Stop,
+    Stopping,
     StopSource,
     Swarm,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "StatsSource",
     "Stop",
     "StopSource",
+    "Stopping",
     "Swarm",
     "Transfer",
     "Verdict",

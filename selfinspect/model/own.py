@@ -140,6 +140,20 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """A stop that is under way.
+
+    `deadline` is when what still runs is killed, by the configured timeout: the one of
+    `docker stop -t` cannot be seen from inside. `seconds_left` is as of the answer.
+    """
+
+    signal: str
+    received_at: str
+    deadline: str | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """The machine that the container runs on."""
 
@@ -200,6 +214,7 @@ class Self:
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
     stop: Stop | None = None
+    stopping: Stopping | None = None
     memory_events: MemoryEvents | None = None
     host: Host | None = None
     previous_run: Run | None = None

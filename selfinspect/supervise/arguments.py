@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfinspect.duration import parse_duration
 from selfinspect.listen import parse_listen
 from selfinspect.supervise.record import DEFAULT_FOLDER
-from selfinspect.supervise.signals import parse_rewrite
+from selfinspect.supervise.signals import parse_rewrite, parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ Options:
   --end-rest DURATION     When CMD has ended, send TERM to the processes it left,
                           and KILL to those there after that long. [default: 0,
                           leave them]
+  --stop-timeout DURATION How long CMD has from the stop signal to SIGKILL, where
+                          the container's own configuration does not say so.
+  --last-signal SIG       Send SIG (QUIT, say, for a dump of stacks) 2 s before
+                          that, if CMD catches it and has more than 4 s.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
                           names. Takes root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
@@ -81,6 +85,8 @@ class Arguments:
         rewrites: which signal is sent for one that comes; 0 for none.
         expected: the command's exit codes that count as 0.
         end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
+        stop_timeout: seconds from the stop signal to SIGKILL, where the container says nothing.
+        last_signal: what is sent 2 s before that to a command that catches it; None for none.
         user: whom the command runs as, as written; None for ourselves.
         agent_user: the same for the agent.
         agent_options: what `serve` gets.
@@ -103,11 +109,13 @@ class Arguments:
         "expected",
         "exports",
         "journal",
+        "last_signal",
         "listen",
         "metrics_listen",
         "passed_over",
         "rewrites",
         "signal_group",
+        "stop_timeout",
         "tls",
         "token_file",
         "user",
@@ -133,6 +141,10 @@ class Arguments:
         self.end_rest = (self._parsed("--end-rest", parse_duration, options, environ) or [0.0])[-1]
         self.rewrites = dict(self._parsed("--rewrite", parse_rewrite, options, environ))
         self.expected = self._parsed("--expect-exit", _exit_code, options, environ)
+        stop = self._parsed("--stop-timeout", parse_duration, options, environ)
+        self.stop_timeout = stop[-1] if stop else None
+        last = self._parsed("--last-signal", parse_signal, options, environ)
+        self.last_signal = last[-1] if last else None
         self.agent_options = options
         self.listen = self._addresses("--listen", environ)
         self.metrics_listen = self._addresses("--metrics-listen", environ)

@@ -85,6 +85,15 @@ class Command:
         except PermissionError as error:
             say("signal.failed", signal=number, error=error.strerror)
 
+    def catches(self, number: int) -> bool:
+        """Whether it has a handler of its own for a signal, as far as the kernel says."""
+        try:
+            with open(f"/proc/{self.process}/status", "rb") as status:  # noqa: PTH123
+                caught = status.read().partition(b"\nSigCgt:")[2].split(None, 1)[0]
+            return bool(int(caught, 16) >> (number - 1) & 1)
+        except (OSError, ValueError, IndexError):
+            return False
+
     def stopped(self, number: int) -> None:
         """Follow it when ^Z or the like has stopped it, as the job of a shell has to.
 

@@ -16,6 +16,7 @@ from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.signals import block_signals
+from selfinspect.supervise.stopping import Stopping
 from selfinspect.supervise.supervisor import Supervisor
 from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
@@ -91,7 +92,12 @@ def run(
     token, token_file = provide(parsed.token_file, token_path, user.uid if user else None)
     agent = Agent(
         [*agent_command, *parsed.agent_options],
-        {**_NOT_INHERITED, **_defaults(environ), **_home(agent_user)},
+        {
+            **_NOT_INHERITED,
+            **_stop_timeout(parsed.stop_timeout),
+            **_defaults(environ),
+            **_home(agent_user),
+        },
         api,
         metrics,
         given=given,
@@ -126,6 +132,7 @@ def run(
         agent,
         parsed.wait,
         record,
+        stopping=Stopping(announcement, agent, command, parsed.stop_timeout, parsed.last_signal),
         given=given,
         rewrites=parsed.rewrites,
         expected=parsed.expected,
@@ -173,6 +180,11 @@ def _token_path(uri_file: str, *, shared: bool) -> str:
 def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
     """What is another default for an agent beside a command; an empty variable says nothing."""
     return {name: value for name, value in _OF_THE_AGENT.items() if not environ.get(name)}
+
+
+def _stop_timeout(seconds: float | None) -> dict[str, str | None]:
+    """The option as the agent's, which tells others of it; a wrong variable is not handed on."""
+    return {"SELFINSPECT_STOP_TIMEOUT": None if seconds is None else f"{seconds:g}s"}
 
 
 def _home(user: User | None) -> dict[str, str]:

@@ -25,6 +25,7 @@ from selfinspect.model import (
     Run,
     Self,
     Stop,
+    Stopping,
     Swarm,
 )
 from selfinspect.records import read_self
@@ -51,6 +52,7 @@ FULL = Self(
     swarm=Swarm(None, None, None, None),
     kubernetes=Kubernetes("n", "p", "u", "c"),
     stop=Stop("SIGTERM", 10, "container"),
+    stopping=Stopping("SIGTERM", "t", "u", 1.5),
     memory_events=MemoryEvents(1, 0, 0, 0),
     host=Host("node-1", "Debian", "6.1", "x86_64", 2, 1 << 30),
     previous_run=Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom"),
