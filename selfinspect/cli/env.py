@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import from_agent_or_here
+from selfinspect.cli.answers import agent_of, from_agent_or_here
 from selfinspect.cli.declared import Parsed
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.table import table
 from selfinspect.cli.verb import Verb
-from selfinspect.client import find
 from selfinspect.documents import as_document, engine_missing, refused
 from selfinspect.engine.routes import default_gateway, routes
 from selfinspect.errors import EngineUnreachableError
@@ -24,7 +23,7 @@ from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
 from selfinspect.exports import size as size_rows
 from selfinspect.exports.otel import merged
-from selfinspect.exports.own import IP, RESOURCE, address_behind, exported, fitting
+from selfinspect.exports.own import RESOURCE, exported, fitting
 from selfinspect.exports.size import OWN_BYTES, sizes
 from selfinspect.exports.wanted import Wanted, parse_wanted
 from selfinspect.kernel.files import text
@@ -74,7 +73,8 @@ def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given:
     known has none; without an engine, of the set self those are the ID and the limits.
     """
     lack: SelfinspectError | None = None
-    variables = agents_address(streams.environ)
+    agent = agent_of(streams, given)
+    variables = {} if agent is None else {"SELFINSPECT_URI": agent.uri}
     if what.needs_agent:
         own, lack = _own(streams, given)
         found = of_container(own, streams.environ)
@@ -101,7 +101,7 @@ def of_container(
         root: the folder below which the kernel's routes are read.
     """
     gateway = default_gateway(routes(text(f"{root}/proc/net/route")))
-    variables = exported(own, address_behind(own, gateway))
+    variables = exported(own, gateway)
     attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
     return {**variables, **fitting({RESOURCE: attributes})}
 
@@ -109,12 +109,6 @@ def of_container(
 def wants(what: Wanted, name: str) -> bool:
     """Whether a variable of the sets `self` and `otel` is of a set that is wanted."""
     return what.otel if name == RESOURCE else what.own
-
-
-def agents_address(environ: Mapping[str, str]) -> dict[str, str]:
-    """`SELFINSPECT_URI`, where this container's agent is known."""
-    agent = find(environ)
-    return {} if agent is None else {"SELFINSPECT_URI": agent.uri}
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:
@@ -134,9 +128,9 @@ def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectE
 
 def _explained(variables: Mapping[str, str]) -> str:
     """A line a variable: its name, its value, where that comes from."""
-    sources = {row.name: row.source for row in (*own_rows.ROWS, *size_rows.ROWS)}
+    sources = {row.name: row.source for row in own_rows.rows()}
+    sources |= {row.name: row.source for row in size_rows.ROWS}
     sources[RESOURCE] = "OpenTelemetry's resource attributes, after those that were there"
-    sources[IP] = "the address in the network of the default route"
     sources["SELFINSPECT_URI"] = "where this container's agent answers"
     rows = [
         (name, value, sources.get(name, "the port of the host that leads to it"))

@@ -42,17 +42,16 @@ class Row:
         self.absent = absent
 
 
-def exported(own: Self, address: str | None = None) -> dict[str, str]:
+def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
     """The variables that tell of a container; what is not known, published or shown has none.
 
     `SELFINSPECT_HOST_PORT_8080_TCP` is the host port that leads to 8080/tcp.
 
     Args:
         own: the container's document, masked.
-        address: its own address in the network of the default route.
+        gateway: where its default route leads.
     """
-    variables = {row.name: row.value(own) for row in ROWS}
-    variables[IP] = address
+    variables = {row.name: row.value(own) for row in rows(gateway)}
     for port, protocols in (own.ports or {}).items():
         for protocol, host_port in protocols.items():
             variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
@@ -103,37 +102,49 @@ _RUNS = "the runs of this container (`selfinspect runs`)"
 _FIRST = "the first run, or how the one before ended is not known"
 _LIMIT = "the container's limits"
 
-IP = f"{_PREFIX}IP"
 
-ROWS = (
-    Row("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
-    Row("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
-    Row("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
-    Row("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
-    Row("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
-        "the image's first repository digest", "no engine, or an image of no repository"),
-    Row("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
-        "the label `org.opencontainers.image.version`", "no engine or no such label"),
-    Row("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
-        "the label `org.opencontainers.image.revision`", "no engine or no such label"),
-    Row("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project, _COMPOSE, _NOT_COMPOSE),
-    Row("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service, _COMPOSE, _NOT_COMPOSE),
-    Row("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
-        f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
-    Row("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
-    Row("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
-    Row("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
-        f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
-    Row("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
-    Row("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
-    Row("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
-    Row("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause, _RUNS, _FIRST),
-    Row("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code, _RUNS,
-        _FIRST),
-    Row("CPUS", _cpus, _LIMIT, "no limit"),
-    Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
-    Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
-        "inspect's `StopTimeout`, else `run --stop-timeout`", "nobody says"),
-)  # fmt: skip
+def rows(gateway: str | None = None) -> tuple[Row, ...]:
+    """The table of the set.
 
-_NAMES = frozenset({IP, *(row.name for row in ROWS)})
+    Args:
+        gateway: where the default route leads; None where that is not known.
+    """
+    return (
+        Row("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
+        Row("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
+        Row("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
+        Row("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
+        Row("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
+            "the image's first repository digest", "no engine, or an image of no repository"),
+        Row("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
+            "the label `org.opencontainers.image.version`", "no engine or no such label"),
+        Row("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
+            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
+        Row("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
+            _COMPOSE, _NOT_COMPOSE),
+        Row("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
+            _COMPOSE, _NOT_COMPOSE),
+        Row("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
+            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
+        Row("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
+        Row("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
+        Row("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
+            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
+        Row("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
+        Row("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
+        Row("IP", lambda own: address_behind(own, gateway),
+            "the container's address in the network of the default route",
+            "no engine, or the network is another's"),
+        Row("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
+        Row("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
+            _RUNS, _FIRST),
+        Row("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
+            _RUNS, _FIRST),
+        Row("CPUS", _cpus, _LIMIT, "no limit"),
+        Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
+        Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
+            "inspect's `StopTimeout`, else `run --stop-timeout`", "nobody says"),
+    )  # fmt: skip
+
+
+_NAMES = frozenset(row.name for row in rows())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfinspect.exports.own import ROWS, address_behind, exported, fitting, is_exported
+from selfinspect.exports.own import exported, fitting, is_exported, rows
 from selfinspect.model import (
     Compose,
     Engine,
@@ -49,7 +49,7 @@ FULL = Self(
 
 def test_what_is_known_has_a_variable() -> None:
     """Every name of the table, and each host port by the container's port and protocol."""
-    assert exported(FULL, "172.17.0.2") == {
+    assert exported(FULL, "172.17.0.1") == {
         "SELFINSPECT_CONTAINER_ID": "a1" * 32,
         "SELFINSPECT_CONTAINER_NAME": "shop-web-2",
         "SELFINSPECT_CONTAINER_IMAGE": "registry:5000/web:1",
@@ -75,7 +75,7 @@ def test_what_is_known_has_a_variable() -> None:
         "SELFINSPECT_HOST_PORT_8080_TCP": "49153",
         "SELFINSPECT_HOST_PORT_53_UDP": "1053",
     }
-    assert all(is_exported(name) for name in exported(FULL, "172.17.0.2"))
+    assert all(is_exported(name) for name in exported(FULL, "172.17.0.1"))
 
 
 def test_what_is_not_known_has_none() -> None:
@@ -90,8 +90,8 @@ def test_a_count_of_zero_is_known() -> None:
 
 def test_every_row_says_where_it_comes_from_and_when_it_is_absent() -> None:
     """The reference page is made of the table."""
-    assert all(row.source and row.absent for row in ROWS)
-    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert all(row.source and row.absent for row in rows())
+    assert len({row.name for row in rows()}) == len(rows())
 
 
 @pytest.mark.parametrize("value", ["[masked]", "a [masked] b", "nul\0", "x" * 4097, ""], ids=repr)
@@ -109,11 +109,10 @@ def test_all_together_are_bounded() -> None:
     assert kept["B"] == "b"
 
 
-def test_the_address_is_that_of_the_default_routes_network() -> None:
-    """Of several networks, the one that leads out."""
-    assert address_behind(FULL, "172.17.0.1") == "172.17.0.2"
-    assert address_behind(FULL, "192.168.0.1") is None
-    assert address_behind(FULL, None) is None
+@pytest.mark.parametrize("gateway", ["192.168.0.1", None])
+def test_without_a_network_of_the_default_route_there_is_no_address(gateway: str | None) -> None:
+    """Another's network, or none."""
+    assert "SELFINSPECT_IP" not in exported(FULL, gateway)
 
 
 @pytest.mark.parametrize(
