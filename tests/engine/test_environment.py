@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import until
+from tests.engine.conftest import ROOT, sh, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.engine.conftest import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -112,3 +114,59 @@ def test_an_app_reads_how_long_it_has_left(engine: Engine) -> None:
         app.ready()
         check = "test ! -e /run/selfinspect/stopping && echo none"
         assert app.exec("sh", "-c", check) == "none"
+
+
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent in one file, for images that it is not baked into."""
+    file = tmp_path_factory.mktemp("pyz") / "selfinspect.pyz"
+    sh(ROOT / "deploy" / "pyz.sh", file)
+    file.parent.chmod(0o755)
+    return file
+
+
+RUNTIMES = {
+    "python": (
+        ("--suite", "trixie"),
+        ("python3", "-c", "import os; print(os.cpu_count(), os.process_cpu_count())"),
+        "2 2",
+    ),
+    "node": (
+        ("--with", "nodejs"),
+        ("node", "-p", "Math.round(v8.getHeapStatistics().heap_size_limit / 1048576) < 200"),
+        "true",
+    ),
+    "java": (
+        ("--with", "openjdk-17-jre-headless"),
+        ("java", "-XX:+PrintFlagsFinal", "-version"),
+        "ActiveProcessorCount                     = 2",
+    ),
+    "go": (
+        ("--with", "golang-go"),
+        ("sh", "-c", "cd /tmp && go run size.go"),
+        f"2 {200 * MIB * 9 // 10}",
+    ),
+}
+GO = """package main
+import ("fmt"; "runtime"; "runtime/debug")
+func main() { fmt.Println(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1)) }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_runtimes_take_the_sizes(
+    engine: Engine, one_file: Path, tmp_path: Path, runtime: str
+) -> None:
+    """Each is asked what it took, in a container of 1.5 CPUs and 256 MiB."""
+    options, command, expected = RUNTIMES[runtime]
+    image = sh(ROOT / "deploy" / "local-engine.sh", "base-image", *options, "--dir", engine.home)
+    (tmp_path / "size.go").write_text(GO)
+    said = engine.docker(
+        "run", "--rm", "--cpus", "1.5", "--memory", "256m", "--env", "HOME=/tmp",
+        "--volume", f"{one_file.parent}:/agent:ro", "--volume", f"{tmp_path}/size.go:/tmp/size.go",
+        image, "python3", "-I", "/agent/selfinspect.pyz", "run",
+        f"--export-env=size,size:{runtime}", "--", *command,
+    )  # fmt: skip
+    assert expected in said
