@@ -7,23 +7,27 @@ import logging
 import signal
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.journal import Journal
+from selfinspect.events.own import memory_max, stopping
 from selfinspect.events.subscribers import Subscribers
 from selfinspect.keeper import Keeper
 from selfinspect.kernel.files import text
+from selfinspect.kernel.memory_events import MemoryWatch
 from selfinspect.logs import Forward, logger
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
-from selfinspect.model import Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Observation, inquiry, observe, reach
+from selfinspect.model import Actor, Snapshot
+from selfinspect.observe import NOT_KNOWN_YET, Beside, Observation, inquiry, observe, reach
 from selfinspect.past import Past, names_of_journal, tells_of_runs
 from selfinspect.readings import Readings
 from selfinspect.reporter import Reporter
+from selfinspect.shortage import Shortage
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
 from selfinspect.web.app import api, metrics_only
@@ -37,7 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from selfinspect.model import Event, Sample, StatsSource
+    from selfinspect.events.translate import Occurrence
+    from selfinspect.model import Event, MemoryEvents, Sample, StatsSource, Stopping
     from selfinspect.settings import Settings
 
 # Behind NAT, or a published port with the engine's proxy, every client has the same.
@@ -96,6 +101,7 @@ class Agent:
             on_follow=self._on_follow,
             on_change=lambda: self._in_loop(self._waiting.changed),
             log=self._log,
+            beside=Beside(stop_timeout=settings.stop_timeout),
         )
         self._credentials = credentials(settings, token, self._log)
 
@@ -120,6 +126,7 @@ class Agent:
             logging.getLogger(name).addHandler(Forward(self._log))
         self._on_ready = on_ready
         self._reporter.listening(api_listeners, metrics_listeners)
+        self._watch_memory(self._loop)
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeping.start()
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)
@@ -134,6 +141,12 @@ class Agent:
         self._subscribers.end()
         self._waiting.end()
         self._keeper.stop()
+
+    def stopping(self, stop: Stopping | None) -> None:
+        """Take PID 1's word that the container is asked to stop; None once that is over."""
+        self._keeper.add(lambda beside: replace(beside, stopping=stop))
+        if stop is not None:
+            self._note(lambda container: stopping(stop, container))
 
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
@@ -206,6 +219,36 @@ class Agent:
             self._failed = True
             self._in_loop(self.stop)
 
+    def _watch_memory(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Follow the kernel's word on short memory, where it gives any and it is the target's."""
+        if self._settings.target != "self":
+            return
+        try:
+            watch = MemoryWatch(self._readings.folders)
+        except OSError:
+            return  # cgroup v1
+        Shortage(watch, loop, on_counts=self._on_shortage, on_limit=self._on_limit)
+
+    def _on_shortage(self, counts: MemoryEvents) -> None:
+        self._keeper.add(lambda beside: replace(beside, memory_events=counts))
+
+    def _on_limit(self, count: int) -> None:
+        reading = self._readings.sample("kernel")
+        memory = reading.memory if reading else None
+        now = time.time_ns()
+        self._note(lambda container: memory_max(now, count, memory, container))
+
+    def _note(self, event: Callable[[Actor], Occurrence]) -> None:
+        """Journal and publish an event of our own, in a thread: the disk may take its time."""
+        identity = self._keeper.observation.snapshot.identity
+        if identity.id is not None:
+            occurrence = event(Actor(identity.id, identity.name))
+            threading.Thread(
+                target=lambda: self._on_events(self._journal.append(occurrence)),
+                name="note",
+                daemon=True,
+            ).start()
+
     def _on_look(self) -> None:
         """Tell what changed, and take the first sample: readiness waits for it."""
         observation = self._keeper.observation
@@ -247,7 +290,8 @@ class Agent:
     def _look_back(self) -> None:
         """Put the runs together anew, and tell of the last one that is over."""
         self._past.update(self._keeper.observation.snapshot)
-        self._keeper.tell(self._past.previous_run)
+        run = self._past.previous_run
+        self._keeper.add(lambda beside: replace(beside, previous_run=run))
 
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:
         """Call in the event loop's thread; a loop that has ended needs no call."""

@@ -12,7 +12,7 @@ from selfinspect.engine.tried import STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
-from selfinspect.observe import look_again, with_previous_run
+from selfinspect.observe import Beside, look_again, with_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.client import Client
     from selfinspect.events.intake import Intake
-    from selfinspect.model import Run
     from selfinspect.observe import Observation
 
 _FIRST_DELAY = 0.1
@@ -46,6 +45,7 @@ class Keeper:
         on_change: called whenever the observation is another, from any thread.
         on_follow: called whenever the event streams are open.
         log: the agent's log.
+        beside: what is known before anything is said beside a look.
         lasting: seconds for which a connection has to last to be opened again without a look.
     """
 
@@ -59,6 +59,7 @@ class Keeper:
         on_follow: Callable[[], None],
         on_change: Callable[[], None],
         log: FilteringBoundLogger,
+        beside: Beside = Beside(),  # noqa: B008 - frozen
         lasting: float = _LONGEST_DELAY,
     ) -> None:
         self._observation = first
@@ -72,7 +73,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._refreshing = threading.Lock()
         self._following: Following | None = None
-        self._previous_run: Run | None = None
+        self._beside = beside
 
     @property
     def observation(self) -> Observation:
@@ -81,14 +82,14 @@ class Keeper:
 
     @observation.setter
     def observation(self, now: Observation) -> None:
-        self._observation = with_previous_run(now, self._previous_run)
+        self._observation = with_beside(now, self._beside)
         self._on_change()
 
-    def tell(self, previous_run: Run | None) -> None:
-        """Have what is known tell of the last run that is over, from now on."""
+    def add(self, change: Callable[[Beside], Beside]) -> None:
+        """Change what is known beside the looks, from now on; from any thread."""
         with self._refreshing:
-            self._previous_run = previous_run
-            if with_previous_run(self.observation, previous_run) is not self.observation:
+            self._beside = change(self._beside)
+            if with_beside(self.observation, self._beside) is not self.observation:
                 self.observation = self.observation
 
     @property

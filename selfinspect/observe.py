@@ -35,7 +35,7 @@ from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
-from selfinspect.model import Attempt, Identity, Reach, Snapshot
+from selfinspect.model import Attempt, Identity, Reach, Snapshot, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.resolution import Answer
     from selfinspect.identity.resolve import Resolution
-    from selfinspect.model import Json, Kubernetes, Run, Self
+    from selfinspect.model import Json, Kubernetes, MemoryEvents, Run, Self, Stopping
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
@@ -251,13 +251,45 @@ def look_again(last: Observation) -> Observation:
     return _described(last, last.client.inspect())
 
 
-def with_previous_run(observation: Observation, run: Run | None) -> Observation:
-    """The same, telling of the last run that is over."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known of the container beside a look: it comes from elsewhere, at its own time.
+
+    Attributes:
+        previous_run: the last run that is over.
+        stopping: the stop under way, of which PID 1 has said.
+        stop_timeout: seconds by the option, where the container does not say.
+        memory_events: how often memory was short, as the kernel counts.
+    """
+
+    previous_run: Run | None = None
+    stopping: Stopping | None = None
+    stop_timeout: float | None = None
+    memory_events: MemoryEvents | None = None
+
+
+def with_beside(observation: Observation, beside: Beside) -> Observation:
+    """The same observation, its document with what is known beside the look."""
     snapshot = observation.snapshot
-    if snapshot.self is None or snapshot.self.previous_run == run:
+    if snapshot.self is None:
         return observation
-    own = replace(snapshot.self, previous_run=run)
+    own = replace(
+        snapshot.self,
+        previous_run=beside.previous_run,
+        stop=_stop(snapshot.self.stop, beside.stop_timeout),
+        stopping=beside.stopping,
+        memory_events=beside.memory_events,
+    )
+    if own == snapshot.self:
+        return observation
     return replace(observation, snapshot=replace(snapshot, self=own))
+
+
+def _stop(stop: Stop | None, seconds: float | None) -> Stop | None:
+    """How the container is stopped, with the option's timeout where nobody else says one."""
+    if seconds is None or (stop is not None and stop.timeout_seconds is not None):
+        return stop
+    return replace(stop or Stop(), timeout_seconds=round(seconds), source="option")
 
 
 def _with_engine(
@@ -323,6 +355,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
         identity=identity,
         engine=engine,
         image=last.image,
+        info=last.info,
         inspected_at=times.rfc3339(time.time_ns()),
         kubernetes=last.snapshot.kubernetes,
         truncated=truncated,

@@ -93,6 +93,11 @@ class Readings:
             return None
         return reading if self._own_network(observation) else replace(reading, network=None)
 
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The container's cgroup by controller of v1, and of v2 by `UNIFIED`."""
+        return self._cgroup.folders
+
     def raw(self) -> Json:
         """The engine's stats as they are.
 

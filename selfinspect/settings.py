@@ -51,6 +51,8 @@ class Settings:
         target: whom to report on: `self`, `netns`, or a container's name or ID.
         root: the folder below which every file is read.
         stats_source: where figures come from.
+        stop_timeout: seconds the app has to stop, where its container does not say; None for
+            nobody says.
         allow_host: globs over names we may be called by.
         reveal: globs over names whose values are not masked.
         metrics_labels: globs over the container's labels that become metric labels.
@@ -79,6 +81,7 @@ class Settings:
     target: str = "self"
     root: Path = field(default_factory=lambda: Path("/"))
     stats_source: StatsChoice = "auto"
+    stop_timeout: float | None = None
     allow_host: tuple[str, ...] = ()
     reveal: tuple[str, ...] = ()
     metrics_labels: tuple[str, ...] | None = None

@@ -4,33 +4,56 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import from_agent_or_here
+from selfinspect.cli.answers import agent_of, from_agent_or_here
+from selfinspect.cli.declared import Parsed
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.table import table
 from selfinspect.cli.verb import Verb
 from selfinspect.documents import as_document, engine_missing, refused
+from selfinspect.engine.routes import default_gateway, routes
 from selfinspect.errors import EngineUnreachableError, IdentityError
-from selfinspect.exports import exported
+from selfinspect.exports import otel
+from selfinspect.exports import own as own_rows
+from selfinspect.exports import size as size_rows
+from selfinspect.exports.otel import merged
+from selfinspect.exports.own import RESOURCE, exported, fitting
+from selfinspect.exports.size import OWN_BYTES, sizes
+from selfinspect.exports.wanted import Wanted, parse_wanted
+from selfinspect.kernel.files import text
+from selfinspect.kernel.room import read_room, taken_by_us
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.errors import SelfinspectError
-    from selfinspect.model import Json, Snapshot
+    from selfinspect.model import Json, Self, Snapshot
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
 
 
 @click.command(
     cls=Verb,
-    examples=('eval "$(selfinspect env)"', "selfinspect env --format dotenv >.env"),
+    examples=(
+        'eval "$(selfinspect env)"',
+        "selfinspect env --what self,otel,size --explain",
+        "selfinspect env --format dotenv >.env",
+    ),
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+)
+@click.option(
+    "--what",
+    type=Parsed("sets", parse_wanted),
+    default="self",
+    show_default=True,
+    help="Which variables: self, otel, size, or size:RUNTIME; commas between several.",
 )
 @click.option(
     "--format",
@@ -40,15 +63,54 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
     show_default=True,
     help="What is to read it: a shell, a .env file's reader, or anything else.",
 )
+@click.option("--explain", is_flag=True, help="Print where each variable comes from instead.")
 @observing
 @streams_of
-def env(streams: Streams, /, form: str, **given: Any) -> None:
-    """Print ID, name, image and host ports as variables.
+def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given: Any) -> None:
+    """Print what this container is as environment variables.
 
-    They are those that `run --export-env` gives its command: SELFINSPECT_CONTAINER_ID, _NAME,
-    _IMAGE, and SELFINSPECT_HOST_PORT_8080_TCP for the port of the host that leads to 8080/tcp.
-    What is not known or not published has none; without an engine, that is all but the ID.
+    They are those that `run --export-env` gives its command, and SELFINSPECT_URI. What is not
+    known has none; without an engine, of the set self those are the ID and the limits.
     """
+    lack: SelfinspectError | None = None
+    agent = agent_of(streams, given)
+    variables = {} if agent is None else {"SELFINSPECT_URI": agent.uri}
+    if what.needs_agent:
+        own, lack = _own(streams, given)
+        found = of_container(own, streams.environ)
+        variables |= {name: found[name] for name in found if wants(what, name)}
+    if what.runtimes:
+        space = read_room(taken=taken_by_us() or OWN_BYTES)
+        variables |= sizes(space, what.runtimes, streams.environ)
+    text = _explained(variables) if explain else _FORMS[form](variables)
+    print(text, end="", file=streams.out)
+    if lack is not None:
+        raise lack
+
+
+def of_container(
+    own: Self, environ: Mapping[str, str], root: Path = Path("/")
+) -> Mapping[str, str]:
+    """The variables of the sets `self` and `otel`.
+
+    Args:
+        own: the container's document.
+        environ: its environment, whose own resource attributes stay.
+        root: the folder below which the kernel's routes are read.
+    """
+    gateway = default_gateway(routes(text(f"{root}/proc/net/route")))
+    variables = exported(own, gateway)
+    attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
+    return {**variables, **fitting({RESOURCE: attributes})}
+
+
+def wants(what: Wanted, name: str) -> bool:
+    """Whether a variable of the sets `self` and `otel` is of a set that is wanted."""
+    return what.otel if name == RESOURCE else what.own
+
+
+def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:
+    """The container's document, and the error for what it lacks."""
     lack: SelfinspectError = EngineUnreachableError("no engine tells name, image and ports")
 
     def look(snapshot: Snapshot) -> Json:
@@ -59,15 +121,27 @@ def env(streams: Streams, /, form: str, **given: Any) -> None:
         return as_document(snapshot.self)
 
     own = read_self(from_agent_or_here(streams, given, "/v1/self", look))
-    print(_FORMS[form](exported(own)), end="", file=streams.out)
     if own.id is None:
-        raise IdentityError(
+        return own, IdentityError(
             "the container's ID is only assumed, so no variable carries it",
             hint="selfinspect id --explain shows the evidence; where no container shares another's"
             " network, --assume (SELFINSPECT_ASSUME=1) uses it",
         )
-    if own.engine is None and given["engine"] != "off":
-        raise lack
+    away = own.engine is None and given["engine"] != "off"
+    return own, lack if away else None
+
+
+def _explained(variables: Mapping[str, str]) -> str:
+    """A line a variable: its name, its value, where that comes from."""
+    sources = {row.name: row.source for row in own_rows.rows()}
+    sources |= {row.name: row.source for row in size_rows.ROWS}
+    sources[RESOURCE] = "OpenTelemetry's resource attributes, after those that were there"
+    sources["SELFINSPECT_URI"] = "where this container's agent answers"
+    rows = [
+        (name, value, sources.get(name, "the port of the host that leads to it"))
+        for name, value in variables.items()
+    ]
+    return "".join(f"{line}\n" for line in table([("VARIABLE", "VALUE", "SOURCE"), *rows]))
 
 
 def sh(variables: Mapping[str, str]) -> str:

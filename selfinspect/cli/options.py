@@ -15,6 +15,7 @@ from selfinspect.cli.declared import (
     with_options,
 )
 from selfinspect.cli.verb import Sectioned
+from selfinspect.duration import parse_duration
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
 from selfinspect.settings import (
     LOG_LEVELS,
@@ -188,6 +189,12 @@ def serving(verb: Verb) -> Verb:
             "--fs-usage-interval",
             Parsed("duration", parse_interval),
             "How often a scrape may have the engine count the writable layer: 5m; or off.",
+        ),
+        option(
+            _TOLD,
+            "--stop-timeout",
+            Parsed("duration", parse_duration),
+            "How long the app has to stop, where the container's configuration does not say.",
         ),
         option(
             _TOLD,

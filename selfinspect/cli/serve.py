@@ -10,24 +10,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent import Agent
+from selfinspect.cli.env import of_container
 from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import Verb
-from selfinspect.exports import exported
 from selfinspect.listen import uri_of
+from selfinspect.model import Stopping
 from selfinspect.supervise.announcement import Announcement
 from selfinspect.supervise.handover import VARIABLE as HANDOVER
 from selfinspect.supervise.handover import Handover
 from selfinspect.supervise.listeners import bind, bound, usual_metrics
+from selfinspect.supervise.signals import name_of
+from selfinspect.supervise.stopping import SIGNAL
+from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from selfinspect.listen import ListenAddress
+    from selfinspect.model import Self
     from selfinspect.settings import Settings
 
 _CONNECTIONS = 4096
+_LONGEST_WORD = 4096
 
 
 @click.command(
@@ -65,7 +71,7 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
         return await agent.run(
             handed.api,
             handed.metrics,
-            on_ready=lambda known: handed.ready(exported(known.self) if known.self else {}),
+            on_ready=lambda known: handed.ready(_offered(known.self, streams.environ)),
         )
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()
@@ -78,6 +84,14 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
         announcement.withdraw()
 
 
+def _offered(own: Self | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What PID 1 is told: the variables for its command, and the container's stop signal."""
+    if own is None:
+        return {}
+    stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
+    return {**of_container(own, environ), **stop}
+
+
 def _allow_connections() -> None:
     """Everyone who waits or listens has a connection: a thousand are the usual limit of all."""
     allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -86,15 +100,35 @@ def _allow_connections() -> None:
 
 
 def _end_with(control: socket.socket, agent: Agent) -> None:
-    """Stop the agent once PID 1 is gone: it alone holds the other end, and sends nothing."""
+    """Hear PID 1, which alone holds the other end, and stop the agent once it is gone."""
     control.setblocking(False)  # noqa: FBT003
     loop = asyncio.get_running_loop()
 
-    def ended() -> None:
-        loop.remove_reader(control)
-        agent.stop()
+    def heard() -> None:
+        word = control.recv(_LONGEST_WORD).decode(errors="replace")
+        if word:
+            agent.stopping(stopping_of(word))
+        else:
+            loop.remove_reader(control)
+            agent.stop()
 
-    loop.add_reader(control, ended)
+    loop.add_reader(control, heard)
+
+
+def stopping_of(word: str) -> Stopping | None:
+    """A stop as PID 1 says it, `stopping SIGNAL RECEIVED DEADLINE`; None for one that is over.
+
+    Both moments are nanoseconds since the Unix epoch; a dash is no deadline.
+    """
+    _, *said = word.split(" ")
+    if len(said) != 3:  # noqa: PLR2004
+        return None
+    number, received, deadline = said
+    return Stopping(
+        signal=name_of(int(number)),
+        received_at=rfc3339(int(received)),
+        deadline=None if deadline == "-" else rfc3339(int(deadline)),
+    )
 
 
 def _bind(option: str, addresses: Sequence[ListenAddress]) -> list[socket.socket]:

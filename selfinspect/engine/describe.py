@@ -24,6 +24,7 @@ from selfinspect.errors import IdentityError
 from selfinspect.model import (
     Health,
     HealthCheck,
+    Host,
     IdentitySummary,
     Image,
     Limits,
@@ -32,14 +33,17 @@ from selfinspect.model import (
     PortBinding,
     RestartPolicy,
     Self,
+    Stop,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from selfinspect.model import Engine, Identity, Json, Kubernetes
+    from selfinspect.model import Engine, Identity, Json, Kubernetes, StopSource
 
 _SHORT = 12
+
+DEFAULT_STOP_SIGNAL = "SIGTERM"
 
 
 def describe(
@@ -48,6 +52,7 @@ def describe(
     identity: Identity,
     engine: Engine,
     image: Json,
+    info: Json,
     inspected_at: str,
     truncated: Mapping[str, int],
     kubernetes: Kubernetes | None = None,
@@ -59,6 +64,7 @@ def describe(
         identity: which container that is; it stands.
         engine: who said so.
         image: the image's inspect document, None where the engine would not say.
+        info: what the engine says of its machine, None where it would not say.
         inspected_at: when the engine was asked.
         kubernetes: what the kubelet's mounts say.
         truncated: how much of it was not kept, by member.
@@ -104,6 +110,8 @@ def describe(
         compose=orchestrators.compose(labels),
         swarm=orchestrators.swarm(labels),
         kubernetes=orchestrators.kubernetes(labels) or kubernetes,
+        stop=_stop(inspect, image),
+        host=_host(info),
         previous_run=None,
         truncated=truncated,
         engine=engine,
@@ -163,6 +171,37 @@ def _health(inspect: Json) -> Health | None:
             )
             for entry in sequence(inspect, "State", "Health", "Log")
         ),
+    )
+
+
+def _stop(inspect: Json, image: Json) -> Stop:
+    """How the container is stopped: its own word for it, else its image's.
+
+    The engine copies the image's stop signal into the container, a timeout it does not.
+    """
+    own = integer(inspect, "Config", "StopTimeout")
+    seconds = integer(image, "Config", "StopTimeout") if own is None else own
+    source: StopSource = "image" if own is None else "container"
+    return Stop(
+        signal=text(inspect, "Config", "StopSignal")
+        or text(image, "Config", "StopSignal")
+        or DEFAULT_STOP_SIGNAL,
+        timeout_seconds=seconds,
+        source=None if seconds is None else source,
+    )
+
+
+def _host(info: Json) -> Host | None:
+    """The engine's machine, by its `/info`."""
+    if info is None:
+        return None
+    return Host(
+        name=text(info, "Name"),
+        os=text(info, "OperatingSystem"),
+        kernel=text(info, "KernelVersion"),
+        architecture=text(info, "Architecture"),
+        cpus=integer(info, "NCPU"),
+        memory_bytes=integer(info, "MemTotal"),
     )
 
 

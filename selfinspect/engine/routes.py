@@ -94,6 +94,11 @@ def bridge_hosts(table: Sequence[Route], links: Sequence[Link]) -> tuple[str, ..
     return tuple(dict.fromkeys(str(one.network[1]) for one in subnets if _is_subnet(one)))[:_MOST]
 
 
+def default_gateway(table: Iterable[Route]) -> str | None:
+    """Where the default route leads, IPv4's before IPv6's; None where there is none."""
+    return next((one.gateway for one in _gateways(table)), None)
+
+
 def is_host(links: Iterable[Link]) -> bool:
     """Whether the network namespace is a host's: with a bridge or hardware of its own."""
     return any(link.hardware or link.driver == "bridge" for link in links)

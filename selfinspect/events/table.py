@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # An engine replays up to 256 events: their keys are to outlast any limit.
 _KEPT_AT_LEAST = 512
 
+# A container at its limit has one a minute: they are not to crowd out the engine's.
+_OF_THE_KERNEL = 500
+
 
 class Table:
     """Numbers what comes, and drops the oldest. One thread at a time may use it.
@@ -65,6 +68,11 @@ class Table:
                     added.append(new)
             pruned = last - max(limit, _KEPT_AT_LEAST)
             self.database.execute("DELETE FROM events WHERE seq <= ?", [pruned])
+            self.database.execute(
+                "DELETE FROM events WHERE type = 'kernel' AND seq <= (SELECT seq FROM events"
+                " WHERE type = 'kernel' ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+                [_OF_THE_KERNEL],
+            )
             if self._memory is not None:
                 trim(self.database, self._memory)
         self.last, self._run = last, run
@@ -91,7 +99,8 @@ class Table:
         """Nanoseconds since the Unix epoch of the latest event that an engine told of."""
         latest: int | None = self._value(
             "SELECT max(nanoseconds) FROM events"
-            " WHERE typeof(nanoseconds) = 'integer' AND source <> 'reconciled' AND type <> 'agent'"
+            " WHERE typeof(nanoseconds) = 'integer' AND source <> 'reconciled'"
+            " AND type NOT IN ('agent', 'kernel')"
         )
         return latest
 

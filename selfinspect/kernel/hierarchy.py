@@ -2,12 +2,10 @@
 
 A process may sit in a leaf below the container's cgroup (`/docker/<id>/init`); the figures of
 the container are those of its cgroup's root. Formats: cgroups(7), proc_pid_mountinfo(5).
+PID 1 loads this module, so it loads little by itself.
 """
 
 from __future__ import annotations
-
-import re
-from typing import NamedTuple
 
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.kernel.cgroup_file import UNIFIED
@@ -17,12 +15,11 @@ INITIAL_NAMESPACE = "cgroup:[4026531835]"
 
 _CGROUPS = "/sys/fs/cgroup"
 _TYPES = ("cgroup", "cgroup2")
-_CONTAINER = re.compile(r"(?<![0-9a-z])([0-9a-f]{64}|[0-9a-f]{32}-[0-9]{8,10})(?![0-9a-z])")
-
-
-class _Mount(NamedTuple):
-    root: str
-    point: str
+_HEX = frozenset("0123456789abcdef")
+_LETTERS = frozenset("ghijklmnopqrstuvwxyz")
+_ID = 64
+_TASK = 32  # digits of a Fargate task's ID, before a dash and its container's number
+_NUMBER = (8, 10)
 
 
 def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> dict[str, str]:
@@ -47,9 +44,9 @@ def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> d
         own = _named(line.path) if named else _nameless(line.path, namespace)
         for name in line.controllers:
             mount = mounted.get(name)
-            below = None if own is None or mount is None else _below(own, mount.root)
+            below = None if own is None or mount is None else _below(own, mount[0])
             if mount is not None and below is not None:
-                found[name] = mount.point + below
+                found[name] = mount[1] + below
     return found
 
 
@@ -72,9 +69,23 @@ def _named(path: str) -> str | None:
     """The part of a process's path that ends with the container's ID, None where none stands."""
     segments = path.split("/")
     for end in range(len(segments), 0, -1):
-        if _CONTAINER.search(segments[end - 1]):
+        if _names_container(segments[end - 1]):
             return "/".join(segments[:end])
     return None
+
+
+def _names_container(segment: str) -> bool:
+    """Whether a full ID, or Fargate's name of a container, stands in a segment as a whole word."""
+    words = "".join(each if each in _HEX or each in _LETTERS else " " for each in segment).split()
+    if any(len(word) == _ID and set(word) <= _HEX for word in words):
+        return True
+    task, _, number = segment.partition("-")
+    return (
+        len(task) == _TASK
+        and set(task) <= _HEX
+        and number.isdecimal()
+        and _NUMBER[0] <= len(number) <= _NUMBER[1]
+    )
 
 
 def _nameless(path: str, namespace: str | None) -> str | None:
@@ -90,21 +101,21 @@ def _below(path: str, root: str) -> str | None:
     return path[len(root) :] if path == root or path.startswith(root + "/") else None
 
 
-def _mounts(text: str, root: str) -> dict[str, _Mount]:
-    """The mount to read each controller by, its point being the path to open.
+def _mounts(text: str, root: str) -> dict[str, tuple[str, str]]:
+    """The mount to read each controller by: its root, and the path to open it by.
 
     Mount points are named as this process sees them. Where a tree mounted at `root` holds
     hierarchies of its own those count, else what is mounted at the usual place. A later line
     covers an earlier one.
     """
-    usual: dict[str, _Mount] = {}
-    within: dict[str, _Mount] = {}
+    usual: dict[str, tuple[str, str]] = {}
+    within: dict[str, tuple[str, str]] = {}
     for mount in mountinfo.parse(text):
         if mount.type not in _TYPES or mount.deleted:
             continue
         controllers = mount.options if mount.type == "cgroup" else (UNIFIED,)
         if root and _below(mount.point, root + _CGROUPS) is not None:
-            within |= dict.fromkeys(controllers, _Mount(mount.root, mount.point))
+            within |= dict.fromkeys(controllers, (mount.root, mount.point))
         elif _below(mount.point, _CGROUPS) is not None:
-            usual |= dict.fromkeys(controllers, _Mount(mount.root, root + mount.point))
+            usual |= dict.fromkeys(controllers, (mount.root, root + mount.point))
     return usual | within

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+StopSource: TypeAlias = Literal["container", "image", "option"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,6 +129,60 @@ class Kubernetes:
     container: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How the container is asked to end, and how long it then has.
+
+    `source` says who gave the timeout: the container, its image, or the option of `run`; None
+    where nobody did, and the engine's own default counts.
+    """
+
+    signal: str | None = None
+    timeout_seconds: int | None = None
+    source: StopSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A stop that is under way.
+
+    `deadline` is when what still runs is killed, by the configured timeout: the one of
+    `docker stop -t` cannot be seen from inside. `seconds_left` is as of the answer.
+    """
+
+    signal: str
+    received_at: str
+    deadline: str | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine that the container runs on."""
+
+    name: str | None = None
+    os: str | None = None
+    kernel: str | None = None
+    architecture: str | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEvents:
+    """How often memory was short since the container's start, as cgroup v2 counts.
+
+    `max` is how often the limit was met, which page cache alone does in a healthy container;
+    `high` how often the soft limit; `oom` how often nothing could be freed; `oom_kill` how many
+    processes were killed for it.
+    """
+
+    max: int | None = None
+    high: int | None = None
+    oom: int | None = None
+    oom_kill: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Self:
     """What a container knows about itself: the document of `/v1/self`, already masked.
@@ -162,7 +218,18 @@ class Self:
     compose: Compose | None = None
     swarm: Swarm | None = None
     kubernetes: Kubernetes | None = None
+    stop: Stop | None = None
+    stopping: Stopping | None = None
+    memory_events: MemoryEvents | None = None
+    host: Host | None = None
     previous_run: Run | None = None
     truncated: Mapping[str, int] | None = None
     identity: IdentitySummary
     engine: Engine | None = None
+
+    def host_port(self, port: int, protocol: str = "tcp") -> int | None:
+        """The first port of the host that leads to a port of the container.
+
+        None where it is not published, or where no engine says.
+        """
+        return (self.ports or {}).get(str(port), {}).get(protocol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import time
 
@@ -10,10 +11,10 @@ from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agen
 from selfinspect.supervise.listeners import silence
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.signals import Given, signal
+from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
     from collections.abc import Mapping, Sequence
 
     from selfinspect.supervise.users import User
@@ -111,6 +112,12 @@ class Agent:
         except OSError:
             return True
         return True
+
+    def tell(self, word: str) -> None:
+        """Say something to the agent, which may not be there, or not listen."""
+        with suppress(OSError):
+            if self._control is not None:
+                self._control.send(word.encode(), _socket.MSG_DONTWAIT)
 
     def ended(self, status: int) -> None:
         """Note its death, and when to start the next incarnation, if ever.

@@ -54,6 +54,23 @@ class Announcement:
             else:
                 self._file = write(self._folder, self._name, f"{uri}\n".encode(), locked=True)
 
+    def leave(self, name: str, data: bytes | None) -> None:
+        """Write another file into the folder where that can be done; None takes it away.
+
+        The folder is opened again: this is also called by a process that holds nothing open.
+        """
+        if not self.is_ours:
+            return
+        with suppress(OSError):
+            folder = open_folder(os.path.dirname(self._path), _MODE_OF_FOLDER)  # noqa: PTH120
+            try:
+                if data is None:
+                    os.unlink(name, dir_fd=folder)
+                else:
+                    os.close(write(folder, name, data))
+            finally:
+                os.close(folder)
+
     def withdraw(self) -> None:
         """Take it away, unless somebody else has put theirs in its place."""
         with suppress(OSError):

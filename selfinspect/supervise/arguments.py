@@ -5,13 +5,14 @@ from __future__ import annotations
 from selfinspect.duration import parse_duration
 from selfinspect.listen import parse_listen
 from selfinspect.supervise.record import DEFAULT_FOLDER
-from selfinspect.supervise.signals import parse_rewrite
+from selfinspect.supervise.signals import parse_rewrite, parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
+    from selfinspect.exports.wanted import Wanted
     from selfinspect.listen import ListenAddress
 
     T = TypeVar("T")
@@ -20,6 +21,7 @@ _YES = ("1", "true", "t", "yes", "y", "on")
 _NO = ("", "0", "false", "f", "no", "n", "off")
 _OFF = "off"
 _WAIT_TO_EXPORT = 5.0
+_OWN = "--export-env=self"
 _LAST_EXIT_CODE = 255
 
 HELP = """\
@@ -32,11 +34,13 @@ that fails never stops CMD.
 Options:
   --wait DURATION         Hold CMD back until the agent is ready, at most that
                           long (500ms, 5s, 2m). [default: 0]
-  --export-env            Tell CMD in its environment what `selfinspect env`
-                          prints: the container's ID, name and image,
-                          SELFINSPECT_HOST_PORT_8080_TCP and the like. Waits 5s
-                          unless --wait says how long; what is not known by
-                          then is unset.
+  --export-env[=SETS]     Add to CMD's environment what `selfinspect env` says.
+                          self (the default): the container's ID, name, image,
+                          SELFINSPECT_HOST_PORT_8080_TCP and the like; otel:
+                          OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and so on;
+                          size:go,web: of these runtimes. Commas between
+                          several. self and otel wait 5s unless --wait says how
+                          long; what is not known by then is unset.
   -g, --signal-group      Forward signals to CMD's whole process group.
   --rewrite FROM:TO       Send TO where FROM comes, by name or number
                           (TERM:QUIT, 15:3); TO 0 drops it. Repeatable.
@@ -45,6 +49,10 @@ Options:
   --end-rest DURATION     When CMD has ended, send TERM to the processes it
                           left, and KILL to those still there after that long.
                           [default: 0, leave them]
+  --stop-timeout DURATION How long CMD has from the stop signal to SIGKILL, where
+                          the container's own configuration does not say so.
+  --last-signal SIG       Send SIG (QUIT, say, for a dump of stacks) 2 s before
+                          that, if CMD catches it and has more than 4 s.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
                           names. Takes root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
@@ -72,11 +80,13 @@ class Arguments:
 
     Attributes:
         wait: seconds to hold the command back for the agent at most.
-        export_env: whether the command's environment tells of the container.
+        exports: what is added to the command's environment; None for nothing.
         signal_group: whether signals go to the command's whole process group.
         rewrites: which signal is sent for one that comes; 0 for none.
         expected: the command's exit codes that count as 0.
         end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
+        stop_timeout: seconds from the stop signal to SIGKILL, where the container says nothing.
+        last_signal: what is sent 2 s before that to a command that catches it; None for none.
         user: whom the command runs as, as written; None for ourselves.
         agent_user: the same for the agent.
         agent_options: what `serve` gets.
@@ -97,13 +107,15 @@ class Arguments:
         "end_rest",
         "engine",
         "expected",
-        "export_env",
+        "exports",
         "journal",
+        "last_signal",
         "listen",
         "metrics_listen",
         "passed_over",
         "rewrites",
         "signal_group",
+        "stop_timeout",
         "tls",
         "token_file",
         "user",
@@ -119,15 +131,20 @@ class Arguments:
             raise ValueError("no command after `--`")
         options = list(arguments[:split])
         self.passed_over: list[str] = []
-        self.export_env = self._flag(("--export-env",), options, environ)
+        self.exports = self._exports(options, environ)
         self.signal_group = self._flag(("--signal-group", "-g"), options, environ)
         self.user = _value("--user", options, environ)
         self.agent_user = _value("--agent-user", options, environ)
         waits = self._parsed("--wait", parse_duration, options, environ)
-        self.wait = waits[-1] if waits else _WAIT_TO_EXPORT if self.export_env else 0.0
+        exporting = self.exports is not None and self.exports.needs_agent
+        self.wait = waits[-1] if waits else _WAIT_TO_EXPORT if exporting else 0.0
         self.end_rest = (self._parsed("--end-rest", parse_duration, options, environ) or [0.0])[-1]
         self.rewrites = dict(self._parsed("--rewrite", parse_rewrite, options, environ))
         self.expected = self._parsed("--expect-exit", _exit_code, options, environ)
+        stop = self._parsed("--stop-timeout", parse_duration, options, environ)
+        self.stop_timeout = stop[-1] if stop else None
+        last = self._parsed("--last-signal", parse_signal, options, environ)
+        self.last_signal = last[-1] if last else None
         self.agent_options = options
         self.listen = self._addresses("--listen", environ)
         self.metrics_listen = self._addresses("--metrics-listen", environ)
@@ -145,6 +162,27 @@ class Arguments:
         if not given and text not in (*_YES, *_NO):
             self.passed_over.append(f"{variable} {environ[variable]!r}: takes true or false")
         return given or text in _YES
+
+    def _exports(self, options: list[str], environ: Mapping[str, str]) -> Wanted | None:
+        """What `--export-env`, with or without a value, or its variable asks for."""
+        flag = "--export-env"
+        given = [_OWN if option == flag else option for option in options]
+        words = [word.removeprefix(f"{flag}=") for word in given if word.startswith(f"{flag}=")]
+        options[:] = [option for option in given if not option.startswith(f"{flag}=")]
+        text = ",".join(words) or environ.get(_variable(flag), "")
+        if not words and text.lower() in (*_YES, *_NO):
+            text = _OWN.removeprefix(f"{flag}=") if text.lower() in _YES else ""
+        if not text and not words:
+            return None
+        from selfinspect.exports.wanted import parse_wanted  # noqa: PLC0415 - few want any
+
+        try:
+            return parse_wanted(text)
+        except ValueError as error:
+            if words:
+                raise ValueError(f"{flag} {error}") from error
+            self.passed_over.append(f"{_variable(flag)} {error}")
+            return None
 
     def _parsed(
         self,

@@ -35,6 +35,8 @@ def start_command(
     changes: Mapping[str, str | None],
     given: Given,
     user: User | None = None,
+    *,
+    optional: Mapping[str, str] | None = None,
 ) -> int:
     """Start the app in a process group of its own, the terminal's foreground; its process ID.
 
@@ -45,6 +47,7 @@ def start_command(
         changes: what its environment has that ours has not; None takes a variable away.
         given: the signals' mask and actions to start with.
         user: whom it runs as, None for ourselves.
+        optional: what else its environment has, unless it were too large with that.
 
     Raises:
         OSError: no process can be made.
@@ -61,7 +64,7 @@ def start_command(
         # Last: taking the terminal from the background is safe only while SIGTTOU is blocked.
         given.restore()
 
-    return _start(command, changes, prepare)
+    return _start(command, changes, prepare, optional or {})
 
 
 def start_agent(
@@ -99,7 +102,7 @@ def start_agent(
         end_with_parent(parent, signal.SIGTERM)
         given.clear()
 
-    return _start(command, changes, prepare)
+    return _start(command, changes, prepare, {})
 
 
 def start_writer(write: Callable[[], None]) -> int:
@@ -145,7 +148,10 @@ def exit_code(status: int) -> int:
 
 
 def _start(
-    command: Sequence[str], changes: Mapping[str, str | None], prepare: Callable[[], None]
+    command: Sequence[str],
+    changes: Mapping[str, str | None],
+    prepare: Callable[[], None],
+    optional: Mapping[str, str],
 ) -> int:
     process = os.fork()
     if process:
@@ -153,18 +159,31 @@ def _start(
     code = NOT_EXECUTABLE
     try:
         prepare()
-        for name, value in changes.items():
-            if value is None:
-                os.unsetenv(name)
-            else:
-                os.putenv(name, value)
-        _become(list(command), changes.get("PATH") or os.environ.get("PATH", os.defpath))
+        _change_environment({**changes, **optional})
+        path = changes.get("PATH") or os.environ.get("PATH", os.defpath)
+        try:
+            _become(list(command), path)
+        except OSError as error:
+            if error.errno != errno.E2BIG or not optional:
+                raise
+            say("start.too-large", left_out=",".join(optional))
+            given = {name: os.environ.get(name) for name in optional}
+            _change_environment({**given, **changes})
+            _become(list(command), path)
     except Exception as error:  # noqa: BLE001 - told, whatever it is: nobody else could
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             code = NOT_FOUND
         say("start.failed", command=command[0], error=getattr(error, "strerror", None) or error)
     finally:
         os._exit(code)
+
+
+def _change_environment(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.unsetenv(name)
+        else:
+            os.putenv(name, value)
 
 
 def _become(command: list[str], path: str) -> None:

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from selfinspect.exports.wanted import Wanted
     from selfinspect.supervise.users import User
 
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
@@ -25,7 +26,7 @@ class Command:
         words: the program and its arguments.
         changes: what its environment has that ours has not; None takes a variable away.
         given: the signals' mask and actions to start with.
-        export_env: whether what the agent tells of the container is added to that.
+        exports: which of the agent's variables are added to that; None for none.
         user: whom it runs as, None for ourselves.
         whole_group: whether signals go to its whole process group.
 
@@ -39,7 +40,7 @@ class Command:
         changes: Mapping[str, str | None],
         *,
         given: Given | None = None,
-        export_env: bool = False,
+        exports: Wanted | None = None,
         user: User | None = None,
         whole_group: bool = False,
     ) -> None:
@@ -47,7 +48,7 @@ class Command:
         self.words = words
         self._changes = changes
         self._given = given or Given()
-        self._export_env = export_env
+        self._exports = exports
         self._user = user
         self._whole_group = whole_group
         self._told_to_stop = False
@@ -59,9 +60,10 @@ class Command:
         Raises:
             OSError: no process can be made.
         """
-        added = variables if self._export_env else {}
-        changes = {**self._changes, **added}
-        self.process = start_command(self.words, changes, self._given, self._user)
+        added = self._exports.admitted(variables, os.environ) if self._exports else {}
+        self.process = start_command(
+            self.words, self._changes, self._given, self._user, optional=added
+        )
 
     def send(self, number: int) -> None:
         """Send it a signal, where there is a process to send it to."""
@@ -82,6 +84,15 @@ class Command:
             os.kill(self.process, number)
         except PermissionError as error:
             say("signal.failed", signal=number, error=error.strerror)
+
+    def catches(self, number: int) -> bool:
+        """Whether it has a handler of its own for a signal, as far as the kernel says."""
+        try:
+            with open(f"/proc/{self.process}/status", "rb") as status:  # noqa: PTH123
+                caught = status.read().partition(b"\nSigCgt:")[2].split(None, 1)[0]
+            return bool(int(caught, 16) >> (number - 1) & 1)
+        except (OSError, ValueError, IndexError):
+            return False
 
     def stopped(self, number: int) -> None:
         """Follow it when ^Z or the like has stopped it, as the job of a shell has to.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _socket
 import os
 
-from selfinspect.exports import is_exported
 from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
@@ -26,9 +25,7 @@ def control_pair() -> tuple[_socket.socket, _socket.socket]:
 
 
 def told(control: _socket.socket) -> dict[str, str]:
-    """What a ready agent has told of the container; nothing where it ended instead.
-
-    Only the variables of `--export-env` are taken.
+    """The variables that a ready agent offers for the command; none where it ended instead.
 
     Raises:
         BlockingIOError: it has said nothing yet.
@@ -36,7 +33,7 @@ def told(control: _socket.socket) -> dict[str, str]:
     """
     _, *entries = control.recv(_LONGEST_WORD, _socket.MSG_DONTWAIT).split(b"\0")
     pairs = (os.fsdecode(entry).partition("=") for entry in entries)
-    return {name: value for name, _, value in pairs if is_exported(name)}
+    return {name: value for name, _, value in pairs}
 
 
 def named(

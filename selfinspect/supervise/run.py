@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from selfinspect.exports import is_exported
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import Agent
@@ -17,6 +16,7 @@ from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.signals import block_signals
+from selfinspect.supervise.stopping import Stopping
 from selfinspect.supervise.supervisor import Supervisor
 from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.tasks import tasks_allowed
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from selfinspect.exports.wanted import Wanted
     from selfinspect.supervise.users import User
 
 USAGE = 125
@@ -92,7 +93,12 @@ def run(
     token, token_file = provide(parsed.token_file, token_path, user.uid if user else None)
     agent = Agent(
         [*agent_command, *parsed.agent_options],
-        {**_NOT_INHERITED, **_defaults(environ), **_home(agent_user)},
+        {
+            **_NOT_INHERITED,
+            **_stop_timeout(parsed.stop_timeout),
+            **_defaults(environ),
+            **_home(agent_user),
+        },
         api,
         metrics,
         given=given,
@@ -101,10 +107,9 @@ def run(
     )
     uri = uri_of([bound(each) for each in api], tls=parsed.tls)
     announcement.write(uri)
-    stale = filter(is_exported, environ) if parsed.export_env else ()
     changes = {
         **changes_back(environ),
-        **dict.fromkeys(stale),
+        **(_exports(parsed.exports, environ) if parsed.exports else {}),
         handover.VARIABLE: None,
         URI: uri,
         TOKEN_FILE: token_file,
@@ -116,7 +121,7 @@ def run(
         parsed.command,
         changes,
         given=given,
-        export_env=parsed.export_env,
+        exports=parsed.exports,
         user=user,
         whole_group=parsed.signal_group,
     )
@@ -128,6 +133,7 @@ def run(
         agent,
         parsed.wait,
         record,
+        stopping=Stopping(announcement, agent, command, parsed.stop_timeout, parsed.last_signal),
         given=given,
         rewrites=parsed.rewrites,
         expected=parsed.expected,
@@ -139,6 +145,20 @@ def run(
     if token is not None:
         take_away(token_path)
     return code
+
+
+def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """What PID 1 itself does for `--export-env`: sizes, and no fact of another container's.
+
+    Loaded only for those who want it.
+    """
+    from selfinspect.exports.own import is_exported  # noqa: PLC0415
+    from selfinspect.exports.size import sizes  # noqa: PLC0415
+    from selfinspect.kernel.room import read_room  # noqa: PLC0415
+
+    stale = filter(is_exported, environ) if exports.own else ()
+    found = sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
+    return {**dict.fromkeys(stale), **found}
 
 
 def _keep_stream_numbers() -> None:
@@ -162,6 +182,11 @@ def _token_path(uri_file: str, *, shared: bool) -> str:
 def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
     """What is another default for an agent beside a command; an empty variable says nothing."""
     return {name: value for name, value in _OF_THE_AGENT.items() if not environ.get(name)}
+
+
+def _stop_timeout(seconds: float | None) -> dict[str, str | None]:
+    """The option as the agent's, which tells others of it; a wrong variable is not handed on."""
+    return {"SELFINSPECT_STOP_TIMEOUT": None if seconds is None else f"{seconds:g}s"}
 
 
 def _home(user: User | None) -> dict[str, str]:

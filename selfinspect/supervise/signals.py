@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 else:
     import _signal as signal
 
-__all__ = ["CATCHABLE", "Given", "block_signals", "parse_rewrite", "signal"]
+__all__ = [
+    "CATCHABLE",
+    "Given",
+    "block_signals",
+    "name_of",
+    "number_of",
+    "parse_rewrite",
+    "parse_signal",
+    "signal",
+]
 
 CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -75,8 +84,8 @@ def parse_rewrite(text: str) -> tuple[int, int]:
         ValueError: the text does not name two signals; the message says what does.
     """
     first, _, second = text.partition(":")
-    came = _number(first)
-    sent = 0 if second == "0" else _number(second)
+    came = number_of(first)
+    sent = 0 if second == "0" else number_of(second)
     if came not in CATCHABLE or came == signal.SIGCHLD or sent is None:
         raise ValueError(
             f"{text!r}: takes FROM:TO, signals by name or number such as TERM:QUIT; TO 0 drops FROM"
@@ -84,7 +93,25 @@ def parse_rewrite(text: str) -> tuple[int, int]:
     return came, sent
 
 
-def _number(text: str) -> int | None:
+def name_of(number: int) -> str:
+    """`SIGTERM` for 15; the number where a signal has no name of its own."""
+    names = (name for name in vars(signal) if name.startswith("SIG") and "_" not in name)
+    return next((name for name in names if getattr(signal, name) == number), str(number))
+
+
+def parse_signal(text: str) -> int:
+    """The signal of a name or a number.
+
+    Raises:
+        ValueError: the text does not name one that can be caught.
+    """
+    number = number_of(text)
+    if number not in CATCHABLE:
+        raise ValueError(f"{text!r}: takes a signal such as QUIT, SIGUSR1 or 12")
+    return number
+
+
+def number_of(text: str) -> int | None:
     """The signal that `15`, `TERM`, `SIGTERM` or `RTMIN+3` means, None where it means none."""
     name, offset = text.upper().removeprefix("SIG"), "0"
     if name.startswith(("RTMIN+", "RTMAX-")):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from selfinspect.supervise.agent import Agent
     from selfinspect.supervise.command import Command
     from selfinspect.supervise.record import Record
+    from selfinspect.supervise.stopping import Stopping
 
 _HARMLESS = {
     signal.SIGCHLD,
@@ -44,6 +45,7 @@ class Supervisor:
         agent: what is beside it.
         wait: seconds to hold the command back for the agent at most.
         record: where the run is written down.
+        stopping: notes that the container is asked to stop; None for nobody.
         given: the signals' mask and actions that `run` was started with.
         rewrites: which signal is sent for one that comes; 0 for none.
         expected: the command's exit codes that count as 0.
@@ -58,6 +60,7 @@ class Supervisor:
         wait: float,
         record: Record,
         *,
+        stopping: Stopping | None = None,
         given: Given | None = None,
         rewrites: Mapping[int, int] | None = None,
         expected: Collection[int] = (),
@@ -67,6 +70,7 @@ class Supervisor:
         self._command = command
         self._agent = agent
         self._record = record
+        self._stopping = stopping
         self._given = given or Given()
         self._rewrites = rewrites or {}
         self._expected = expected
@@ -106,15 +110,17 @@ class Supervisor:
             self._start_command()
         if self._agent.restart_at is not None and now >= self._agent.restart_at:
             self._agent.start()
+        if self._stopping is not None:
+            self._stopping.do_what_is_due(now)
 
     def _until_next(self) -> float:
         """Seconds to sleep at most; a signal wakes us anyway."""
         if self._hold_until is not None:
             # Only while the command is held back: nothing else wakes us for the agent's word.
             return _READINESS_LOOK
-        if self._agent.restart_at is not None:
-            return max(0.0, self._agent.restart_at - time.monotonic())
-        return _LONGEST_SLEEP
+        due = (self._agent.restart_at, self._stopping.due() if self._stopping else None)
+        left = [each - time.monotonic() for each in due if each is not None]
+        return max(0.0, min([*left, _LONGEST_SLEEP]))
 
     def _handle(self, received: signal.struct_siginfo) -> None:
         number = received.si_signo
@@ -132,6 +138,8 @@ class Supervisor:
                 self._record.forwarded = number
             if sent:
                 self._command.send(sent)
+            if self._stopping is not None:
+                self._stopping.forwarded(number)
         elif sent in self._given.mask:
             self._held.append(sent)
         elif sent and sent not in _HARMLESS and sent not in self._given.ignored:

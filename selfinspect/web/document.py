@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -112,7 +113,7 @@ class _Shown:
     def own(self, snapshot: Snapshot, *, pod: bool) -> Document:
         if pod and snapshot.self is None and snapshot.kubernetes is not None:
             return Document({"kubernetes": as_document(snapshot.kubernetes)})
-        record = standing(snapshot)
+        record = _counting_down(standing(snapshot))
         if self._own is None or self._own[0] is not record:
             self._own = record, Document(as_document(record), passing=("inspected_at",))
         return self._own[1]
@@ -124,6 +125,15 @@ class _Shown:
         if self._inspect is None or self._inspect[0] is not snapshot.inspect:
             self._inspect = snapshot.inspect, Document(snapshot.inspect)
         return self._inspect[1]
+
+
+def _counting_down(own: Self) -> Self:
+    """The record as of now: how long a stop leaves changes by itself."""
+    stop = own.stopping
+    if stop is None or stop.deadline is None:
+        return own
+    left = max(0, times.nanoseconds(stop.deadline) - time.time_ns()) / 10**9
+    return replace(own, stopping=replace(stop, seconds_left=round(left, 3)))
 
 
 def _age(snapshot: Snapshot) -> int:

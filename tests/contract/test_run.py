@@ -174,6 +174,14 @@ def test_what_the_agent_knows_reaches_the_command(
     told = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
     assert told.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
     assert told == {
+        "SELFINSPECT_IMAGE_ID": inspect["Image"],
+        "SELFINSPECT_IMAGE_VERSION": "1.2.3",
+        "SELFINSPECT_COMPOSE_PROJECT": "shop",
+        "SELFINSPECT_COMPOSE_SERVICE": "web",
+        "SELFINSPECT_COMPOSE_NUMBER": "2",
+        "SELFINSPECT_RESTART_COUNT": "0",
+        "SELFINSPECT_CPUS": "1.5",
+        "SELFINSPECT_MEMORY_BYTES": str(64 << 20),
         "SELFINSPECT_CONTAINER_ID": inspect["Id"],
         "SELFINSPECT_CONTAINER_NAME": str(inspect["Name"]).removeprefix("/"),
         "SELFINSPECT_CONTAINER_IMAGE": "base",
@@ -181,6 +189,41 @@ def test_what_the_agent_knows_reaches_the_command(
         "SELFINSPECT_HOST_PORT_8081_TCP": "18081",
         "SELFINSPECT_HOST_PORT_53_UDP": "5353",
     }
+
+
+def test_opentelemetrys_attributes_are_added_to_the_users(
+    here: tuple[str, ...], inspect: dict[str, Json]
+) -> None:
+    """The user's come first, and no other fact is exported."""
+    ended = run(
+        *QUIET, *here, "--export-env=otel", "--wait", "60s", "--", "env",
+        environ={"OTEL_RESOURCE_ATTRIBUTES": "service.name=mine,team=a%20b"},
+    )  # fmt: skip
+    variables = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
+    pairs = variables["OTEL_RESOURCE_ATTRIBUTES"].split(",")
+    assert pairs[:2] == ["service.name=mine", "team=a%20b"]
+    assert f"container.id={inspect['Id']}" in pairs
+    assert sum(pair.startswith("service.name=") for pair in pairs) == 1
+    assert "SELFINSPECT_CONTAINER_ID" not in variables
+
+
+def test_an_unknown_set_is_125_on_the_command_line_and_a_warning_in_the_variable() -> None:
+    """A typo in an image stops its build's test; one in a ConfigMap stops no container."""
+    wrong = run(*QUIET, "--export-env=all", "--", "true")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (125, 1)
+    assert "--export-env 'all' is unknown" in wrong.stderr
+    warned = run(*QUIET, "--", "true", environ={"SELFINSPECT_EXPORT_ENV": "all"})
+    assert warned.returncode == 0
+    assert "SELFINSPECT_EXPORT_ENV 'all' is unknown" in warned.stderr
+
+
+def test_sizes_wait_for_no_agent() -> None:
+    """PID 1 reads the limits itself; where there is none the environment is what it was."""
+    given = {"NODE_OPTIONS": "--inspect"}
+    script = "unset SELFINSPECT_URI; env -0"
+    command = (*QUIET, "--no-such-option", "--", "sh", "-c", script)
+    ended = run("--export-env=size", *command, environ=given)
+    assert ended.stdout == run(*command, environ=given).stdout
 
 
 def test_where_nothing_is_known_no_variable_of_another_stays() -> None:

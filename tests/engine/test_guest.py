@@ -197,6 +197,18 @@ def test_a_process_killed_for_want_of_memory_is_counted(guest: Guest) -> None:
     assert figure(guest.json("alone", "stats"), "memory oom_kills") == 0
 
 
+def test_the_limit_that_was_met_is_an_event(guest: Guest) -> None:
+    """The kernel said so by itself: nobody had asked for anything before the process was killed."""
+    counts = guest.json("busy", "memory-events")
+    assert figure(counts, "oom_kill") == 1
+    events = member(guest.json("busy", "kernel-events"), "events")
+    assert isinstance(events, list)
+    assert [member(event, "action") for event in events][:1] == ["memory_max"]
+    reported = figure(events[0], "attributes count")
+    assert 0 < reported <= figure(counts, "max")
+    assert figure(events[0], "attributes limit_bytes") == 128 * KIB * KIB
+
+
 def test_pressure_is_told(guest: Guest) -> None:
     """The busy container waited for each resource, in its stats and under cAdvisor's names."""
     pressure = member(guest.json("busy", "stats"), "pressure")

@@ -102,3 +102,5 @@ for name in "${names[@]}"; do
   agent_get "$name" /v1/self "${port[$name]:-}" >"$name/self.json"
   agent_get "$name" /metrics "${port[$name]:-}" >"$name/metrics.txt"
 done
+agent_get busy /v1/self/memory_events >busy/memory-events.json
+agent_get busy '/v1/events?type=kernel' >busy/kernel-events.json

@@ -310,9 +310,9 @@ def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
 def test_the_run_before_is_told_from_then_on(kept: Kept, known: CannedEngine) -> None:
     """Through every new look; telling the same again changes nothing."""
     run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
-    kept.keeper.tell(run)
+    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
     told = len(kept.names)
-    kept.keeper.tell(run)
+    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
     assert len(kept.names) == told
     known.knows({**recorded("inspect"), "Name": "/shop"})
     known.emit(happened("rename"))

@@ -14,6 +14,7 @@ from selfinspect.model import (
     Engine,
     Health,
     HealthCheck,
+    Host,
     Identity,
     IdentitySummary,
     Image,
@@ -24,6 +25,7 @@ from selfinspect.model import (
     PortBinding,
     RestartPolicy,
     Self,
+    Stop,
     Swarm,
 )
 from tests.canned_engine import recorded
@@ -39,9 +41,15 @@ IDENTITY = Identity(ID, "proven", "layer", name="web")
 NOW = "2026-11-21T12:36:03.000000000Z"
 
 
-def _described(inspect: Json, image: Json = None) -> Self:
+def _described(inspect: Json, image: Json = None, info: Json = None) -> Self:
     return describe(
-        inspect, identity=IDENTITY, engine=ENGINE, image=image, inspected_at=NOW, truncated={}
+        inspect,
+        identity=IDENTITY,
+        engine=ENGINE,
+        image=image,
+        info=info,
+        inspected_at=NOW,
+        truncated={},
     )
 
 
@@ -134,6 +142,7 @@ def test_every_field_of_a_rich_container() -> None:
         ),
         compose=Compose(project="shop", service="web", number=2),
         truncated={},
+        stop=Stop("SIGTERM"),
         identity=IdentitySummary(level="proven", method="layer"),
         engine=ENGINE,
     )
@@ -284,7 +293,7 @@ def test_an_environment_entry_without_a_value() -> None:
         (
             {"io.kubernetes.pod.name": "web-0", "io.kubernetes.pod.namespace": "shop"},
             None,
-            Kubernetes("shop", "web-0", None),
+            Kubernetes("shop", "web-0", None, None),
         ),
     ],
 )
@@ -313,3 +322,30 @@ def test_nobody_is_not_described(reason: str | None) -> None:
     """Without an identity there is no document, and the reason is told."""
     with pytest.raises(IdentityError, match=reason or "no evidence"):
         without_engine(Identity(None, None, None, reason=reason), hostname=None)
+
+
+def test_the_containers_own_stop_timeout_comes_before_the_images() -> None:
+    """The engine copies the image's signal into the container; the timeout it does not."""
+    image: Json = {"Config": {"StopTimeout": 30, "StopSignal": "SIGQUIT"}}
+    own: Json = {"Config": {"StopTimeout": 5, "StopSignal": "SIGINT"}}
+    assert _described(own, image).stop == Stop("SIGINT", 5, "container")
+    assert _described({"Config": {}}, image).stop == Stop("SIGQUIT", 30, "image")
+
+
+def test_nobody_has_to_say_how_to_stop() -> None:
+    """Then it is the engine's signal, and a time that is the engine's alone."""
+    assert _described({"Config": {}}).stop == Stop("SIGTERM", None, None)
+
+
+def test_the_machine_is_the_engines_own() -> None:
+    """Its name is what no container can find out by itself."""
+    info: Json = {
+        "Name": "node-1",
+        "OperatingSystem": "Debian",
+        "KernelVersion": "6.1",
+        "Architecture": "x86_64",
+        "NCPU": 2,
+        "MemTotal": 1024,
+    }
+    assert _described({}, info=info).host == Host("node-1", "Debian", "6.1", "x86_64", 2, 1024)
+    assert _described({}).host is None

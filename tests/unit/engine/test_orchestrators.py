@@ -45,9 +45,10 @@ def test_a_pods_container_knows_its_place() -> None:
     labels = {
         "io.kubernetes.pod.name": "web-0",
         "io.kubernetes.pod.namespace": "shop",
+        "io.kubernetes.pod.uid": "5f2c",
         "io.kubernetes.container.name": "web",
     }
-    assert kubernetes(labels) == Kubernetes(namespace="shop", pod="web-0", container="web")
+    assert kubernetes(labels) == Kubernetes("shop", "web-0", "5f2c", "web")
 
 
 def test_outside_of_an_orchestrator_there_is_no_place() -> None:

@@ -53,6 +53,7 @@ def page(document: Json, sources: Sources) -> str:
         identity=IDENTITY,
         engine=ENGINE,
         image=None,
+        info=None,
         inspected_at="2026-11-21T12:00:00.000000000Z",
         truncated={},
     )

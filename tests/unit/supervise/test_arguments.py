@@ -60,7 +60,7 @@ def test_usage_errors(arguments: list[str], environ: dict[str, str], message: st
     [
         ("SELFINSPECT_WAIT", "bogus", "a duration"),
         ("SELFINSPECT_END_REST", "5", "a duration"),
-        ("SELFINSPECT_EXPORT_ENV", "si", "true or false"),
+        ("SELFINSPECT_EXPORT_ENV", "si", "self, otel, size, and size:RUNTIME"),
         ("SELFINSPECT_SIGNAL_GROUP", "2", "true or false"),
         ("SELFINSPECT_EXPECT_EXIT", "143,-1", "an exit code"),
         ("SELFINSPECT_REWRITE", "TERM:QUIT,15", "FROM:TO"),
@@ -71,9 +71,9 @@ def test_a_wrong_variable_is_passed_over(name: str, value: str, takes: str) -> N
     parsed = Arguments(["--", "app"], {name: value})
     [line] = parsed.passed_over
     assert line.startswith(f"{name} '")
-    assert f": takes {takes}" in line
+    assert f" takes {takes}" in line
     assert (parsed.wait, parsed.end_rest) == (0, 0)
-    assert (parsed.export_env, parsed.signal_group) == (False, False)
+    assert (parsed.exports, parsed.signal_group) == (None, False)
     assert (parsed.expected, parsed.rewrites) == ([], {})
 
 
@@ -110,7 +110,7 @@ def test_the_help_fits_a_terminal() -> None:
 def test_switches(options: list[str], environ: dict[str, str], *, on: bool) -> None:
     """On by their flags or their variables, and none of the agent's business."""
     parsed = Arguments([*options, "--engine", "off", "--", "app", "-g"], environ)
-    assert (parsed.signal_group, parsed.export_env) == (on, on)
+    assert (parsed.signal_group, parsed.exports is not None) == (on, on)
     assert parsed.agent_options == ["--engine", "off"]
     assert parsed.command == ["app", "-g"]
 
@@ -201,3 +201,41 @@ def test_the_journals_folder_is_read_and_the_agents_all_the_same(
     """Both need it: the runs are written down there."""
     arguments = Arguments([*options, "--", "app"], environ)
     assert (arguments.journal, arguments.agent_options) == (folder, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "own", "otel", "runtimes", "wait"),
+    [
+        (["--export-env"], {}, True, False, set(), 5.0),
+        (["--export-env=self,otel,size"], {}, True, True, {"usual"}, 5.0),
+        (["--export-env=size"], {}, False, False, {"usual"}, 0.0),
+        (["--export-env", "--export-env=size:go"], {}, True, False, {"go"}, 5.0),
+        ([], {"SELFINSPECT_EXPORT_ENV": "otel, size:web"}, False, True, {"web"}, 5.0),
+        (["--export-env=otel"], {"SELFINSPECT_EXPORT_ENV": "self"}, False, True, set(), 5.0),
+        (["--export-env", "--wait=1s"], {}, True, False, set(), 1.0),
+    ],
+)
+def test_what_is_exported(
+    options: list[str],
+    environ: dict[str, str],
+    *,
+    own: bool,
+    otel: bool,
+    runtimes: set[str],
+    wait: float,
+) -> None:
+    """One flag, with and without a value; only what the agent tells is waited for."""
+    parsed = Arguments([*options, "--", "app"], environ)
+    assert parsed.exports is not None
+    assert (parsed.exports.own, parsed.exports.otel) == (own, otel)
+    assert set(parsed.exports.runtimes) == runtimes
+    assert parsed.wait == wait
+    assert parsed.agent_options == []
+
+
+@pytest.mark.parametrize("text", ["", "all", "self,", "size:ruby"])
+def test_a_wrong_export_on_the_command_line_is_an_error(text: str) -> None:
+    """It names the word."""
+    word = text.rpartition(",")[2].rpartition(":")[2]
+    with pytest.raises(ValueError, match=f"^--export-env '{word}' is unknown"):
+        Arguments([f"--export-env={text}", "--", "app"], {})

@@ -58,3 +58,25 @@ def test_the_command_is_in_the_terminals_foreground() -> None:
             screen += keyboard.read(1024)
         lines = screen.decode().split("\r\n")
         assert lines == ["before True", "command True", "^Cafter True 8", ""]
+
+
+def test_a_command_whose_environment_would_be_too_large_starts_without_the_rest() -> None:
+    """What was offered is left out and named, and what the container has stays."""
+    script = """
+import os, sys
+from selfinspect.supervise.children import start_command
+from selfinspect.supervise.signals import Given
+optional = {"OFFERED": "x" * 200_000, "KEPT": "other"}
+command = ["sh", "-c", "echo ${OFFERED-unset} $KEPT $CHANGED"]
+started = start_command(command, {"CHANGED": "yes"}, Given(), optional=optional)
+os.waitpid(started, 0)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "KEPT": "mine"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "unset mine yes\n"
+    assert ended.stderr == "selfinspect run: start.too-large left_out=OFFERED,KEPT\n"

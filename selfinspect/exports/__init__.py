@@ -1,0 +1,4 @@
+"""The variables that tell an app what it is: which there are, their values, and who wants which.
+
+PID 1 loads these modules, so they load nothing by themselves.
+"""

@@ -1,0 +1,150 @@
+"""What the container is, as variables of the set `self`. Pure."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from selfinspect.model import Self
+
+MASK = "[masked]"
+"""What masking writes for a secret; a variable is not to carry it."""
+
+RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
+"""OpenTelemetry's own variable, of the set `otel`."""
+
+LONGEST_VALUE = 4096
+LONGEST_SET = 64 * 1024
+
+_PREFIX = "SELFINSPECT_"
+_HOST_PORT = f"{_PREFIX}HOST_PORT_"
+
+
+class Row:
+    """A variable of the set.
+
+    Attributes:
+        name: the variable's.
+        value: from the container's document; None where it is not known.
+        source: where the value comes from, in words.
+        absent: when it is not set, in words.
+    """
+
+    __slots__ = ("absent", "name", "source", "value")
+
+    def __init__(
+        self, name: str, value: Callable[[Self], object], source: str, absent: str
+    ) -> None:
+        self.name = _PREFIX + name
+        self.value = value
+        self.source = source
+        self.absent = absent
+
+
+def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
+    """The variables that tell of a container; what is not known, published or shown has none.
+
+    `SELFINSPECT_HOST_PORT_8080_TCP` is the host port that leads to 8080/tcp.
+
+    Args:
+        own: the container's document, masked.
+        gateway: where its default route leads.
+    """
+    variables = {row.name: row.value(own) for row in rows(gateway)}
+    for port, protocols in (own.ports or {}).items():
+        for protocol, host_port in protocols.items():
+            variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
+    return fitting({name: str(value) for name, value in variables.items() if value is not None})
+
+
+def address_behind(own: Self, gateway: str | None) -> str | None:
+    """The container's address in the network of a gateway, None where it is in no such network."""
+    for network in (own.networks or {}).values():
+        if gateway is not None and network.gateway == gateway:
+            return network.ip
+    return None
+
+
+def fitting(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those that an environment can carry, in their order: bounded, not masked, without NUL."""
+    kept: dict[str, str] = {}
+    left = LONGEST_SET
+    for name, value in variables.items():
+        size = len(name) + len(value.encode(errors="surrogateescape")) + 2
+        bad = "\0" in value or MASK in value or size - len(name) - 2 > LONGEST_VALUE
+        if value and not bad and size <= left:
+            kept[name] = value
+            left -= size
+    return kept
+
+
+def is_exported(name: str) -> bool:
+    """Whether a variable of this name is one of those."""
+    return name in _NAMES or name.startswith(_HOST_PORT)
+
+
+def _label(own: Self, name: str) -> str | None:
+    return (own.labels or {}).get(name)
+
+
+def _cpus(own: Self) -> str | None:
+    limit = own.limits.cpus if own.limits else None
+    return None if limit is None else f"{limit:.12g}"
+
+
+_ENGINE = "no engine"
+_COMPOSE = "the labels of Compose"
+_SWARM = "the labels of Swarm"
+_NOT_COMPOSE = "no engine, or not of a Compose project"
+_NOT_SWARM = "no engine, or not a task of a Swarm service"
+_RUNS = "the runs of this container (`selfinspect runs`)"
+_FIRST = "the first run, or how the one before ended is not known"
+_LIMIT = "the container's limits"
+
+
+def rows(gateway: str | None = None) -> tuple[Row, ...]:
+    """The table of the set.
+
+    Args:
+        gateway: where the default route leads; None where that is not known.
+    """
+    return (
+        Row("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
+        Row("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
+        Row("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
+        Row("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
+        Row("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
+            "the image's first repository digest", "no engine, or an image of no repository"),
+        Row("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
+            "the label `org.opencontainers.image.version`", "no engine or no such label"),
+        Row("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
+            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
+        Row("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
+            _COMPOSE, _NOT_COMPOSE),
+        Row("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
+            _COMPOSE, _NOT_COMPOSE),
+        Row("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
+            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
+        Row("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
+        Row("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
+        Row("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
+            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
+        Row("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
+        Row("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
+        Row("IP", lambda own: address_behind(own, gateway),
+            "the container's address in the network of the default route",
+            "no engine, or the network is another's"),
+        Row("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
+        Row("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
+            _RUNS, _FIRST),
+        Row("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
+            _RUNS, _FIRST),
+        Row("CPUS", _cpus, _LIMIT, "no limit"),
+        Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
+        Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
+            "inspect's `StopTimeout`, else `run --stop-timeout`", "nobody says"),
+    )  # fmt: skip
+
+
+_NAMES = frozenset(row.name for row in rows())

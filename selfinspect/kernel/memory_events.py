@@ -1,0 +1,81 @@
+"""How often memory was short in the container, as the kernel counts and says at once.
+
+`memory.events` of cgroup v2: the kernel's admin-guide/cgroup-v2. A change of it is a priority event
+of poll(2), so that neither a timer nor a privilege is needed. On v1 notice takes a write to
+`cgroup.event_control`, which a container's read-only mount refuses.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TYPE_CHECKING
+
+from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.files import count
+from selfinspect.model import MemoryEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+_LONGEST = 4096
+_COUNTED = ("max", "high", "oom", "oom_kill")
+
+
+class MemoryWatch:
+    """The file, open for as long as its changes matter.
+
+    Its descriptor is readable, to any loop, once the counts are others than those read last.
+
+    Args:
+        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
+
+    Raises:
+        OSError: there is no such file: cgroup v1, or no controller of memory.
+    """
+
+    def __init__(self, folders: Mapping[str, str]) -> None:
+        folder = folders.get(UNIFIED)
+        if folder is None:
+            raise FileNotFoundError("no cgroup of version 2 is known")
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        self._file = os.open(f"{folder}/memory.events", flags)
+        self._changes = select.epoll()
+        try:
+            # For anything but EPOLLPRI the file is always ready.
+            self._changes.register(self._file, select.EPOLLPRI)
+        except OSError:  # a plain file, such as a copied tree's, never changes
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        return self._changes.fileno()
+
+    def read(self) -> MemoryEvents:
+        """The counts now; what the kernel does not count is None."""
+        try:
+            lines = os.pread(self._file, _LONGEST, 0).splitlines()
+        except OSError:
+            return MemoryEvents()
+        pairs = (line.split(b" ", 1) for line in lines if b" " in line)
+        figures = {name.decode(errors="replace"): count(word) for name, word in pairs}
+        return MemoryEvents(*(figures.get(name) for name in _COUNTED))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._changes.close()
+        os.close(self._file)

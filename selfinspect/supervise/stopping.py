@@ -1,0 +1,123 @@
+"""What PID 1 notes when the container is asked to stop: since when, and how long is left.
+
+The command's signal is sent before any of this, and never waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+
+from selfinspect.supervise.children import start_writer
+from selfinspect.supervise.messages import say
+from selfinspect.supervise.signals import name_of, number_of, signal
+from selfinspect.supervise.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from selfinspect.supervise.agent import Agent
+    from selfinspect.supervise.announcement import Announcement
+    from selfinspect.supervise.command import Command
+
+FILE = "stopping"
+
+SIGNAL = "stop_signal"
+TIMEOUT = "SELFINSPECT_STOP_TIMEOUT_SECONDS"
+"""What a ready agent says of how its container is stopped."""
+
+_LAST_WORDS = 2.0
+_SHORTEST = 4.0
+_OUTLIVED = 1.0
+_NANO = 10**9
+
+
+class Stopping:
+    """A stop under way, or none yet.
+
+    Args:
+        announcement: has the folder in which the file is left.
+        agent: says how the container is stopped, and tells whoever asks it.
+        command: what is asked to stop.
+        timeout: seconds by the option of `run`, where the container says nothing; None for none.
+        last_signal: sent 2 s before the deadline to a command that catches it; None for none.
+    """
+
+    def __init__(
+        self,
+        announcement: Announcement,
+        agent: Agent,
+        command: Command,
+        timeout: float | None = None,
+        last_signal: int | None = None,
+    ) -> None:
+        self._announcement = announcement
+        self._agent = agent
+        self._command = command
+        self._timeout = timeout
+        self._last_signal = last_signal
+        self._last_at: float | None = None
+        self._over_at: float | None = None
+        announcement.leave(FILE, None)
+
+    def forwarded(self, number: int) -> None:
+        """Note a signal that came for the command, where it is the container's stop signal."""
+        if self._over_at is not None or number != self._stop_signal():
+            return
+        seconds, now, received = self._seconds(), time.monotonic(), time.time_ns()
+        self._over_at = float("inf") if seconds is None else now + seconds + _OUTLIVED
+        if seconds is not None and seconds > _SHORTEST:
+            self._last_at = now + seconds - _LAST_WORDS
+        deadline = None if seconds is None else received + int(seconds * _NANO)
+        self._agent.tell(f"stopping {number} {received} {deadline or '-'}")
+        self._leave(_document(number, received, deadline))
+
+    def due(self) -> float | None:
+        """The monotonic second at which `do_what_is_due` has something to do, if ever."""
+        moments = (self._last_at, self._over_at)
+        return min((each for each in moments if each is not None), default=None)
+
+    def do_what_is_due(self, now: float) -> None:
+        """Send the last signal in time; forget a stop that the command outlived."""
+        if self._last_at is not None and now >= self._last_at:
+            self._last_at = None
+            self._send_last()
+        if self._over_at is not None and now >= self._over_at:
+            self._over_at = None
+            self._agent.tell("stopping")
+            self._leave(None)
+
+    def _leave(self, document: bytes | None) -> None:
+        """Have a process of its own write the file: a disk that hangs is not to hold us up."""
+        with suppress(OSError):
+            start_writer(lambda: self._announcement.leave(FILE, document))
+
+    def _send_last(self) -> None:
+        number = self._last_signal
+        if number is None:
+            return
+        if self._command.catches(number):
+            self._command.send(number)
+        else:
+            say("last-signal.not-sent", signal=number, reason="the command does not catch it")
+
+    def _stop_signal(self) -> int:
+        self._agent.settled()
+        return number_of(self._agent.variables.get(SIGNAL, "")) or signal.SIGTERM
+
+    def _seconds(self) -> float | None:
+        """The container's own timeout comes first; `docker stop -t` cannot be seen from inside."""
+        said = self._agent.variables.get(TIMEOUT, "")
+        return float(said) if said.isdecimal() else self._timeout
+
+
+def _document(number: int, received: int, deadline: int | None) -> bytes:
+    ends = "null" if deadline is None else f'"{_rfc3339(deadline)}"'
+    return (
+        f'{{"signal": "{name_of(number)}", "received_at": "{_rfc3339(received)}",'
+        f' "deadline": {ends}}}\n'
+    ).encode()
+
+
+def _rfc3339(moment: int) -> str:
+    """Nanoseconds since the Unix epoch as `times.rfc3339` writes them, without its imports."""
+    seconds, rest = divmod(moment, _NANO)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"

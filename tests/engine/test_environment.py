@@ -1,0 +1,172 @@
+"""What an app reads of itself in its environment, on a real engine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.conftest import ROOT, sh, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.engine.conftest import Engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+# Prints the environment that it was started with, and stays.
+SHOW = """
+import json, time
+entries = open("/proc/self/environ").read().split("\\0")[:-1]
+print(json.dumps(dict(entry.split("=", 1) for entry in entries)), flush=True)
+time.sleep(600)
+"""
+MIB = 1 << 20
+
+
+def environment(engine: Engine, *options: object, sets: str, socket: bool = True) -> dict[str, str]:
+    """The environment of an app below `run --export-env`."""
+    command = ("run", f"--export-env={sets}", "--wait=60s", "--", "python3", "-c", SHOW)
+    start = engine.start if socket else engine.start_plain
+    app = start(*options, command=command)
+    until(lambda: "{" in app.logs(), "the app's environment")
+    line = next(line for line in app.logs().splitlines() if line.startswith("{"))
+    found: dict[str, str] = json.loads(line)
+    found["its ID"] = app.id
+    return found
+
+
+def test_an_app_knows_itself_by_plain_variables(engine: Engine) -> None:
+    """Names, addresses and limits; telemetry's attributes; sizes for its runtime."""
+    found = environment(
+        engine,
+        "--name", "t-words", "--cpus", "1.5", "--memory", "256m", "--stop-timeout", "42",
+        "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web",
+        "--label", "com.docker.compose.container-number=2",
+        "--env", "OTEL_RESOURCE_ATTRIBUTES=team=a",
+        sets="self,otel,size",
+    )  # fmt: skip
+    identifier = found["its ID"]
+    assert found["SELFINSPECT_CONTAINER_ID"] == identifier
+    assert found["SELFINSPECT_CONTAINER_NAME"] == "t-words"
+    assert found["SELFINSPECT_COMPOSE_NUMBER"] == "2"
+    assert found["SELFINSPECT_CPUS"] == "1.5"
+    assert found["SELFINSPECT_MEMORY_BYTES"] == str(256 * MIB)
+    assert found["SELFINSPECT_STOP_TIMEOUT_SECONDS"] == "42"
+    address = engine.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", identifier)
+    assert found["SELFINSPECT_IP"] == address
+    assert found["SELFINSPECT_HOST_NAME"] == engine.docker("info", "--format", "{{.Name}}")
+    pairs = found["OTEL_RESOURCE_ATTRIBUTES"].split(",")
+    assert pairs[0] == "team=a"
+    assert {f"container.id={identifier}", "service.name=web", "service.namespace=shop"} < set(pairs)
+    assert found["OMP_NUM_THREADS"] == found["PYTHON_CPU_COUNT"] == "2"
+    assert found["GOMEMLIMIT"] == f"{200 * MIB * 9 // 10}B"
+    assert found["NODE_OPTIONS"] == "--max-old-space-size=150"
+
+
+def test_without_limits_no_size_is_set(engine: Engine) -> None:
+    """The machine's CPUs and memory are what runtimes find by themselves."""
+    found = environment(engine, sets="size", socket=False)
+    own = {"SELFINSPECT_URI", "its ID"}
+    plain = engine.docker("run", "--rm", "--entrypoint", "env", engine.image)
+    names = {line.partition("=")[0] for line in plain.splitlines()}
+    assert set(found) - own == names
+
+
+def test_a_neighbours_network_does_not_lend_its_id(engine: Engine) -> None:
+    """OpenTelemetry's own detectors say the neighbour's there."""
+    neighbour = engine.start_plain(image=engine.busybox, command=("sleep", "600"))
+    found = environment(engine, "--network", f"container:{neighbour.id}", sets="otel", socket=True)
+    assert f"container.id={found['its ID']}" in found["OTEL_RESOURCE_ATTRIBUTES"].split(",")
+    assert neighbour.id not in found["OTEL_RESOURCE_ATTRIBUTES"]
+
+
+WAITS = """
+import os, signal, sys, time
+def stop(*_):
+    for _ in range(200):
+        if os.path.exists("/run/selfinspect/stopping"):
+            break
+        time.sleep(0.01)
+    print(open("/run/selfinspect/stopping").read(), end="", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_an_app_reads_how_long_it_has_left(engine: Engine) -> None:
+    """In a file, once it is asked to stop; after a restart there is none of the last time."""
+    command = ("run", "--", "python3", "-c", WAITS)
+    app = engine.start("--stop-timeout", "30", command=command).ready()
+    until(lambda: "up" in app.logs(), "the app")
+    for _ in range(2):
+        engine.docker("stop", app.id)
+        lines = [line for line in app.logs().splitlines() if line.startswith('{"signal"')]
+        said = json.loads(lines[-1])
+        assert said["signal"] == "SIGTERM"
+        assert said["received_at"] < said["deadline"]
+        engine.docker("start", app.id)
+        app.ready()
+        check = "test ! -e /run/selfinspect/stopping && echo none"
+        assert app.exec("sh", "-c", check) == "none"
+
+
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent in one file, for images that it is not baked into."""
+    file = tmp_path_factory.mktemp("pyz") / "selfinspect.pyz"
+    sh(ROOT / "deploy" / "pyz.sh", file)
+    file.parent.chmod(0o755)
+    return file
+
+
+RUNTIMES = {
+    "python": (
+        ("--suite", "trixie"),
+        ("python3", "-c", "import os; print(os.cpu_count(), os.process_cpu_count())"),
+        "2 2",
+    ),
+    "node": (
+        ("--with", "nodejs"),
+        ("node", "-p", "Math.round(v8.getHeapStatistics().heap_size_limit / 1048576) < 200"),
+        "true",
+    ),
+    "java": (
+        ("--with", "openjdk-17-jre-headless"),
+        ("java", "-XX:+PrintFlagsFinal", "-version"),
+        "ActiveProcessorCount                     = 2",
+    ),
+    "go": (
+        ("--with", "golang-go"),
+        ("sh", "-c", "cd /tmp && go run size.go"),
+        f"2 {200 * MIB * 9 // 10}",
+    ),
+}
+GO = """package main
+import ("fmt"; "runtime"; "runtime/debug")
+func main() { fmt.Println(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1)) }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_runtimes_take_the_sizes(
+    engine: Engine, one_file: Path, tmp_path: Path, runtime: str
+) -> None:
+    """Each is asked what it took, in a container of 1.5 CPUs and 256 MiB."""
+    options, command, expected = RUNTIMES[runtime]
+    image = sh(ROOT / "deploy" / "local-engine.sh", "base-image", *options, "--dir", engine.home)
+    (tmp_path / "size.go").write_text(GO)
+    said = engine.docker(
+        "run", "--rm", "--cpus", "1.5", "--memory", "256m", "--env", "HOME=/tmp",
+        "--volume", f"{one_file.parent}:/agent:ro", "--volume", f"{tmp_path}/size.go:/tmp/size.go",
+        image, "python3", "-I", "/agent/selfinspect.pyz", "run",
+        f"--export-env=size,size:{runtime}", "--", *command,
+    )  # fmt: skip
+    assert expected in said
