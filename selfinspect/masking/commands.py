@@ -132,7 +132,9 @@ def _is_talk(word: str, value: str) -> bool:
     """Whether a word that is no flag is talked of, and no setting to which a value is given."""
     if word[0] in {"-", "+"}:
         return False
-    return is_prose(value.rstrip(":,.;")) if word.isidentifier() else is_plain(value)
+    if not word.isidentifier():
+        return is_plain(value)
+    return is_prose(value) or is_prose(value.rstrip(":,.;"))
 
 
 def _pattern(word: str) -> re.Pattern[str] | None:

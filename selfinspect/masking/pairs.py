@@ -66,8 +66,6 @@ _ELEMENT = re.compile(
 _DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{0,4}")
 # sed's `s/PLACEHOLDER/value/`.
 _SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
-# What stands before `key: ` in a sentence.
-_BEFORE = re.compile(r"([A-Za-z]{2,24}) \Z")
 # What a subsystem's log line begins with, `auth: backend ldap ready`.
 _TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
@@ -146,11 +144,12 @@ def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, 
 
 def _is_data(text: str, at: int, value: tuple[int, int]) -> bool:
     """Whether the word before `key` leaves open what key it is, and the value looks like data."""
-    before = _BEFORE.search(text, max(0, at - 25), at)
     given = text[slice(*value)]
-    if before is None:
-        return is_datum(given) and ":" in given
-    return not is_secret_word(before[1].lower() + "key") and is_datum(given)
+    if not is_datum(given):
+        return False
+    before = text[max(0, at - 25) : at]
+    word = before[:-1].rpartition(" ")[2] if before.endswith(" ") else ""
+    return not is_secret_word(word.lower() + "key") if word.isalpha() else ":" in given
 
 
 def _is_address(text: str, at: int, last: str, before: str) -> bool:
