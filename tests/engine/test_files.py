@@ -250,6 +250,34 @@ def test_nothing_in_the_addresss_place_holds_a_client_up(engine: Engine) -> None
             assert ended in ("0", "1", "3"), (kind, client)
 
 
+SWAPPED = """
+setpriv --reuid $1 python3 /swapping.py $2 >/dev/null & swapper=$!
+while kill -0 $swapper; do
+  timeout 60 selfinspect healthcheck; echo "ended $?"
+  timeout 60 selfinspect show id; echo "ended $?"
+done 2>&1
+"""
+
+
+def test_clients_of_roots_beside_a_thousand_swaps(engine: Engine, tmp_path: Path) -> None:
+    """They end, and never take a file that a link leads to for an address."""
+    secret = tmp_path / "secret"
+    secret.write_text("root alone\n")
+    secret.chmod(0o600)
+    app = start(
+        engine, "one user",
+        "--volume", f"{SWAPPING}:/swapping.py:ro", "--volume", f"{secret}:/secret:ro",
+    )  # fmt: skip
+    until(lambda: times_up(app) == 1, "the command")
+    said = engine.docker(
+        "exec", "--user", "0", app.id, "sh", "-c", SWAPPED, "sh", APP, RUN
+    ).splitlines()
+    ended = [line for line in said if line.startswith("ended")]
+    assert len(ended) > 1
+    assert set(ended) <= {"ended 0", "ended 1", "ended 3"}
+    assert not [line for line in said if "root alone" in line]
+
+
 def test_a_name_server_that_is_silent_does_not_lengthen_the_timeout(engine: Engine) -> None:
     """`me(timeout=1)` gives up, where a name is looked up for ten seconds and more."""
     app = engine.start_plain("--dns", "192.0.2.1", "--entrypoint", "sleep", command=("1000",))

@@ -507,7 +507,7 @@ def test_a_link_that_takes_its_place_as_it_is_opened_means_memory(
     journals.folder.mkdir(parents=True)
 
     def swap(event: str, _: object) -> None:
-        if event == "sqlite3.connect" and journals.file.exists() and armed:
+        if armed and event == "sqlite3.connect" and journals.file.exists():
             armed.clear()
             journals.file.unlink()
             journals.file.symlink_to(outside)
