@@ -153,7 +153,8 @@ def test_a_neighbour_that_copies_every_name_is_never_taken_for_us(
     """It reads the machine's `/proc`, and its network is ours; layer and stamp cannot be had."""
     copier = engine.start_plain(
         "--volume", "/proc:/host/proc:ro", "--volume", f"{HERE / 'copier.py'}:/copier.py:ro",
-        "--entrypoint", "python3", command=("-u", "/copier.py", "60"),
+        "--user", "0", "--cap-add", "SYS_NICE", "--entrypoint", "python3",
+        command=("-u", "/copier.py", "60"),
     )  # fmt: skip
     until(lambda: copier.inspect("{{.State.Running}}") == "true", "the copier")
     for _ in range(4):
