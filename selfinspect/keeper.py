@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
-from selfinspect.observe import look_again, with_previous_run
+from selfinspect.observe import filled_in, look_again, with_previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,8 +127,19 @@ class Keeper:
             found = replace(last, snapshot=known)
         if last.client is not None and last.client is not found.client:
             last.close()
-        self.observation = found
+        with self._refreshing:
+            self.observation = found
+        if found.extras is not None:
+            found.extras.on_arrival(self._fill_in)
+            self._fill_in()  # what arrived just before
         self._on_look()
+
+    def _fill_in(self) -> None:
+        """Show what the engine said late, beside the inspect document. Call from any thread."""
+        with self._refreshing:
+            filled = filled_in(self.observation)
+            if filled is not self.observation:
+                self.observation = filled
 
     def _follow(self, client: Client) -> None:
         """Follow events until the engine cannot be followed any more, and say why.
@@ -163,8 +174,9 @@ class Keeper:
             # What cut the streams may be about to cut what is idle.
             client.connection.transport.close()
         if not self._stopping.is_set():
-            snapshot = replace(self.observation.snapshot, failure=failure)
-            self.observation = replace(self.observation, snapshot=snapshot)
+            with self._refreshing:
+                snapshot = replace(self.observation.snapshot, failure=failure)
+                self.observation = replace(self.observation, snapshot=snapshot)
             self._on_look()
 
     def _refresh(self) -> Observation:

@@ -15,11 +15,13 @@ from selfinspect.engine.cgroup_path import cgroup_path
 from selfinspect.engine.client import Client
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
+from selfinspect.engine.extras import Extras
 from selfinspect.engine.health_check import command_line
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
+from selfinspect.engine.product import named
 from selfinspect.engine.tried import STRANGER, attempt, failure, tells
-from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
+from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
 from selfinspect.kernel.identity_files import read_identity_files
@@ -28,7 +30,7 @@ from selfinspect.masking import Masking, masked_again
 from selfinspect.model import Attempt, Identity, Reach, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
@@ -54,6 +56,7 @@ class Observation:
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
         inspect: our inspect document as the engine sent it, unmasked.
+        extras: brings image, info and release, None where no engine knows us.
     """
 
     snapshot: Snapshot
@@ -66,6 +69,7 @@ class Observation:
     connection: Connection | None = None
     release: Json = None
     inspect: Json = field(default=None, repr=False)
+    extras: Extras | None = None
 
     @property
     def health_check(self) -> str | None:
@@ -118,9 +122,9 @@ def observe(
                     unless_it_counts.pop_all()
                     return observation
                 if found.identity.id is not None:
-                    first = replace(
-                        first, connection=connection, release=_allowed(connection.version)
-                    )
+                    extras = Extras({"version": connection.version})
+                    extras.wait()
+                    first = replace(first, connection=connection, release=extras["version"])
                     # Known from the kernel alone: the engine denied the rest, and says so again.
                     Client(connection, found.identity.id).inspect()
         except EngineError as error:
@@ -177,7 +181,44 @@ def look_again(last: Observation) -> Observation:
     """
     if last.client is None:
         raise ValueError("there was no engine to ask again")
-    return _described(last, last.client.inspect())
+    found = _described(last, last.client.inspect())
+    if found.extras is not None:
+        found.extras.ask()
+    return filled_in(found)
+
+
+def filled_in(last: Observation) -> Observation:
+    """The same, with what the engine has said beside the inspect document; asks it nothing."""
+    extras, client, snapshot = last.extras, last.client, last.snapshot
+    if extras is None or client is None or snapshot.engine is None:
+        return last
+    told = (extras["image"], extras["info"], extras["version"])
+    if told == (last.image, last.info, last.release):
+        return last
+    image, info, release = told
+    engine = named(snapshot.engine, release)
+    connection = replace(client.connection, engine=engine)
+    driver = text(info, "CgroupDriver")
+    found = replace(
+        last,
+        snapshot=replace(snapshot, engine=engine),
+        client=replace(client, connection=connection),
+        connection=connection,
+        image=image,
+        info=info,
+        release=release,
+        cgroup_path=cgroup_path(
+            client.id,
+            driver=driver,
+            parent=text(last.inspect, "HostConfig", "CgroupParent") or "",
+            podman=engine.is_podman,
+        )
+        if driver
+        else None,
+    )
+    if snapshot.self is None:
+        return found
+    return _described(found, last.inspect, snapshot.self.inspected_at)
 
 
 def with_previous_run(observation: Observation, run: Run | None) -> Observation:
@@ -196,47 +237,31 @@ def _with_engine(
     client = Client(connection, container)
     # It was let through before there was a client.
     connection.capabilities.ask("inspect", lambda: inspect)
+    extras = Extras(
+        {
+            "info": client.info,
+            "image": lambda: client.image(text(inspect, "Image") or ""),
+            "version": connection.version,
+        }
+    )
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
-    info = _allowed(client.info)
-    driver = text(info, "CgroupDriver")
-    parent = text(inspect, "HostConfig", "CgroupParent") or ""
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
     observation = replace(
         first,
         snapshot=Snapshot(found.identity, engine=connection.engine, tried=tried),
         masking=first.masking.learn(inspect),
         client=client,
-        image=_allowed(lambda: client.image(text(inspect, "Image") or "")),
-        info=info,
-        cgroup_path=cgroup_path(
-            container,
-            driver=driver,
-            parent=parent,
-            podman=connection.engine.is_podman,
-        )
-        if driver
-        else None,
         own_network=mode != "host" and not mode.startswith("container:"),
         connection=connection,
-        release=_allowed(connection.version),
+        inspect=inspect,
+        extras=extras,
     )
-    return _described(observation, inspect)
+    extras.wait()
+    return _described(filled_in(observation), inspect)
 
 
-def _allowed(ask: Callable[[], Json]) -> Json:
-    """An answer that we can do without, None where it is refused or takes too long."""
-    try:
-        return ask()
-    except EngineAnswerError:
-        return None
-    except EngineUnreachableError as error:
-        if error.outcome != "timeout":
-            raise
-        return None  # of /info that is not rare: it asks each plugin
-
-
-def _described(last: Observation, inspect: Json) -> Observation:
-    """The observation with a new inspect document: masked, and read into our own."""
+def _described(last: Observation, inspect: Json, inspected_at: str | None = None) -> Observation:
+    """The observation with an inspect document, of now or of then: masked, read into our own."""
     engine = last.snapshot.engine
     if engine is None:
         raise ValueError("an inspect document comes from an engine")
@@ -249,7 +274,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
         identity=identity,
         engine=engine,
         image=last.image,
-        inspected_at=times.rfc3339(time.time_ns()),
+        inspected_at=inspected_at or times.rfc3339(time.time_ns()),
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
     return replace(last, snapshot=snapshot, inspect=inspect)

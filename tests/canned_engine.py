@@ -58,6 +58,7 @@ class Answer:
         raw: sent instead of all this, whatever it is; then the connection is closed.
         hangs: nothing is sent, or nothing more than `raw`, until the engine closes.
         drips: the body comes byte by byte and never ends.
+        after: sent only once this is set.
     """
 
     status: int = 200
@@ -66,6 +67,7 @@ class Answer:
     raw: bytes | None = None
     hangs: bool = False
     drips: bool = False
+    after: threading.Event | None = None
 
 
 PING = Answer(
@@ -373,6 +375,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _send(self, answer: Answer) -> None:
+        if answer.after is not None:
+            answer.after.wait(_PATIENCE)
         if answer.raw is not None or answer.hangs:
             self.send(answer.raw or b"")
             self.close_connection = True

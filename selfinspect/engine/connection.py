@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from selfinspect.engine.access import parsed
 from selfinspect.engine.capabilities import Capabilities
+from selfinspect.engine.product import product, proxy
 from selfinspect.engine.refusals import check
 from selfinspect.engine.transport import Answer, Transport
 from selfinspect.errors import EngineError, EngineUnsupportedError
@@ -55,15 +56,16 @@ def connect(
     """
     transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
     try:
-        engine = _greet(transport, api_version)
+        engine, before = _greet(transport, api_version)
     except EngineError:
         transport.close()
         raise
     transport.timeout = timeout
-    return Connection(transport, engine)
+    return Connection(transport, engine, before)
 
 
-def _greet(transport: Transport, api_version: str | None) -> Engine:
+def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str | None]:
+    """The engine, and the name of the proxy before it, None where there seems to be none."""
     answer = transport.get("ping", "/_ping")
     check(answer, "ping", transport)
     offered = answer.headers.get("Api-Version", "")
@@ -75,12 +77,9 @@ def _greet(transport: Transport, api_version: str | None) -> Engine:
             outcome="API too old",
             hint="update the engine",
         )
-    if "Libpod-Api-Version" in answer.headers:
-        product, version = "Podman", answer.headers["Libpod-Api-Version"]
-    else:
-        product, _, version = answer.headers.get("Server", "").partition(" ")[0].partition("/")
+    name, version = product(answer.headers)
     spoken = api_version or min(offered, HIGHEST_API, key=_version)
-    return Engine(transport.endpoint, product or "Docker", version or None, spoken)
+    return Engine(transport.endpoint, name, version, spoken), proxy(answer.headers)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -92,11 +91,13 @@ class Connection:
     """An engine that answered, and the version of the API agreed with it.
 
     Attributes:
+        proxy: what the proxy before the engine calls itself, None where none says its name.
         capabilities: what is let through, as far as it was asked for.
     """
 
     transport: Transport
     engine: Engine
+    proxy: str | None = None
     capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
 
     def get(self, capability: str, path: str, **query: str) -> bytes:

@@ -92,6 +92,11 @@ class Kept:
         with self._told:
             assert self._told.wait_for(reached, PATIENCE), f"only {self.events} was told"
 
+    def wait_for_change(self, reached: Callable[[], bool]) -> None:
+        """Wait until what is known makes it true."""
+        with self._told:
+            assert self._told.wait_for(reached, PATIENCE), f"only {self.snapshot} is known"
+
     def start(self, engine: CannedEngine) -> None:
         """Start it, and see it follow: a quiet event comes through."""
         self.thread.start()
@@ -125,6 +130,8 @@ class Kept:
 
     def _changed(self) -> None:
         self.names.append(self.name)
+        with self._told:
+            self._told.notify_all()
 
     def _looked(self) -> None:
         self._after_look()

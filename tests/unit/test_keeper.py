@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,18 +68,36 @@ def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: 
     asked = [request.split(" ")[1].split("?")[0] for request in known.requests]
     image = recorded("inspect")["Image"]
     inspect = f"/v1.41/containers/{ID}/json"
-    assert asked == [
-        "/_ping",
-        inspect,
-        "/v1.41/info",
-        f"/v1.41/images/{image}/json",
-        "/v1.41/version",
+    beside = {"/v1.41/info", f"/v1.41/images/{image}/json", "/v1.41/version"}
+    assert asked[:2] == ["/_ping", inspect]
+    assert set(asked[2:5]) == beside
+    assert asked[5:] == [
         "/v1.41/events",
         "/v1.41/events",
         "/v1.41/events",
         "/v1.41/events",
         inspect,
     ]
+
+
+def test_what_the_engine_says_late_is_shown_when_it_comes(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """Without an event and without another question."""
+    late = threading.Event()
+    known.answers[f"/images/{recorded('inspect')['Image']}/json"] = Answer(
+        body=recorded("image"), after=late
+    )
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.start(known)
+    assert kept.keeper.observation.image is None
+    extras = kept.keeper.observation.extras
+    assert extras is not None
+    late.set()
+    extras.wait(20)
+    kept.wait_for_change(lambda: kept.keeper.observation.image == recorded("image"))
+    assert len(known.matching("/images/")) == 1
+    kept.stop()
 
 
 def test_what_happened_before_the_streams_opened_is_seen(
