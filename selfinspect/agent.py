@@ -73,8 +73,8 @@ class Agent:
         self._reporter = Reporter(self._log)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._past = Past(settings, self._journal)
-        self._subscribers = Subscribers()
-        self._waiting = Waiting()
+        self._subscribers = Subscribers(on_begin=self._hurry)
+        self._waiting = Waiting(on_begin=self._hurry)
         self._readings = Readings(settings, lambda: self._keeper.observation)
         self._announced = False
         self._failed = False
@@ -91,6 +91,7 @@ class Agent:
             on_look=self._on_look,
             on_follow=self._on_follow,
             on_change=lambda: self._in_loop(self._waiting.changed),
+            listening=lambda: len(self._subscribers) + len(self._waiting) > 0,
             log=self._log,
         )
         self._credentials = credentials(settings, token, self._log)
@@ -238,6 +239,10 @@ class Agent:
         if self._followed:
             self._registry.stream_reopened()
         self._followed = True
+
+    def _hurry(self) -> None:
+        """Somebody began to listen: where events are asked for, that is done more often."""
+        self._keeper.hurry()
 
     def _look_back(self) -> None:
         """Put the runs together anew, and tell of the last one that is over."""

@@ -12,6 +12,7 @@ from selfinspect.engine.changes import NetworkChanges
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events import history
 from selfinspect.events.checks import is_news
+from selfinspect.events.polled import open_events
 from selfinspect.events.reconcile import reconcile
 from selfinspect.events.stream import EventStream
 from selfinspect.events.translate import translate
@@ -48,6 +49,7 @@ class Following:
         current: what is known of the container.
         refresh: inspects the container anew; may raise an EngineError.
         intake: takes the events, after what they changed is known.
+        listening: whether somebody waits for events now.
         log: the agent's log.
 
     Raises:
@@ -61,6 +63,7 @@ class Following:
         current: Callable[[], Observation],
         refresh: Callable[[], Observation],
         intake: Intake,
+        listening: Callable[[], bool],
         log: FilteringBoundLogger,
     ) -> None:
         self.misled = False
@@ -69,7 +72,7 @@ class Following:
         self._refresh = refresh
         self._intake = intake
         self._log = log
-        self._stream = EventStream(client)
+        self._stream = open_events(client, listening=listening)
 
     def run(self) -> None:
         """Follow until the streams end or are ended.
@@ -93,6 +96,15 @@ class Following:
         """End the streams, from any thread."""
         self._stream.cancel()
 
+    @property
+    def live(self) -> bool:
+        """Whether events come as they happen; else a proxy holds them back: they are asked for."""
+        return isinstance(self._stream, EventStream)
+
+    def hurry(self) -> None:
+        """Somebody began to listen. Call from any thread."""
+        self._stream.hurry()
+
     def _watching(self) -> AbstractContextManager[object]:
         """Look elsewhere when the network changes that leads to the engine."""
         if self._client.connection.transport.local:
@@ -111,7 +123,7 @@ class Following:
         begun = created(self._current())
         # After a clock was set back: an engine refuses a `since` that is still to come.
         since = min(begun if newest is None or newest > now else newest, now)
-        past = self._translated(history.past_events(self._client, since, now), "replay")
+        past = self._translated(self._stream.past(since, now), "replay")
         replayed = intake.unknown(past)
         complete = len(replayed) < len(past) or (
             newest is None and any(event.action == "create" for event in past)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
+from selfinspect.events.polled import LISTENED, unbuffered
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
 from selfinspect.observe import filled_in, look_again, with_previous_run
@@ -43,6 +44,7 @@ class Keeper:
         on_look: called after every whole look and after every loss of the engine.
         on_change: called whenever the observation is another, from any thread.
         on_follow: called whenever the event streams are open.
+        listening: whether somebody waits for events now.
         log: the agent's log.
         lasting: seconds for which a connection has to last to be opened again without a look.
     """
@@ -56,6 +58,7 @@ class Keeper:
         on_look: Callable[[], None],
         on_follow: Callable[[], None],
         on_change: Callable[[], None],
+        listening: Callable[[], bool] = lambda: False,
         log: FilteringBoundLogger,
         lasting: float = _LONGEST_DELAY,
     ) -> None:
@@ -65,6 +68,8 @@ class Keeper:
         self._on_look = on_look
         self._on_follow = on_follow
         self._on_change = on_change
+        self._listening = listening
+        self._held_back = False
         self._log = log
         self._lasting = lasting
         self._stopping = threading.Event()
@@ -109,6 +114,12 @@ class Keeper:
                 return
             self._stopping.wait(delay(self.observation, failed))
             failed += 1
+
+    def hurry(self) -> None:
+        """Somebody began to listen. Call from any thread."""
+        following = self._following
+        if following is not None:
+            following.hurry()
 
     def stop(self) -> None:
         """End `run`, from any thread."""
@@ -157,9 +168,11 @@ class Keeper:
                     current=lambda: self.observation,
                     refresh=self._refresh,
                     intake=self._intake,
+                    listening=self._listening,
                     log=self._log,
                 )
                 self._following = following
+                self._tell_of_proxy(client, held_back=not following.live)
                 self._on_follow()
                 if self._stopping.is_set():
                     following.cancel()
@@ -178,6 +191,19 @@ class Keeper:
                 snapshot = replace(self.observation.snapshot, failure=failure)
                 self.observation = replace(self.observation, snapshot=snapshot)
             self._on_look()
+
+    def _tell_of_proxy(self, client: Client, *, held_back: bool) -> None:
+        """Say once that a proxy holds events back, and what mends it."""
+        if held_back and not self._held_back:
+            proxy = client.connection.proxy
+            self._log.warning(
+                "events.held-back",
+                reason=f"{proxy or 'a proxy'} before the engine holds back what happens;"
+                f" the engine is asked every {LISTENED:g} s while somebody listens, else once"
+                " a minute",
+                hint=unbuffered(proxy),
+            )
+        self._held_back = held_back
 
     def _refresh(self) -> Observation:
         with self._refreshing:

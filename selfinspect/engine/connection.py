@@ -135,14 +135,27 @@ class Connection:
         """A path of the API with its version before it."""
         return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def stream(self, capability: str, path: str, query: Mapping[str, str]) -> Stream:
+    def stream(
+        self,
+        capability: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        patience: float | None = None,
+    ) -> Stream:
         """The body of a successful GET, still to be read.
+
+        Args:
+            capability: which of our requests it is.
+            path: of the API, without its version.
+            query: its parameters.
+            patience: seconds for the headers, None for as long as any answer may take.
 
         Raises:
             EngineUnreachableError: no answer.
             EngineAnswerError: an answer that is no success.
         """
-        stream = self.transport.stream(capability, self.path(path, query))
+        stream = self.transport.stream(capability, self.path(path, query), patience)
         if stream.code != HTTPStatus.OK:
             with stream:
                 check(Answer(stream.code, {}, stream.text()), capability, self.transport)

@@ -124,9 +124,15 @@ class Transport:
         """HEAD a path."""
         return self._whole("HEAD", name, path)
 
-    def stream(self, name: str, path: str) -> Stream:
-        """GET a path whose answer has no end; returns once its headers are here."""
-        return self._send("GET", name, path)
+    def stream(self, name: str, path: str, patience: float | None = None) -> Stream:
+        """GET a path whose answer has no end; returns once its headers are here.
+
+        Args:
+            name: which of our requests it is.
+            path: with its query.
+            patience: seconds for the headers, None for `timeout`.
+        """
+        return self._send("GET", name, path, patience)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -166,21 +172,21 @@ class Transport:
             )
         return Answer(stream.code, stream.headers, body)
 
-    def _send(self, method: str, name: str, path: str) -> Stream:
-        begun, code = time.monotonic(), 0
+    def _send(self, method: str, name: str, path: str, patience: float | None = None) -> Stream:
+        begun, code, timeout = time.monotonic(), 0, patience or self.timeout
         try:
             response = self._session.request(
                 method,
                 f"http://localhost{path}",
                 stream=True,
                 allow_redirects=False,
-                timeout=self.timeout,
+                timeout=timeout,
             )
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise failures.unreachable(error, self._place, self._tls, self.timeout) from error
+            raise failures.unreachable(error, self._place, self._tls, timeout) from error
         else:
             code = response.status_code
-            return Stream(response.raw, self.timeout, self.failed)
+            return Stream(response.raw, timeout, self.failed)
         finally:
             if self._observe is not None:
                 self._observe(name, code, time.monotonic() - begun)
