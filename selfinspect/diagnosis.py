@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from selfinspect.engine.proxies import allowing
+from selfinspect.engine.proxies import allowing, unbuffered
+from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from selfinspect.model import Attempt, Reach, Snapshot
+    from selfinspect.errors import EngineError
+    from selfinspect.model import Access, Attempt, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
@@ -47,6 +49,9 @@ class Facts:
     Attributes:
         snapshot: identity, engine and the places tried.
         reach: the engine that answered, None where none did.
+        failed: what that engine was asked for and did not answer, and why.
+        held_back: whether a proxy holds back events as they happen; those of the past come.
+        proxy: what the proxy before the engine calls itself, None where none does.
         agent: where this container's agent is said to be, None where nothing says it.
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
@@ -71,6 +76,9 @@ class Facts:
     journal_space: int
     read_only: bool
     uid: int
+    failed: Mapping[str, EngineError] = field(default_factory=dict)
+    held_back: bool = False
+    proxy: str | None = None
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
@@ -79,7 +87,7 @@ def diagnose(facts: Facts) -> tuple[Check, ...]:
         _identity(facts.snapshot),
         *_places(facts.snapshot),
         *_way(facts),
-        *(_capabilities(facts.reach) if facts.snapshot.engine else ()),
+        *(_capabilities(facts) if facts.snapshot.engine else ()),
         _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
         _agent(facts),
         _address(facts),
@@ -177,18 +185,45 @@ def _same(one: str, other: str) -> bool:
     return one.removeprefix("/var") == other.removeprefix("/var")
 
 
-def _capabilities(reach: Reach | None) -> Iterator[Check]:
-    if reach is None:
+def _capabilities(facts: Facts) -> Iterator[Check]:
+    """What the engine lets us ask, and each request that fails, with the engine's own words."""
+    if facts.reach is None:
         return
-    by_access: dict[str, list[str]] = {}
-    for name, access in reach.capabilities.items():
+    by_access: dict[Access, list[str]] = {}
+    for name, access in facts.reach.capabilities.items():
         by_access.setdefault(access, []).append(name)
-    if allowed := by_access.get("allowed"):
-        yield Check("capabilities", "pass", f"allowed: {', '.join(sorted(allowed))}")
+    failed = {
+        name: error
+        for name, error in facts.failed.items()
+        if not isinstance(error, EngineDeniedError | EngineUnsupportedError)
+    }
+    amiss = {*failed, *(("events",) if facts.held_back else ())}
+    if allowed := sorted({*by_access.get("allowed", ())} - amiss):
+        yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
     for name in sorted(by_access.get("denied", ())):
         yield Check(f"capability {name}", "warn", "denied by a proxy", allowing(name))
     for name in sorted(by_access.get("unsupported", ())):
         yield Check(f"capability {name}", "warn", "this engine has no such endpoint")
+    if facts.held_back:
+        yield _events_held_back(facts.proxy)
+    for name, error in sorted(failed.items()):
+        said = error.detail.removeprefix(f"{error.endpoint}: ")
+        yield Check(f"capability {name}", "warn", said, _mending(name, error))
+
+
+def _events_held_back(proxy: str | None) -> Check:
+    seen = (
+        f"{proxy or 'a proxy'} before the engine holds back what happens: it is asked for"
+        " every 10 s while somebody listens, else once a minute"
+    )
+    return Check("capability events", "warn", seen, unbuffered(proxy))
+
+
+def _mending(name: str, error: EngineError) -> str | None:
+    """What a person can do about a request that fails, None where nobody can say."""
+    if name == "top" and '"ps"' in error.detail:
+        return "on the engine's host: apt-get install procps, or what brings ps there"
+    return error.hint
 
 
 def _figures(cgroup: str | None, *, engine: bool) -> Check:

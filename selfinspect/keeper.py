@@ -8,8 +8,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.proxies import unbuffered
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
-from selfinspect.events.polled import LISTENED, unbuffered
+from selfinspect.events.polled import LISTENED
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
 from selfinspect.observe import filled_in, look_again, with_previous_run

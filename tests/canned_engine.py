@@ -87,6 +87,7 @@ class CannedEngine:
         held: the events that are replayed to who asks for the past, the newest 256.
         requests: each request in order, `GET /v1.41/info`.
         headers: the headers of each request, in the same order.
+        holds_back: as a proxy that buffers does, send nothing of a stream without end.
         connections: how many connections were accepted.
         closed: set once the engine goes away.
     """
@@ -97,6 +98,7 @@ class CannedEngine:
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.connections = 0
+        self.holds_back = False
         self._path = socket_path
         self._changed = threading.Condition()
         self._streams: list[EventStream] = []
@@ -335,6 +337,8 @@ class _Handler(BaseHTTPRequestHandler):
             filters = json.loads(query.get("filters", "{}"))
             if "until" in query:
                 self._replay(filters, query.get("since", "0.0"))
+            elif self.server.engine.holds_back:
+                self._send(Answer(hangs=True))
             else:
                 self._stream(filters)
         elif answer is None and path.endswith("/logs"):

@@ -20,15 +20,16 @@ from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
 from selfinspect.engine.log import LogQuery
 from selfinspect.engine.prober import Prober
-from selfinspect.errors import EngineError
+from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.journal_file import path_of
+from selfinspect.events.polled import held_back, patience
 from selfinspect.kernel.hierarchy import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
 from selfinspect.terminal import in_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from selfinspect.diagnosis import Check, Status
@@ -76,8 +77,15 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
 def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> Facts:
     """Look at everything once, and tell what is being looked at."""
     observation = observe(chosen, streams.environ)
+    failed: dict[str, EngineError] = {}
+    held = False
     if observation.client is not None:
-        _try_all(observation.client, tell)
+        extras = observation.extras
+        failed |= extras.failures() if extras else {}
+        failed |= _try_all(observation.client, tell)
+        held = _is_held_back(observation.client, failed.get("events"))
+    if held:
+        del failed["events"]
     observation.close()
     folders = CgroupReader(chosen.root).folders
     uri = find(streams.environ)
@@ -97,6 +105,9 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
+        failed=failed,
+        held_back=held,
+        proxy=observation.connection.proxy if observation.connection else None,
     )
 
 
@@ -122,23 +133,34 @@ def _there(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def _try_all(client: Client, tell: Callable[[str], None]) -> None:
-    """Ask once for what the first look did not ask for; the connection remembers what is denied."""
+def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, EngineError]:
+    """Ask once for what the first look did not ask for; what failed, and why."""
     connection = client.connection
     trials: dict[str, Callable[[], object]] = {
         "inspect": client.inspect,
         "stats": client.stats,
-        "events": lambda: client.own_events().close(),
+        "events": lambda: client.own_events(patience=patience(connection)).close(),
         "logs": lambda: client.logs(LogQuery(tail=0).parameters()).close(),
         "changes": client.changes,
         "top": lambda: connection.capabilities.ask(
             "top", lambda: Prober(connection).commands(client.id)
         ),
     }
+    failed: dict[str, EngineError] = {}
     for name, trial in trials.items():
         tell(f"asking the engine for {name}")
-        with suppress(EngineError):
+        try:
             trial()
+        except EngineError as error:
+            failed[name] = error
+    return failed
+
+
+def _is_held_back(client: Client, failure: EngineError | None) -> bool:
+    """Whether a proxy holds back live events, which failed like this."""
+    with suppress(EngineError):
+        return isinstance(failure, EngineUnreachableError) and held_back(client, failure)
+    return False
 
 
 def _has_signs(terminal: TextIO) -> bool:

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from selfinspect.errors import EngineAnswerError, EngineError
+from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,7 @@ class Extras:
         self._changed = threading.Condition()
         self._answers: dict[Extra, Json] = {}
         self._begun: dict[Extra, float] = {}
+        self._failures: dict[str, EngineError] = {}
         self._asking: set[Extra] = set()
         self._arrived: Callable[[], None] | None = None
         self.ask()
@@ -54,6 +55,17 @@ class Extras:
         """The answer, None where there is none yet."""
         with self._changed:
             return self._answers.get(name)
+
+    def failures(self) -> dict[str, EngineError]:
+        """Why there is no answer, of each that was refused, broke off or is still to come."""
+        with self._changed:
+            late: dict[str, EngineError] = {
+                name: EngineUnreachableError(
+                    f"{name}: no answer within {PATIENCE:g} s", outcome="timeout"
+                )
+                for name in self._asking
+            }
+            return {**self._failures, **late}
 
     def wait(self, seconds: float = PATIENCE) -> None:
         """Wait until all have answered or failed, at most for so long."""
@@ -83,18 +95,19 @@ class Extras:
 
     def _ask(self, name: Extra) -> None:
         answer: Json = None
-        final = True
+        failure: EngineError | None = None
         try:
             answer = self._questions[name]()
-        except EngineAnswerError:
-            pass  # refused, which is an answer
-        except EngineError:
-            final = False
+        except EngineError as error:
+            failure = error
         finally:
             with self._changed:
                 self._asking.discard(name)
-                if final:
-                    self._answers[name] = answer
+                self._failures.pop(name, None)
+                if failure is not None:
+                    self._failures[name] = failure
+                if failure is None or isinstance(failure, EngineAnswerError):
+                    self._answers[name] = answer  # a refusal is an answer, too
                 arrived = self._arrived if answer is not None else None
                 self._changed.notify_all()
         if arrived is not None:

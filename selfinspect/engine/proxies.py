@@ -31,3 +31,16 @@ def allowing(capability: str) -> str:
         f"set {variable} on the proxy in front of the engine (Tecnativa, linuxserver);"
         f" on another, allow {request}"
     )
+
+
+def unbuffered(proxy: str | None) -> str:
+    """What to set in a proxy that holds events back.
+
+    Args:
+        proxy: what it calls itself, None where it does not say.
+    """
+    setting = "proxy_buffering off; proxy_read_timeout 1h;"
+    if proxy == "nginx":
+        return f"in nginx's location for the engine: {setting}"
+    name = f"the proxy {proxy}" if proxy else "the proxy in front of the engine"
+    return f"have {name} pass /events on unbuffered (in nginx: {setting})"

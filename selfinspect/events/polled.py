@@ -155,18 +155,5 @@ def held_back(client: Client, error: EngineUnreachableError) -> bool:
     return True
 
 
-def unbuffered(proxy: str | None) -> str:
-    """What to set in a proxy that holds events back.
-
-    Args:
-        proxy: what it calls itself, None where it does not say.
-    """
-    setting = "proxy_buffering off; proxy_read_timeout 1h;"
-    if proxy == "nginx":
-        return f"in nginx's location for the engine: {setting}"
-    name = f"the proxy {proxy}" if proxy else "the proxy in front of the engine"
-    return f"have {name} pass /events on unbuffered (in nginx: {setting})"
-
-
 def _key(raw: Json) -> str:
     return json.dumps(raw, sort_keys=True)

@@ -50,6 +50,7 @@ class Kept:
         lasting: float = 60.0,
     ) -> None:
         self.settings = settings
+        self.listening = False
         self.events: list[tuple[str, str | None]] = []
         self.looks = 0
         self.names: list[str | None] = []
@@ -67,6 +68,7 @@ class Kept:
             on_look=self._looked,
             on_follow=self._follows,
             on_change=self._changed,
+            listening=lambda: self.listening,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
 from selfinspect.observe import NOT_KNOWN_YET, Observation
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
-from tests.canned_engine import Answer, CannedEngine, recorded
+from tests.canned_engine import PING, Answer, CannedEngine, recorded
 from tests.unit.kept import Kept, happened
 
 if TYPE_CHECKING:
@@ -97,6 +98,40 @@ def test_what_the_engine_says_late_is_shown_when_it_comes(
     extras.wait(20)
     kept.wait_for_change(lambda: kept.keeper.observation.image == recorded("image"))
     assert len(known.matching("/images/")) == 1
+    kept.stop()
+
+
+def test_behind_a_proxy_that_buffers_the_past_is_asked_for(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """At once for who begins to listen; the proxy is named once, with what mends it."""
+    known.holds_back = True
+    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: len(kept.events) == 3)
+    known.emit({**happened("pause"), "timeNano": time.time_ns()})
+    asked = len(known.matching("until="))
+    kept.listening = True
+    kept.keeper.hurry()
+    kept.wait_for(lambda: "pause" in kept.actions)
+    assert len(known.matching("until=")) == asked + 2
+    assert kept.snapshot.failure is None
+    assert kept.keeper.following
+    assert kept.log.getvalue().count("events.held-back") == 1
+    assert "in nginx's location for the engine: proxy_buffering off;" in kept.log.getvalue()
+    kept.stop()
+
+
+def test_an_engine_that_hangs_is_no_proxy(known: CannedEngine, tmp_path: Path) -> None:
+    """Where the past does not come, either, the engine is lost."""
+    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    known.answers["/events"] = Answer(raw=b"")
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks >= 2)
+    assert "events.held-back" not in kept.log.getvalue()
+    assert not kept.keeper.following
     kept.stop()
 
 
