@@ -20,7 +20,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Observation, inquiry, observe, reach
+from selfinspect.observe import GONE, NOT_KNOWN_YET, Observation, inquiry, observe, reach
 from selfinspect.past import Past, tells_of_runs
 from selfinspect.readings import Readings
 from selfinspect.reporter import Reporter
@@ -92,6 +92,7 @@ class Agent:
             on_follow=self._on_follow,
             on_change=lambda: self._in_loop(self._waiting.changed),
             listening=lambda: len(self._subscribers) + len(self._waiting) > 0,
+            target=None if settings.target in ("self", "netns") else settings.target,
             log=self._log,
         )
         self._credentials = credentials(settings, token, self._log)
@@ -134,14 +135,18 @@ class Agent:
 
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
-        identity = self._keeper.observation.snapshot.identity
+        snapshot, target = self._keeper.observation.snapshot, self._settings.target
+        identity = snapshot.identity
         taken = self._readings.taken
+        is_gone = snapshot.self is not None and snapshot.self.state == GONE
+        gone = f"{target} was removed: the next container of that name is awaited"
         stands = f"{identity.level} by {identity.method}"
         return (
             Check(
                 "identity", identity.id is not None, stands if identity.id else str(identity.reason)
             ),
             Check("sample", taken, "taken" if taken else "none taken yet"),
+            *([Check("target", ok=False, detail=gone)] if is_gone else []),
         )
 
     def _served(

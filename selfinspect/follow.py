@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.engine.access import text
 from selfinspect.engine.changes import NetworkChanges
-from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.errors import EngineError, EngineUnreachableError, UnknownContainerError
 from selfinspect.events import history
 from selfinspect.events.checks import is_news
 from selfinspect.events.polled import open_events
@@ -41,6 +41,7 @@ class Following:
     """Brings the container's events, each once and in order, until its streams end.
 
     Attributes:
+        gone: whether the container was removed; its streams have ended then.
         misled: whether the engine is to be looked for anew: it does not answer, or the network
             is another.
 
@@ -50,6 +51,7 @@ class Following:
         refresh: inspects the container anew; may raise an EngineError.
         intake: takes the events, after what they changed is known.
         listening: whether somebody waits for events now.
+        others: whether the container is another than our own, and may be removed while we run.
         log: the agent's log.
 
     Raises:
@@ -64,9 +66,11 @@ class Following:
         refresh: Callable[[], Observation],
         intake: Intake,
         listening: Callable[[], bool],
+        others: bool = False,
         log: FilteringBoundLogger,
     ) -> None:
-        self.misled = False
+        self.gone = self.misled = False
+        self._others = others
         self._client = client
         self._current = current
         self._refresh = refresh
@@ -87,6 +91,10 @@ class Following:
                 caught_up = True
                 while not self._stream.ended:
                     self._live(self._translated(self._stream.take(), "live"))
+        except UnknownContainerError:
+            self.gone = self._others
+            if not self.gone:
+                raise
         finally:
             if caught_up:
                 unnoticed = 0 if self._client.connection.transport.local else _UNNOTICED
@@ -166,6 +174,9 @@ class Following:
                 self._log.info("inspect.failed", error=error.detail)
                 if isinstance(error, EngineUnreachableError):
                     self._look_elsewhere()
+                if isinstance(error, UnknownContainerError) and self._others:
+                    self.gone = True
+                    self.cancel()
         self._write(events)
 
     def _write(self, events: Iterable[Occurrence]) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.access import text
+from selfinspect.engine.prober import Prober
 from selfinspect.engine.proxies import unbuffered
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
-from selfinspect.events.polled import LISTENED
+from selfinspect.events.history import decoded
+from selfinspect.events.polled import LISTENED, UNHEARD
 from selfinspect.follow import Following
 from selfinspect.model import EngineFailure
-from selfinspect.observe import filled_in, look_again, with_previous_run
+from selfinspect.observe import filled_in, gone, look_again, with_previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from selfinspect.engine.client import Client
+    from selfinspect.engine.stream import Stream
     from selfinspect.events.intake import Intake
     from selfinspect.model import Run
     from selfinspect.observe import Observation
@@ -29,6 +34,7 @@ _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
+_NAMING = frozenset({"create", "start", "rename"})
 # What only a new container can mend, unless an engine was there before: it may come back.
 _HOPELESS = frozenset({"missing", "denied", "unsupported"})
 
@@ -46,6 +52,7 @@ class Keeper:
         on_change: called whenever the observation is another, from any thread.
         on_follow: called whenever the event streams are open.
         listening: whether somebody waits for events now.
+        target: the name or ID of the other container that is reported on, None for our own.
         log: the agent's log.
         lasting: seconds for which a connection has to last to be opened again without a look.
     """
@@ -60,6 +67,7 @@ class Keeper:
         on_follow: Callable[[], None],
         on_change: Callable[[], None],
         listening: Callable[[], bool] = lambda: False,
+        target: str | None = None,
         log: FilteringBoundLogger,
         lasting: float = _LONGEST_DELAY,
     ) -> None:
@@ -70,6 +78,8 @@ class Keeper:
         self._on_follow = on_follow
         self._on_change = on_change
         self._listening = listening
+        self._target = target
+        self._awaited: Stream | None = None
         self._held_back = False
         self._log = log
         self._lasting = lasting
@@ -104,6 +114,7 @@ class Keeper:
         """Keep on until `stop` is called, or there is nothing to keep on for."""
         failed = 0
         while not self._stopping.is_set():
+            looked = time.time_ns()
             found = self._look()
             self._take(found)
             if found.client is not None:
@@ -113,7 +124,10 @@ class Keeper:
                     failed = 0
             elif not found.snapshot.tried:
                 return
-            self._stopping.wait(delay(self.observation, failed))
+            if found.missing and found.connection is not None:
+                self._await_target(Prober(found.connection), looked)
+            else:
+                self._stopping.wait(delay(self.observation, failed))
             failed += 1
 
     def hurry(self) -> None:
@@ -125,18 +139,19 @@ class Keeper:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping.set()
-        following = self._following
-        if following is not None:
-            following.cancel()
+        for open_now in (self._following, self._awaited):
+            if open_now is not None:
+                open_now.cancel()
 
     def _take(self, found: Observation) -> None:
         """Swap in a new look. What was known stays where the new look knows nothing."""
-        last = self.observation
+        last, missing = self.observation, found.missing
         if found.client is None and last.snapshot.inspect is not None:
             known = replace(
                 last.snapshot, failure=found.snapshot.failure, tried=found.snapshot.tried
             )
             found = replace(last, snapshot=known)
+            found = gone(found) if missing else found
         if last.client is not None and last.client is not found.client:
             last.close()
         with self._refreshing:
@@ -170,6 +185,7 @@ class Keeper:
                     refresh=self._refresh,
                     intake=self._intake,
                     listening=self._listening,
+                    others=self._target is not None,
                     log=self._log,
                 )
                 self._following = following
@@ -185,6 +201,9 @@ class Keeper:
                 self._following = None
             lasted = time.monotonic() - begun > self._lasting
             lasted = lasted and following is not None and not following.misled
+            if following is not None and following.gone:
+                self._lose_target(client)
+                return
             # What cut the streams may be about to cut what is idle.
             client.connection.transport.close()
         if not self._stopping.is_set():
@@ -192,6 +211,32 @@ class Keeper:
                 snapshot = replace(self.observation.snapshot, failure=failure)
                 self.observation = replace(self.observation, snapshot=snapshot)
             self._on_look()
+
+    def _lose_target(self, client: Client) -> None:
+        """The container that is reported on was removed: so say its state and the log."""
+        client.connection.transport.close()
+        with self._refreshing:
+            self.observation = gone(self.observation)
+        self._log.warning("target.gone", target=self._target, container=client.id)
+        self._on_look()
+
+    def _await_target(self, prober: Prober, since: int) -> None:
+        """Wait until a container may bear the name that is to be reported on.
+
+        Where the engine's events do not tell, until it is time to look again.
+
+        Args:
+            prober: the engine that has no such container.
+            since: nanoseconds since the Unix epoch of when it was asked.
+        """
+        with suppress(EngineError), prober.events_named(self._target or "", since) as stream:
+            self._awaited = stream
+            if not self._stopping.is_set():
+                for line in stream.lines():
+                    if bears_name(line, self._target):
+                        return
+        self._awaited = None
+        self._stopping.wait(LISTENED if self._listening() else UNHEARD)
 
     def _tell_of_proxy(self, client: Client, *, held_back: bool) -> None:
         """Say once that a proxy holds events back, and what mends it."""
@@ -210,6 +255,17 @@ class Keeper:
         with self._refreshing:
             self.observation = look_again(self.observation)
             return self.observation
+
+
+def bears_name(line: bytes, name: str | None) -> bool:
+    """Whether an event says that a container bears a name from now on.
+
+    Raises:
+        EngineUnreachableError: it is no event.
+    """
+    event = decoded(line)
+    new = text(event, "Type") == "container" and text(event, "Action") in _NAMING
+    return new and text(event, "Actor", "Attributes", "name") == name
 
 
 def delay(observation: Observation, failed: int) -> float:

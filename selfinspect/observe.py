@@ -20,7 +20,7 @@ from selfinspect.engine.health_check import command_line
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
 from selfinspect.engine.product import named
-from selfinspect.engine.tried import STRANGER, attempt, failure, tells
+from selfinspect.engine.tried import STRANGER, attempt, failure, no_target, tells
 from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from selfinspect.identity.resolve import Resolution
     from selfinspect.model import Json, Run, Self
     from selfinspect.settings import Settings
+
+GONE = "gone"
+"""The state of a container that was removed, until there is another of its name."""
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
 
@@ -57,6 +60,7 @@ class Observation:
         release: what that engine says of its version, None where it does not tell.
         inspect: our inspect document as the engine sent it, unmasked.
         extras: brings image, info and release, None where no engine knows us.
+        missing: whether the engine has no container of the name that is to be reported on.
     """
 
     snapshot: Snapshot
@@ -70,6 +74,7 @@ class Observation:
     release: Json = None
     inspect: Json = field(default=None, repr=False)
     extras: Extras | None = None
+    missing: bool = False
 
     @property
     def health_check(self) -> str | None:
@@ -121,10 +126,8 @@ def observe(
                     observation = _with_engine(first, connection, found, tuple(tried))
                     unless_it_counts.pop_all()
                     return observation
+                first = _without_client(first, connection, found)
                 if found.identity.id is not None:
-                    extras = Extras({"version": connection.version})
-                    extras.wait()
-                    first = replace(first, connection=connection, release=extras["version"])
                     # Known from the kernel alone: the engine denied the rest, and says so again.
                     Client(connection, found.identity.id).inspect()
         except EngineError as error:
@@ -136,7 +139,7 @@ def observe(
     if found is None:
         found = resolve(evidence, None, claim=settings.container, target=settings.target)
     own = _alone(settings, found.identity, files.hostname.strip() or None)
-    failed = failure(tuple(tried), failures)
+    failed = no_target(settings.target) if first.missing else failure(tuple(tried), failures)
     snapshot = Snapshot(found.identity, self=own, tried=tuple(tried), failure=failed)
     return replace(first, snapshot=snapshot)
 
@@ -221,6 +224,14 @@ def filled_in(last: Observation) -> Observation:
     return _described(found, last.inspect, snapshot.self.inspected_at)
 
 
+def gone(last: Observation) -> Observation:
+    """The same of a container that was removed; asks nothing."""
+    own = last.snapshot.self
+    if own is None or own.state == GONE:
+        return last
+    return replace(last, snapshot=replace(last.snapshot, self=replace(own, state=GONE)))
+
+
 def with_previous_run(observation: Observation, run: Run | None) -> Observation:
     """The same, telling of the last run that is over."""
     snapshot = observation.snapshot
@@ -258,6 +269,17 @@ def _with_engine(
     )
     extras.wait()
     return _described(filled_in(observation), inspect)
+
+
+def _without_client(first: Observation, connection: Connection, found: Resolution) -> Observation:
+    """What is known of an engine that answers and shows us no container."""
+    if found.missing:
+        return replace(first, connection=connection, missing=True)
+    if found.identity.id is None:
+        return first
+    extras = Extras({"version": connection.version})
+    extras.wait()
+    return replace(first, connection=connection, release=extras["version"])
 
 
 def _described(last: Observation, inspect: Json, inspected_at: str | None = None) -> Observation:

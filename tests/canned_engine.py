@@ -278,11 +278,12 @@ class EventStream:
     def admits(self, event: Mapping[str, Json]) -> bool:
         """Whether the event passes, as moby's daemon/events/filter.go has it."""
         actor = event.get("Actor")
-        identifier = str(actor.get("ID")) if isinstance(actor, dict) else ""
+        called = (text(actor, "ID") or "", text(actor, "Attributes", "name") or "")
         containers, types = self._filters.get("container"), self._filters.get("type")
-        return (containers is None or any(identifier.startswith(name) for name in containers)) and (
-            types is None or event.get("Type") in types
-        )
+        return (
+            containers is None
+            or any(each.startswith(name) for name in containers for each in called)
+        ) and (types is None or event.get("Type") in types)
 
     def begin(self) -> None:
         """Send the headers."""

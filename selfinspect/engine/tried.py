@@ -43,6 +43,14 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
     return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
 
 
+def no_target(name: str) -> EngineFailure:
+    """Why there is nothing new of a container that is to be reported on: it is not there."""
+    return EngineFailure(
+        f"the engine has no container {name}",
+        "it is looked up again as soon as there is one of that name",
+    )
+
+
 def outcome(error: EngineError) -> str:
     """An attempt's end in a word or two."""
     if isinstance(error, EngineUnreachableError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import text
-from selfinspect.errors import EngineAnswerError
+from selfinspect.errors import EngineAnswerError, UnknownContainerError
 from selfinspect.model import Candidate, Identity
 
 if TYPE_CHECKING:
@@ -18,10 +18,14 @@ NO_ENGINE = "no engine can be asked"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The verdict, and the inspect document of the container it names, where one was had."""
+    """The verdict, and the inspect document of the container it names, where one was had.
+
+    `missing` says that the engine knows no container of the name that was asked for.
+    """
 
     identity: Identity
     inspect: Json = None
+    missing: bool = False
 
 
 def named(name: str, prober: Prober | None) -> Resolution:
@@ -32,9 +36,11 @@ def named(name: str, prober: Prober | None) -> Resolution:
     try:
         inspect = prober.inspect(name)
     except EngineAnswerError as error:
-        return Resolution(
-            _nobody(candidate, f"The engine does not tell about {name}: {error.detail}")
-        )
+        reason = f"The engine does not tell about {name}: {error.detail}"
+        if isinstance(error, UnknownContainerError):
+            reason = f"The engine has no container {name}"
+            return Resolution(_nobody(candidate, reason), missing=True)
+        return Resolution(_nobody(candidate, reason))
     identifier = text(inspect, "Id")
     if identifier is None:
         return Resolution(_nobody(candidate, f"The engine's answer about {name} has no ID"))

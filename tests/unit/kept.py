@@ -69,6 +69,7 @@ class Kept:
             on_follow=self._follows,
             on_change=self._changed,
             listening=lambda: self.listening,
+            target=None if settings.target == "self" else settings.target,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,
         )

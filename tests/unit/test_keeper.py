@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from selfinspect.model import Json
+
+
+ANOTHER = "cd" * 32
+AWAITING = r"/events\?filters=.*web.*&since=[^&]*$"
+
 
 @pytest.fixture
 def known(engine: CannedEngine) -> CannedEngine:
@@ -282,6 +288,80 @@ def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None
     kept = Kept(Settings(engine="off", root=lay_container(tmp_path)))
     kept.keeper.run()
     assert (kept.looks, kept.snapshot.identity.id) == (1, ID)
+
+
+@pytest.fixture
+def other(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
+    """A keeper that reports on the container called web, which is there."""
+    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept.start(known)
+    yield kept
+    kept.stop()
+
+
+def _remove(known: CannedEngine) -> None:
+    for name in ("web", ID):
+        del known.answers[f"/containers/{name}/json"]
+    known.emit(happened("destroy"))
+
+
+def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> None:
+    """What was known of it stays, with that state, and one stream waits for the next."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    assert other.snapshot.self is not None
+    assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
+    assert other.snapshot.failure is not None
+    assert other.snapshot.failure.detail == "the engine has no container web"
+    assert "destroy" in other.actions
+    assert "target.gone" in other.log.getvalue()
+
+
+@pytest.mark.parametrize("action", ["create", "rename", "start"])
+def test_the_next_of_a_targets_name_is_taken(known: CannedEngine, other: Kept, action: str) -> None:
+    """As soon as one bears the name, whatever others of similar names do."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    known.wait_for_streams(1)
+    lookups = len(known.matching("/containers/web/json"))
+    for name, unrelated in (("web-2", action), ("web", "die")):
+        known.emit(_of_another(unrelated, name))
+    known.knows({**recorded("inspect"), "Id": ANOTHER})
+    known.answers["/containers/web/json"] = Answer(
+        body={**recorded("inspect"), "Id": ANOTHER, "State": {"Status": "running"}}
+    )
+    known.emit(_of_another(action, "web"))
+    other.wait_for(lambda: other.snapshot.identity.id == ANOTHER)
+    known.wait_for_streams(2)
+    assert other.snapshot.self is not None
+    assert other.snapshot.self.state == "running"
+    assert len(known.matching("/containers/web/json")) == lookups + 1
+
+
+def test_stopping_while_a_target_is_awaited(known: CannedEngine, other: Kept) -> None:
+    """The stream that waits for it ends with the keeper."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    known.wait_for_streams(1)
+    other.stop()
+    known.wait_for_streams(0)
+
+
+def test_a_target_that_is_not_there_yet_is_awaited(known: CannedEngine, tmp_path: Path) -> None:
+    """An agent that starts before the app takes it as soon as it is made."""
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept.thread.start()
+    known.wait_for_streams(1)
+    assert kept.snapshot.self is None
+    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    known.emit(_of_another("create", "web"))
+    kept.wait_for(lambda: kept.snapshot.identity.id == ID)
+    kept.stop()
+
+
+def _of_another(action: str, name: str) -> dict[str, Json]:
+    return {**happened(action), "Actor": {"ID": ANOTHER, "Attributes": {"name": name}}}
 
 
 def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
