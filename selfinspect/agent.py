@@ -118,6 +118,7 @@ class Agent:
             logging.getLogger(name).addHandler(Forward(self._log))
         self._on_ready = on_ready
         self._reporter.listening(api_listeners, metrics_listeners)
+        self._reporter.passed_over(self._settings.warnings)
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeping.start()
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)

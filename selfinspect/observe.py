@@ -23,7 +23,7 @@ from selfinspect.engine.product import named
 from selfinspect.engine.tried import STRANGER, attempt, failure, no_target, tells
 from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
-from selfinspect.identity.resolve import resolve
+from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.transport import Observe
-    from selfinspect.identity.resolve import Resolution
+    from selfinspect.identity.evidence import Evidence
+    from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Json, Run, Self
     from selfinspect.settings import Settings
 
@@ -99,12 +100,7 @@ def observe(
     """
     files = read_identity_files(settings.root)
     own_root = settings.root == Path("/")
-    if own_root:
-        evidence = gather(files, environ)
-    else:
-        # HOSTNAME is the name of where we run; PID 1 may be the machine's.
-        evidence = gather(files, {**environ, "HOSTNAME": ""})
-        evidence = replace(evidence, started_at=None, own_pids=None)
+    evidence = _gathered(files, environ, own_root=own_root)
     first = Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal))
     tried: list[Attempt] = []
     failures: list[EngineError] = []
@@ -122,6 +118,8 @@ def observe(
                 found = resolve(
                     evidence, Prober(connection), claim=settings.container, target=settings.target
                 )
+                if place.if_proven and found.identity.level != "proven":
+                    found = Resolution(NOT_KNOWN_YET)
                 if found.identity.id is not None and found.inspect is not None:
                     observation = _with_engine(first, connection, found, tuple(tried))
                     unless_it_counts.pop_all()
@@ -136,12 +134,21 @@ def observe(
             tried.append(attempt(place, error))
         else:
             tried.append(Attempt(place.endpoint, STRANGER, guessed=place.guessed))
-    if found is None:
+    if found is None or found.identity is NOT_KNOWN_YET:
         found = resolve(evidence, None, claim=settings.container, target=settings.target)
     own = _alone(settings, found.identity, files.hostname.strip() or None)
     failed = no_target(settings.target) if first.missing else failure(tuple(tried), failures)
     snapshot = Snapshot(found.identity, self=own, tried=tuple(tried), failure=failed)
     return replace(first, snapshot=snapshot)
+
+
+def _gathered(files: IdentityFiles, environ: Mapping[str, str], *, own_root: bool) -> Evidence:
+    """The evidence of our own files, or of a tree that is mounted here."""
+    if own_root:
+        return gather(files, environ)
+    # HOSTNAME is the name of where we run; PID 1 may be the machine's.
+    evidence = gather(files, {**environ, "HOSTNAME": ""})
+    return replace(evidence, started_at=None, own_pids=None)
 
 
 def reach(observation: Observation) -> Reach | None:

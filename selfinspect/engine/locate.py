@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
+from selfinspect.engine.context import context_host
 from selfinspect.engine.links import links
 from selfinspect.engine.routes import bridge_hosts, ipv6_routes, is_host, routes
 from selfinspect.engine.tls import Tls, certificates
@@ -26,11 +27,13 @@ class Place:
     """An endpoint to try, and the certificates to try it with.
 
     `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly.
+    `if_proven` is one that counts only where it proves who we are: a context's.
     """
 
     endpoint: str
     tls: Tls | None = None
     guessed: bool = False
+    if_proven: bool = False
 
 
 def places(
@@ -40,26 +43,34 @@ def places(
 
     Args:
         setting: `auto`, `off` or one endpoint.
-        environ: read for `DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH` and `HOME`, and
-            for `XDG_RUNTIME_DIR`.
+        environ: read for `DOCKER_HOST`, `DOCKER_CONTEXT`, `DOCKER_TLS_VERIFY`,
+            `DOCKER_CERT_PATH` and `HOME`, and for `XDG_RUNTIME_DIR`.
         server_name: the name that the engine's certificate bears, None for its address.
     """
+    named = context_host(environ) if setting == "auto" else None
+    context = _spelled(named) if named else None
     return tuple(
-        Place(endpoint, _tls(endpoint, environ, server_name))
-        for endpoint in endpoints(setting, environ)
+        Place(
+            endpoint,
+            _tls(endpoint, environ, server_name),
+            if_proven=setting == "auto" and endpoint == context,
+        )
+        for endpoint in endpoints(setting, environ, context)
     )
 
 
-def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The endpoints of those places."""
+def endpoints(
+    setting: str, environ: Mapping[str, str], context: str | None = None
+) -> tuple[str, ...]:
+    """The endpoints of those places; `context` is the one of Docker's current context."""
     if setting == "off":
         return ()
     if setting != "auto":
         return (setting,)
     host, runtime = environ.get("DOCKER_HOST"), environ.get("XDG_RUNTIME_DIR")
     usual = (
-        # One with a password is no endpoint, and is shown among what was tried.
-        *((Masking().text(host),) if host else ()),
+        *((_spelled(host),) if host else ()),
+        *((context,) if context else ()),
         "unix:///var/run/docker.sock",
         "unix:///run/docker.sock",
         *((f"unix://{runtime}/docker.sock",) if runtime else ()),
@@ -107,15 +118,26 @@ def gateway_places(
     )
 
 
+def _spelled(host: str) -> str:
+    """An endpoint in its usual spelling; what is none as it stands there, without a password.
+
+    That is shown among what was tried, with what is taken.
+    """
+    try:
+        return str(parse_endpoint(host))
+    except ValueError:
+        return Masking().text(host.strip())
+
+
 def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> Tls | None:
     """TLS where it is asked for, and at its own port where there are certificates."""
     try:
-        port = parse_endpoint(endpoint).port
+        parsed = parse_endpoint(endpoint)
     except ValueError:
         return None
     offered = certificates(environ, server_name)
-    wanted = environ.get("DOCKER_TLS_VERIFY") or (port == TLS_PORT and offered.at_hand)
-    return offered if wanted else None
+    verified = parsed.tls or environ.get("DOCKER_TLS_VERIFY")
+    return offered if verified or (parsed.port == TLS_PORT and offered.at_hand) else None
 
 
 def _identity(endpoint: str) -> str:

@@ -177,7 +177,7 @@ class Transport:
         try:
             response = self._session.request(
                 method,
-                f"http://localhost{path}",
+                f"http://localhost{self._place.prefix}{path}",
                 stream=True,
                 allow_redirects=False,
                 timeout=timeout,

@@ -99,8 +99,8 @@ def test_a_proxy_may_deny_the_ping(engine: CannedEngine) -> None:
     [
         "ssh://somewhere",
         "npipe:////./pipe/docker_engine",
-        "http://127.0.0.1:2375",
-        "/var/run/docker.sock",
+        "http://",
+        "var/run/docker.sock",
         "tcp://",
         "tcp://[::1",
         "tcp://host:99999",
@@ -113,6 +113,6 @@ def test_other_transports_are_told_apart(endpoint: str) -> None:
     with pytest.raises(EngineUnreachableError) as caught:
         connect(endpoint)
     assert caught.value.outcome == "unsupported"
-    assert caught.value.hint == (
+    assert (caught.value.hint or "").startswith(
         "name the engine's socket: it takes unix:///path/of.sock or tcp://host:port"
     )
