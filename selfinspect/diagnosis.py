@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from selfinspect.errors import EngineError
-    from selfinspect.model import Access, Attempt, Reach, Snapshot
+    from selfinspect.model import Access, Attempt, Mount, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
@@ -27,6 +28,10 @@ _SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
 _CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
 _SPACE = 2**20
 _ENGINES_OWN = ("docker.sock", "podman.sock")
+_ENGINES_PATH = re.compile(
+    r"(/var)?/run/(docker\.sock|podman/podman\.sock|user/\d+/(docker\.sock|podman/podman\.sock))"
+)
+"""Where engines listen by default, as root and as somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +176,27 @@ def _way(facts: Facts) -> Iterator[Check]:
         yield Check("encryption", "warn", seen, "deploy/tls/certificates.sh DIR, then TLS on 2376")
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():
-        if (
-            mount.source
-            and PurePosixPath(mount.source).name in _ENGINES_OWN
-            and _same(mount.destination, path)
-        ):
-            seen = f"{mount.source} is mounted: if it is the engine's own, it is root on the host"
+        if (source := _engines_own(mount, path)) is not None:
+            seen = f"{source} is mounted: if it is the engine's own, it is root on the host"
             yield Check("socket", "warn", f"{seen} for whoever runs code in here", _PROXY)
+            return
+
+
+def _engines_own(mount: Mount, path: str) -> str | None:
+    """Where on the host a mount has the engine's own socket, that we ask through; None if nowhere.
+
+    Mounted alone, by its name; with the folder it is in, where engines have theirs: a proxy's
+    folder has a socket of that name, too.
+    """
+    if not mount.source:
+        return None
+    if _same(mount.destination, path):
+        return mount.source if PurePosixPath(mount.source).name in _ENGINES_OWN else None
+    for folder in (mount.destination, mount.destination.replace("/run", "/var/run", 1)):
+        if path.startswith(f"{folder.rstrip('/')}/"):
+            source = f"{mount.source.rstrip('/')}/{path.removeprefix(folder).lstrip('/')}"
+            return source if _ENGINES_PATH.fullmatch(source) else None
+    return None
 
 
 def _same(one: str, other: str) -> bool:

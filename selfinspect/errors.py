@@ -213,3 +213,9 @@ class UnknownContainerError(EngineAnswerError):
     slug = "not-found"
     status = 404
     title = "The engine does not know this container"
+
+
+class UnknownImageError(UnknownContainerError):
+    """Raised when the engine does not have a container's image any more (404)."""
+
+    title = "The engine does not have this image"

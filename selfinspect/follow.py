@@ -44,6 +44,7 @@ class Following:
         gone: whether the container was removed; its streams have ended then.
         misled: whether the engine is to be looked for anew: it does not answer, or the network
             is another.
+        failure: why the container could not be inspected when the streams were given up.
 
     Args:
         client: whom to follow.
@@ -70,6 +71,7 @@ class Following:
         log: FilteringBoundLogger,
     ) -> None:
         self.gone = self.misled = False
+        self.failure: EngineError | None = None
         self._others = others
         self._client = client
         self._current = current
@@ -173,6 +175,7 @@ class Following:
             except EngineError as error:
                 self._log.info("inspect.failed", error=error.detail)
                 if isinstance(error, EngineUnreachableError):
+                    self.failure = error
                     self._look_elsewhere()
                 if isinstance(error, UnknownContainerError) and self._others:
                     self.gone = True

@@ -194,9 +194,9 @@ class Keeper:
                 if self._stopping.is_set():
                     following.cancel()
                 following.run()
+                failure = _failure(following.failure) if following.failure else failure
             except EngineError as error:
-                denied = isinstance(error, EngineDeniedError | EngineUnsupportedError)
-                failure = EngineFailure(error.detail, error.hint, denied=denied)
+                failure = _failure(error)
             finally:
                 self._following = None
             lasted = time.monotonic() - begun > self._lasting
@@ -255,6 +255,11 @@ class Keeper:
         with self._refreshing:
             self.observation = look_again(self.observation)
             return self.observation
+
+
+def _failure(error: EngineError) -> EngineFailure:
+    denied = isinstance(error, EngineDeniedError | EngineUnsupportedError)
+    return EngineFailure(error.detail, error.hint, denied=denied)
 
 
 def bears_name(line: bytes, name: str | None) -> bool:

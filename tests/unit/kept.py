@@ -54,6 +54,7 @@ class Kept:
         self.events: list[tuple[str, str | None]] = []
         self.looks = 0
         self.names: list[str | None] = []
+        self.reasons: list[str | None] = []
         self.log = StringIO()
         self._after_look = after_look
         self._told = threading.Condition()
@@ -138,6 +139,8 @@ class Kept:
 
     def _looked(self) -> None:
         self._after_look()
+        failure = self.snapshot.failure
+        self.reasons.append(failure.detail if failure else None)
         with self._told:
             self.looks += 1
             self._told.notify_all()

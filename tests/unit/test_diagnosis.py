@@ -195,6 +195,10 @@ def test_a_wire_in_the_clear_is_a_warning(encrypted: bool, status: str) -> None:
         ("/run/proxy/app.sock", "/var/run/docker.sock", False),
         ("/run/proxy", "/run/proxy", False),
         ("/var/run/docker.sock", "/elsewhere.sock", False),
+        ("/var/run", "/var/run", True),
+        ("/run", "/run", True),
+        ("/run/proxy", "/var/run", False),
+        ("/", "/var", True),
     ],
 )
 def test_the_engines_own_socket_is_root_on_the_host(

@@ -402,6 +402,15 @@ def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Ke
     known.wait_for_streams(2)
 
 
+def test_the_reason_of_a_refused_inspect_is_told_first(known: CannedEngine, kept: Kept) -> None:
+    """Not that the engine went away: we left it, and why is known."""
+    known.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
+    known.emit(happened("rename", oldName="/web"))
+    kept.wait_for(lambda: kept.looks >= 2)
+    lost = next(line for line in kept.reasons if line is not None)
+    assert lost.endswith("it hung up without an answer")
+
+
 def test_a_denial_is_believed_for_ten_minutes() -> None:
     """A proxy that was asked and said no is not asked every minute."""
     assert delay(_tried("answers", failure=EngineFailure("no", denied=True)), 0) == 600.0
