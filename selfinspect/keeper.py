@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import text
+from selfinspect.engine.outcomes import meaning
 from selfinspect.engine.prober import Prober
 from selfinspect.engine.proxies import unbuffered
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
@@ -35,8 +36,6 @@ _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
 _NAMING = frozenset({"create", "start", "rename"})
-# What only a new container can mend, unless an engine was there before: it may come back.
-_HOPELESS = frozenset({"missing", "denied", "unsupported"})
 
 
 class Keeper:
@@ -281,9 +280,12 @@ def delay(observation: Observation, failed: int) -> float:
         failed: how many looks in a row led to nothing that lasted.
     """
     failure, tried = observation.snapshot.failure, observation.snapshot.tried
+    # An engine that was there before may come back.
     if failure and failure.denied:
         return _DENIED_DELAY
-    if observation.client is None and all(one.guessed or one.outcome in _HOPELESS for one in tried):
+    if observation.client is None and all(
+        one.guessed or meaning(one.outcome).hopeless for one in tried
+    ):
         return _HOPELESS_DELAY
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failed, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads agents, guards nothing

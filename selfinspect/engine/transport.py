@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
-from selfinspect.engine import failures
+from selfinspect.engine import failures, tls
 from selfinspect.engine.pools import tcp_pool, tls_pool, unix_pool
 from selfinspect.engine.stream import Stream
 from selfinspect.errors import EngineUnreachableError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.engine.tls import Tls
+    from selfinspect.errors import Outcome
 
     Observe = Callable[[str, int, float], None]
 
@@ -139,7 +140,7 @@ class Transport:
         self._session.close()
 
     def failed(
-        self, what: str, *, outcome: str = "no engine", hint: str | None = None
+        self, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
     ) -> EngineUnreachableError:
         """The error of an engine that is there and does not do as engines do."""
         return failures.failed(self._place, what, outcome=outcome, hint=hint)
@@ -154,12 +155,8 @@ class Transport:
         try:
             return tls_pool(place.host, port, self.timeout, self._tls)
         except OSError as error:
-            raise self.failed(
-                f"the certificates in {self._tls.folder} cannot be used: {error}",
-                outcome="no certificates",
-                hint="mount ca.pem, cert.pem and key.pem, readable by the agent, and name their"
-                " folder with DOCKER_CERT_PATH",
-            ) from error
+            why = tls.unusable(error, self._tls)
+            raise self.failed(why.detail, outcome=why.outcome, hint=why.hint) from error
 
     def _whole(self, method: str, name: str, path: str) -> Answer:
         with self._send(method, name, path) as stream:

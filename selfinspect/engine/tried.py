@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfinspect.engine.outcomes import meaning
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
 from selfinspect.model import Attempt, EngineFailure
 
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from selfinspect.engine.locate import Place
 
 STRANGER = "does not know this container"
-# Outcomes at a place that nobody named which say no more than that no engine is there.
-_NOBODY = frozenset({"refused", "timeout", "unknown name", "no engine"})
 _MOUNT = (
     "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
     " (root on the host: see Security in the README)"
@@ -21,7 +20,7 @@ _MOUNT = (
 
 def tells(place: Place, error: EngineError) -> bool:
     """Whether a failure says more than that nobody is at a place which nobody named."""
-    return not (place.guessed and outcome(error) in _NOBODY)
+    return not (place.guessed and meaning(outcome(error)).nobody)
 
 
 def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFailure:
