@@ -8,6 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from selfinspect.engine.access import text
+from selfinspect.engine.admission import group_of
+from selfinspect.engine.outcomes import meaning
 from selfinspect.engine.proxies import allowing, unbuffered
 from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 
@@ -20,13 +23,13 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
-_ABSENT = frozenset({"missing", "unsupported"})
 _CLOSED = frozenset({"refused", "timeout"})
-_NOBODY = _ABSENT | _CLOSED | {"unknown name"}
 _THERE = 2
-_SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
-_CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
+_SHORT = 12
+_USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 _SPACE = 2**20
+_LOCAL_LOG = "docker run --log-driver local"
+_NO_LOG = re.compile(r"log(ging)? driver")
 _ENGINES_OWN = ("docker.sock", "podman.sock")
 _ENGINES_PATH = re.compile(
     r"(/var)?/run/(docker\.sock|podman/podman\.sock|user/\d+/(docker\.sock|podman/podman\.sock))"
@@ -57,6 +60,9 @@ class Facts:
         failed: what that engine was asked for and did not answer, and why.
         held_back: whether a proxy holds back events as they happen; those of the past come.
         proxy: what the proxy before the engine calls itself, None where none does.
+        kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
+        podman: whether Podman made this container.
+        rootless: whether root in here is somebody else on the host.
         agent: where this container's agent is said to be, None where nothing says it.
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
@@ -84,13 +90,16 @@ class Facts:
     failed: Mapping[str, EngineError] = field(default_factory=dict)
     held_back: bool = False
     proxy: str | None = None
+    kernel: str = ""
+    podman: bool = False
+    rootless: bool = False
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
     """Every check, in the order in which one depends on another."""
     return (
         _identity(facts.snapshot),
-        *_places(facts.snapshot),
+        *_places(facts),
         *_way(facts),
         *(_capabilities(facts) if facts.snapshot.engine else ()),
         _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
@@ -111,12 +120,13 @@ def _identity(snapshot: Snapshot) -> Check:
     return Check("identity", "warn", f"{seen}: only an engine can prove it")
 
 
-def _places(snapshot: Snapshot) -> Iterator[Check]:
+def _places(facts: Facts) -> Iterator[Check]:
     """Each place that an engine was looked for at.
 
     Where none counts, one place fails: the one at which the least is amiss. What is merely absent
     is of no matter beside an engine that counts.
     """
+    snapshot = facts.snapshot
     if not snapshot.tried:
         yield Check("engine", "pass", "switched off: the kernel alone is asked")
     counts = snapshot.engine is not None
@@ -127,12 +137,12 @@ def _places(snapshot: Snapshot) -> Iterator[Check]:
         if attempt.outcome == "answers":
             yield Check(name, "pass", _answering(snapshot))
         elif attempt is nearest:
-            yield Check(name, "fail", seen, _fix(attempt))
+            yield Check(name, "fail", seen, _fix(attempt, facts))
         elif _nearness(attempt) < _THERE:
             fix = None if counts or attempt.outcome not in _CLOSED else attempt.hint
             yield Check(name, "pass" if counts else "warn", seen, fix)
         else:
-            yield Check(name, "warn", seen, _fix(attempt))
+            yield Check(name, "warn", seen, _fix(attempt, facts))
 
 
 def _nearness(attempt: Attempt) -> int:
@@ -140,22 +150,47 @@ def _nearness(attempt: Attempt) -> int:
 
     A gateway need not listen: where it does not, a mount is the shorter way.
     """
-    if attempt.guessed and attempt.outcome in _NOBODY:
+    means = meaning(attempt.outcome)
+    if attempt.guessed and (means.nobody or means.absent):
         return 0
-    return 1 if attempt.outcome in _ABSENT else _THERE
+    return 1 if means.absent else _THERE
 
 
-def _fix(attempt: Attempt) -> str | None:
+def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command where one mends it, else the hint that came with the outcome."""
-    if attempt.outcome == "missing":
-        path = attempt.endpoint.removeprefix("unix://")
-        return f"docker run -v {path}:{path} --group-add $(stat -c %g {path}) …"
-    if attempt.outcome in _SERVER_CERTIFICATE:
-        host = urlsplit(attempt.endpoint).hostname
-        return f"deploy/tls/certificates.sh DIR {host}, then restart the engine"
-    if attempt.outcome in _CLIENT_CERTIFICATE:
-        return "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
+    container = (facts.snapshot.identity.id or "<container>")[:_SHORT]
+    match attempt.outcome:
+        case "missing":
+            return _mount(attempt.endpoint.removeprefix("unix://"), facts)
+        case "stale":
+            return (attempt.hint or "").replace(
+                "restart this container", f"docker restart {container}"
+            )
+        case "wrong name" | "certificate expired":
+            host = urlsplit(attempt.endpoint).hostname
+            given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+            other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
+            return f"deploy/tls/certificates.sh DIR {host}, then restart the engine{other}"
+        case (
+            "wrong CA"
+            | "no client certificate"
+            | "client certificate refused"
+            | "client certificate expired"
+        ):
+            mount = "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
+            return f"{mount}, where deploy/tls/certificates.sh made DIR for the engine"
     return attempt.hint or "mount the socket of the engine that started this container"
+
+
+def _mount(path: str, facts: Facts) -> str:
+    """How a container gets the socket of the engine that makes it, in that engine's words."""
+    if facts.podman and path in _USUAL:
+        source, user = ("/run/podman/podman.sock", "")
+        if facts.rootless:
+            source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
+        run = f"podman run -v {source}:/run/podman/podman.sock"
+        return f"systemctl{user} enable --now podman.socket && {run} …"
+    return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
 def _answering(snapshot: Snapshot) -> str:
@@ -220,14 +255,23 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
     if allowed := sorted({*by_access.get("allowed", ())} - amiss):
         yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
     for name in sorted(by_access.get("denied", ())):
-        yield Check(f"capability {name}", "warn", "denied by a proxy", allowing(name))
+        yield _denied(name, facts.failed.get(name))
     for name in sorted(by_access.get("unsupported", ())):
-        yield Check(f"capability {name}", "warn", "this engine has no such endpoint")
+        refusal = facts.failed.get(name)
+        seen = refusal.detail if refusal else "this engine has no such endpoint"
+        mends = _mending(name, refusal, facts) if refusal else None
+        yield Check(f"capability {name}", "warn", seen, mends)
     if facts.held_back:
         yield _events_held_back(facts.proxy)
     for name, error in sorted(failed.items()):
         said = error.detail.removeprefix(f"{error.endpoint}: ")
-        yield Check(f"capability {name}", "warn", said, _mending(name, error))
+        yield Check(f"capability {name}", "warn", said, _mending(name, error, facts))
+
+
+def _denied(name: str, refusal: EngineError | None) -> Check:
+    seen = f"denied: {refusal.detail}" if refusal else "denied by a proxy"
+    fix = refusal.hint if refusal and refusal.hint else allowing(name)
+    return Check(f"capability {name}", "warn", seen, fix)
 
 
 def _events_held_back(proxy: str | None) -> Check:
@@ -238,10 +282,16 @@ def _events_held_back(proxy: str | None) -> Check:
     return Check("capability events", "warn", seen, unbuffered(proxy))
 
 
-def _mending(name: str, error: EngineError) -> str | None:
+def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
     """What a person can do about a request that fails, None where nobody can say."""
     if name == "top" and '"ps"' in error.detail:
         return "on the engine's host: apt-get install procps, or what brings ps there"
+    if name == "logs" and _NO_LOG.search(error.detail):
+        driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
+        run = (
+            "podman run --log-driver k8s-file" if facts.podman else "docker run --log-driver local"
+        )
+        return f"{run} …" + (f", in place of --log-driver {driver}" if driver else "")
     return error.hint
 
 

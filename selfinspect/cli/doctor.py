@@ -23,6 +23,7 @@ from selfinspect.engine.prober import Prober
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.journal_file import path_of
 from selfinspect.events.polled import held_back, patience
+from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.hierarchy import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
@@ -108,7 +109,16 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         failed=failed,
         held_back=held,
         proxy=observation.connection.proxy if observation.connection else None,
+        kernel=os.uname().release,
+        podman=(chosen.root / "run/.containerenv").exists(),
+        rootless=kernel_text(f"{chosen.root}/proc/self/uid_map").split()[:2]
+        not in ([], ["0", "0"]),
     )
+
+
+def _is_rootless(uid_map: str) -> bool:
+    """Whether root in here is somebody else outside."""
+    return uid_map.split()[:2] not in ([], ["0", "0"])
 
 
 def _can_be_written(folder: Path) -> bool:

@@ -158,7 +158,8 @@ class Connection:
         stream = self.transport.stream(capability, self.path(path, query), patience)
         if stream.code != HTTPStatus.OK:
             with stream:
-                check(Answer(stream.code, {}, stream.text()), capability, self.transport)
+                answer = Answer(stream.code, stream.headers, stream.text())
+                check(answer, capability, self.transport)
         return stream
 
     def top(self, container: str, **query: str) -> Json:

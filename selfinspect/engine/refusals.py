@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import parsed, text
-from selfinspect.engine.proxies import allowing
+from selfinspect.engine.product import proxy
+from selfinspect.engine.proxies import mending
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -47,8 +48,11 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
     """
     if answer.code in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
         return
-    said = _message(answer.body)
-    detail = f"{capability}: the engine answered {answer.code}" + (f": {said}" if said else "")
+    said, own = _message(answer.body)
+    # An engine's own words are JSON: what a proxy says in its stead is a page, or a line.
+    between = None if own else proxy(answer.headers)
+    who = f"the proxy {between}" if between else "the engine"
+    detail = f"{capability}: {who} answered {answer.code}" + (f": {said}" if said else "")
     if answer.code < HTTPStatus.BAD_REQUEST:
         raise transport.failed(detail)
     version = _VERSION_REFUSED.search(said)
@@ -60,7 +64,7 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
         code=answer.code,
         capability=capability,
         endpoint=transport.endpoint,
-        hint=allowing(capability) if kind is EngineDeniedError else None,
+        hint=mending(answer.code, capability, said, transport.endpoint, between),
     )
 
 
@@ -88,13 +92,17 @@ def _version_refused(transport: Transport, version: re.Match[str]) -> EngineUnre
     )
 
 
-def _message(body: bytes) -> str:
-    """What an error says: `{"message": …}` of an engine; a proxy's own text, shortened; masked."""
+def _message(body: bytes) -> tuple[str, bool]:
+    """What an error says, shortened and masked, and whether those are an engine's own words.
+
+    `{"message": …}` is an engine's; all else is a proxy's, or a very old engine's.
+    """
     try:
         message = text(parsed(body), "message")
     except ValueError:
         message = None
+    own = message is not None
     if message is None:
         shown = body[:_READ].decode(errors="replace")
         message = re.sub(r"(?:<[^>]*>|\s)+", " ", shown).strip()
-    return Masking().text(message[:_READ])[:_SHOWN]
+    return Masking().text(message[:_READ])[:_SHOWN], own
