@@ -140,11 +140,11 @@ def unusable(error: OSError, tls: Tls) -> Refusal:
             )
         if content.startswith(_DER):
             kind = "pkey" if name == "key.pem" else "x509"
-            command = f"openssl {kind} -inform der -in {path} -out {name}"
+            command = f"openssl {kind} -inform der -in {path} {_into(path)}"
             return _not_usable(f"{path} is DER, and PEM is wanted", command)
         if name == "key.pem" and b"ENCRYPTED" in content:
-            command = f"openssl pkey -in {path} -out key.pem, which asks for it once"
-            return _not_usable(f"{path} has a passphrase, which nobody can be asked for", command)
+            detail = f"{path} has a passphrase, which nobody can be asked for"
+            return _not_usable(detail, f"openssl pkey -in {path} {_into(path)}")
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         return _not_usable(
             f"{folder / 'key.pem'} is not the key of {folder / 'cert.pem'}",
@@ -156,6 +156,11 @@ def unusable(error: OSError, tls: Tls) -> Refusal:
         "mount ca.pem, cert.pem and key.pem, readable by the agent, and name their folder with"
         " DOCKER_CERT_PATH",
     )
+
+
+def _into(path: Path) -> str:
+    """The rest of a command that puts a file in its own place: OpenSSL empties it beforehand."""
+    return f"-out {path}.new && mv {path}.new {path}"
 
 
 def _not_usable(detail: str, hint: str) -> Refusal:
