@@ -63,6 +63,7 @@ class Facts:
         kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
         podman: whether Podman made this container.
         rootless: whether root in here is somebody else on the host.
+        warnings: what was wrong with variables that are passed over.
         agent: where this container's agent is said to be, None where nothing says it.
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
@@ -93,11 +94,13 @@ class Facts:
     kernel: str = ""
     podman: bool = False
     rootless: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
     """Every check, in the order in which one depends on another."""
     return (
+        *(Check("environment", "warn", each) for each in facts.warnings),
         _identity(facts.snapshot),
         *_places(facts),
         *_way(facts),

@@ -109,6 +109,7 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         failed=failed,
         held_back=held,
         proxy=observation.connection.proxy if observation.connection else None,
+        warnings=chosen.warnings,
         kernel=os.uname().release,
         podman=(chosen.root / "run/.containerenv").exists(),
         rootless=kernel_text(f"{chosen.root}/proc/self/uid_map").split()[:2]
