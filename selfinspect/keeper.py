@@ -235,6 +235,7 @@ class Keeper:
                     if bears_name(line, self._target):
                         return
         self._awaited = None
+        prober.connection.transport.close()
         self._stopping.wait(LISTENED if self._listening() else UNHEARD)
 
     def _tell_of_proxy(self, client: Client, *, held_back: bool) -> None:

@@ -103,3 +103,12 @@ def test_the_journals_notices_are_warnings() -> None:
     [line] = told.lines()
     assert (line["level"], line["event"]) == ("warning", "journal.in_memory")
     assert (line["file"], line["reason"], line["hint"]) == ("/lib/x.db", "it is full", "tidy up")
+
+
+def test_variables_that_were_of_no_use_are_told() -> None:
+    """They stop nothing, and somebody meant something by them."""
+    log = StringIO()
+    reporter = Reporter(logger(log, level="info", form="json", mask=str))
+    reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
+    assert "environment.passed-over" in log.getvalue()
+    assert "'newest'" in log.getvalue()
