@@ -107,8 +107,8 @@ def test_the_journals_notices_are_warnings() -> None:
 
 def test_variables_that_were_of_no_use_are_told() -> None:
     """They stop nothing, and somebody meant something by them."""
-    log = StringIO()
-    reporter = Reporter(logger(log, level="info", form="json", mask=str))
-    reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
-    assert "environment.passed-over" in log.getvalue()
-    assert "'newest'" in log.getvalue()
+    told = Told()
+    told.reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
+    [line] = told.lines()
+    assert (line["level"], line["event"]) == ("warning", "environment.passed-over")
+    assert line["reason"] == "DOCKER_API_VERSION 'newest' is passed over"
