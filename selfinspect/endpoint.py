@@ -99,7 +99,7 @@ def _network(text: str) -> Endpoint | None:
     """A host and its port, None where it names none.
 
     Raises:
-        ValueError: it is no URL.
+        ValueError: it cannot be read as a URL.
     """
     bare = "://" not in text
     parts = urlsplit(f"tcp://{text}" if bare else text)

@@ -266,7 +266,7 @@ def bears_name(line: bytes, name: str | None) -> bool:
     """Whether an event says that a container bears a name from now on.
 
     Raises:
-        EngineUnreachableError: it is no event.
+        EngineUnreachableError: the line cannot be read as an event.
     """
     event = decoded(line)
     new = text(event, "Type") == "container" and text(event, "Action") in _NAMING

@@ -154,7 +154,7 @@ def parse_engine(text: str) -> str:
 def parse_api_version(text: str) -> tuple[str | None, str | None]:
     """What `DOCKER_API_VERSION` says: the version, None to negotiate, and what is to be warned of.
 
-    The variable is the app's, too: what is no version is passed over.
+    The variable is the app's, too: anything but a version is passed over.
     """
     word = text.strip().strip("'\"").strip().removeprefix("v")
     if word in ("", "auto"):

@@ -100,7 +100,7 @@ def denied(file: File, we: Us) -> Why:
         hint = f"join the group the socket belongs to: --group-add {group}"
         return Why("denied", detail, hint)
     if _lets_in(status, we):
-        return Why("denied", f"{detail}, whom the file's mode lets in", _unconfined(we.label))
+        return Why("denied", f"{detail}, although the file's mode allows it", _unconfined(we.label))
     if status.st_gid == we.unmapped:
         return Why(
             "denied",

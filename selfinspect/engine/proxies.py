@@ -33,7 +33,7 @@ _NOBODY_BEHIND = (
 
 
 def mending(code: int, capability: str, said: str, endpoint: str, proxy: str | None) -> str | None:
-    """What a person does about an answer that is no success, None where nobody can say.
+    """What a person does about an error status, None where nobody can say.
 
     Args:
         code: its status.

@@ -41,7 +41,7 @@ class PolledEvents:
     Belongs to one thread, but for `cancel` and `hurry`.
 
     Args:
-        client: whom to ask, for which container.
+        client: the engine's client, for one container.
         listening: whether somebody waits for events now.
         clock: monotonic seconds.
     """
