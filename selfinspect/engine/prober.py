@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 
-_HEADERS = 3.0
+_HEADERS = 5.0
 """Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
 
 

@@ -28,7 +28,7 @@ LISTENED, UNHEARD = 10.0, 60.0
 _STREAM_AGAIN = 600.0
 """Seconds after which the live streams are tried again: the proxy may have been mended."""
 
-_PROXY_PATIENCE = 3.0
+_PROXY_PATIENCE = 5.0
 """Seconds for the headers of a live stream from a proxy: an engine sends them at once."""
 
 _LATE = 2 * 10**9
