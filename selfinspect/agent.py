@@ -23,7 +23,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
-from selfinspect.observe import NOT_KNOWN_YET, Beside, Observation, inquiry, observe, reach
+from selfinspect.observe import GONE, NOT_KNOWN_YET, Beside, Observation, inquiry, observe, reach
 from selfinspect.past import Past, names_of_journal, tells_of_runs
 from selfinspect.readings import Readings
 from selfinspect.reporter import Reporter
@@ -82,8 +82,8 @@ class Agent:
         self._reporter = Reporter(self._log)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._past = Past(settings, self._journal)
-        self._subscribers = Subscribers()
-        self._waiting = Waiting()
+        self._subscribers = Subscribers(on_begin=self._hurry)
+        self._waiting = Waiting(on_begin=self._hurry)
         self._readings = Readings(settings, lambda: self._keeper.observation)
         self._announced = False
         self._failed = False
@@ -100,6 +100,8 @@ class Agent:
             on_look=self._on_look,
             on_follow=self._on_follow,
             on_change=lambda: self._in_loop(self._waiting.changed),
+            listening=lambda: len(self._subscribers) + len(self._waiting) > 0,
+            target=None if settings.target in ("self", "netns") else settings.target,
             log=self._log,
             beside=Beside(stop_timeout=settings.stop_timeout),
         )
@@ -127,6 +129,7 @@ class Agent:
         self._on_ready = on_ready
         self._reporter.listening(api_listeners, metrics_listeners)
         self._watch_memory(self._loop)
+        self._reporter.passed_over(self._settings.warnings)
         keeping = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeping.start()
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)
@@ -150,8 +153,11 @@ class Agent:
 
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on."""
-        identity = self._keeper.observation.snapshot.identity
+        snapshot, target = self._keeper.observation.snapshot, self._settings.target
+        identity = snapshot.identity
         taken, keeps = self._readings.taken, self._journal.answers
+        is_gone = snapshot.self is not None and snapshot.self.state == GONE
+        gone = f"{target} was removed: the next container of that name is awaited"
         stands = f"{identity.level} by {identity.method}"
         return (
             Check(
@@ -159,6 +165,7 @@ class Agent:
             ),
             Check("sample", taken, "taken" if taken else "none taken yet"),
             Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
+            *([Check("target", ok=False, detail=gone)] if is_gone else []),
         )
 
     def _served(
@@ -286,6 +293,10 @@ class Agent:
         if self._followed:
             self._registry.stream_reopened()
         self._followed = True
+
+    def _hurry(self) -> None:
+        """Somebody began to listen: where events are asked for, that is done more often."""
+        self._keeper.hurry()
 
     def _look_back(self) -> None:
         """Put the runs together anew, and tell of the last one that is over."""

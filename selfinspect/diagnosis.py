@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from selfinspect.engine.proxies import allowing
+from selfinspect.engine.access import text
+from selfinspect.engine.admission import group_of
+from selfinspect.engine.outcomes import meaning
+from selfinspect.engine.proxies import allowing, unbuffered
+from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from selfinspect.model import Attempt, Reach, Snapshot
+    from selfinspect.errors import EngineError
+    from selfinspect.model import Access, Attempt, Mount, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
-_ABSENT = frozenset({"missing", "unsupported"})
 _CLOSED = frozenset({"refused", "timeout"})
-_NOBODY = _ABSENT | _CLOSED | {"unknown name"}
 _THERE = 2
-_SERVER_CERTIFICATE = frozenset({"wrong name", "certificate expired"})
-_CLIENT_CERTIFICATE = frozenset({"wrong CA", "no client certificate", "client certificate refused"})
+_SHORT = 12
+_USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 _SPACE = 2**20
+_LOCAL_LOG = "docker run --log-driver local"
+_NO_LOG = re.compile(r"log(ging)? driver")
 _ENGINES_OWN = ("docker.sock", "podman.sock")
+_ENGINES_PATH = re.compile(
+    r"(/var)?/run/(docker\.sock|podman/podman\.sock|user/\d+/(docker\.sock|podman/podman\.sock))"
+)
+"""Where engines listen by default, as root and as somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,13 @@ class Facts:
     Attributes:
         snapshot: identity, engine and the places tried.
         reach: the engine that answered, None where none did.
+        failed: what that engine was asked for and did not answer, and why.
+        held_back: whether a proxy holds back events as they happen; those of the past come.
+        proxy: what the proxy before the engine calls itself, None where none does.
+        kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
+        podman: whether Podman made this container.
+        rootless: whether root in here is somebody else on the host.
+        warnings: what was wrong with variables that are passed over.
         agent: where this container's agent is said to be, None where nothing says it.
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
@@ -71,15 +88,23 @@ class Facts:
     journal_space: int
     read_only: bool
     uid: int
+    failed: Mapping[str, EngineError] = field(default_factory=dict)
+    held_back: bool = False
+    proxy: str | None = None
+    kernel: str = ""
+    podman: bool = False
+    rootless: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
     """Every check, in the order in which one depends on another."""
     return (
+        *(Check("environment", "warn", each) for each in facts.warnings),
         _identity(facts.snapshot),
-        *_places(facts.snapshot),
+        *_places(facts),
         *_way(facts),
-        *(_capabilities(facts.reach) if facts.snapshot.engine else ()),
+        *(_capabilities(facts) if facts.snapshot.engine else ()),
         _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
         _agent(facts),
         _address(facts),
@@ -102,12 +127,13 @@ def _identity(snapshot: Snapshot) -> Check:
     return Check("identity", "warn", f"{seen}: only an engine can prove it")
 
 
-def _places(snapshot: Snapshot) -> Iterator[Check]:
+def _places(facts: Facts) -> Iterator[Check]:
     """Each place that an engine was looked for at.
 
     Where none counts, one place fails: the one at which the least is amiss. What is merely absent
     is of no matter beside an engine that counts.
     """
+    snapshot = facts.snapshot
     if not snapshot.tried:
         yield Check("engine", "pass", "switched off: the kernel alone is asked")
     counts = snapshot.engine is not None
@@ -118,12 +144,12 @@ def _places(snapshot: Snapshot) -> Iterator[Check]:
         if attempt.outcome == "answers":
             yield Check(name, "pass", _answering(snapshot))
         elif attempt is nearest:
-            yield Check(name, "fail", seen, _fix(attempt))
+            yield Check(name, "fail", seen, _fix(attempt, facts))
         elif _nearness(attempt) < _THERE:
             fix = None if counts or attempt.outcome not in _CLOSED else attempt.hint
             yield Check(name, "pass" if counts else "warn", seen, fix)
         else:
-            yield Check(name, "warn", seen, _fix(attempt))
+            yield Check(name, "warn", seen, _fix(attempt, facts))
 
 
 def _nearness(attempt: Attempt) -> int:
@@ -131,22 +157,47 @@ def _nearness(attempt: Attempt) -> int:
 
     A gateway need not listen: where it does not, a mount is the shorter way.
     """
-    if attempt.guessed and attempt.outcome in _NOBODY:
+    means = meaning(attempt.outcome)
+    if attempt.guessed and (means.nobody or means.absent):
         return 0
-    return 1 if attempt.outcome in _ABSENT else _THERE
+    return 1 if means.absent else _THERE
 
 
-def _fix(attempt: Attempt) -> str | None:
+def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command where one mends it, else the hint that came with the outcome."""
-    if attempt.outcome == "missing":
-        path = attempt.endpoint.removeprefix("unix://")
-        return f"docker run -v {path}:{path} --group-add $(stat -c %g {path}) …"
-    if attempt.outcome in _SERVER_CERTIFICATE:
-        host = urlsplit(attempt.endpoint).hostname
-        return f"deploy/tls/certificates.sh DIR {host}, then restart the engine"
-    if attempt.outcome in _CLIENT_CERTIFICATE:
-        return "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
+    container = (facts.snapshot.identity.id or "<container>")[:_SHORT]
+    match attempt.outcome:
+        case "missing":
+            return _mount(attempt.endpoint.removeprefix("unix://"), facts)
+        case "stale":
+            return (attempt.hint or "").replace(
+                "restart this container", f"docker restart {container}"
+            )
+        case "wrong name" | "certificate expired":
+            host = urlsplit(attempt.endpoint).hostname
+            given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+            other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
+            return f"deploy/tls/certificates.sh DIR {host}, then restart the engine{other}"
+        case (
+            "wrong CA"
+            | "no client certificate"
+            | "client certificate refused"
+            | "client certificate expired"
+        ):
+            mount = "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
+            return f"{mount}, where deploy/tls/certificates.sh made DIR for the engine"
     return attempt.hint or "mount the socket of the engine that started this container"
+
+
+def _mount(path: str, facts: Facts) -> str:
+    """How a container gets the socket of the engine that makes it, in that engine's words."""
+    if facts.podman and path in _USUAL:
+        source, user = ("/run/podman/podman.sock", "")
+        if facts.rootless:
+            source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
+        run = f"podman run -v {source}:/run/podman/podman.sock"
+        return f"systemctl{user} enable --now podman.socket && {run} …"
+    return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
 def _answering(snapshot: Snapshot) -> str:
@@ -170,13 +221,27 @@ def _way(facts: Facts) -> Iterator[Check]:
         yield Check("encryption", "warn", seen, "deploy/tls/certificates.sh DIR, then TLS on 2376")
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():
-        if (
-            mount.source
-            and PurePosixPath(mount.source).name in _ENGINES_OWN
-            and _same(mount.destination, path)
-        ):
-            seen = f"{mount.source} is mounted: if it is the engine's own, it is root on the host"
+        if (source := _engines_own(mount, path)) is not None:
+            seen = f"{source} is mounted: if it is the engine's own, it is root on the host"
             yield Check("socket", "warn", f"{seen} for whoever runs code in here", _PROXY)
+            return
+
+
+def _engines_own(mount: Mount, path: str) -> str | None:
+    """Where on the host a mount has the engine's own socket, that we ask through; None if nowhere.
+
+    Mounted alone, by its name; with the folder it is in, where engines have theirs: a proxy's
+    folder has a socket of that name, too.
+    """
+    if not mount.source:
+        return None
+    if _same(mount.destination, path):
+        return mount.source if PurePosixPath(mount.source).name in _ENGINES_OWN else None
+    for folder in (mount.destination, mount.destination.replace("/run", "/var/run", 1)):
+        if path.startswith(f"{folder.rstrip('/')}/"):
+            source = f"{mount.source.rstrip('/')}/{path.removeprefix(folder).lstrip('/')}"
+            return source if _ENGINES_PATH.fullmatch(source) else None
+    return None
 
 
 def _same(one: str, other: str) -> bool:
@@ -184,18 +249,60 @@ def _same(one: str, other: str) -> bool:
     return one.removeprefix("/var") == other.removeprefix("/var")
 
 
-def _capabilities(reach: Reach | None) -> Iterator[Check]:
-    if reach is None:
+def _capabilities(facts: Facts) -> Iterator[Check]:
+    """What the engine lets us ask, and each request that fails, with the engine's own words."""
+    if facts.reach is None:
         return
-    by_access: dict[str, list[str]] = {}
-    for name, access in reach.capabilities.items():
+    by_access: dict[Access, list[str]] = {}
+    for name, access in facts.reach.capabilities.items():
         by_access.setdefault(access, []).append(name)
-    if allowed := by_access.get("allowed"):
-        yield Check("capabilities", "pass", f"allowed: {', '.join(sorted(allowed))}")
+    failed = {
+        name: error
+        for name, error in facts.failed.items()
+        if not isinstance(error, EngineDeniedError | EngineUnsupportedError)
+    }
+    amiss = {*failed, *(("events",) if facts.held_back else ())}
+    if allowed := sorted({*by_access.get("allowed", ())} - amiss):
+        yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
     for name in sorted(by_access.get("denied", ())):
-        yield Check(f"capability {name}", "warn", "denied by a proxy", allowing(name))
+        yield _denied(name, facts.failed.get(name))
     for name in sorted(by_access.get("unsupported", ())):
-        yield Check(f"capability {name}", "warn", "this engine has no such endpoint")
+        refusal = facts.failed.get(name)
+        seen = refusal.detail if refusal else "this engine has no such endpoint"
+        mends = _mending(name, refusal, facts) if refusal else None
+        yield Check(f"capability {name}", "warn", seen, mends)
+    if facts.held_back:
+        yield _events_held_back(facts.proxy)
+    for name, error in sorted(failed.items()):
+        said = error.detail.removeprefix(f"{error.endpoint}: ")
+        yield Check(f"capability {name}", "warn", said, _mending(name, error, facts))
+
+
+def _denied(name: str, refusal: EngineError | None) -> Check:
+    seen = f"denied: {refusal.detail}" if refusal else "denied by a proxy"
+    fix = refusal.hint if refusal and refusal.hint else allowing(name)
+    return Check(f"capability {name}", "warn", seen, fix)
+
+
+def _events_held_back(proxy: str | None) -> Check:
+    seen = (
+        f"{proxy or 'a proxy'} before the engine holds back what happens: it is asked for"
+        " every 10 s while somebody listens, else once a minute"
+    )
+    return Check("capability events", "warn", seen, unbuffered(proxy))
+
+
+def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
+    """What a person can do about a request that fails, None where nobody can say."""
+    if name == "top" and '"ps"' in error.detail:
+        return "on the engine's host: apt-get install procps, or what brings ps there"
+    if name == "logs" and _NO_LOG.search(error.detail):
+        driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
+        run = (
+            "podman run --log-driver k8s-file" if facts.podman else "docker run --log-driver local"
+        )
+        return f"{run} …" + (f", in place of --log-driver {driver}" if driver else "")
+    return error.hint
 
 
 def _figures(cgroup: str | None, *, engine: bool) -> Check:

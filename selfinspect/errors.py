@@ -6,6 +6,32 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal, TypeAlias
+
+    Outcome: TypeAlias = Literal[
+        "missing",
+        "folder",
+        "stale",
+        "denied",
+        "refused",
+        "timeout",
+        "unknown name",
+        "unsupported",
+        "no engine",
+        "API too old",
+        "API too new",
+        "TLS wanted",
+        "no TLS",
+        "TLS failed",
+        "wrong name",
+        "wrong CA",
+        "certificate expired",
+        "no certificates",
+        "no client certificate",
+        "client certificate expired",
+        "client certificate refused",
+    ]
+    """How asking an endpoint ends where there is no answer; see `engine.outcomes`."""
 
 
 class SelfinspectError(Exception):
@@ -163,10 +189,10 @@ class EngineUnreachableError(EngineError):
         *,
         endpoint: str | None = None,
         hint: str | None = None,
-        outcome: str = "no engine",
+        outcome: Outcome = "no engine",
     ) -> None:
         super().__init__(detail, endpoint=endpoint, hint=hint)
-        self.outcome = outcome
+        self.outcome: Outcome = outcome
 
 
 class EngineAnswerError(EngineError):
@@ -213,3 +239,9 @@ class UnknownContainerError(EngineAnswerError):
     slug = "not-found"
     status = 404
     title = "The engine does not know this container"
+
+
+class UnknownImageError(UnknownContainerError):
+    """Raised when the engine does not have a container's image any more (404)."""
+
+    title = "The engine does not have this image"

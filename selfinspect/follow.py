@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.engine.access import text
 from selfinspect.engine.changes import NetworkChanges
-from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.errors import EngineError, EngineUnreachableError, UnknownContainerError
 from selfinspect.events import history
 from selfinspect.events.checks import is_news
+from selfinspect.events.polled import open_events
 from selfinspect.events.reconcile import reconcile
 from selfinspect.events.stream import EventStream
 from selfinspect.events.translate import EVERY_NAME, translate
@@ -40,14 +41,18 @@ class Following:
     """Brings the container's events, each once and in order, until its streams end.
 
     Attributes:
+        gone: whether the container was removed; its streams have ended then.
         misled: whether the engine is to be looked for anew: it does not answer, or the network
             is another.
+        failure: why the container could not be inspected when the streams were given up.
 
     Args:
         client: whom to follow.
         current: what is known of the container.
         refresh: inspects the container anew; may raise an EngineError.
         intake: takes the events, after what they changed is known.
+        listening: whether somebody waits for events now.
+        others: whether the container is another than our own, and may be removed while we run.
         log: the agent's log.
 
     Raises:
@@ -61,15 +66,19 @@ class Following:
         current: Callable[[], Observation],
         refresh: Callable[[], Observation],
         intake: Intake,
+        listening: Callable[[], bool],
+        others: bool = False,
         log: FilteringBoundLogger,
     ) -> None:
-        self.misled = False
+        self.gone = self.misled = False
+        self.failure: EngineError | None = None
+        self._others = others
         self._client = client
         self._current = current
         self._refresh = refresh
         self._intake = intake
         self._log = log
-        self._stream = EventStream(client)
+        self._stream = open_events(client, listening=listening)
 
     def run(self) -> None:
         """Follow until the streams end or are ended.
@@ -84,6 +93,10 @@ class Following:
                 caught_up = True
                 while not self._stream.ended:
                     self._live(self._translated(self._stream.take(), "live"))
+        except UnknownContainerError:
+            self.gone = self._others
+            if not self.gone:
+                raise
         finally:
             if caught_up:
                 unnoticed = 0 if self._client.connection.transport.local else _UNNOTICED
@@ -92,6 +105,15 @@ class Following:
     def cancel(self) -> None:
         """End the streams, from any thread."""
         self._stream.cancel()
+
+    @property
+    def live(self) -> bool:
+        """Whether events come as they happen; else a proxy holds them back: they are asked for."""
+        return isinstance(self._stream, EventStream)
+
+    def hurry(self) -> None:
+        """Somebody began to listen. Call from any thread."""
+        self._stream.hurry()
 
     def _watching(self) -> AbstractContextManager[object]:
         """Look elsewhere when the network changes that leads to the engine."""
@@ -111,7 +133,7 @@ class Following:
         begun = created(self._current())
         # After a clock was set back: an engine refuses a `since` that is still to come.
         since = min(begun if newest is None or newest > now else newest, now)
-        past = self._translated(history.past_events(self._client, since, now), "replay")
+        past = self._translated(self._stream.past(since, now), "replay")
         replayed = intake.unknown(past)
         complete = len(replayed) < len(past) or (
             newest is None and any(event.action == "create" for event in past)
@@ -153,7 +175,11 @@ class Following:
             except EngineError as error:
                 self._log.info("inspect.failed", error=error.detail)
                 if isinstance(error, EngineUnreachableError):
+                    self.failure = error
                     self._look_elsewhere()
+                if isinstance(error, UnknownContainerError) and self._others:
+                    self.gone = True
+                    self.cancel()
         self._write(events)
 
     def _write(self, events: Iterable[Occurrence]) -> None:

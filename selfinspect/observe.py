@@ -16,29 +16,32 @@ from selfinspect.engine.cgroup_path import cgroup_path
 from selfinspect.engine.client import Client
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.describe import describe, without_engine
+from selfinspect.engine.extras import Extras
 from selfinspect.engine.health_check import command_line, health_check
 from selfinspect.engine.inquiry import Inquiry
 from selfinspect.engine.prober import Prober
+from selfinspect.engine.product import named
 from selfinspect.engine.tried import (
     NO_TARGET,
     STRANGER,
     UNPROVEN,
     attempt,
     failure,
+    no_target,
     tells,
     unquoted,
     unusable,
 )
-from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
+from selfinspect.errors import EngineAnswerError, EngineError
 from selfinspect.identity.evidence import gather
-from selfinspect.identity.resolve import resolve
+from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
 from selfinspect.model import Attempt, Identity, Reach, Snapshot, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.locate import Place
@@ -46,12 +49,15 @@ if TYPE_CHECKING:
     from selfinspect.engine.tried import Unusable
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.resolution import Answer
-    from selfinspect.identity.resolve import Resolution
+    from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Json, Kubernetes, MemoryEvents, Run, Self, Stopping
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
 """Of several engines that are not ours, whose verdict is kept: a doubt outweighs a stranger."""
+
+GONE = "gone"
+"""The state of a container that was removed, until there is another of its name."""
 
 NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
 
@@ -71,6 +77,8 @@ class Observation:
         connection: the engine that answers, even where it denies us the rest.
         release: what that engine says of its version, None where it does not tell.
         inspect: our inspect document as the engine sent it, as far as it is kept, unmasked.
+        extras: brings image, info and release, None where no engine knows us.
+        missing: whether the engine has no container of the name that is to be reported on.
     """
 
     snapshot: Snapshot
@@ -83,6 +91,8 @@ class Observation:
     connection: Connection | None = None
     release: Json = None
     inspect: Json = field(default=None, repr=False)
+    extras: Extras | None = None
+    missing: bool = False
 
     @property
     def health_check(self) -> str | None:
@@ -107,17 +117,7 @@ def observe(
     """
     files = read_identity_files(settings.root)
     own_root = settings.root == Path("/")
-    if own_root:
-        evidence = gather(files, environ)
-    else:
-        # HOSTNAME is the name of where we run; PID 1 and /etc may be the machine's.
-        evidence = gather(files, {**environ, "HOSTNAME": ""})
-        evidence = replace(
-            evidence,
-            started_at=None,
-            hostname_written=None,
-            own_pids=evidence.own_pids or None,
-        )
+    evidence = _gathered(files, environ, own_root=own_root)
     # A container's network alone is probed: another's, or a machine's, is somebody else's.
     contained = bool(evidence.candidates or files.dockerenv_mtime or files.containerenv)
     guess = settings.engine == "auto" and own_root and contained
@@ -167,7 +167,8 @@ class _Look:
         )
         known = self._first.snapshot
         own = _alone(settings, left.identity, hostname, known.kubernetes)
-        failed = failure(tried, self._failures)
+        missing = self._first.missing
+        failed = no_target(settings.target) if missing else failure(tried, self._failures)
         snapshot = replace(known, identity=left.identity, self=own, tried=tried, failure=failed)
         return replace(self._first, snapshot=snapshot)
 
@@ -179,10 +180,12 @@ class _Look:
             claim=self._settings.container,
             target=self._settings.target,
         )
-        if found.engine == "ours":
+        proven = found.identity.level == "proven"
+        believed = not place.guessed and (proven or place.named_by != "context")
+        if found.engine == "ours" and (proven or believed):
             return _with_engine(self._first, connection, found, tuple(self._tried))
         # What is said at a place that nobody named, and that proves nothing, is not kept.
-        if not place.guessed:
+        if believed:
             if self._left is None or _WEIGHT[found.engine] > _WEIGHT[self._left.engine]:
                 self._left = found
             if found.error is not None:
@@ -193,7 +196,9 @@ class _Look:
         if found.engine == "stranger":
             of_others = self._settings.target not in ("self", "netns")
             outcome = NO_TARGET if of_others else STRANGER
-        self._tried.append(unusable(place, outcome, None if place.guessed else found.reason))
+            if of_others and believed:
+                self._first = replace(self._first, connection=connection, missing=True)
+        self._tried.append(unusable(place, outcome, found.reason if believed else None))
         return None
 
 
@@ -205,7 +210,20 @@ def _denied_by(first: Observation, connection: Connection, error: EngineAnswerEr
 
     with suppress(EngineAnswerError):
         connection.capabilities.ask("inspect", denied)
-    return replace(first, connection=connection, release=_allowed(connection.version))
+    extras = Extras({"version": connection.version})
+    extras.wait()
+    return replace(first, connection=connection, release=extras["version"])
+
+
+def _gathered(files: IdentityFiles, environ: Mapping[str, str], *, own_root: bool) -> Evidence:
+    """The evidence of our own files, or of a tree that is mounted here."""
+    if own_root:
+        return gather(files, environ)
+    # HOSTNAME is the name of where we run; PID 1 and /etc may be the machine's.
+    evidence = gather(files, {**environ, "HOSTNAME": ""})
+    return replace(
+        evidence, started_at=None, hostname_written=None, own_pids=evidence.own_pids or None
+    )
 
 
 def reach(observation: Observation) -> Reach | None:
@@ -248,7 +266,54 @@ def look_again(last: Observation) -> Observation:
     """
     if last.client is None:
         raise ValueError("there was no engine to ask again")
-    return _described(last, last.client.inspect())
+    found = _described(last, last.client.inspect())
+    if found.extras is not None:
+        found.extras.ask()
+    return filled_in(found)
+
+
+def filled_in(last: Observation) -> Observation:
+    """The same, with what the engine has said beside the inspect document; asks it nothing."""
+    extras, client, snapshot = last.extras, last.client, last.snapshot
+    if extras is None or client is None or snapshot.engine is None:
+        return last
+    told = (extras["image"], extras["info"], extras["version"])
+    if told == (last.image, last.info, last.release):
+        return last
+    image, info, release = told
+    engine = named(snapshot.engine, release)
+    connection = replace(client.connection, engine=engine)
+    driver = text(info, "CgroupDriver")
+    inspect = last.inspect if snapshot.inspect is None else snapshot.inspect
+    found = replace(
+        last,
+        snapshot=replace(snapshot, engine=engine),
+        client=replace(client, connection=connection),
+        connection=connection,
+        image=image,
+        info=info,
+        release=release,
+        cgroup_path=cgroup_path(
+            client.id,
+            driver=driver,
+            parent=text(inspect, "HostConfig", "CgroupParent") or "",
+            podman=engine.is_podman,
+        )
+        if driver
+        else None,
+    )
+    own = snapshot.self
+    if own is None:
+        return found
+    return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
+
+
+def gone(last: Observation) -> Observation:
+    """The same of a container that was removed; asks nothing."""
+    own = last.snapshot.self
+    if own is None or own.state == GONE:
+        return last
+    return replace(last, snapshot=replace(last.snapshot, self=replace(own, state=GONE)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,10 +364,14 @@ def _with_engine(
     client = Client(connection, container)
     # It was let through before there was a client.
     connection.capabilities.ask("inspect", lambda: inspect)
+    extras = Extras(
+        {
+            "info": lambda: bounded(client.info())[0],
+            "image": lambda: bounded(client.image(text(inspect, "Image") or ""))[0],
+            "version": connection.version,
+        }
+    )
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
-    info, _ = bounded(_allowed(client.info))
-    driver = text(info, "CgroupDriver")
-    parent = text(inspect, "HostConfig", "CgroupParent") or ""
     mode = text(inspect, "HostConfig", "NetworkMode") or ""
     observation = replace(
         first,
@@ -311,60 +380,49 @@ def _with_engine(
         ),
         masking=first.masking.learn(inspect),
         client=client,
-        image=bounded(_allowed(lambda: client.image(text(inspect, "Image") or "")))[0],
-        info=info,
-        cgroup_path=cgroup_path(
-            container,
-            driver=driver,
-            parent=parent,
-            podman=connection.engine.is_podman,
-        )
-        if driver
-        else None,
         own_network=mode != "host" and not mode.startswith("container:"),
         connection=connection,
-        release=_allowed(connection.version),
+        inspect=inspect,
+        extras=extras,
     )
-    return _described(observation, inspect)
-
-
-def _allowed(ask: Callable[[], Json]) -> Json:
-    """An answer that we can do without, None where it is refused or takes too long."""
-    try:
-        return ask()
-    except EngineAnswerError:
-        return None
-    except EngineUnreachableError as error:
-        if error.outcome != "timeout":
-            raise
-        return None  # of /info that is not rare: it asks each plugin
+    extras.wait()
+    return _described(filled_in(observation), inspect)
 
 
 def _described(last: Observation, inspect: Json) -> Observation:
     """The observation with a new inspect document: masked, and read into our own."""
-    engine = last.snapshot.engine
-    if engine is None:
-        raise ValueError("an inspect document comes from an engine")
     inspect, truncated = bounded(inspect)
     masked = masked_again(last.masking, inspect, last.inspect, last.snapshot.inspect)
-    identity = replace(
-        last.snapshot.identity, name=(text(masked, "Name") or "").removeprefix("/") or None
-    )
+    if truncated and isinstance(masked, dict):
+        masked = {**masked, "truncated": dict(truncated)}
+    # What had to be cut is large: no more of it is kept unmasked than is asked for.
+    kept = health_check(inspect) if truncated else inspect
+    snapshot = replace(last.snapshot, failure=None)
+    now = times.rfc3339(time.time_ns())
+    return _read(replace(last, snapshot=snapshot, inspect=kept), masked, truncated, now)
+
+
+def _read(
+    last: Observation, masked: Json, truncated: Mapping[str, int], inspected_at: str | None
+) -> Observation:
+    """The observation with our own document, read from a masked inspect document of that time."""
+    engine = last.snapshot.engine
+    if engine is None or inspected_at is None:
+        raise ValueError("an inspect document comes from an engine")
+    name = (text(masked, "Name") or "").removeprefix("/") or None
+    identity = replace(last.snapshot.identity, name=name)
     own = describe(
         masked,
         identity=identity,
         engine=engine,
         image=last.image,
         info=last.info,
-        inspected_at=times.rfc3339(time.time_ns()),
+        inspected_at=inspected_at,
         kubernetes=last.snapshot.kubernetes,
         truncated=truncated,
     )
-    if truncated and isinstance(masked, dict):
-        masked = {**masked, "truncated": dict(truncated)}
-    snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked, failure=None)
-    # What had to be cut is large: no more of it is kept unmasked than is asked for.
-    return replace(last, snapshot=snapshot, inspect=health_check(inspect) if truncated else inspect)
+    snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked)
+    return replace(last, snapshot=snapshot)
 
 
 def _alone(

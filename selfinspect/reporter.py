@@ -33,6 +33,11 @@ class Reporter:
         """Say where, as the options write it."""
         self._log.info("agent.listening", api=_addresses(api), metrics=_addresses(metrics))
 
+    def passed_over(self, warnings: Iterable[str]) -> None:
+        """Say which variables were of no use."""
+        for warning in warnings:
+            self._log.warning("environment.passed-over", reason=warning)
+
     def only_tls(self) -> None:
         """Say that nobody can ask in the clear."""
         self._log.warning(

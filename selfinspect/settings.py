@@ -26,6 +26,7 @@ Value = TypeVar("Value")
 StatsChoice: TypeAlias = Literal["auto", "engine", "kernel"]
 
 _MOST_EVENTS = 1_000_000_000
+_SHOWN = 40
 _API_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 
 
@@ -62,6 +63,7 @@ class Settings:
         journal_max_events: how many events are held.
         log_level: the least severe level that is logged.
         log_format: how log lines look.
+        warnings: what was wrong with variables that are passed over.
     """
 
     listen: tuple[ListenAddress, ...] = (DEFAULT_API,)
@@ -91,6 +93,7 @@ class Settings:
     journal_max_events: int = 10_000
     log_level: str = "info"
     log_format: LogFormat = "auto"
+    warnings: tuple[str, ...] = ()
 
     def checked(self) -> Settings:
         """These settings, if they go together.
@@ -149,9 +152,25 @@ def parse_engine(text: str) -> str:
     try:
         return str(parse_endpoint(text))
     except ValueError as error:
-        raise ValueError(
-            f"{text!r}: takes auto, off, unix:///path/of.sock or tcp://host:port"
-        ) from error
+        takes = str(error).removeprefix("takes ")
+        raise ValueError(f"{text!r}: takes auto, off, {takes}") from error
+
+
+def parse_api_version(text: str) -> tuple[str | None, str | None]:
+    """What `DOCKER_API_VERSION` says: the version, None to negotiate, and what is to be warned of.
+
+    The variable is the app's, too: anything but a version is passed over.
+    """
+    word = text.strip().strip("'\"").strip().removeprefix("v")
+    if word in ("", "auto"):
+        return None, None
+    if _API_VERSION.fullmatch(word):
+        return word, None
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return None, (
+        f"DOCKER_API_VERSION {shown!r} is passed over, the version is negotiated: it takes a"
+        " version such as 1.41, or auto"
+    )
 
 
 def parse_server_name(text: str) -> str:

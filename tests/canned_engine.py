@@ -58,6 +58,7 @@ class Answer:
         raw: sent instead of all this, whatever it is; then the connection is closed.
         hangs: nothing is sent, or nothing more than `raw`, until the engine closes.
         drips: the body comes byte by byte and never ends.
+        after: sent only once this is set.
     """
 
     status: int = 200
@@ -66,6 +67,7 @@ class Answer:
     raw: bytes | None = None
     hangs: bool = False
     drips: bool = False
+    after: threading.Event | None = None
 
 
 PING = Answer(
@@ -85,6 +87,7 @@ class CannedEngine:
         held: the events that are replayed to who asks for the past, the newest 256.
         requests: each request in order, `GET /v1.41/info`.
         headers: the headers of each request, in the same order.
+        holds_back: as a proxy that buffers does, send nothing of a stream without end.
         connections: how many connections were accepted.
         closed: set once the engine goes away.
     """
@@ -95,6 +98,7 @@ class CannedEngine:
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.connections = 0
+        self.holds_back = False
         self._path = socket_path
         self._changed = threading.Condition()
         self._streams: list[EventStream] = []
@@ -274,11 +278,12 @@ class EventStream:
     def admits(self, event: Mapping[str, Json]) -> bool:
         """Whether the event passes, as moby's daemon/events/filter.go has it."""
         actor = event.get("Actor")
-        identifier = str(actor.get("ID")) if isinstance(actor, dict) else ""
+        called = (text(actor, "ID") or "", text(actor, "Attributes", "name") or "")
         containers, types = self._filters.get("container"), self._filters.get("type")
-        return (containers is None or any(identifier.startswith(name) for name in containers)) and (
-            types is None or event.get("Type") in types
-        )
+        return (
+            containers is None
+            or any(each.startswith(name) for name in containers for each in called)
+        ) and (types is None or event.get("Type") in types)
 
     def begin(self) -> None:
         """Send the headers."""
@@ -333,6 +338,8 @@ class _Handler(BaseHTTPRequestHandler):
             filters = json.loads(query.get("filters", "{}"))
             if "until" in query:
                 self._replay(filters, query.get("since", "0.0"))
+            elif self.server.engine.holds_back:
+                self._send(Answer(hangs=True))
             else:
                 self._stream(filters)
         elif answer is None and path.endswith("/logs"):
@@ -373,6 +380,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _send(self, answer: Answer) -> None:
+        if answer.after is not None:
+            answer.after.wait(_PATIENCE)
         if answer.raw is not None or answer.hangs:
             self.send(answer.raw or b"")
             self.close_connection = True

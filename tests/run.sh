@@ -15,7 +15,7 @@ fi
 
 say 'packages'
 install_missing dockerd=docker.io iptables=iptables ip=iproute2 debootstrap=debootstrap \
-  prometheus=prometheus shellcheck=shellcheck haproxy=haproxy openssl=openssl curl=curl \
+  prometheus=prometheus shellcheck=shellcheck haproxy=haproxy nginx=nginx-light openssl=openssl curl=curl \
   chromium=chromium \
   docker-compose=docker-compose systemd-analyze=systemd \
   tini=tini dumb-init=dumb-init \

@@ -19,16 +19,18 @@ from selfinspect.client import URI_FILE, ask, find
 from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
 from selfinspect.engine.log import LogQuery
-from selfinspect.errors import EngineError
+from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.journal_file import path_of
+from selfinspect.events.polled import held_back, patience
 from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.observe import observe, reach
 from selfinspect.past import names_of_journal
 from selfinspect.terminal import in_colour, print_line, steer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
     from selfinspect.diagnosis import Check, Status
@@ -74,8 +76,15 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
 def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> Facts:
     """Look at everything once, and tell what is being looked at."""
     observation = observe(chosen, streams.environ)
+    failed: dict[str, EngineError] = {}
+    held = False
     if observation.client is not None:
-        _try_all(observation.client, tell)
+        extras = observation.extras
+        failed |= extras.failures() if extras else {}
+        failed |= _try_all(observation.client, tell)
+        held = _is_held_back(observation.client, failed.get("events"))
+    if held:
+        del failed["events"]
     observation.close()
     folders = CgroupReader(chosen.root).folders
     agent = find(streams.environ)
@@ -97,7 +106,20 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
+        failed=failed,
+        held_back=held,
+        proxy=observation.connection.proxy if observation.connection else None,
+        warnings=chosen.warnings,
+        kernel=os.uname().release,
+        podman=(chosen.root / "run/.containerenv").exists(),
+        rootless=kernel_text(f"{chosen.root}/proc/self/uid_map").split()[:2]
+        not in ([], ["0", "0"]),
     )
+
+
+def _is_rootless(uid_map: str) -> bool:
+    """Whether root in here is somebody else outside."""
+    return uid_map.split()[:2] not in ([], ["0", "0"])
 
 
 def _can_be_written(folder: Path) -> bool:
@@ -122,20 +144,32 @@ def _there(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def _try_all(client: Client, tell: Callable[[str], None]) -> None:
-    """Ask once for what the first look did not ask for; the connection remembers what is denied."""
+def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, EngineError]:
+    """Ask once for what the first look did not ask for; what failed, and why."""
+    connection = client.connection
     trials: dict[str, Callable[[], object]] = {
         "inspect": client.inspect,
         "stats": client.stats,
-        "events": lambda: client.own_events().close(),
+        "events": lambda: client.own_events(patience=patience(connection)).close(),
         "logs": lambda: client.logs(LogQuery(tail=0).parameters()).close(),
         "changes": client.changes,
         "top": lambda: client.top("-eo pid,comm"),
     }
+    failed: dict[str, EngineError] = {}
     for name, trial in trials.items():
         tell(f"asking the engine for {name}")
-        with suppress(EngineError):
+        try:
             trial()
+        except EngineError as error:
+            failed[name] = error
+    return failed
+
+
+def _is_held_back(client: Client, failure: EngineError | None) -> bool:
+    """Whether a proxy holds back live events, which failed like this."""
+    with suppress(EngineError):
+        return isinstance(failure, EngineUnreachableError) and held_back(client, failure)
+    return False
 
 
 def _has_signs(terminal: TextIO) -> bool:

@@ -180,6 +180,7 @@ def _follow(
         current=lambda: observation,
         refresh=lambda: look_again(observation),
         intake=Intake(journal, on_events=tell_all, on_check=lambda _: None),
+        listening=lambda: True,
         log=logger(
             streams.err,
             level="error",

@@ -17,9 +17,11 @@ from selfinspect.cli.declared import (
 from selfinspect.cli.verb import Sectioned
 from selfinspect.duration import parse_duration
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
+from selfinspect.masking import Masking
 from selfinspect.settings import (
     LOG_LEVELS,
     Settings,
+    parse_api_version,
     parse_container,
     parse_disable,
     parse_engine,
@@ -232,9 +234,9 @@ def settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     values = {name: value for name, value in given.items() if value is not None and value != ()}
     if "metrics_labels" in values:
         values["metrics_labels"] = parse_labels(values["metrics_labels"])
-    # Docker's own client takes v1.41, too.
-    version = environ.get("DOCKER_API_VERSION", "").removeprefix("v") or None
+    version, warning = parse_api_version(environ.get("DOCKER_API_VERSION", ""))
+    warnings = (Masking().text(warning),) if warning else ()
     try:
-        return Settings(api_version=version, **values).checked()
+        return Settings(api_version=version, warnings=warnings, **values).checked()
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -90,22 +90,27 @@ class Client:
         """Our own log, as the engine sends it."""
         return self._stream("logs", f"{container_path(self.id)}/logs", query)
 
-    def own_events(self, since: str | None = None, until: str | None = None) -> Stream:
+    def own_events(
+        self, since: str | None = None, until: str | None = None, *, patience: float | None = None
+    ) -> Stream:
         """The events whose actor is this container.
 
         Args:
             since: seconds and nanoseconds of the first moment to replay, `"%d.%09d"`.
             until: the same of the last: then the answer ends. Without both it begins now.
+            patience: seconds for the headers, None for as long as any answer may take.
         """
-        return self._events({"container": [self.id]}, since, until)
+        return self._events({"container": [self.id]}, since, until, patience)
 
-    def surrounding_events(self, since: str | None = None, until: str | None = None) -> Stream:
+    def surrounding_events(
+        self, since: str | None = None, until: str | None = None, *, patience: float | None = None
+    ) -> Stream:
         """The events of networks, volumes and the daemon: of these, some concern us.
 
         The engine's filter matches a container that is the actor; in a network's or a volume's
         event it is an attribute.
         """
-        return self._events({"type": list(_SURROUNDINGS)}, since, until)
+        return self._events({"type": list(_SURROUNDINGS)}, since, until, patience)
 
     def all_events(self, until: str) -> Stream:
         """All the events that the engine holds, whomever they are about.
@@ -115,16 +120,22 @@ class Client:
         return self.connection.stream("events", "/events", {"until": until})
 
     def _events(
-        self, filters: Mapping[str, Sequence[str]], since: str | None, until: str | None
+        self,
+        filters: Mapping[str, Sequence[str]],
+        since: str | None,
+        until: str | None,
+        patience: float | None,
     ) -> Stream:
         given = {"filters": json.dumps(filters), "since": since, "until": until}
         query = {name: value for name, value in given.items() if value}
-        return self._stream("events", "/events", query)
+        return self._stream("events", "/events", query, patience)
 
-    def _stream(self, capability: str, path: str, query: Mapping[str, str]) -> Stream:
+    def _stream(
+        self, capability: str, path: str, query: Mapping[str, str], patience: float | None = None
+    ) -> Stream:
         connection = self.connection
         return connection.capabilities.ask(
-            capability, lambda: connection.stream(capability, path, query)
+            capability, lambda: connection.stream(capability, path, query, patience=patience)
         )
 
     def _json(self, capability: str, path: str, **query: str) -> Json:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from selfinspect.engine.access import HEAVIEST, decoded, parsed
 from selfinspect.engine.capabilities import Capabilities
+from selfinspect.engine.product import product, proxy
 from selfinspect.engine.refusals import check
 from selfinspect.engine.transport import Answer, Transport
 from selfinspect.errors import EngineError, EngineUnsupportedError
@@ -62,15 +63,16 @@ def connect(
     """
     transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
     try:
-        engine = _greet(transport, api_version)
+        engine, before = _greet(transport, api_version)
     except EngineError:
         transport.close()
         raise
     transport.timeout = timeout
-    return Connection(transport, engine)
+    return Connection(transport, engine, before)
 
 
-def _greet(transport: Transport, api_version: str | None) -> Engine:
+def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str | None]:
+    """The engine, and the name of the proxy before it, None where there seems to be none."""
     answer = transport.get("ping", "/_ping")
     check(answer, "ping", transport)
     offered = answer.headers.get("Api-Version", "")
@@ -82,12 +84,9 @@ def _greet(transport: Transport, api_version: str | None) -> Engine:
             outcome="API too old",
             hint="update the engine",
         )
-    if "Libpod-Api-Version" in answer.headers:
-        product, version = "Podman", answer.headers["Libpod-Api-Version"]
-    else:
-        product, _, version = answer.headers.get("Server", "").partition(" ")[0].partition("/")
+    name, version = product(answer.headers)
     spoken = api_version or min(offered, HIGHEST_API, key=_version)
-    return Engine(transport.endpoint, product or "Docker", version or None, spoken)
+    return Engine(transport.endpoint, name, version, spoken), proxy(answer.headers)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -99,11 +98,13 @@ class Connection:
     """An engine that answered, and the version of the API agreed with it.
 
     Attributes:
+        proxy: what the proxy before the engine calls itself, None where none says its name.
         capabilities: what is let through, as far as it was asked for.
     """
 
     transport: Transport
     engine: Engine
+    proxy: str | None = None
     capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
 
     def get(self, capability: str, path: str, **query: str) -> bytes:
@@ -147,17 +148,31 @@ class Connection:
         """A path of the API with its version before it."""
         return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def stream(self, capability: str, path: str, query: Mapping[str, str]) -> Stream:
+    def stream(
+        self,
+        capability: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        patience: float | None = None,
+    ) -> Stream:
         """The body of a successful GET, still to be read.
+
+        Args:
+            capability: which of our requests it is.
+            path: of the API, without its version.
+            query: its parameters.
+            patience: seconds for the headers, None for as long as any answer may take.
 
         Raises:
             EngineUnreachableError: no answer.
             EngineAnswerError: an answer that is no success.
         """
-        stream = self.transport.stream(capability, self.path(path, query))
+        stream = self.transport.stream(capability, self.path(path, query), patience)
         if stream.code != HTTPStatus.OK:
             with stream:
-                check(Answer(stream.code, {}, stream.text()), capability, self.transport)
+                answer = Answer(stream.code, stream.headers, stream.text())
+                check(answer, capability, self.transport)
         return stream
 
     def top(self, container: str, **query: str) -> Json:

@@ -206,8 +206,15 @@ def _host(info: Json) -> Host | None:
 
 
 def _environment(entries: tuple[str, ...]) -> Mapping[str, str]:
-    pairs = (entry.partition("=") for entry in entries)
-    return {name: value for name, _, value in pairs}
+    """What the container has: an entry without `=` removes a variable, the image's for one."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, separator, value = entry.partition("=")
+        if separator:
+            found[name] = value
+        else:
+            found.pop(name, None)
+    return found
 
 
 def _bindings(inspect: Json) -> Mapping[str, tuple[PortBinding, ...]]:

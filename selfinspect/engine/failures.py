@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import stat
 from http.client import BadStatusLine, UnknownProtocol
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfinspect.engine import tls
+from selfinspect.engine import admission, tls
 from selfinspect.engine.names import is_address
 from selfinspect.errors import EngineUnreachableError
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.engine.tls import Tls
+    from selfinspect.errors import Outcome
 
 MAX_SOCKET_PATH = 107
 
@@ -30,7 +29,7 @@ def unreachable(
     causes = tuple(_causes(error))
     refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
     if refused is not None and certificates is not None:
-        why = tls.explain(refused, endpoint.host, certificates)
+        why = tls.explain(refused, endpoint, certificates)
         return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
     if any(isinstance(one, TimeoutError) for one in causes):
         return unanswered(endpoint, timeout)
@@ -43,7 +42,7 @@ def unreachable(
 
 
 def failed(
-    endpoint: Endpoint, what: str, *, outcome: str = "no engine", hint: str | None = None
+    endpoint: Endpoint, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
 ) -> EngineUnreachableError:
     """The error of an endpoint that does not do as engines do."""
     return EngineUnreachableError(
@@ -115,41 +114,12 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
             hint=f"mount the engine's socket: -v {path}:{path}",
         )
     if isinstance(cause, PermissionError):
-        return failed(
-            endpoint,
-            f"permission denied for uid {os.geteuid()}",
-            outcome="denied",
-            hint=_admission(path),
-        )
-    if isinstance(cause, ConnectionRefusedError) and Path(path).is_dir():
-        return failed(
-            endpoint,
-            "a folder is there, as a mount makes one of what is missing",
-            outcome="refused",
-            hint=f"on the host, rmdir {path}, start the engine, and make the container anew",
-        )
-    if isinstance(cause, ConnectionRefusedError):
-        return failed(
-            endpoint,
-            "the connection was refused",
-            outcome="refused",
-            hint="start the engine; a socket file outlives the engine that made it",
-        )
-    return failed(endpoint, cause.strerror or str(cause))
-
-
-def _admission(path: str) -> str:
-    """How to be let in: by the socket's group, where that may write to it."""
-    group = f"$(stat -c %g {path})"
-    try:
-        status = Path(path).stat()
-    except OSError:
-        pass
+        why = admission.denied(admission.file_at(path), admission.us())
+    elif isinstance(cause, ConnectionRefusedError):
+        why = admission.refused(admission.file_at(path))
     else:
-        if not status.st_mode & stat.S_IWGRP:
-            return f"the socket is its owner's alone: on the host, chmod g+rw {path}"
-        group = str(status.st_gid)
-    return f"join the group the socket belongs to: --group-add {group}"
+        return failed(endpoint, cause.strerror or str(cause))
+    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
+from selfinspect.engine.context import context_host
 from selfinspect.engine.links import links
 from selfinspect.engine.routes import bridge_hosts, ipv6_routes, is_host, routes
 from selfinspect.engine.tls import Tls, certificates
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.links import Link
 
-NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "mount", "network"]
+NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "context", "mount", "network"]
 
 HOST_NAME = "host.docker.internal"
 """What Docker Desktop, and `--add-host …:host-gateway` elsewhere, call the engine's host."""
@@ -28,7 +29,8 @@ class Place:
     """An endpoint to try, and the certificates to try it with.
 
     `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly, and
-    what it says counts only once it has proven who we are. `named_by` is what names it.
+    what it says counts only once it has proven who we are. `named_by` is what names it; that of a
+    context counts only where it proves who we are.
     """
 
     endpoint: str
@@ -44,39 +46,51 @@ def places(
 
     Args:
         setting: `auto`, `off` or one endpoint.
-        environ: read for `DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH` and `HOME`, and
-            for `XDG_RUNTIME_DIR`.
+        environ: read for `DOCKER_HOST`, `DOCKER_CONTEXT`, `DOCKER_TLS_VERIFY`,
+            `DOCKER_CERT_PATH` and `HOME`, and for `XDG_RUNTIME_DIR`.
         server_name: the name that the engine's certificate bears, None for its address.
     """
+    named = context_host(environ) if setting == "auto" else None
+    context = _spelled(named) if named else None
     return tuple(
         Place(
             endpoint,
             _tls(endpoint, environ, server_name),
-            named_by=_named_by(endpoint, setting, environ),
+            named_by=_named_by(endpoint, setting, environ, context),
         )
-        for endpoint in endpoints(setting, environ)
+        for endpoint in endpoints(setting, environ, context)
     )
 
 
-def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The endpoints of those places."""
+def endpoints(
+    setting: str, environ: Mapping[str, str], context: str | None = None
+) -> tuple[str, ...]:
+    """The endpoints of those places; `context` is the one of Docker's current context."""
     if setting == "off":
         return ()
     if setting != "auto":
         return (setting,)
-    host, runtime = environ.get("DOCKER_HOST"), environ.get("XDG_RUNTIME_DIR")
+    host = environ.get("DOCKER_HOST")
     usual = (
-        # One with a password is no endpoint, and is shown among what was tried.
-        *((Masking().text(host),) if host else ()),
-        "unix:///var/run/docker.sock",
-        "unix:///run/docker.sock",
-        *((f"unix://{runtime}/docker.sock",) if runtime else ()),
-        "unix:///run/podman/podman.sock",
+        *((_spelled(host),) if host else ()),
+        *((context,) if context else ()),
+        *_sockets(environ),
     )
     found: dict[str, str] = {}
     for endpoint in usual:
         found.setdefault(_identity(endpoint), endpoint)
     return tuple(found.values())
+
+
+def _sockets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where engines' sockets are mounted."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    return (
+        "unix:///var/run/docker.sock",
+        "unix:///run/docker.sock",
+        *((f"unix://{runtime}/docker.sock",) if runtime else ()),
+        "unix:///run/podman/podman.sock",
+    )
 
 
 def gateway_places(
@@ -120,22 +134,37 @@ def gateway_places(
     )
 
 
+def _spelled(host: str) -> str:
+    """An endpoint in its usual spelling; what is none as it stands there, without a password.
+
+    That is shown among what was tried, with what is taken.
+    """
+    try:
+        return str(parse_endpoint(host))
+    except ValueError:
+        return Masking().text(host.strip())
+
+
 def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> Tls | None:
     """TLS where it is asked for, and at its own port where there are certificates."""
     try:
-        port = parse_endpoint(endpoint).port
+        parsed = parse_endpoint(endpoint)
     except ValueError:
         return None
     offered = certificates(environ, server_name)
-    wanted = environ.get("DOCKER_TLS_VERIFY") or (port == TLS_PORT and offered.at_hand)
-    return offered if wanted else None
+    verified = parsed.tls or environ.get("DOCKER_TLS_VERIFY")
+    return offered if verified or (parsed.port == TLS_PORT and offered.at_hand) else None
 
 
-def _named_by(endpoint: str, setting: str, environ: Mapping[str, str]) -> NamedBy:
+def _named_by(
+    endpoint: str, setting: str, environ: Mapping[str, str], context: str | None
+) -> NamedBy:
     if setting != "auto":
         return "option"
     host = environ.get("DOCKER_HOST")
-    return "DOCKER_HOST" if host and endpoint == Masking().text(host) else "mount"
+    if host and endpoint == _spelled(host):
+        return "DOCKER_HOST"
+    return "context" if endpoint == context and endpoint not in _sockets(environ) else "mount"
 
 
 def _identity(endpoint: str) -> str:

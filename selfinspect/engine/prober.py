@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from selfinspect import times
 from selfinspect.engine.access import integer, parsed, sequence, text
 from selfinspect.engine.connection import container_path
 from selfinspect.engine.processes import listed
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.connection import Connection
     from selfinspect.engine.processes import Process
+    from selfinspect.engine.stream import Stream
     from selfinspect.model import Engine, Json
+
+
+_HEADERS = 5.0
+"""Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,16 @@ class Prober:
         except (KeyError, ValueError):  # binascii's error is one of these
             return None
         return text(stat, "mtime")
+
+    def events_named(self, name: str, since: int) -> Stream:
+        """The events of containers by that name, as they happen; of others that begin with it, too.
+
+        Args:
+            name: without a slash.
+            since: nanoseconds since the Unix epoch from which on those of the past come first.
+        """
+        query = {"filters": json.dumps({"container": [name]}), "since": times.unix(since)}
+        return self.connection.stream("events", "/events", query, patience=_HEADERS)
 
     def running(self) -> Mapping[str, int]:
         """The IDs of the running containers, and when each was created, Unix seconds."""

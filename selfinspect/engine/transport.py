@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
-from selfinspect.engine import failures
+from selfinspect.engine import failures, tls
 from selfinspect.engine.pools import tcp_pool, tls_pool, unix_pool
 from selfinspect.engine.stream import Stream
 from selfinspect.errors import EngineUnreachableError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.engine.tls import Tls
+    from selfinspect.errors import Outcome
 
     Observe = Callable[[str, int, float], None]
 
@@ -124,16 +125,22 @@ class Transport:
         """HEAD a path."""
         return self._whole("HEAD", name, path)
 
-    def stream(self, name: str, path: str) -> Stream:
-        """GET a path whose answer has no end; returns once its headers are here."""
-        return self._send("GET", name, path)
+    def stream(self, name: str, path: str, patience: float | None = None) -> Stream:
+        """GET a path whose answer has no end; returns once its headers are here.
+
+        Args:
+            name: which of our requests it is.
+            path: with its query.
+            patience: seconds for the headers, None for `timeout`.
+        """
+        return self._send("GET", name, path, patience)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
 
     def failed(
-        self, what: str, *, outcome: str = "no engine", hint: str | None = None
+        self, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
     ) -> EngineUnreachableError:
         """The error of an engine that is there and does not do as engines do."""
         return failures.failed(self._place, what, outcome=outcome, hint=hint)
@@ -148,12 +155,8 @@ class Transport:
         try:
             return tls_pool(place.host, port, self.timeout, self._tls)
         except OSError as error:
-            raise self.failed(
-                f"the certificates in {self._tls.folder} cannot be used: {error}",
-                outcome="no certificates",
-                hint="mount ca.pem, cert.pem and key.pem, readable by the agent, and name their"
-                " folder with DOCKER_CERT_PATH",
-            ) from error
+            why = tls.unusable(error, self._tls)
+            raise self.failed(why.detail, outcome=why.outcome, hint=why.hint) from error
 
     def _whole(self, method: str, name: str, path: str) -> Answer:
         with self._send(method, name, path) as stream:
@@ -166,21 +169,21 @@ class Transport:
             )
         return Answer(stream.code, stream.headers, body)
 
-    def _send(self, method: str, name: str, path: str) -> Stream:
-        begun, code = time.monotonic(), 0
+    def _send(self, method: str, name: str, path: str, patience: float | None = None) -> Stream:
+        begun, code, timeout = time.monotonic(), 0, patience or self.timeout
         try:
             response = self._session.request(
                 method,
-                f"http://localhost{path}",
+                f"http://localhost{self._place.prefix}{path}",
                 stream=True,
                 allow_redirects=False,
-                timeout=self.timeout,
+                timeout=timeout,
             )
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise failures.unreachable(error, self._place, self._tls, self.timeout) from error
+            raise failures.unreachable(error, self._place, self._tls, timeout) from error
         else:
             code = response.status_code
-            return Stream(response.raw, self.timeout, self.failed)
+            return Stream(response.raw, timeout, self.failed)
         finally:
             if self._observe is not None:
                 self._observe(name, code, time.monotonic() - begun)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from selfinspect.engine.outcomes import meaning
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -28,13 +29,13 @@ UNPROVEN: Final = "not proven to be this container's"
 _MENDED_BY: Mapping[NamedBy, str] = {
     "option": "name the engine that started this container, or none: --engine off",
     "DOCKER_HOST": "unset DOCKER_HOST, which leads to another engine, or say --engine off",
+    "context": "set DOCKER_CONTEXT=default, for the present context leads to another engine, or say"
+    " --engine off",
     "mount": "mount the socket of the engine that started this container, or say --engine off",
     "network": "mount the socket of the engine that started this container, or name it with"
     " --engine; --engine off asks nobody",
 }
 _ANSWERING: tuple[Unusable, ...] = (STRANGER, NO_TARGET, UNPROVEN)
-# Outcomes at a place that nobody named which say no more than that no engine is there.
-_NOBODY = frozenset({"refused", "timeout", "unknown name", "no engine"})
 _MOUNT = (
     "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
     " (root on the host: see Security in the README)"
@@ -43,7 +44,7 @@ _MOUNT = (
 
 def tells(place: Place, error: EngineError) -> bool:
     """Whether a failure says more than that nobody is at a place which nobody named."""
-    return not (place.guessed and outcome(error) in _NOBODY)
+    return not (place.guessed and meaning(outcome(error)).nobody)
 
 
 def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFailure:
@@ -65,6 +66,14 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
         return EngineFailure(f"there is no engine's socket at {', '.join(sockets)}{nor}", _MOUNT)
     worst = next((error for error in there if outcome(error) == "denied"), there[0])
     return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
+
+
+def no_target(name: str) -> EngineFailure:
+    """Why there is nothing new of a container that is to be reported on: it is not there."""
+    return EngineFailure(
+        f"the engine has no container {name}",
+        "it is looked up again as soon as there is one of that name",
+    )
 
 
 def outcome(error: EngineError) -> str:

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from selfinspect.errors import EngineError, EngineUnreachableError
-from selfinspect.events.history import decoded, when
+from selfinspect.events.history import decoded, past_events, when
 
 if TYPE_CHECKING:
     from selfinspect.engine.client import Client
@@ -32,18 +32,20 @@ class EventStream:
 
     Args:
         client: whom to ask, for which container.
+        patience: seconds for the streams' headers, None for as long as any answer may take.
 
     Raises:
         EngineError: the engine does not let us subscribe.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, patience: float | None = None) -> None:
+        self._client = client
         self._arrived: SimpleQueue[tuple[Json, int] | EngineError | None] = SimpleQueue()
         self._backlog = 0
         self._counting = threading.Lock()
         with ExitStack() as opened:
             self._streams = tuple(
-                opened.enter_context(subscribe())
+                opened.enter_context(subscribe(patience=patience))
                 for subscribe in (client.own_events, client.surrounding_events)
             )
             self._closing = opened.pop_all()
@@ -60,6 +62,13 @@ class EventStream:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+    def past(self, since: int, now: int) -> list[Json]:
+        """The events that the engine holds, see `past_events`."""
+        return past_events(self._client, since, now)
+
+    def hurry(self) -> None:
+        """Somebody began to listen: nothing can come sooner than at once."""
 
     def take(self, within: float | None = None) -> list[Json]:
         """What has arrived, by its times; waits for something, for ever or so many seconds.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from selfinspect.errors import TooManyStreamsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from selfinspect.model import Event
 
@@ -68,10 +68,12 @@ class Subscribers:
 
     Args:
         limit: how many may be open at once.
+        on_begin: called whenever another one is.
     """
 
-    def __init__(self, limit: int = 256) -> None:
+    def __init__(self, limit: int = 256, on_begin: Callable[[], None] = lambda: None) -> None:
         self._limit = limit
+        self._on_begin = on_begin
         self._open: set[Ended] = set()
         self._to_events: set[Subscription] = set()
         self._told: deque[tuple[Event, ...]] = deque()
@@ -131,6 +133,7 @@ class Subscribers:
                 hint="close one, or ask without a stream",
             )
         self._open.add(stream)
+        self._on_begin()
         try:
             yield
         finally:

@@ -60,10 +60,12 @@ class Waiting:
 
     Args:
         limit: how many may wait at once.
+        on_begin: called whenever another one does.
     """
 
-    def __init__(self, limit: int = 1024) -> None:
+    def __init__(self, limit: int = 1024, on_begin: Callable[[], None] = lambda: None) -> None:
         self._limit = limit
+        self._on_begin = on_begin
         self._bells: set[asyncio.Event] = set()
         self._ended = False
 
@@ -114,6 +116,7 @@ class Waiting:
             )
         bell = asyncio.Event()
         self._bells.add(bell)
+        self._on_begin()
         try:
             yield bell
         finally:

@@ -50,9 +50,11 @@ class Kept:
         lasting: float = 60.0,
     ) -> None:
         self.settings = settings
+        self.listening = False
         self.events: list[tuple[str, str | None]] = []
         self.looks = 0
         self.names: list[str | None] = []
+        self.reasons: list[str | None] = []
         self.log = StringIO()
         self._after_look = after_look
         self._told = threading.Condition()
@@ -67,6 +69,8 @@ class Kept:
             on_look=self._looked,
             on_follow=self._follows,
             on_change=self._changed,
+            listening=lambda: self.listening,
+            target=None if settings.target == "self" else settings.target,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,
         )
@@ -91,6 +95,11 @@ class Kept:
         """Wait until what was told makes it true."""
         with self._told:
             assert self._told.wait_for(reached, PATIENCE), f"only {self.events} was told"
+
+    def wait_for_change(self, reached: Callable[[], bool]) -> None:
+        """Wait until what is known makes it true."""
+        with self._told:
+            assert self._told.wait_for(reached, PATIENCE), f"only {self.snapshot} is known"
 
     def start(self, engine: CannedEngine) -> None:
         """Start it, and see it follow: a quiet event comes through."""
@@ -125,9 +134,13 @@ class Kept:
 
     def _changed(self) -> None:
         self.names.append(self.name)
+        with self._told:
+            self._told.notify_all()
 
     def _looked(self) -> None:
         self._after_look()
+        failure = self.snapshot.failure
+        self.reasons.append(failure.detail if failure else None)
         with self._told:
             self.looks += 1
             self._told.notify_all()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.engine.tried import STRANGER
+from selfinspect.errors import (
+    EngineAnswerError,
+    EngineDeniedError,
+    EngineError,
+    EngineUnreachableError,
+    EngineUnsupportedError,
+)
 from selfinspect.model import (
     Attempt,
     Engine,
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.diagnosis import Check
-    from selfinspect.model import Access
+    from selfinspect.model import Access, Json
 
 ID = "a1b2c3d4" * 8
 SOCKET = "unix:///var/run/docker.sock"
@@ -219,6 +226,10 @@ def test_a_wire_in_the_clear_is_a_warning(encrypted: bool, status: str) -> None:
         ("/run/proxy/app.sock", "/var/run/docker.sock", False),
         ("/run/proxy", "/run/proxy", False),
         ("/var/run/docker.sock", "/elsewhere.sock", False),
+        ("/var/run", "/var/run", True),
+        ("/run", "/run", True),
+        ("/run/proxy", "/var/run", False),
+        ("/", "/var", True),
     ],
 )
 def test_the_engines_own_socket_is_root_on_the_host(
@@ -232,6 +243,133 @@ def test_the_engines_own_socket_is_root_on_the_host(
     if warned:
         assert "root on the host" in checks["socket"].seen
         assert "deploy/socket-proxy" in str(checks["socket"].fix)
+
+
+PODMANS = "podman.socket && podman run -v"
+DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
+
+
+@pytest.mark.parametrize(
+    ("facts", "fix"),
+    [
+        ({"podman": True}, f"systemctl enable --now {PODMANS} /run/podman/podman.sock:"),
+        (
+            {"podman": True, "rootless": True},
+            f"systemctl --user enable --now {PODMANS} $XDG_RUNTIME_DIR/podman/podman.sock:",
+        ),
+        (
+            {"kernel": "6.10.14-linuxkit"},
+            f"{DOCKERS} $(docker run --rm -v /var/run/docker.sock:/s busybox stat -c %g /s) …",
+        ),
+        ({"rootless": True}, f"{DOCKERS} $(stat -c %g /var/run/docker.sock) …"),
+    ],
+)
+def test_the_mount_is_the_one_of_the_engine_at_hand(facts: dict[str, Any], fix: str) -> None:
+    """Podman has a service to be started; the shell of macOS and Windows sees no socket."""
+    missing = replace(without_engine(MISSING, PODMAN), **facts)
+    assert str(checked(missing)[f"engine {SOCKET}"].fix).startswith(fix)
+
+
+def test_a_stale_socket_wants_a_restart_of_this_container() -> None:
+    """By its ID, as it can be typed."""
+    stale = Attempt(SOCKET, "stale", "seen", "restart this container; to be spared that, -v …")
+    check = checked(without_engine(stale))[f"engine {SOCKET}"]
+    assert (check.status, check.fix) == (
+        "fail",
+        f"docker restart {ID[:12]}; to be spared that, -v …",
+    )
+
+
+def test_a_certificates_name_may_be_given_instead() -> None:
+    """The one that it bears, where it was seen."""
+    wrong = replace(GATEWAY, outcome="wrong name", hint="or with: --engine-server-name box")
+    check = checked(without_engine(wrong))["engine tcp://172.17.0.1:2376"]
+    assert str(check.fix).endswith("then restart the engine; or --engine-server-name box")
+
+
+def _answered(name: str, code: int, words: str, hint: str | None = None) -> EngineAnswerError:
+    return EngineAnswerError(
+        f"{name}: the engine answered {code}: {words}", code=code, capability=name, hint=hint
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "seen", "fix"),
+    [
+        ("stats", _answered("stats", 500, "no cgroup"), "answered 500: no cgroup", None),
+        ("changes", _answered("changes", 404, "no such layer"), "404: no such layer", None),
+        ("info", _answered("info", 500, "plugin"), "500: plugin", None),
+        ("logs", _answered("logs", 429, "slow down"), "429: slow down", None),
+        (
+            "events",
+            EngineUnreachableError(
+                f"{SOCKET}: no answer within 10 s", endpoint=SOCKET, outcome="timeout"
+            ),
+            "no answer within 10 s",
+            None,
+        ),
+        (
+            "top",
+            _answered("top", 500, 'exec: "ps": executable file not found in $PATH'),
+            "executable file not found",
+            "on the engine's host: apt-get install procps, or what brings ps there",
+        ),
+        (
+            "logs",
+            _answered("logs", 500, "this container is using the 'none' log driver"),
+            "'none' log driver",
+            "docker run --log-driver local …, in place of --log-driver none",
+        ),
+    ],
+)
+def test_each_request_that_fails_is_a_warning_in_the_engines_words(
+    name: str, error: EngineError, seen: str, fix: str | None
+) -> None:
+    """Whatever its status; with what mends it where that is known."""
+    learnt: dict[str, Any] = {"inspect": "allowed", name: "allowed"}
+    facts = reaching(SOCKET, **learnt)
+    inspect: Json = {"HostConfig": {"LogConfig": {"Type": "none"}}}
+    snapshot = replace(facts.snapshot, inspect=inspect)
+    checks = checked(replace(facts, snapshot=snapshot, failed={name: error}))
+    check = checks[f"capability {name}"]
+    assert (check.status, check.fix) == ("warn", fix)
+    assert seen in check.seen
+    assert checks["capabilities"].seen == "allowed: inspect"
+
+
+def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:
+    """Docker answers 501 to that, and its words and the option are told."""
+    words = "configured logging driver does not support reading"
+    error = EngineUnsupportedError(f"logs: {words}", code=501, capability="logs")
+    facts = replace(reaching(SOCKET, logs="unsupported"), failed={"logs": error}, podman=True)
+    check = checked(facts)["capability logs"]
+    assert words in check.seen
+    assert check.fix == "podman run --log-driver k8s-file …"
+
+
+def test_what_a_plugin_denies_is_told_in_its_words() -> None:
+    """With the plugin's name, not a proxy's variable."""
+    error = EngineDeniedError("stats: no", code=403, capability="stats", hint="let plugin opa")
+    facts = replace(reaching(SOCKET, stats="denied"), failed={"stats": error})
+    check = checked(facts)["capability stats"]
+    assert (check.seen, check.fix) == ("denied: stats: no", "let plugin opa")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fix"),
+    [
+        ("nginx", "in nginx's location for the engine: proxy_buffering off; proxy_read_timeout"),
+        ("tinyproxy", "have the proxy tinyproxy pass /events on unbuffered"),
+        (None, "have the proxy in front of the engine pass /events on unbuffered"),
+    ],
+)
+def test_a_proxy_that_holds_events_back_is_named(proxy: str | None, fix: str) -> None:
+    """With what is to be set in it."""
+    facts = replace(reaching(SOCKET, events="allowed"), held_back=True, proxy=proxy)
+    checks = checked(facts)
+    assert checks["capability events"].status == "warn"
+    assert str(checks["capability events"].fix).startswith(fix)
+    assert "capabilities" not in checks
 
 
 def test_each_denied_capability_names_the_variable() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,18 @@ from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
 from selfinspect.observe import NOT_KNOWN_YET, Observation
 from selfinspect.settings import Settings
 from tests.canned_container import ID, lay_container
-from tests.canned_engine import Answer, CannedEngine, recorded
+from tests.canned_engine import PING, Answer, CannedEngine, recorded
 from tests.unit.kept import Kept, happened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from selfinspect.model import Json
+
+
+ANOTHER = "cd" * 32
+AWAITING = r"/events\?filters=.*web.*&since=[^&]*$"
 
 
 @pytest.fixture
@@ -68,18 +76,70 @@ def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: 
     asked = [request.split(" ")[1].split("?")[0] for request in known.requests]
     image = recorded("inspect")["Image"]
     inspect = f"/v1.41/containers/{ID}/json"
-    assert asked == [
-        "/_ping",
-        inspect,
-        "/v1.41/info",
-        f"/v1.41/images/{image}/json",
-        "/v1.41/version",
+    beside = {"/v1.41/info", f"/v1.41/images/{image}/json", "/v1.41/version"}
+    assert asked[:2] == ["/_ping", inspect]
+    assert set(asked[2:5]) == beside
+    assert asked[5:] == [
         "/v1.41/events",
         "/v1.41/events",
         "/v1.41/events",
         "/v1.41/events",
         inspect,
     ]
+
+
+def test_what_the_engine_says_late_is_shown_when_it_comes(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """Without an event and without another question."""
+    late = threading.Event()
+    known.answers[f"/images/{recorded('inspect')['Image']}/json"] = Answer(
+        body=recorded("image"), after=late
+    )
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.start(known)
+    assert kept.keeper.observation.image is None
+    extras = kept.keeper.observation.extras
+    assert extras is not None
+    late.set()
+    extras.wait(20)
+    kept.wait_for_change(lambda: kept.keeper.observation.image == recorded("image"))
+    assert len(known.matching("/images/")) == 1
+    kept.stop()
+
+
+def test_behind_a_proxy_that_buffers_the_past_is_asked_for(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """At once for who begins to listen; the proxy is named once, with what mends it."""
+    known.holds_back = True
+    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: len(kept.events) == 3)
+    known.emit({**happened("pause"), "timeNano": time.time_ns()})
+    asked = len(known.matching("until="))
+    kept.listening = True
+    kept.keeper.hurry()
+    kept.wait_for(lambda: "pause" in kept.actions)
+    assert len(known.matching("until=")) == asked + 2
+    assert kept.snapshot.failure is None
+    assert kept.keeper.following
+    assert kept.log.getvalue().count("events.held-back") == 1
+    assert "in nginx's location for the engine: proxy_buffering off;" in kept.log.getvalue()
+    kept.stop()
+
+
+def test_an_engine_that_hangs_is_no_proxy(known: CannedEngine, tmp_path: Path) -> None:
+    """Where the past does not come, either, the engine is lost."""
+    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    known.answers["/events"] = Answer(raw=b"")
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks >= 2)
+    assert "events.held-back" not in kept.log.getvalue()
+    assert not kept.keeper.following
+    kept.stop()
 
 
 def test_what_happened_before_the_streams_opened_is_seen(
@@ -231,6 +291,80 @@ def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None
     assert (kept.looks, kept.snapshot.identity.id) == (1, ID)
 
 
+@pytest.fixture
+def other(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
+    """A keeper that reports on the container called web, which is there."""
+    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept.start(known)
+    yield kept
+    kept.stop()
+
+
+def _remove(known: CannedEngine) -> None:
+    for name in ("web", ID):
+        del known.answers[f"/containers/{name}/json"]
+    known.emit(happened("destroy"))
+
+
+def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> None:
+    """What was known of it stays, with that state, and one stream waits for the next."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    assert other.snapshot.self is not None
+    assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
+    assert other.snapshot.failure is not None
+    assert other.snapshot.failure.detail == "the engine has no container web"
+    assert "destroy" in other.actions
+    assert "target.gone" in other.log.getvalue()
+
+
+@pytest.mark.parametrize("action", ["create", "rename", "start"])
+def test_the_next_of_a_targets_name_is_taken(known: CannedEngine, other: Kept, action: str) -> None:
+    """As soon as one bears the name, whatever others of similar names do."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    known.wait_for_streams(1)
+    lookups = len(known.matching("/containers/web/json"))
+    for name, unrelated in (("web-2", action), ("web", "die")):
+        known.emit(_of_another(unrelated, name))
+    known.knows({**recorded("inspect"), "Id": ANOTHER})
+    known.answers["/containers/web/json"] = Answer(
+        body={**recorded("inspect"), "Id": ANOTHER, "State": {"Status": "running"}}
+    )
+    known.emit(_of_another(action, "web"))
+    other.wait_for(lambda: other.snapshot.identity.id == ANOTHER)
+    known.wait_for_streams(2)
+    assert other.snapshot.self is not None
+    assert other.snapshot.self.state == "running"
+    assert len(known.matching("/containers/web/json")) == lookups + 1
+
+
+def test_stopping_while_a_target_is_awaited(known: CannedEngine, other: Kept) -> None:
+    """The stream that waits for it ends with the keeper."""
+    _remove(known)
+    known.wait_for_requests(1, AWAITING)
+    known.wait_for_streams(1)
+    other.stop()
+    known.wait_for_streams(0)
+
+
+def test_a_target_that_is_not_there_yet_is_awaited(known: CannedEngine, tmp_path: Path) -> None:
+    """An agent that starts before the app takes it as soon as it is made."""
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept.thread.start()
+    known.wait_for_streams(1)
+    assert kept.snapshot.self is None
+    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    known.emit(_of_another("create", "web"))
+    kept.wait_for(lambda: kept.snapshot.identity.id == ID)
+    kept.stop()
+
+
+def _of_another(action: str, name: str) -> dict[str, Json]:
+    return {**happened(action), "Actor": {"ID": ANOTHER, "Attributes": {"name": name}}}
+
+
 def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
     return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
@@ -267,6 +401,15 @@ def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Ke
     known.answers[path] = inspect
     kept.wait_for(lambda: kept.looks >= 3)
     known.wait_for_streams(2)
+
+
+def test_the_reason_of_a_refused_inspect_is_told_first(known: CannedEngine, kept: Kept) -> None:
+    """Not that the engine went away: we left it, and why is known."""
+    known.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
+    known.emit(happened("rename", oldName="/web"))
+    kept.wait_for(lambda: kept.looks >= 2)
+    lost = next(line for line in kept.reasons if line is not None)
+    assert lost.endswith("it hung up without an answer")
 
 
 def test_a_denial_is_believed_for_ten_minutes() -> None:

@@ -122,3 +122,12 @@ def test_what_was_too_much_to_be_kept_is_told_once() -> None:
     lines = [told.found(Snapshot(PROVEN, self=own)) for _ in range(2)]
     assert lines[0][0] == ("warning", "inspect.truncated")
     assert lines[1] == []
+
+
+def test_variables_that_were_of_no_use_are_told() -> None:
+    """They stop nothing, and somebody meant something by them."""
+    told = Told()
+    told.reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
+    [line] = told.lines()
+    assert (line["level"], line["event"]) == ("warning", "environment.passed-over")
+    assert line["reason"] == "DOCKER_API_VERSION 'newest' is passed over"

@@ -7,6 +7,7 @@ import pytest
 from selfinspect.listen import parse_listen
 from selfinspect.settings import (
     Settings,
+    parse_api_version,
     parse_container,
     parse_disable,
     parse_engine,
@@ -49,6 +50,30 @@ def test_an_api_version_is_two_numbers(version: str) -> None:
         Settings(api_version=version).checked()
 
 
+@pytest.mark.parametrize("text", ["1.41", " 1.41 ", "1.41\r", "v1.41", '"1.41"', "'v1.41'"])
+def test_an_api_version_is_taken_however_it_is_written(text: str) -> None:
+    """With Docker's `v`, and with the blanks and quotes that env files leave."""
+    assert parse_api_version(text) == ("1.41", None)
+
+
+@pytest.mark.parametrize("text", ["", "auto", " auto\r"])
+def test_an_api_version_may_be_left_to_the_engine(text: str) -> None:
+    """As Docker's SDK for Python has it."""
+    assert parse_api_version(text) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["latest", "1", "1.x", "1.41/../../x", "-1.41", "1.41\n2", "9" * 99]
+)
+def test_no_api_version_is_warned_of_and_negotiated(text: str) -> None:
+    """The variable is the app's, too: it stops nothing."""
+    version, warning = parse_api_version(text)
+    assert version is None
+    assert str(warning).startswith("DOCKER_API_VERSION '")
+    assert str(warning).endswith("it takes a version such as 1.41, or auto")
+    assert len(str(warning)) < 200
+
+
 def test_metrics_can_be_switched_off() -> None:
     """`off` is no address at all."""
     assert parse_metrics_listen("off") == "off"
@@ -65,7 +90,7 @@ def test_an_engine_is_auto_off_or_an_endpoint(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tcp://", "tcp://:1", "tcp://box/path", "tcp://box:no", "ssh://box", "unix:///"]
+    "text", ["", "tcp://", "tcp://:1", "box", "tcp://box:no", "ssh://box", "unix:///"]
 )
 def test_another_engine_is_refused(text: str) -> None:
     """The message quotes the text and says what is taken."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, text
+from selfinspect.engine.access import member, sequence, text
+from tests.engine.conftest import until
 from tests.engine.identity.conftest import documents
 
 if TYPE_CHECKING:
@@ -56,3 +57,28 @@ def test_the_command_prints_what_the_agent_answers(engine: Engine) -> None:
         (printed,) = documents(app.exec("selfinspect", "id", "--json", *options))
         assert printed == answered
     assert member(answered, "reason") is None
+
+
+def test_a_name_is_looked_up_again_when_its_container_was_removed(engine: Engine) -> None:
+    """Until the next of that name is there, its state is `gone` and the agent not ready."""
+    first = engine.start_plain(image=engine.busybox, command=("sleep", "1000"))
+    name = first.inspect("{{.Name}}").removeprefix("/")
+    agent = engine.start(command=("serve", "--target", name)).ready()
+    engine.started.remove(first.id)
+    engine.docker("rm", "--force", first.id)
+    until(lambda: agent.curl("/v1/self/state") == "gone", "the removal")
+    assert agent.curl("/v1/self/id") == first.id
+    assert agent.status("/readyz") == 503
+    assert f"{name} was removed" in agent.curl("/readyz")
+    other = engine.start_plain(
+        "--name", f"{name}-2", image=engine.busybox, command=("sleep", "1000")
+    )
+    engine.docker("rename", other.id, name)
+    until(lambda: agent.curl("/v1/self/id") == other.id, "the next of that name")
+    agent.ready()
+    assert agent.curl("/v1/self/state") == "running"
+    told = sequence(agent.json("/v1/events"), "events")
+    assert text(told[-1], "action") == "rename"
+    assert {text(event, "actor", "id") for event in told if text(event, "type") == "container"} == {
+        other.id
+    }

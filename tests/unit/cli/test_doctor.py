@@ -10,10 +10,14 @@ import pytest
 
 from selfinspect.cli import main
 from selfinspect.cli.streams import Streams
+from tests.canned_container import ID as CONTAINER
+from tests.canned_container import lay_container
+from tests.canned_engine import PING, Answer, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.canned_engine import CannedEngine
     from tests.unit.cli.conftest import Call
 
 
@@ -86,3 +90,87 @@ def test_all_else_gets_plain_words(call: Call, nowhere: tuple[str, ...]) -> None
     outcome = call("doctor", *nowhere)
     assert outcome.out.startswith("fail  identity ")
     assert "\x1b" not in outcome.out
+
+
+@pytest.fixture
+def known(engine: CannedEngine, tmp_path: Path) -> tuple[str, ...]:
+    """Options for a container that its engine knows and answers everything about."""
+    engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
+    container = f"/containers/{CONTAINER}"
+    engine.answers |= {
+        "/info": Answer(body=recorded("info")),
+        "/version": Answer(body={"Version": "20.10.24", "MinAPIVersion": "1.12"}),
+        f"{container}/changes": Answer(body=[]),
+        f"{container}/top": Answer(body={"Titles": ["PID", "COMMAND"], "Processes": []}),
+    }
+    return ("--engine", engine.url, "--root", str(lay_container(tmp_path / "root")))
+
+
+def _checks(call: Call, options: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    document = json.loads(call("doctor", "--json", *options).out)
+    return {check["name"]: check for check in document["checks"]}
+
+
+def test_where_everything_is_answered_nothing_is_warned_of(
+    call: Call, known: tuple[str, ...]
+) -> None:
+    """Each capability is tried, and allowed."""
+    checks = _checks(call, known)
+    allowed = "allowed: changes, events, image, info, inspect, logs, stats, top"
+    assert checks["capabilities"]["seen"] == allowed
+    assert not [name for name in checks if name.startswith("capability ")]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("/events", "events"),
+        (f"/containers/{CONTAINER}/stats", "stats"),
+        (f"/containers/{CONTAINER}/logs", "logs"),
+        (f"/containers/{CONTAINER}/changes", "changes"),
+        (f"/containers/{CONTAINER}/top", "top"),
+        (f"/images/{recorded('inspect')['Image']}/json", "image"),
+        ("/info", "info"),
+        ("/version", "version"),
+    ],
+)
+@pytest.mark.parametrize("status", [404, 429, 500])
+def test_each_request_that_fails_is_warned_of(
+    call: Call, engine: CannedEngine, known: tuple[str, ...], asked: tuple[str, str], status: int
+) -> None:
+    """With the engine's words, whatever the status; the rest is as it was."""
+    path, name = asked
+    engine.answers[path] = Answer(status, {"message": "out of order"})
+    checks = _checks(call, known)
+    failed = [name for name in checks if name.startswith("capability ")]
+    assert failed == [f"capability {name}"]
+    assert checks[failed[0]]["status"] == "warn"
+    assert checks[failed[0]]["seen"] == f"{name}: the engine answered {status}: out of order"
+
+
+@pytest.mark.parametrize("path", ["/info", "/version"])
+def test_what_hangs_is_warned_of(
+    call: Call, engine: CannedEngine, known: tuple[str, ...], path: str
+) -> None:
+    """After the second for which it is waited."""
+    engine.answers[path] = Answer(hangs=True)
+    name = path.removeprefix("/")
+    assert "no answer within 1 s" in _checks(call, known)[f"capability {name}"]["seen"]
+
+
+def test_a_proxy_that_buffers_is_warned_of(
+    call: Call, engine: CannedEngine, known: tuple[str, ...]
+) -> None:
+    """By its name, with what is to be set in it."""
+    engine.holds_back = True
+    engine.answers["/_ping"] = Answer(body=b"OK", headers={**PING.headers, "Server": "nginx"})
+    check = _checks(call, known)["capability events"]
+    assert check["seen"].startswith("nginx before the engine holds back")
+    assert "proxy_buffering off; proxy_read_timeout 1h;" in check["fix"]
+
+
+def test_a_variable_that_is_passed_over_is_warned_of(call: Call, known: tuple[str, ...]) -> None:
+    """It is the app's, too, and stops nothing."""
+    outcome = call("doctor", *known, environ={"DOCKER_API_VERSION": "newest"})
+    assert outcome.code == 0
+    assert "DOCKER_API_VERSION 'newest' is passed over" in outcome.out

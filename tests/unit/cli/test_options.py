@@ -110,7 +110,9 @@ def test_a_socket_that_cannot_be_made_is_a_bad_value(call: Call, tmp_path: Path)
     assert f"--listen unix://{tmp_path}/none/a.sock: No such file or directory" in outcome.err
 
 
-@pytest.mark.parametrize("version", ["1.41", "v1.41"])
-def test_the_api_version_is_dockers_own_variable(version: str) -> None:
-    """As Docker's own client writes it."""
-    assert settings({}, {"DOCKER_API_VERSION": version}).api_version == "1.41"
+def test_the_api_version_is_dockers_own_variable() -> None:
+    """As Docker's own client writes it; what is none is warned of, and never exit 2."""
+    assert settings({}, {"DOCKER_API_VERSION": "v1.41"}).api_version == "1.41"
+    chosen = settings({}, {"DOCKER_API_VERSION": "nonsense"})
+    assert chosen.api_version is None
+    assert "DOCKER_API_VERSION 'nonsense' is passed over" in chosen.warnings[0]

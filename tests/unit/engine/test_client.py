@@ -47,6 +47,8 @@ def test_a_version_that_the_engine_refuses_is_one_clear_error(
     assert caught.value.outcome == outcome
     assert caught.value.detail.endswith(detail)
     assert "DOCKER_API_VERSION" in (caught.value.hint or "")
+    assert ("a selfinspect that speaks 1.52" in str(caught.value.hint)) is outcome.endswith("old")
+    assert ("set it to 1.41" in str(caught.value.hint)) is outcome.endswith("new")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,15 @@ def test_each_path_carries_the_version(engine: CannedEngine, client: Client) -> 
         f"GET /v1.41/containers/{ID}/stats?stream=false&one-shot=true",
         "GET /v1.41/images/sha256:cd/json",
     ]
+
+
+def test_an_image_that_is_gone_is_no_container(engine: CannedEngine, client: Client) -> None:
+    """The problem's title says which of the two the engine does not have."""
+    engine.answers["/images/sha256:cd/json"] = Answer(404, {"message": "No such image"})
+    for ask in (client.image, client.history):
+        with pytest.raises(UnknownContainerError) as caught:
+            ask("sha256:cd")
+        assert caught.value.title == "The engine does not have this image"
 
 
 def test_a_name_cannot_leave_its_place_in_the_path(

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.connection import HIGHEST_API, Connection, connect
-from selfinspect.errors import EngineDeniedError, EngineUnreachableError
+from selfinspect.errors import EngineDeniedError, EngineError, EngineUnreachableError
 from tests.canned_engine import PING, Answer, CannedEngine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from selfinspect.model import Json
 
 
 def _connected(engine: CannedEngine, headers: Mapping[str, str], **options: str) -> Connection:
@@ -95,12 +97,40 @@ def test_a_proxy_may_deny_the_ping(engine: CannedEngine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "says", "hint"),
+    [
+        (502, b"<h1>502 Bad Gateway</h1>", "the proxy nginx answered 502", "lead to its socket"),
+        (503, b"no server", "the proxy nginx answered 503", "systemctl start docker"),
+        (404, b"not here", "the proxy nginx answered 404", "unix://SOCKET/PATH"),
+        (407, b"who are you", "answered 407", "is a proxy for the web: name the engine itself"),
+        (
+            403,
+            {"message": "authorization denied by plugin opa-docker: no"},
+            "the engine answered 403: authorization denied by plugin opa-docker",
+            "let the engine's authorization plugin opa-docker allow GET /_ping",
+        ),
+        (401, b"Unauthorized", "the proxy nginx answered 401", "PING=1"),
+        (500, {"message": "on fire"}, "the engine answered 500: on fire", "None"),
+    ],
+)
+def test_who_answered_in_the_engines_stead_is_told(
+    engine: CannedEngine, status: int, body: Json | bytes, says: str, hint: str
+) -> None:
+    """A proxy with nobody behind it, one that wants a path, one for the web; a plugin."""
+    engine.answers["/_ping"] = Answer(status, body, {"Server": "nginx/1.22.1"})
+    with pytest.raises(EngineError) as caught:
+        connect(engine.url)
+    assert says in caught.value.detail
+    assert hint.replace("unix://SOCKET", engine.url) in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
     "endpoint",
     [
         "ssh://somewhere",
         "npipe:////./pipe/docker_engine",
-        "http://127.0.0.1:2375",
-        "/var/run/docker.sock",
+        "http://",
+        "var/run/docker.sock",
         "tcp://",
         "tcp://[::1",
         "tcp://host:99999",
@@ -113,6 +143,6 @@ def test_other_transports_are_told_apart(endpoint: str) -> None:
     with pytest.raises(EngineUnreachableError) as caught:
         connect(endpoint)
     assert caught.value.outcome == "unsupported"
-    assert caught.value.hint == (
+    assert (caught.value.hint or "").startswith(
         "name the engine's socket: it takes unix:///path/of.sock or tcp://host:port"
     )

@@ -272,10 +272,10 @@ def test_unlimited_is_unknown(value: Json) -> None:
     assert _described({"HostConfig": host}).limits == Limits()
 
 
-def test_an_environment_entry_without_a_value() -> None:
-    """A name alone has an empty value, and a value may hold the separator."""
-    own = _described({"Config": {"Env": ["A", "B=", "C=x=y"]}})
-    assert own.env == {"A": "", "B": "", "C": "x=y"}
+def test_an_environment_entry_without_an_equals_sign_removes() -> None:
+    """The runtime takes the variable out of the image's, and inspect keeps the entry."""
+    own = _described({"Config": {"Env": ["A", "B=", "C=x=y", "D=1", "D", "E", "E=2"]}})
+    assert own.env == {"B": "", "C": "x=y", "E": "2"}
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_descriptors_stay_flat_over_ten_thousand_requests(engine: CannedEngine) 
     _ask(transport, 10)
     before = _descriptors()
     _ask(transport, 10_000)
-    assert _descriptors() == before
+    assert _descriptors() <= before  # others may be closed meanwhile
     assert engine.connections == 1
     transport.close()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.connection import connect
-from selfinspect.engine.tls import Tls
+from selfinspect.engine.tls import Tls, client_refused
 from selfinspect.engine.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 from tests.canned_engine import Answer, CannedEngine
@@ -250,6 +250,110 @@ def test_a_key_with_a_passphrase_is_told(made: Certificates, tmp_path: Path) -> 
     )  # fmt: skip
     with pytest.raises(EngineUnreachableError, match="cannot be used"):
         connect("tcp://127.0.0.1:1", tls=Tls(tmp_path))
+
+
+@pytest.fixture
+def own(made: Certificates, tmp_path: Path) -> Path:
+    """A copy of the client's folder, to be spoilt and mended."""
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (folder / name).write_bytes((made.client / name).read_bytes())
+    return folder
+
+
+def _unusable(front: TcpFront, folder: Path, **options: str) -> EngineUnreachableError:
+    error = _refused(front, Tls(folder, named=True, **options))
+    assert error.outcome == "no certificates"
+    return error
+
+
+def _well(front: TcpFront, folder: Path) -> None:
+    connect(f"tcp://127.0.0.1:{front.port}", tls=Tls(folder)).transport.close()
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
+def test_der_for_pem_is_mended_by_the_command_told(secured: TcpFront, own: Path, name: str) -> None:
+    """Pasted into a shell in that folder it makes the file anew."""
+    kind = "ec" if name == "key.pem" else "x509"
+    _openssl(kind, "-in", own / name, "-outform", "der", "-out", own / "der")
+    (own / "der").rename(own / name)
+    error = _unusable(secured, own)
+    assert f"{own / name} is DER" in error.detail
+    subprocess.run(["sh", "-c", error.hint or ""], cwd=own, check=True, capture_output=True)
+    _well(secured, own)
+
+
+def test_a_passphrase_is_taken_off_by_the_command_told(secured: TcpFront, own: Path) -> None:
+    """OpenSSL asks for it, once."""
+    _openssl("ec", "-aes128", "-passout", "pass:secret", "-in", own / "key.pem",
+             "-out", own / "locked")  # fmt: skip
+    (own / "locked").rename(own / "key.pem")
+    error = _unusable(secured, own)
+    assert f"{own / 'key.pem'} has a passphrase" in error.detail
+    command = (error.hint or "").replace("openssl pkey", "openssl pkey -passin pass:secret")
+    subprocess.run(["sh", "-c", command], cwd=own, check=True, capture_output=True)
+    _well(secured, own)
+
+
+def test_a_foreign_key_is_told(secured: TcpFront, own: Path, made: Certificates) -> None:
+    """Both files are named."""
+    (own / "key.pem").write_bytes((made.stranger / "key.pem").read_bytes())
+    error = _unusable(secured, own)
+    assert f"{own / 'key.pem'} is not the key of {own / 'cert.pem'}" in error.detail
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "key.pem"])
+def test_a_missing_file_is_told(secured: TcpFront, own: Path, name: str) -> None:
+    """By its path, with the mount that brings it."""
+    (own / name).unlink()
+    error = _unusable(secured, own)
+    assert f"{own / name} is missing" in error.detail
+    assert f"docker run -v DIR/client:{own}:ro -e DOCKER_CERT_PATH={own}" in (error.hint or "")
+
+
+@pytest.mark.parametrize("switch", ["0", "false"])
+def test_what_looks_like_off_switches_tls_on(
+    engine: CannedEngine, path: Path, own: Path, switch: str
+) -> None:
+    """As in Docker's own client: the hint says to unset it, and then it works."""
+    del engine
+    with TcpFront(path) as front:
+        error = _refused(front, Tls(own, switch=switch))
+        assert f"unset DOCKER_TLS_VERIFY: anything in it, {switch} too" in (error.hint or "")
+        (own / "ca.pem").unlink()
+        error = _unusable(front, own, switch=switch)
+        assert f"unset DOCKER_TLS_VERIFY: anything in it, {switch} too" in (error.hint or "")
+        connect(f"tcp://127.0.0.1:{front.port}").transport.close()
+
+
+def test_a_wrong_name_is_told_with_the_names_there_are(
+    engine: CannedEngine, path: Path, made: Certificates
+) -> None:
+    """The option that the hint gives is the one that mends it."""
+    del engine
+    with TcpFront(path, context=_listening(made.elsewhere)) as front:
+        error = _refused(front, Tls(made.client))
+        assert error.detail.endswith("is not for 127.0.0.1, it is for engine.example")
+        given = (error.hint or "").split("--engine-server-name ")[1]
+        connect(f"tcp://127.0.0.1:{front.port}", tls=Tls(made.client, given)).transport.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome", "says"),
+    [
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "client certificate expired", "has expired"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "client certificate refused", "signed by another CA"),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", "client certificate refused", "does not accept"),
+    ],
+)
+def test_a_client_certificate_is_refused_for_a_reason(
+    own: Path, reason: str, outcome: str, says: str
+) -> None:
+    """The engine's alert tells, where its library has more than one."""
+    refusal = client_refused(Tls(own), reason)
+    assert (refusal.outcome, says in refusal.detail) == (outcome, True)
+    assert str(own / "cert.pem") in refusal.hint
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
