@@ -46,7 +46,7 @@ def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
     """
     if isinstance(text, bytes):
         text = decoded(text, heaviest)
-    if _weight(text) > heaviest and _weight(text, _in_strings(text)) > heaviest:
+    if weight(text, heaviest) > heaviest:
         raise ValueError(_too_heavy(heaviest))
     try:
         document: Json = json.loads(text, parse_constant=_null, parse_float=_finite)
@@ -137,14 +137,25 @@ def _too_heavy(heaviest: int) -> str:
     return f"it would take more than {heaviest >> 20} MiB"
 
 
-def _weight(text: str, in_strings: Mapping[str, int] | None = None) -> int:
-    """Bytes that a document takes, about: CPython's objects, the places for them, and the text.
+def weight(text: str, heaviest: int) -> int:
+    """Bytes that a document takes once it is read, about; never less than the text.
+
+    Args:
+        text: its JSON.
+        heaviest: how much is looked at closely: what seems to be more may be so by its texts.
+    """
+    seems = _weight(text, {})
+    return seems if seems <= heaviest else _weight(text, _in_strings(text))
+
+
+def _weight(text: str, in_strings: Mapping[str, int]) -> int:
+    """CPython's objects, the places for them, and the text.
 
     Args:
         text: the JSON.
-        in_strings: how often each mark stands in a string and means nothing; None for never.
+        in_strings: how often each mark stands in a string and means nothing.
     """
-    count = {mark: text.count(mark) - (in_strings or {}).get(mark, 0) for mark in '{[,:"'}
+    count = {mark: text.count(mark) - in_strings.get(mark, 0) for mark in '{[,:"'}
     strings = max(0, count['"'] // 2 - count[":"])
     others = max(0, count[","] - strings)
     return (

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.engine.access import integer, parsed
+from selfinspect.engine import access
+from selfinspect.engine.access import HEAVIEST, integer
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
 from selfinspect.events.translate import Occurrence
 
@@ -103,16 +104,25 @@ def _podmans(since: int, now: int) -> tuple[str, str]:
 
 
 def _events(stream: Stream) -> list[Json]:
-    return [decoded(line) for line in stream.whole().splitlines() if line]
+    found: list[Json] = []
+    room = HEAVIEST
+    for line in filter(None, stream.whole().splitlines()):
+        event, cost = decoded(line)
+        room -= cost
+        if room < 0:
+            raise EngineUnreachableError("more events at once than an engine holds")
+        found.append(event)
+    return found
 
 
-def decoded(line: bytes) -> Json:
-    """One line of the engine's; newer ones may begin with a record separator.
+def decoded(line: bytes) -> tuple[Json, int]:
+    """One line of the engine's, and what it weighs; newer ones may begin with a record separator.
 
     Raises:
         EngineUnreachableError: it is no JSON: whoever writes that is no engine.
     """
     try:
-        return parsed(line.strip(b"\x1e"))
+        text = access.decoded(line.strip(b"\x1e"))
+        return access.parsed(text), access.weight(text, HEAVIEST)
     except ValueError as error:
         raise EngineUnreachableError(f"an event that is no JSON: {error}") from error

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 
-_BACKLOG = 4 * 2**20
+_BACKLOG = 16 * 2**20
 _OWN_COST = 256
-"""Bytes of events that may wait to be taken, and what each costs beside its own: more than any
+"""Bytes that events may take which wait, and what each takes beside its own: more than any
 engine holds. Who sends more is broken off, and asked for the past when it is followed again.
 """
 
@@ -111,10 +111,11 @@ class EventStream:
     def _read(self, stream: Stream) -> None:
         try:
             for line in stream.lines():
-                cost = len(line) + _OWN_COST
+                event, cost = decoded(line)
+                cost += _OWN_COST
                 if self._count(cost) > _BACKLOG:
                     raise EngineUnreachableError("more events at once than an engine holds")
-                self._arrived.put((decoded(line), cost))
+                self._arrived.put((event, cost))
         except EngineError as error:
             self._arrived.put(error)
         finally:

@@ -72,6 +72,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
     peer: str | None = None
     _late: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
+    _refused = False
     _stalled = math.inf
     _untaken = 0
 
@@ -121,11 +122,9 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Wait on, from the first byte of a request to the last of a body that nobody reads."""
-        super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._in_time()
-        elif self._late is None:
-            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
+        if not self._refused:
+            super().data_received(data)
+            self._wait_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -138,13 +137,19 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of every other answer, unless one has begun."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        answered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if answered:
             self._answer_400(msg)
         if self.cycle is not None:
             # A body is no HTTP: whoever answers its request has no one left to tell.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.close()
+        if answered and self.transport.can_write_eof():
+            # What is left unread would reset the connection, and the answer with it.
+            self._refused = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _answer_400(self, msg: str) -> None:
         headers = [
@@ -159,6 +164,16 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
+
+    def _wait_on(self) -> None:
+        if self._refused:
+            # For the end of what is no HTTP, as long as for a request.
+            self._in_time()
+            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
+        elif self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def _in_time(self) -> None:
         if self._late is not None:
