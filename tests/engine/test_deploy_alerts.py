@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.conftest import until
-from tests.engine.prometheus import configuration, prometheus
+from tests.engine.prometheus import configuration, newest_prometheus, prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,11 @@ GONE_AFTER, FOR = 8, 4
 """Seconds, for Prometheus scrapes every second here: as written a redeploy has a minute."""
 
 
-@pytest.fixture
-def server(engine: Engine, tmp_path: Path) -> Iterator[Prometheus]:
-    """A Prometheus that finds containers on the engine, with its alerts in a hurry."""
-    config = configuration("docker.yml", engine, tmp_path)
+@pytest.fixture(params=["docker.yml", "docker-3.yml"])
+def server(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Prometheus]:
+    """A Prometheus of each generation that finds containers, with its alerts in a hurry."""
+    config = configuration(request.param, engine, tmp_path)
+    program = "prometheus" if request.param == "docker.yml" else newest_prometheus()
     alerts = config.with_name("alerts.yml")
     text = alerts.read_text()
     for written, hurried in (
@@ -38,7 +39,7 @@ def server(engine: Engine, tmp_path: Path) -> Iterator[Prometheus]:
         assert written in text
         text = text.replace(written, hurried)
     alerts.write_text(text)
-    with prometheus(engine.pid, config) as server:
+    with prometheus(engine.pid, config, program) as server:
         yield server
 
 
