@@ -271,7 +271,7 @@ def bears_name(line: bytes, name: str | None) -> bool:
     Raises:
         EngineUnreachableError: the line cannot be read as an event.
     """
-    event = decoded(line)
+    event, _ = decoded(line)
     new = text(event, "Type") == "container" and text(event, "Action") in _NAMING
     return new and text(event, "Actor", "Attributes", "name") == name
 
