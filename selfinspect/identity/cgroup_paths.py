@@ -18,9 +18,10 @@ whether a further container without an ID of its own is inside, which is then ou
 - what an init makes for itself (`init.scope`, `system.slice/…`, `init`, Podman's `container`)
   says nothing of that kind;
 - what only runtimes make (a pod, a build step, a machine, `runc-NAME.scope`, `crun-NAME.scope`,
-  `buildah-NAME`, an ID of the wrong length) says so: ours is not known, and those around it are
-  not ours;
-- a segment that we do not know (`/docker/ID/web`) may be either.
+  `buildah-NAME`, an ID of the wrong length in an engine's folder) says so: ours is not known, and
+  those around it are not ours;
+- a segment that we do not know (`/docker/ID/web`) may be either; of two, or one with a digest in
+  it, a container is likelier, but what proves the ID still counts.
 
 64 bare digits behind an ID may be a container's, or a job's that is named by a digest: where no
 engine's folder stands between, both IDs stay in question. A path with `..` lies outside our cgroup
@@ -45,6 +46,8 @@ _FOLDERS = {
     "actions_job": "docker",
 }
 """What kind of engine's container a bare ID names in such a folder."""
+TOO_MANY = 2
+"""Unknown segments behind an ID that no init makes."""
 _LONGEST = 2 * 4096  # the kernel prints no path longer than a page
 _FARGATE = re.compile(r"[0-9a-f]{32}-[0-9]{8,10}")
 _ECS = re.compile(r"ecs|ecstasks\b.*")
@@ -54,8 +57,8 @@ _NESTED = re.compile(
     rf"{_KUBEPODS.pattern}|pod[0-9a-f_-]{{32,}}|lxc\b.*|machine-.*\.scope|machine\.slice|systemd-nspawn@.*"
     rf"|buildkit|garden|mesos|nomad(?:\.slice)?|{_RUNTIMES}"
     rf"|(?:[^:]*:)?{_ENGINE}[-_:].*(?<!\.service)(?<!\.slice)"
-    r"|.*(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z]).*"
 )
+_DIGEST = re.compile(r".*(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z]).*")
 _OF_AN_INIT = re.compile(r"init|init\.scope|container|supervisor|syscont-cgroup-root")
 _UNIT = re.compile(r".*\.(?:slice|service)")
 
@@ -118,6 +121,10 @@ class _Walk:
             self._enter(segment, *name)
         elif _NESTED.fullmatch(segment):
             self._inside = self._inside or segment
+        elif _DIGEST.fullmatch(segment):
+            if self._parent in _FOLDERS:
+                self._inside = self._inside or segment
+            self._unknown += TOO_MANY
         elif self._found and segment:
             self._below_unit = self._below_unit or bool(_UNIT.fullmatch(segment))
             if not self._below_unit and not _OF_AN_INIT.fullmatch(segment):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect.identity import mounts
-from selfinspect.identity.cgroup_paths import Nesting, nesting
+from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
 from selfinspect.identity.root import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import Candidate
@@ -253,7 +253,7 @@ def _inside(places: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> 
     for where, place in places:
         if place.inside:
             return f"{place.inside} stands behind its ID, which only a container's runtime makes"
-        if place.unknown > 1:
+        if place.unknown >= TOO_MANY:
             return f"more stands behind its ID than an init makes ({_shown(where, place.id or '')})"
         if place.id and (layer := mounts.foreign_store(mounted, place.engine)):
             return f"the layer of our / lies where {place.engine} keeps none ({_shown(layer, '')})"

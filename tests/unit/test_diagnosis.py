@@ -103,6 +103,20 @@ def test_an_identity_from_the_kernel_alone_is_a_warning() -> None:
     assert check.seen.startswith("a1b2c3d4a1b2, observed by kernel")
 
 
+def test_an_assumed_identity_that_is_not_used_says_how_it_would_be() -> None:
+    """Why it is not, and the one word of whoever knows better."""
+    facts = without_engine(MISSING)
+    identity = Identity(ID, "assumed", "kernel", reason="we may have joined its network")
+    own = replace(OWN, id=None, short_id=None)
+    unused = replace(facts, snapshot=replace(facts.snapshot, identity=identity, self=own))
+    check = checked(unused)["identity"]
+    assert check.status == "warn"
+    assert check.seen.endswith("used nowhere: we may have joined its network")
+    assert "SELFINSPECT_ASSUME=1" in (check.fix or "")
+    used = replace(facts, snapshot=replace(facts.snapshot, identity=identity))
+    assert checked(used)["identity"].fix is None
+
+
 def test_a_missing_mount_is_mended_by_a_mount() -> None:
     """One place fails, the usual one, with the whole option; the rest only warn."""
     checks = checked(without_engine(MISSING, PODMAN, GATEWAY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,10 @@ from selfinspect import times
 from selfinspect.events.journal import Journal
 from selfinspect.model import Engine, Identity, Snapshot
 from selfinspect.observe import observe
-from selfinspect.past import Past, recall
+from selfinspect.past import Past, names_of_journal, recall
 from selfinspect.settings import Settings
 from selfinspect.supervise.record import Record
+from selfinspect.supervise.records import mark_below
 from tests.canned_container import ID, lay_container
 from tests.canned_engine import Answer, CannedEngine, recorded
 from tests.unit.events.occurrences import occurrence
@@ -31,6 +33,31 @@ def settings(path: Path, *, target: str = "self", engine: str = "off") -> Settin
     folder = path / "journal"
     Record(str(folder), (root / "proc/self/mountinfo").read_text()).end(3, None)
     return Settings(root=root, journal=folder, target=target, engine=engine)
+
+
+def test_our_own_journal_is_named_by_what_tells_us_apart(tmp_path: Path) -> None:
+    """Whoever the evidence takes us for; the ID only leads to a journal of an earlier version."""
+    chosen = settings(tmp_path)
+    mark = mark_below(chosen.root)
+    known = observe(chosen, {}).snapshot
+    assert known.self is not None
+    assert mark is not None
+    assert names_of_journal(chosen, known) == (mark, ID)
+    unused = replace(known, self=replace(known.self, id=None, short_id=None))
+    assert names_of_journal(chosen, unused) == (mark, None)
+    assert names_of_journal(chosen, replace(known, self=None)) is None
+
+
+def test_anothers_journal_is_named_by_its_id(tmp_path: Path) -> None:
+    """So is ours where nothing else tells us apart; without an ID there is none on disk."""
+    chosen = settings(tmp_path)
+    known = observe(chosen, {}).snapshot
+    assert known.self is not None
+    assert names_of_journal(replace(chosen, target="web"), known) == (ID, None)
+    (chosen.root / "proc/self/mountinfo").write_text("")
+    assert names_of_journal(chosen, known) == (ID, None)
+    unused = replace(known, self=replace(known.self, id=None, short_id=None))
+    assert names_of_journal(chosen, unused) is None
 
 
 def test_records_and_events_are_put_together(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A program on an engine's gateway that answers as an engine does, and lies.
 
 `liar.py SHAPE ID PORT`: it knows every container it is asked about, and lists the container ID;
-each is called `liar`, with a host port. What it can read in the machine's `/proc` (at `/host/proc`) it uses where the shape says so.
+each is called `liar`, with a host port. What it can read in the machine's `/proc` (mounted at
+`/host/proc`) it uses where the shape says so.
 """
 
 import json

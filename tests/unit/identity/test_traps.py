@@ -194,6 +194,19 @@ def test_a_cgroup_named_by_a_digest_is_no_container_for_certain(tail: str) -> No
     assert answer(docker(B), path) == NONE
 
 
+@pytest.mark.parametrize("name", [M[:40], M[:32], f"job-{M}", f"sha256:{M}", f"{M}.scope", f"{M}0"])
+def test_a_name_with_a_digest_in_it_keeps_the_id_for_a_proof(name: str) -> None:
+    """By itself it decides nothing; in an engine's own folder it is a container's."""
+    files = IdentityFiles(cgroup=f"0::/docker/{A}/{name}\n", mountinfo=DOCKERS)
+    found = gather(files, {})
+    assert [one.id for one in found.candidates] == [A]
+    assert found.outer == frozenset()
+    assert answer(docker(A), f"0::/docker/{A}/{name}") == NONE
+    inner = gather(IdentityFiles(cgroup=f"0::/docker/{A}/docker/{name}\n"), {})
+    assert not inner.candidates
+    assert inner.outer == {A}
+
+
 def test_a_container_of_an_inner_engine_may_be_in_any_cgroup() -> None:
     """Where its own files name it, the outer one is not it."""
     path = f"0::/docker/{B}/jobs/{A}"
