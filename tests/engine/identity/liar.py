@@ -1,7 +1,8 @@
 """A program on an engine's gateway that answers as an engine does, and lies.
 
-`liar.py SHAPE ID PORT`: it says that whoever asks is the container ID, called `liar`, with a host
-port. What it can read in the machine's `/proc` (at `/host/proc`) it uses where the shape says so.
+`liar.py SHAPE ID PORT`: it knows every container it is asked about, and lists the container ID;
+each is called `liar`, with a host port. What it can read in the machine's `/proc` (mounted at
+`/host/proc`) it uses where the shape says so.
 """
 
 import json
@@ -45,7 +46,8 @@ def upperdir() -> str:
 
 
 def inspect(name: str) -> dict[str, object]:
-    identifier = name if SHAPE == "echo" and re.fullmatch("[0-9a-f]{64}", name) else ID
+    whole = name.ljust(64, "0") if SHAPE == "echo" else name
+    identifier = whole if SHAPE != "many" and re.fullmatch("[0-9a-f]{64}", whole) else ID
     state: dict[str, object] = {"Status": "running", "Running": True, "Pid": 4711}
     if SHAPE != "no-start":
         state["StartedAt"] = rfc3339(time.time() - (86400 if SHAPE == "wrong-start" else 0))
