@@ -72,7 +72,8 @@ def no_target(name: str) -> EngineFailure:
     """Why there is nothing new of a container that is to be reported on: it is not there."""
     return EngineFailure(
         f"the engine has no container {name}",
-        "it is looked up again as soon as there is one of that name",
+        "--target takes the name or the ID of a container of that engine; it is looked up again as"
+        " soon as there is one of that name",
     )
 
 

@@ -34,11 +34,11 @@ that fails never stops CMD.
 Options:
   --wait DURATION         Hold CMD back until the agent is ready, at most that
                           long (500ms, 5s, 2m). [default: 0]
-  --export-env[=SETS]     Add to CMD's environment what `selfinspect env` says.
-                          self (the default): the container's ID, name, image,
-                          SELFINSPECT_HOST_PORT_8080_TCP and the like; otel:
-                          OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and so on;
-                          size:go,web: of these runtimes. Commas between
+  --export-env[=SETS]     Add to CMD's environment what `selfinspect env`
+                          says. self (the default): the container's ID, name,
+                          image, SELFINSPECT_HOST_PORT_8080_TCP and the like;
+                          otel: OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and
+                          so on; size:go,web: of these runtimes. Commas between
                           several. self and otel wait 5s unless --wait says how
                           long; what is not known by then is unset.
   -g, --signal-group      Forward signals to CMD's whole process group.
@@ -49,8 +49,8 @@ Options:
   --end-rest DURATION     When CMD has ended, send TERM to the processes it
                           left, and KILL to those still there after that long.
                           [default: 0, leave them]
-  --stop-timeout DURATION How long CMD has from the stop signal to SIGKILL, where
-                          the container's own configuration does not say so.
+  --stop-timeout DURATION How long CMD has from the stop signal to SIGKILL,
+                          where the container's configuration does not say.
   --last-signal SIG       Send SIG (QUIT, say, for a dump of stacks) 2 s before
                           that, if CMD catches it and has more than 4 s.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or

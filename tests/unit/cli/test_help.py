@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.engine.conftest import ROOT
+
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Call
+
+PAGES = (ROOT / "selfinspect" / "help").glob("*.md")
+TOPICS = ", ".join(sorted(page.stem for page in PAGES))
 
 
 def test_security_is_a_topic(call: Call) -> None:
@@ -21,7 +26,7 @@ def test_an_unknown_topic_lists_those_there_are(call: Call) -> None:
     for topic in ("no-such-topic", "../cli/__init__", ""):
         outcome = call("help", topic)
         assert (outcome.code, outcome.out) == (2, "")
-        assert outcome.err == f"selfinspect help: error: no topic {topic!r}: takes security\n"
+        assert outcome.err == f"selfinspect help: error: no topic {topic!r}: takes {TOPICS}\n"
 
 
 def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:
@@ -29,4 +34,4 @@ def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:
     outcome = call("help")
     assert outcome.code == 0
     assert "Commands:" in outcome.out
-    assert outcome.out.endswith("\nTopics: security\n")
+    assert outcome.out.endswith(f"\nTopics: {TOPICS}\n")

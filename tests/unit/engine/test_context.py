@@ -154,5 +154,5 @@ def test_a_contexts_engine_counts_where_it_proves_who_we_are(
     found.close()
     assert (found.client is not None) is proven
     outcomes = {one.endpoint: one.outcome for one in found.snapshot.tried}
-    assert outcomes[engine.url] == ("answers" if proven else "does not know this container")
+    assert outcomes[engine.url] == ("answers" if proven else "not proven to be this container's")
     assert found.snapshot.identity.level == ("proven" if proven else "observed")

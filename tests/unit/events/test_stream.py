@@ -166,7 +166,7 @@ def test_more_than_can_be_held_ends_it(engine: CannedEngine, client: Client) -> 
     """Who sends events faster than they can be taken does not fill the memory."""
     with EventStream(client) as stream:
         engine.wait_for_streams(2)
-        for _ in range(50):
+        for _ in range(400):
             engine.emit_line(json.dumps({"Type": "x" * 65_536}).encode() + b"\n")
         with pytest.raises(EngineUnreachableError, match="more events at once"):
             drained(stream)
