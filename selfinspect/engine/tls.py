@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _DER = b"\x30"
 """The first byte of every certificate and key that is no text: an ASN.1 sequence."""
 
-_LOOKED_AT = 65_536
 _PATIENCE = 3.0
 _SHOWN = 4
 
@@ -130,7 +129,7 @@ def unusable(error: OSError, tls: Tls) -> Refusal:
     for name in ("ca.pem", "cert.pem", "key.pem"):
         path = folder / name
         try:
-            content = path.read_bytes()[:_LOOKED_AT]
+            content = read_named(path)
         except FileNotFoundError:
             if name == "cert.pem":
                 break  # an engine may ask for none
@@ -138,10 +137,10 @@ def unusable(error: OSError, tls: Tls) -> Refusal:
             off = f"; {_or_off(tls)}" if tls.switch else ""
             return _not_usable(f"{path} is missing", f"{mount} -e DOCKER_CERT_PATH={folder} …{off}")
         except OSError as failed:
-            return _not_usable(
-                f"{path}: {failed.strerror}",
-                f"let uid {os.geteuid()} read it, as DOCKER_CERT_PATH's: chmod a+r {path}",
-            )
+            hint = f"put a PEM file at {path}"
+            if isinstance(failed, PermissionError):
+                hint = f"let uid {os.geteuid()} read it, as DOCKER_CERT_PATH's: chmod a+r {path}"
+            return _not_usable(f"{path}: {failed.strerror}", hint)
         if content.startswith(_DER):
             kind = "pkey" if name == "key.pem" else "x509"
             command = f"openssl {kind} -inform der -in {path} {_into(path)}"

@@ -240,6 +240,17 @@ def test_a_pipe_in_a_files_place_is_not_waited_for(
         Tls(folder, named=True).context()
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
+def test_a_pipe_in_a_files_place_is_told(secured: TcpFront, own: Path, name: str) -> None:
+    """Saying what is wrong with the folder does not wait for the pipe, either."""
+    (own / name).unlink()
+    os.mkfifo(own / name)
+    error = _unusable(secured, own)
+    assert f"{own / name}: it is not a regular file" in error.detail
+    assert error.hint == f"put a PEM file at {own / name}"
+
+
 def test_a_key_with_a_passphrase_is_told(made: Certificates, tmp_path: Path) -> None:
     """Nobody is there to be asked for it."""
     for name in ("ca.pem", "cert.pem"):
@@ -274,7 +285,7 @@ def _well(front: TcpFront, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
 def test_der_for_pem_is_mended_by_the_command_told(secured: TcpFront, own: Path, name: str) -> None:
-    """Pasted into a shell in that folder it makes the file anew."""
+    """Pasted into a shell in that folder it makes the file usable."""
     kind = "ec" if name == "key.pem" else "x509"
     _openssl(kind, "-in", own / name, "-outform", "der", "-out", own / "der")
     (own / "der").rename(own / name)
