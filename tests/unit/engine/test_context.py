@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -35,6 +36,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     _context(tmp_path, "there", {"Endpoints": {"docker": {"Host": HOST}}})
     _config(tmp_path, {"currentContext": "there"})
     _allow(tmp_path)
+    codecs.lookup("utf-8-sig")  # loaded when it is first used, from a folder that may be root's
     os.seteuid(65534)
     yield tmp_path
     os.seteuid(0)
