@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.access import parsed, text
+from selfinspect.files import read_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +47,7 @@ def _document(path: Path) -> Json:
     """A file's JSON, None where it is missing, too long, no JSON or within reach of the app."""
     try:
         path = path.resolve()
-        if not path.is_file() or not _is_out_of_reach(path):
-            return None
-        with path.open("rb") as file:
-            content = file.read(_MOST + 1)
-        return parsed(content) if len(content) <= _MOST else None
+        return parsed(read_named(path, _MOST)) if _is_out_of_reach(path) else None
     except (OSError, ValueError, RuntimeError):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfinspect.kernel.cgroup_file import UNIFIED, parse
 from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
@@ -31,12 +32,10 @@ def tasks_allowed(cgroups: str = _CGROUPS, tree: str = _TREE) -> int | None:
 def _files(cgroups: str, tree: str) -> Iterator[str]:
     """Where the limit may be: below our path in the tree, or at the top of what we see of it."""
     with suppress(OSError), open(cgroups, "rb") as file:  # noqa: PTH123
-        for line in file.read().decode(errors="surrogateescape").splitlines():
-            _, _, controllers_and_path = line.partition(":")
-            controllers, _, path = controllers_and_path.partition(":")
-            if "pids" in controllers.split(","):
-                yield f"{tree}/pids{path}/pids.max"
-            elif not controllers:
-                yield f"{tree}{path}/pids.max"
+        for cgroup in parse(file.read().decode(errors="surrogateescape")):
+            if "pids" in cgroup.controllers:
+                yield f"{tree}/pids{cgroup.path}/pids.max"
+            elif UNIFIED in cgroup.controllers:
+                yield f"{tree}{cgroup.path}/pids.max"
     yield f"{tree}/pids/pids.max"
     yield f"{tree}/pids.max"
