@@ -58,7 +58,7 @@ def _started(inspect: Json) -> float | None:
     return started if started > 0 else None
 
 
-def runs(inspect: Json) -> bool:
+def is_running(inspect: Json) -> bool:
     """Whether the engine says that a container has processes."""
     return text(inspect, "State", "Status") in ("running", "paused")
 

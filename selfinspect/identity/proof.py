@@ -27,8 +27,8 @@ from selfinspect.errors import UnknownContainerError
 from selfinspect.identity.compare import (
     STAMPED,
     has_volumes,
+    is_running,
     pids_contradict,
-    runs,
     start_agrees,
 )
 from selfinspect.identity.mounts import layer_id
@@ -207,7 +207,7 @@ class Examiner:
         doubts = (
             (not self.named, "nobody named this engine"),
             (self._root == "unknown", "our / may be another container's"),
-            (not runs(finding.inspect), "the engine does not say that it runs"),
+            (not is_running(finding.inspect), "the engine does not say that it runs"),
             (late, "it did not start when we did"),
             (alone, "PID 1 is not ours to compare with"),
         )
@@ -218,7 +218,7 @@ class Examiner:
         for one in self._evidence.candidates:
             if one.scope == "container" and one.id != finding.id:
                 other = self.look(one.id)
-                if other.id != finding.id and runs(other.inspect):
+                if other.id != finding.id and is_running(other.inspect):
                     return f"{one.source} names another that runs"
         return None
 

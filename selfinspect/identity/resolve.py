@@ -17,8 +17,8 @@ from selfinspect.engine.access import text
 from selfinspect.engine.quirks import gives_folders
 from selfinspect.errors import IdentityError
 from selfinspect.identity.compare import (
+    is_running,
     joined_network,
-    runs,
     shares_address,
     start_agrees,
     started_with_us,
@@ -213,7 +213,7 @@ def _objection(
             f"The container that the evidence names cannot be this one: it {chosen.reason}",
         ),
         (not examiner.named, "Nothing proves that this engine started this container"),
-        (not runs(chosen.inspect), "The engine does not say that the container runs"),
+        (not is_running(chosen.inspect), "The engine does not say that the container runs"),
         (
             folder and not gives_folders(chosen.inspect),
             "Our / is a folder of a layer: we seem to be in a container inside the one named",
