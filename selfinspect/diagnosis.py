@@ -28,7 +28,6 @@ _THERE = 2
 _SHORT = 12
 _USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 _SPACE = 2**20
-_LOCAL_LOG = "docker run --log-driver local"
 _NO_LOG = re.compile(r"log(ging)? driver")
 _ENGINES_OWN = ("docker.sock", "podman.sock")
 _ENGINES_PATH = re.compile(

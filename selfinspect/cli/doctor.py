@@ -112,8 +112,7 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         warnings=chosen.warnings,
         kernel=os.uname().release,
         podman=(chosen.root / "run/.containerenv").exists(),
-        rootless=kernel_text(f"{chosen.root}/proc/self/uid_map").split()[:2]
-        not in ([], ["0", "0"]),
+        rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
     )
 
 

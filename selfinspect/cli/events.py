@@ -117,7 +117,7 @@ def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterat
     if following:
         asked = urlencode({"after": cursor or ""})
         yield from streamed(agent, f"/v1/events/stream?{asked}") or ()
-        raise NotAvailable(f"the agent at {agent.uri} tells no more")
+        raise NotAvailable(f"the agent at {agent.uri} no longer answers")
 
 
 def _page(agent: Agent, query: Query, cursor: str | None) -> Json:

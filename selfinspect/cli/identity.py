@@ -73,8 +73,8 @@ def _stands(streams: Streams, given: Mapping[str, Any], document: Json) -> bool:
     """Whether there is an ID to be used: of an assumed one the agent, or our option, decides."""
     if text(document, "level") != "assumed" or given["assume"]:
         return text(document, "id") is not None
-    uri = agent_of(streams, given)
-    own = ask(uri, "/v1/self/id", timeout=_TIMEOUT) if uri else None
+    agent = agent_of(streams, given)
+    own = ask(agent, "/v1/self/id", timeout=_TIMEOUT) if agent else None
     return own is not None and own.status == _OK and bool(own.body.strip())
 
 

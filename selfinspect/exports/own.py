@@ -71,8 +71,9 @@ def fitting(variables: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     left = LONGEST_SET
     for name, value in variables.items():
-        size = len(name) + len(value.encode(errors="surrogateescape")) + 2
-        bad = "\0" in value or MASK in value or size - len(name) - 2 > LONGEST_VALUE
+        length = len(value.encode(errors="surrogateescape"))
+        size = len(name) + length + 2  # `=` and a NUL
+        bad = "\0" in value or MASK in value or length > LONGEST_VALUE
         if value and not bad and size <= left:
             kept[name] = value
             left -= size
@@ -80,7 +81,7 @@ def fitting(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_exported(name: str) -> bool:
-    """Whether a variable of this name is one of those."""
+    """Whether a variable of this name is one of the set `self`."""
     return name in _NAMES or name.startswith(_HOST_PORT)
 
 
@@ -143,7 +144,7 @@ def rows(gateway: str | None = None) -> tuple[Row, ...]:
         Row("CPUS", _cpus, _LIMIT, "no limit"),
         Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
         Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
-            "inspect's `StopTimeout`, else `run --stop-timeout`", "nobody says"),
+            "inspect's `StopTimeout`, else `run --stop-timeout`", "not configured"),
     )  # fmt: skip
 
 

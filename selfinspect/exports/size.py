@@ -115,11 +115,7 @@ def sizes(space: Room, runtimes: Collection[str], environ: Mapping[str, str]) ->
         if row.runtime in runtimes or (row.usual and USUAL in runtimes):
             given = environ.get(row.name, "")
             value = row.value(space, given)
-            if (
-                value is not None
-                and (not given or value != given)
-                and (not given or row.name in _EXTENDED)
-            ):
+            if value is not None and (not given or row.name in _EXTENDED):
                 variables[row.name] = value
     return variables
 
@@ -193,4 +189,4 @@ ROWS = (
         "fewer; at least 1", "no limit", usual=False),
 )  # fmt: skip
 
-RUNTIMES = ("go", "java", "node", "openmp", "python", "web")
+RUNTIMES = tuple(sorted({row.runtime for row in ROWS}))

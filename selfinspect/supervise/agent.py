@@ -49,7 +49,7 @@ class Agent:
         api: the listeners for everything.
         metrics: the listeners for the metrics alone.
         given: the signals' mask and actions that `run` was started with.
-        user: whom it runs as, None for ourselves.
+        user: who it runs as, None for our own user.
         token: what `--token-file auto` has made, None for none.
 
     Attributes:

@@ -46,7 +46,7 @@ def start_command(
         command: its words.
         changes: what its environment has that ours has not; None takes a variable away.
         given: the signals' mask and actions to start with.
-        user: whom it runs as, None for ourselves.
+        user: who it runs as, None for our own user.
         optional: what else its environment has, unless it were too large with that.
 
     Raises:
@@ -83,7 +83,7 @@ def start_agent(
         changes: what its environment has that ours has not; None takes a variable away.
         handed: the sockets that outlive `exec`.
         given: the signals' mask and actions that `run` was started with.
-        user: whom it runs as, None for ourselves.
+        user: who it runs as, None for our own user.
 
     Raises:
         OSError: no process can be made.

@@ -3,7 +3,7 @@
 One file in the journal's folder for each container, for a volume may be several containers'. A
 line for each run, the newest last: nanoseconds of its start, the kernel's boot ID, and of its
 end nanoseconds, exit code, signal, the last signal that came for the command, the kernel's count
-of kills for want of memory, and 1 where the exit code was expected and counted as 0. A dash is not
+of OOM kills, and 1 where the exit code was expected and counted as 0. A dash is not
 known, or not yet.
 """
 
