@@ -29,8 +29,8 @@ _OK = 200
 _LEVELS = {
     "proven": "the engine showed something that only this container can have",
     "confirmed": "the engine knows it and it runs, our own files name it; no proof could be had",
-    "observed": "our own files name it, without contradiction; no engine was asked",
-    "assumed": "only files and names that containers can share name it; no engine was asked",
+    "observed": "our own files name it, without contradiction; no engine confirms it",
+    "assumed": "only files and names that containers can share name it; no engine confirms it",
 }
 
 

@@ -41,7 +41,7 @@ _NANOSECONDS = range(2**63)
 
 
 class _EveryName:
-    """As labels: any name may be one, so nothing that one can overwrite is believed."""
+    """Stands for labels not all of which are known: any name may be one, and is not believed."""
 
     def __contains__(self, _: object) -> bool:
         return True

@@ -15,7 +15,10 @@ RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 """OpenTelemetry's own variable, of the set `otel`."""
 
 LONGEST_VALUE = 4096
+"""Bytes of a value; a variable with a longer one is left out."""
+
 LONGEST_SET = 64 * 1024
+"""Bytes of all variables together; those past that are left out."""
 
 _PREFIX = "SELFINSPECT_"
 _HOST_PORT = f"{_PREFIX}HOST_PORT_"

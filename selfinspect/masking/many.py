@@ -1,4 +1,4 @@
-"""Very many secrets in little memory: what an engine says that lies, or that knows no measure.
+"""Very many secrets in little memory, for an engine's document that holds hundreds of thousands.
 
 A regular expression of a hundred thousand secrets takes a gigabyte. Here each takes eight bytes.
 """
@@ -79,12 +79,12 @@ class Many:
                 self._new = set()
 
     def _holds(self, key: str) -> bool:
-        print_ = hash(key)
-        if print_ in self._new:
+        fingerprint = hash(key)
+        if fingerprint in self._new:
             return True
         for run in self._runs:
-            at = bisect_left(run, print_)
-            if at < len(run) and run[at] == print_:
+            at = bisect_left(run, fingerprint)
+            if at < len(run) and run[at] == fingerprint:
                 return True
         return False
 

@@ -149,7 +149,7 @@ def test_each_level_says_what_it_rests_on(blank: Page, level: str) -> None:
     """In words that need no other page."""
     words = said(blank, "words.js", f"proof('{level}', 'kernel')")
     assert isinstance(words, str)
-    assert words.startswith(("The engine ", "No engine was asked"))
+    assert words.startswith(("The engine ", "No engine confirms it"))
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,8 @@ export function endedBadly(run) {
 const LEVELS = {
   proven: "The engine showed something that only this container can have",
   confirmed: "The engine knows this container, it runs and our own files name it, but no proof was possible",
-  observed: "No engine was asked: our own cgroup or files that only this container has name it, without contradiction",
-  assumed: "No engine was asked, and only the hostname and files name it that containers can share: where this one joined another's network, it is that other one",
+  observed: "No engine confirms it: our own cgroup or files that only this container has name it, without contradiction",
+  assumed: "No engine confirms it, and only the hostname and files name it that containers can share: where this one joined another's network, it is that other one",
 };
 
 /** What becomes of an ID that is only assumed. */

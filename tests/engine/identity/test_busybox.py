@@ -33,7 +33,7 @@ def busybox(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_its_list_confirms_what_our_cgroup_names(busybox: Bench) -> None:
-    """It tells no mount namespaces: the name alone proves nothing."""
+    """It does not list mount namespaces: the name alone proves nothing."""
     looks = busybox.look("--cgroupns", "host", ways=("layer", "nonce"))
     assert looks.wrong() == {}
     assert looks.levels() == {"layer": "proven", "nonce": "confirmed"}

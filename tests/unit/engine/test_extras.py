@@ -60,7 +60,7 @@ def test_all_are_asked_at_once() -> None:
 
 
 def test_what_hangs_is_not_waited_for() -> None:
-    """It has no answer until it comes, and then it is told of."""
+    """It has no answer until it comes, and then it is reported."""
     engine = Engine()
     engine.free.clear()
     extras, arrived = engine.extras(), threading.Event()

@@ -32,7 +32,7 @@ CPUINFO = "".join(
 
 
 def test_the_machine_with_its_cores_and_swap(lay: Lay) -> None:
-    """Two threads of one core count once; cores are numbered anew in each socket; KiB are bytes."""
+    """Two threads of one core count once; each socket numbers its cores from 0; KiB are bytes."""
     root = lay(
         {
             "proc/cpuinfo": CPUINFO,

@@ -1,4 +1,4 @@
-"""`selfinspect/help/metrics.md` beside the code; `UPDATE_REFERENCE=1` writes its tables anew."""
+"""`selfinspect/help/metrics.md` beside the code; `UPDATE_REFERENCE=1` writes its tables."""
 
 from __future__ import annotations
 
