@@ -9,9 +9,8 @@ FORMATS = (
         "private-key",
         "text",
         ("private key",),
-
-                r"(?s)-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END"
-                r" [^-]{0,64}-----|\Z)",
+        r"(?s)-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END"
+        r" [^-]{0,64}-----|\Z)",
     ),
     Rule(
         "http-scheme",
@@ -31,13 +30,13 @@ FORMATS = (
         ("$",),
         r"\${1,2}(?:(?:2[abxy]?|1|5|6|7|y|apr1|scrypt|sha1|P|H)\${1,2}[^\s:,\"']+"
         r"|(?:argon2(?:id?|d)|pbkdf2-\w{1,16})\$[^\s:\"']+)"
-
-                r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
-                r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
+        r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
+        r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
         r"|(?<![\w$])[0-9a-f]{16}\$[0-9a-f]{64}(?![0-9a-f])",
     ),
-    Rule("ldap-hash", "text", ("sha", "{md5}"),
-            r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"),
+    Rule(
+        "ldap-hash", "text", ("sha", "{md5}"), r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"
+    ),
     Rule("postgres-hash", "text", ("md5",), r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
     Rule("tor-hash", "text", ("16:",), r"(?<![\w:])16:[0-9A-F]{58}(?![0-9A-F])"),
     # The private members of a JSON web key, RFC 7518.
@@ -47,4 +46,4 @@ FORMATS = (
         ("kty",),
         r"\"(?:d|p|q|dp|dq|qi|k)\\{0,3}\"\s{0,4}:\s{0,4}\\{0,3}\"([\w-]{6,})",
     ),
-)  # fmt: skip
+)
