@@ -124,6 +124,7 @@ def test_a_timestamp_stays_where_another_points_value_changes() -> None:
     """Only the values of points without one are written again."""
     registry = Registry()
     kept = Point(7, {"a": "x"}, 1.5)
+    page = ""
     for value in (1, 2):
         found = Family("container_x", "gauge", "X.", (kept, Point(value, {"a": "y"})))
         page, _ = _page({"all": _families(found)}, media_type=TEXT, registry=registry)
