@@ -467,6 +467,13 @@ OWN: Mapping[str, Entry] = {
         "inspect `RestartCount`",
         _NO_ENGINE,
     ),
+    "selfinspect_stopping": Entry(
+        "gauge",
+        "Whether the container was asked to stop: 1 from the first stop signal on.",
+        "1",
+        "PID 1, where that is `run`",
+        "the identity is refused",
+    ),
     "selfinspect_previous_run_info": Entry(
         "gauge",
         "How the previous run ended: exit, oom, killed, stopped, engine-restart or unknown.",

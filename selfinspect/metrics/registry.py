@@ -153,6 +153,8 @@ def _with_values(last: _Written, found: Family | Metric) -> bytes | None:
         return None
     lines = last.text.split(b"\n")
     for number, point in enumerate(found.points, _HEADING):
+        if point.timestamp is not None:
+            continue  # it is the same
         start, _, _ = lines[number].rpartition(b" ")
         value = floatToGoString(point.value)  # type: ignore[no-untyped-call]
         lines[number] = start + b" " + value.encode()

@@ -41,6 +41,7 @@ def own_state(own: Self, identity: Identity) -> Iterator[Family]:
             [Point(float(status == health), {"status": status}) for status in _HEALTH],
         )
     yield family("selfinspect_container_restarts_total", point(own.restart_count))
+    yield family("selfinspect_stopping", point(own.stopping is not None))
     yield from _previous(own.previous_run)
 
 

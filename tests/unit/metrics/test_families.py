@@ -44,6 +44,7 @@ from selfinspect.model import (
     Self,
     Specification,
     Stall,
+    Stopping,
     Swarm,
     Transfer,
 )
@@ -464,9 +465,19 @@ def test_the_cause_of_how_the_run_before_ended() -> None:
     assert _labelled(found, "selfinspect_previous_run_info") == [({"cause": "oom"}, 1)]
 
 
+def test_a_stop_that_was_asked_for_is_one() -> None:
+    """And zero before it, so that a rule sees the change."""
+    stopping = replace(OWN, stopping=Stopping("SIGTERM", "2026-11-21T12:00:00.000000000Z"))
+    assert _values(ours.own_state(OWN, IDENTITY))["selfinspect_stopping"] == 0
+    assert _values(ours.own_state(stopping, IDENTITY))["selfinspect_stopping"] == 1
+
+
 def test_an_unknown_state_has_no_series() -> None:
     """Without an engine neither state nor health is claimed."""
-    assert set(_values(ours.own_state(OWN, IDENTITY))) == {"selfinspect_container_info"}
+    assert set(_values(ours.own_state(OWN, IDENTITY))) == {
+        "selfinspect_container_info",
+        "selfinspect_stopping",
+    }
 
 
 def _labels(own: Self = OWN, *admitted: str, cgroup_path: str | None = None) -> Mapping[str, str]:

@@ -120,6 +120,18 @@ def test_common_labels_stand_on_the_families_they_are_for() -> None:
     assert found["selfinspect_engine_up"][0].labels == {}
 
 
+def test_a_timestamp_stays_where_another_points_value_changes() -> None:
+    """Only the values of points without one are written again."""
+    registry = Registry()
+    kept = Point(7, {"a": "x"}, 1.5)
+    page = ""
+    for value in (1, 2):
+        found = Family("container_x", "gauge", "X.", (kept, Point(value, {"a": "y"})))
+        page, _ = _page({"all": _families(found)}, media_type=TEXT, registry=registry)
+    assert 'container_x{a="x"} 7.0 1500\n' in page
+    assert 'container_x{a="y"} 2.0\n' in page
+
+
 @pytest.mark.parametrize("media_type", [TEXT, OPENMETRICS])
 def test_each_page_says_what_is_so_now(media_type: str) -> None:
     """A value, a label, the common labels, our own counts: none is an earlier page's."""
