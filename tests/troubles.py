@@ -1,4 +1,4 @@
-"""The README's table of what keeps an agent from its engine, and what `doctor` prints for it.
+"""What keeps an agent from its engine, and what `doctor` prints for it: a table in `help engines`.
 
 `python -m tests.troubles` writes it; a test compares it.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.admission import Why
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "selfinspect" / "help" / "engines.md"
 BEGIN, END = "<!-- troubles -->\n", "<!-- /troubles -->\n"
 
 _ID = "8b7e41f0c2d9" + "0" * 52
@@ -158,10 +158,10 @@ def _row(trouble: str, facts: Facts, name: str) -> str:
 
 
 def main() -> None:
-    """Put the table into the README."""
-    before, begin, rest = README.read_text().partition(BEGIN)
+    """Put the table into the page."""
+    before, begin, rest = PAGE.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
-    README.write_text(f"{before}{begin}{''.join(lines())}{end}{after}")
+    PAGE.write_text(f"{before}{begin}{''.join(lines())}{end}{after}")
 
 
 if __name__ == "__main__":

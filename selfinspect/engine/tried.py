@@ -38,7 +38,7 @@ _MENDED_BY: Mapping[NamedBy, str] = {
 _ANSWERING: tuple[Unusable, ...] = (STRANGER, NO_TARGET, UNPROVEN)
 _MOUNT = (
     "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
-    " (root on the host: see Security in the README)"
+    " (root on the host: see `selfinspect help security`)"
 )
 
 

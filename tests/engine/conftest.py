@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-engines-table",
         action="store_true",
-        help="write what the engines give into the README's table",
+        help="write what the engines give into the table of `help engines`",
     )
 
 

@@ -1,4 +1,4 @@
-"""The README's table of engines: features down, engines across, what was found in its cells."""
+"""The table of engines in `help engines`: features down, engines across, findings in its cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "selfinspect" / "help" / "engines.md"
 BEGIN, END = "<!-- engines -->\n", "<!-- /engines -->\n"
 
 ENGINES = {
@@ -30,8 +30,8 @@ class Table:
 
     @classmethod
     def read(cls) -> Self:
-        """The table as it stands in the README."""
-        lines = README.read_text().partition(BEGIN)[2].partition(END)[0].splitlines()
+        """The table as it stands there."""
+        lines = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].splitlines()
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         if not rows:
             return cls()
@@ -45,10 +45,10 @@ class Table:
         )
 
     def write(self, features: Sequence[str]) -> None:
-        """Put it into the README, in the order of these features."""
-        before, begin, rest = README.read_text().partition(BEGIN)
+        """Put it into the page, in the order of these features."""
+        before, begin, rest = PAGE.read_text().partition(BEGIN)
         _, end, after = rest.partition(END)
-        README.write_text(f"{before}{begin}{''.join(self._lines(features))}{end}{after}")
+        PAGE.write_text(f"{before}{begin}{''.join(self._lines(features))}{end}{after}")
 
     def _lines(self, features: Sequence[str]) -> Iterator[str]:
         yield f"| | {' | '.join(ENGINES)} |\n"

@@ -351,7 +351,7 @@ FEATURES: dict[str, Callable[[Engine], str]] = {
 
 @pytest.fixture(scope="session")
 def table(request: pytest.FixtureRequest) -> Iterator[Table]:
-    """The README's table, written anew at the end where that is asked for."""
+    """The table of `help engines`, written at the end where that is asked for."""
     table = Table.read()
     yield table
     if request.config.getoption("--update-engines-table", default=False):

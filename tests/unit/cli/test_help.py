@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from selfinspect.supervise.arguments import HELP
 from tests.engine.conftest import ROOT
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.unit.cli.conftest import Call
 
 PAGES = (ROOT / "selfinspect" / "help").glob("*.md")
@@ -35,3 +39,16 @@ def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:
     assert outcome.code == 0
     assert "Commands:" in outcome.out
     assert outcome.out.endswith(f"\nTopics: {TOPICS}\n")
+
+
+def test_options_lists_every_option(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of `serve`, which are `run`'s too, and those of `run` alone; and no other."""
+    option = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+    page = (ROOT / "selfinspect" / "help" / "options.md").read_text()
+    listed = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `-")]
+    call("serve", "--help")
+    texts = f"{capsys.readouterr().out}\n{HELP}".splitlines()
+    declared = [text.split("  ")[1] for text in texts if text.startswith("  -")]
+    assert set(option.findall("".join(listed))) == set(option.findall("".join(declared))) - {
+        "--help"
+    }
