@@ -92,8 +92,12 @@ def heard(supervised: Supervised, *, expect: str) -> str:
         (("--stop-timeout", "30s"), {}, 30),
         (("--stop-timeout", "30s"), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "90"}, 90),
         ((), {}, None),
+        (("--stop-timeout", "30s"), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "-1"}, None),
+        ((), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": str(2**63 - 1)}, None),
+        ((), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "9" * 400}, None),
+        (("--stop-timeout", f"{10**12}h"), {}, None),
     ],
-    ids=["option", "container", "nobody"],
+    ids=["option", "container", "nobody", "for ever", "64 bits", "400 digits", "long option"],
 )
 def test_the_agent_hears_of_a_stop_and_of_its_deadline(
     catcher: StartCatcher, options: tuple[str, ...], ready: dict[str, str], seconds: int | None
