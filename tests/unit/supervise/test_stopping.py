@@ -122,6 +122,14 @@ def test_the_stop_signal_is_the_containers(catcher: StartCatcher) -> None:
     assert heard(supervised, expect="stopping").split(" ")[-3] == str(int(signal.SIGUSR1))
 
 
+@pytest.mark.parametrize("signal_", ["RTMIN++1", "9" * 5000, "NONE", ""])
+def test_a_stop_signal_that_is_none_counts_as_term(catcher: StartCatcher, signal_: str) -> None:
+    """An engine or an agent that says nonsense does not end PID 1."""
+    supervised = catcher("--stop-timeout=30s", ready={"stop_signal": signal_})
+    supervised.send(signal.SIGTERM)
+    assert heard(supervised, expect="stopping").split(" ")[3] == "15"
+
+
 def test_the_file_says_the_same(catcher: StartCatcher, tmp_path: Path) -> None:
     """For programs without HTTP; it is there once the command may look."""
     supervised = catcher("--stop-timeout=30s")
