@@ -247,9 +247,10 @@ class Agent:
 
     def _note(self, event: Callable[[Actor], Occurrence]) -> None:
         """Journal and publish an event of our own, in a thread: the disk may take its time."""
-        identity = self._keeper.observation.snapshot.identity
-        if identity.id is not None:
-            occurrence = event(Actor(identity.id, identity.name))
+        own = self._keeper.observation.snapshot.self
+        if own is not None:
+            # An ID that is only assumed may be a neighbour's: then the event names nobody.
+            occurrence = event(Actor(own.id or "", own.name))
             threading.Thread(
                 target=lambda: self._on_events(self._journal.append(occurrence)),
                 name="note",

@@ -164,7 +164,8 @@ def _nearness(attempt: Attempt) -> int:
 
 def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command where one mends it, else the hint that came with the outcome."""
-    container = (facts.snapshot.identity.id or "<container>")[:_SHORT]
+    own = facts.snapshot.self
+    container = ((own and own.id) or "<container>")[:_SHORT]  # never one that is only assumed
     match attempt.outcome:
         case "missing":
             return _mount(attempt.endpoint.removeprefix("unix://"), facts)

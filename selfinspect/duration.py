@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ENDLESS = float("inf")
 
 
 def parse_duration(text: str) -> float:
@@ -15,8 +16,8 @@ def parse_duration(text: str) -> float:
     unit = text[len(number) :]
     digits = number.replace(".", "", 1)
     if digits.isascii() and digits.isdigit():
-        if unit in _SECONDS:
-            return float(number) * _SECONDS[unit]
+        if unit in _SECONDS and (seconds := float(number) * _SECONDS[unit]) < _ENDLESS:
+            return seconds
         if text == "0":
             return 0.0
     raise ValueError(f"{text!r}: takes a duration such as 500ms, 5s or 2m")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from selfinspect.observe import Observation
 
 _FIRST_DELAY = 0.1
+_SOON = 1.0
 _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
@@ -127,7 +128,11 @@ class Keeper:
             elif not found.snapshot.tried:
                 return
             if found.missing and found.connection is not None:
+                begun = time.monotonic()
                 self._await_target(Prober(found.connection), looked)
+                if time.monotonic() - begun < _SOON:
+                    # An engine whose clock is ahead tells of the container that is gone, again.
+                    self._stopping.wait(_pause(failed))
             else:
                 self._stopping.wait(delay(self.observation, failed))
             failed += 1
@@ -295,5 +300,9 @@ def delay(observation: Observation, failed: int) -> float:
         for one in tried
     ):
         return _HOPELESS_DELAY
+    return _pause(failed)
+
+
+def _pause(failed: int) -> float:
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failed, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads agents, guards nothing

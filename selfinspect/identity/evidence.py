@@ -228,11 +228,11 @@ def _told_in_containerenv(
 ) -> tuple[Candidate, ...]:
     """What the text of `/run/.containerenv` says, where that file is ours.
 
-    It is where it is a mount of its own, or where `/run` is not mounted: with `-v /run:/run` it is
-    the machine's.
+    It is where it is a mount of its own, which is not below a later one at `/run`, or where `/run`
+    is not mounted: with `-v /run:/run` it is the machine's.
     """
-    own = mountinfo.mounted_at(mounted, mounts.CONTAINERENV)
-    if in_pod or (own is None and mountinfo.mounted_at(mounted, "/run") is not None):
+    over = [mount.point for mount in mounted if mount.point in ("/run", mounts.CONTAINERENV)]
+    if in_pod or over[-1:] == ["/run"]:
         return ()
     secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
     return tuple(one for one in from_containerenv(text) if not secrets - {one.id})
@@ -256,7 +256,8 @@ def _inside(places: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> 
         if place.unknown >= TOO_MANY:
             return f"more stands behind its ID than an init makes ({_shown(where, place.id or '')})"
         if place.id and (layer := mounts.foreign_store(mounted, place.engine)):
-            return f"the layer of our / lies where {place.engine} keeps none ({_shown(layer, '')})"
+            engine = place.engine or "an engine"
+            return f"the layer of our / lies where {engine} keeps none ({_shown(layer, '')})"
     return None
 
 

@@ -65,6 +65,8 @@ _STORES = (
     ("containerd", re.compile(r".*/snapshots/\d+/fs", re.DOTALL)),
 )
 """Which kind of engine keeps a layer in such a place; the first that matches."""
+_FOLDERS = re.compile(r".*/vfs/dir/[0-9a-f]{64}|.*/snapshots/\d+(?:/fs)?", re.DOTALL)
+"""Where engines keep a folder for each container, wherever they have their data."""
 _KEPT_BY: Mapping[str, tuple[str, ...]] = {
     "docker": ("docker", "containerd"),  # since its release 29 by default in containerd's
     "libpod": ("containers",),
@@ -180,16 +182,22 @@ def layer_id(upperdir: str | None) -> str | None:
 def foreign_store(mounts: Iterable[Mount], engine: str | None) -> str | None:
     """Where the layer of our `/` lies, if no engine of this kind keeps its layers there.
 
+    A folder of an overlay is there where something in a container has made another, as runc and
+    buildah do: the layer is the outer container's, the folder tells whose store it is in.
+
     Args:
         mounts: all of ours.
         engine: what kind a cgroup's path speaks of, None where it does not.
     """
     top = mounted_at(mounts, "/")
-    if top is None or engine is None:
+    if top is None:
         return None
-    place = top.upperdir or top.root
+    folder = top.root if top.type == "overlay" and top.root != "/" else None
+    place = folder or top.upperdir or top.root
     store = next((name for name, shape in _STORES if shape.fullmatch(place)), None)
-    return None if store is None or store in _KEPT_BY.get(engine, (store,)) else place
+    if store is None:
+        return None if folder is None or _FOLDERS.fullmatch(folder) else folder
+    return None if engine is None or store in _KEPT_BY.get(engine, (store,)) else place
 
 
 def _folder(file: str, *, disk: bool) -> re.Pattern[str]:

@@ -186,7 +186,7 @@ def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _stop_timeout(seconds: float | None) -> dict[str, str | None]:
     """The option as the agent's, which tells others of it; a wrong variable is not handed on."""
-    return {"SELFINSPECT_STOP_TIMEOUT": None if seconds is None else f"{seconds:g}s"}
+    return {"SELFINSPECT_STOP_TIMEOUT": None if seconds is None else f"{seconds:f}s"}
 
 
 def _home(user: User | None) -> dict[str, str]:

@@ -29,6 +29,7 @@ CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 # The interpreter ignores these from its start on, whatever they were before: nothing tells later
 # whether they had been ignored already, so the command gets their defaults.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_LONGEST = 16  # characters: `SIGRTMIN+29` has eleven
 
 
 class Given:
@@ -116,7 +117,8 @@ def number_of(text: str) -> int | None:
     name, offset = text.upper().removeprefix("SIG"), "0"
     if name.startswith(("RTMIN+", "RTMAX-")):
         name, offset = name[:5], name[5:]
-    if not (text.isascii() and name.isalnum() and offset.lstrip("+-").isdecimal()):
+    digits = offset[1:] if offset[:1] in ("+", "-") else offset
+    if len(text) > _LONGEST or not (text.isascii() and name.isalnum() and digits.isdecimal()):
         return None
     base = name if name.isdecimal() else getattr(signal, f"SIG{name}", 0)
     number = int(base) + int(offset)

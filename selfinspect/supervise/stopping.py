@@ -27,6 +27,8 @@ TIMEOUT = "SELFINSPECT_STOP_TIMEOUT_SECONDS"
 _LAST_WORDS = 2.0
 _SHORTEST = 4.0
 _OUTLIVED = 1.0
+_LONGEST = 10 * 366 * 86_400.0
+"""Seconds after which a timeout counts as none: no clock writes down when 2^63 s are over."""
 _NANO = 10**9
 
 
@@ -106,7 +108,9 @@ class Stopping:
     def _seconds(self) -> float | None:
         """The container's own timeout comes first; `docker stop -t` cannot be seen from inside."""
         said = self._agent.variables.get(TIMEOUT, "")
-        return float(said) if said.isdecimal() else self._timeout
+        waits_for_ever = said.startswith("-")  # Docker's -1
+        seconds = float(said) if said.isdecimal() else None if waits_for_ever else self._timeout
+        return None if seconds is None or seconds > _LONGEST else seconds
 
 
 def _document(number: int, received: int, deadline: int | None) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +61,23 @@ def test_a_stop_is_told_with_its_deadline_and_in_an_event(app: subprocess.Popen[
     found = json.loads(api.text(f"{waiting}&last_etag=x"))
     assert (found["signal"], found["deadline"]) == ("SIGTERM", event["attributes"]["deadline"])
     assert 0 < found["seconds_left"] <= 60
+
+
+def test_the_event_names_nobody_who_is_only_assumed(tmp_path: Path) -> None:
+    """The ID may be a neighbour's: it stays out of the journal and of what webhooks carry."""
+    traps = Path(__file__).parents[1] / "fixtures" / "identity-traps"
+    root = shutil.copytree(traps / "stale-short-hostname", tmp_path / "root")
+    options = ("--engine=off", f"--root={root}", f"--journal={tmp_path}/journal", "--wait=60s")
+    listen = ("--listen=127.0.0.1:0", "--metrics-listen=off")
+    command = [*PROGRAM, "run", *options, *listen, "--", sys.executable, "-c", APP]
+    with subprocess.Popen(
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as app:
+        assert app.stdout is not None
+        api = Listener(app.stdout.readline().strip().removeprefix("http://"))
+        with api.stream("/v1/events/stream") as events:
+            app.send_signal(signal.SIGTERM)
+            while (frame := events.frame())["event"] != "stopping":
+                pass
+        assert json.loads(frame["data"])["actor"] == {"id": "", "name": None}
+        app.communicate()

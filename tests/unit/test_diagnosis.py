@@ -280,6 +280,17 @@ def test_a_stale_socket_wants_a_restart_of_this_container() -> None:
     )
 
 
+def test_a_container_that_is_only_assumed_is_not_restarted() -> None:
+    """It may be the neighbour whose network we joined."""
+    stale = Attempt(SOCKET, "stale", "seen", "restart this container; to be spared that, -v …")
+    facts = without_engine(stale)
+    own = facts.snapshot.self
+    assert own is not None
+    nobody = replace(facts.snapshot, self=replace(own, id=None, short_id=None))
+    check = checked(replace(facts, snapshot=nobody))[f"engine {SOCKET}"]
+    assert str(check.fix).startswith("docker restart <container>;")
+
+
 def test_a_certificates_name_may_be_given_instead() -> None:
     """The one that it bears, where it was seen."""
     wrong = replace(GATEWAY, outcome="wrong name", hint="or with: --engine-server-name box")

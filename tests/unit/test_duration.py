@@ -18,7 +18,22 @@ def test_a_number_and_its_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "5", "s", ".s", "-1s", "+1s", "1e3s", "infs", "1_0s", "5 s", "5S", "1d", "1.2.3s"],
+    [
+        "",
+        "5",
+        "s",
+        ".s",
+        "-1s",
+        "+1s",
+        "1e3s",
+        "infs",
+        "1_0s",
+        "5 s",
+        "5S",
+        "1d",
+        "1.2.3s",
+        f"{10**400}h",
+    ],
 )
 def test_anything_else_is_refused(text: str) -> None:
     """What is no duration is refused with the text and with what would be one."""

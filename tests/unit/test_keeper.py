@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -359,6 +360,20 @@ def test_a_target_that_is_not_there_yet_is_awaited(known: CannedEngine, tmp_path
     known.emit(_of_another("create", "web"))
     kept.wait_for(lambda: kept.snapshot.identity.id == ID)
     kept.stop()
+
+
+def test_an_engine_that_tells_of_a_name_again_is_asked_less_and_less(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """One whose clock is ahead repeats what is past; one that lies does so for ever."""
+    told = json.dumps(_of_another("create", "web")).encode() + b"\n"
+    known.answers["/events"] = Answer(body=told)
+    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    begun = time.monotonic()
+    kept.thread.start()
+    known.wait_for_requests(5, AWAITING)
+    kept.stop()
+    assert time.monotonic() - begun >= 0.05 + 0.1 + 0.2 + 0.4  # at least: halves of the pauses
 
 
 def _of_another(action: str, name: str) -> dict[str, Json]:

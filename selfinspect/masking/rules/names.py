@@ -28,24 +28,25 @@ NAMES = (
         "auth authentication authorization bearer cookie cookies cred credential credentials"
         " creds csrf dsn gslt hmac jwt mnemonic oauth otp pass passkey password passwords pat"
         " pepper phrase pin private psk psw pswd pw pwd salt salts sas secret secrets sess"
-        " session sessions sid sig signature token tokens totp xsrf",
+        " session sessions sid sig signature token tokens totp xsrf secret_key_base",
         "key keys",
     ),
     NameRule(
         "portuguese",
-        "senha senhas segredo segredos credencial credenciais palavra_passe palavrapasse",
+        "senha senhas segredo segredos credencial credenciais palavra_passe palavrapasse chave_api",
         "chave chaves",
         "publica primaria estrangeira ordem",
     ),
     NameRule(
         "spanish",
-        "contrasena contrasenas contrasenya contrasenia secreto secretos credenciales clave",
+        "contrasena contrasenas contrasenya contrasenia secreto secretos credenciales clave"
+        " llave_api",
         "llave llaves claves",
         "publica primaria foranea orden",
     ),
     NameRule(
         "french",
-        "passe motdepasse motpasse mdp jeton jetons identifiants",
+        "passe motdepasse motpasse mdp jeton jetons identifiants cle_api clef_api",
         "cle cles clef clefs clesecrete clesecrette cleapi",
         "publique primaire etrangere tri",
     ),
@@ -58,13 +59,13 @@ NAMES = (
     ),
     NameRule(
         "italian",
-        "parola parolachiave segreto segreti segreta credenziali parolasegreta",
+        "parola parolachiave segreto segreti segreta credenziali parolasegreta chiave_api",
         "chiave chiavi",
         "pubblica primaria esterna ordine ordinamento",
     ),
     NameRule(
         "polish",
-        "haslo hasla sekret sekrety tajne tajny poswiadczenia",
+        "haslo hasla sekret sekrety tajne tajny poswiadczenia klucz_api",
         "klucz klucze",
         "publiczny glowny obcy sortowania",
     ),
@@ -83,11 +84,12 @@ ABOUT = """
     audience backend backends base bind bits bucket certresolver check checking class cluster
     column columns complexity converter core cores cost count cpu cpus database days db debug
     deserializer dir directory disable disabled dn domain domains driver drivers email enable
-    enabled encoding endpoint engine entrypoint entrypoints error errors exp expiration expire
-    expires expiry file files filter flow folder format grace group groups handler hasher
-    hashers header headers helper host hostname hosts hours httponly id ids index interval ip
-    iss issuer iterations kind label len length level lifetime limit location log logging login
-    manager master max maxage mechanism mechanisms memory method methods middleware middlewares
+    enabled encoding encryption endpoint engine entrypoint entrypoints error errors exp
+    expiration expire expires expiry file files filter flow folder format grace group groups
+    handler hasher hashers header headers helper host hostname hosts hours httponly id ids index
+    interval ip iss issuer iterations kind label len length level lifetime limit location log
+    logging login manager master max maxage mechanism mechanisms memory method methods middleware
+    middlewares
     min minutes mirror mode mount ms name names network optional origin origins path paths
     period plugin plugins policy port ports prefix priority protocol provider providers queue
     realm region registry repo repository require required role roles rotation rounds rule rules

@@ -486,3 +486,36 @@ def test_a_path_that_goes_on_is_observed_only_where_a_mount_agrees(
         assert answer(mounts, *lines) == NONE
     else:
         assert answer(mounts, *lines) == (B, "assumed" if unknown and not at else "observed")
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "folder", "expected"),
+    [
+        ("/docker/{}", "/bundle/rootfs", NONE),
+        ("/foo/{}", "/bundle/rootfs", NONE),
+        (
+            "/system.slice/docker-{}.scope",
+            f"/var/lib/containers/storage/vfs/dir/{L}",
+            NONE,
+        ),
+        ("/docker/{}", f"/data/vfs/dir/{L}", (B, "observed")),
+        ("/docker/{}", f"/var/lib/docker/vfs/dir/{L}", (B, "observed")),
+        ("/k8s.io/{}", "/c/io.containerd.snapshotter.v1.native/snapshots/7", (B, "observed")),
+    ],
+)
+def test_a_folder_of_an_overlay_is_a_container_inside(
+    cgroup: str, folder: str, expected: Answer
+) -> None:
+    """As buildah's chroot and rootless runc make one, without a cgroup of its own."""
+    options = f"rw,upperdir=/var/lib/docker/overlay2/{L}/diff"
+    root = mount(folder, "/", "overlay", options)
+    assert answer(docker(B), f"0::{cgroup.format(B)}", root=root) == expected
+
+
+def test_what_is_mounted_over_a_containers_own_note_hides_it() -> None:
+    """The text at `/run/.containerenv` is then the machine's."""
+    own = mount(f"{STORAGE}/{A}/userdata/.containerenv", "/run/.containerenv")
+    over = mount("/run", "/run")
+    note = f'id="{B}"\n'
+    assert answer(extra=(own, over), containerenv=note) == (A, "observed")
+    assert answer(extra=(over, own), containerenv=f'id="{A}"\n') == (A, "observed")

@@ -32,7 +32,8 @@ def test_a_rewrite_names_two_signals(text: str, pair: tuple[int, int]) -> None:
     "text",
     ["", "TERM", ":", "TERM:", ":TERM", "0:TERM", "TERM:99", "TERM:-1", "NO:TERM", "TERM:RTMAX-99",
      "TERM:RTMIN+", "TERM+1:QUIT", "KILL:TERM", "STOP:TERM", "CHLD:TERM", "_DFL:TERM", "TERM:_IGN",
-     "TERM:QUIT:INT", "TERM:٣", "³:TERM", "-1:0"],
+     "TERM:QUIT:INT", "TERM:٣", "³:TERM", "-1:0",
+     "TERM:RTMIN++1", "TERM:RTMIN+-1", f"TERM:{'9' * 5000}", f"TERM:RTMIN+{'9' * 5000}"],
 )  # fmt: skip
 def test_what_names_none_is_refused(text: str) -> None:
     """As are those that never come: KILL, STOP, and CHLD, which is ours."""

@@ -92,8 +92,12 @@ def heard(supervised: Supervised, *, expect: str) -> str:
         (("--stop-timeout", "30s"), {}, 30),
         (("--stop-timeout", "30s"), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "90"}, 90),
         ((), {}, None),
+        (("--stop-timeout", "30s"), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "-1"}, None),
+        ((), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": str(2**63 - 1)}, None),
+        ((), {"SELFINSPECT_STOP_TIMEOUT_SECONDS": "9" * 400}, None),
+        (("--stop-timeout", f"{10**12}h"), {}, None),
     ],
-    ids=["option", "container", "nobody"],
+    ids=["option", "container", "nobody", "for ever", "64 bits", "400 digits", "long option"],
 )
 def test_the_agent_hears_of_a_stop_and_of_its_deadline(
     catcher: StartCatcher, options: tuple[str, ...], ready: dict[str, str], seconds: int | None
@@ -116,6 +120,14 @@ def test_the_stop_signal_is_the_containers(catcher: StartCatcher) -> None:
     assert supervised.line() == "TERM"
     supervised.send(signal.SIGUSR1)
     assert heard(supervised, expect="stopping").split(" ")[-3] == str(int(signal.SIGUSR1))
+
+
+@pytest.mark.parametrize("signal_", ["RTMIN++1", "9" * 5000, "NONE", ""])
+def test_a_stop_signal_that_is_none_counts_as_term(catcher: StartCatcher, signal_: str) -> None:
+    """An engine or an agent that says nonsense does not end PID 1."""
+    supervised = catcher("--stop-timeout=30s", ready={"stop_signal": signal_})
+    supervised.send(signal.SIGTERM)
+    assert heard(supervised, expect="stopping").split(" ")[3] == "15"
 
 
 def test_the_file_says_the_same(catcher: StartCatcher, tmp_path: Path) -> None:
