@@ -345,4 +345,10 @@ def _refusal(agent: Agent, reply: Reply | None) -> NotAvailable:
     detail, hint = problem.get("detail", f"it answers {reply.status}"), problem.get("hint")
     if reply.status == _UNAUTHORIZED and not agent.trusted:
         hint = "a token goes only to the agent that SELFINSPECT_URI names"
-    return NotAvailable(f"the agent at {agent.uri}: {detail}", hint=hint)
+    shown = _printable(f"the agent at {agent.uri}: {detail}")
+    return NotAvailable(shown, hint=None if hint is None else _printable(str(hint)))
+
+
+def _printable(text: str) -> str:
+    """A text for an app's log or terminal, in which nothing acts on either."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

@@ -307,7 +307,8 @@ def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
 
 def _figures(cgroup: str | None, *, engine: bool) -> Check:
     if cgroup is not None:
-        return Check("figures", "pass", f"from the kernel, {cgroup}")
+        short = "" if cgroup == "cgroup v2" else "; short memory is not announced (unsupported)"
+        return Check("figures", "pass", f"from the kernel, {cgroup}{short}")
     if engine:
         return Check("figures", "pass", "from the engine: no cgroup of ours is mounted")
     fix = "docker run --cgroupns private …"

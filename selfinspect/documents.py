@@ -18,7 +18,7 @@ from selfinspect.model import CAPABILITIES
 _SHORT = 12
 
 if TYPE_CHECKING:
-    from selfinspect.model import Json, Reach, Self, Snapshot
+    from selfinspect.model import Access, Json, Reach, Self, Snapshot
 
 
 def as_document(record: object) -> Json:
@@ -68,9 +68,19 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
         "kernel": reach.kernel if reach else None,
         "encrypted": reach.encrypted if reach else None,
         "reachable": reach is not None and not away,
-        "capabilities": {name: learnt.get(name, "unknown") for name in CAPABILITIES},
+        "capabilities": {
+            **{name: learnt.get(name, "unknown") for name in CAPABILITIES},
+            "memory_events": _memory_events(snapshot),
+        },
         "tried": _tried(snapshot),
     }
+
+
+def _memory_events(snapshot: Snapshot) -> Access:
+    """Whether the kernel says when memory is short: to a container it does on cgroup v2 alone."""
+    if snapshot.self is None:
+        return "unknown"
+    return "unsupported" if snapshot.self.memory_events is None else "allowed"
 
 
 def _tried(snapshot: Snapshot) -> Json:

@@ -100,15 +100,16 @@ class Extras:
             answer = self._questions[name]()
         except EngineError as error:
             failure = error
-        finally:
-            with self._changed:
-                self._asking.discard(name)
-                self._failures.pop(name, None)
-                if failure is not None:
-                    self._failures[name] = failure
-                if failure is None or isinstance(failure, EngineAnswerError):
-                    self._answers[name] = answer  # a refusal is an answer, too
-                arrived = self._arrived if answer is not None else None
-                self._changed.notify_all()
+        except Exception as error:  # noqa: BLE001 - an answer that we can do without ends nothing
+            failure = EngineUnreachableError(f"{name}: {error!r}")
+        with self._changed:
+            self._asking.discard(name)
+            self._failures.pop(name, None)
+            if failure is not None:
+                self._failures[name] = failure
+            if failure is None or isinstance(failure, EngineAnswerError):
+                self._answers[name] = answer  # a refusal is an answer, too
+            arrived = self._arrived if answer is not None else None
+            self._changed.notify_all()
         if arrived is not None:
             arrived()

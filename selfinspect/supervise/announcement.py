@@ -59,7 +59,7 @@ class Announcement:
 
         The folder is opened again: this is also called by a process that holds nothing open.
         """
-        if not self.is_ours:
+        if not self.is_ours or self._folder is None:
             return
         with suppress(OSError):
             folder = open_folder(os.path.dirname(self._path), _MODE_OF_FOLDER)  # noqa: PTH120

@@ -174,7 +174,7 @@ def paths(schemas: Schemas) -> Mapping[str, Json]:
                         "encrypted": nullable({"type": "boolean"}),
                         "reachable": {"type": "boolean"},
                         "capabilities": strict(
-                            dict.fromkeys(model.CAPABILITIES, access)
+                            dict.fromkeys((*model.CAPABILITIES, "memory_events"), access)
                         ),
                         "tried": tried,
                     }

@@ -333,6 +333,7 @@ def test_me_waits_for_an_agent_that_is_not_ready_yet(agent: type[Scripted]) -> N
     [
         (NOT_YET, "the identity is still being resolved", "wait"),
         ((401, {"detail": "no token"}), "no token", None),
+        ((503, {"detail": "a\x1b[2Jb\ud800"}), "a\ufffd\\[2Jb\ufffd", None),
         ((404, "nothing"), "it answers 404", None),
         ((200, {"id": None}), "is no agent", None),
     ],

@@ -408,6 +408,8 @@ def test_what_an_engine_has_not_cannot_be_mended() -> None:
 def test_figures_come_from_the_kernel_or_the_engine() -> None:
     """Without a cgroup the engine has them; without both there are none."""
     assert checked(WELL)["figures"].seen == "from the kernel, cgroup v2"
+    on_v1 = checked(replace(WELL, cgroup="cgroup v1"))["figures"]
+    assert (on_v1.status, "unsupported" in on_v1.seen) == ("pass", True)
     assert "engine" in checked(replace(WELL, cgroup=None))["figures"].seen
     assert checked(replace(without_engine(MISSING), cgroup=None))["figures"].status == "fail"
 

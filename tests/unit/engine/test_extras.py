@@ -101,3 +101,17 @@ def test_a_refusal_is_an_answer() -> None:
     engine.now += 1000
     extras.ask()
     assert (extras["info"], engine.asked) == (None, 1)
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
+    """Whatever went wrong, it ends no thread of ours and is not taken for a refusal."""
+    engine = Engine()
+    engine.error = RecursionError("too deep")
+    extras = engine.extras()
+    extras.wait(_LONG)
+    assert "too deep" in extras.failures()["info"].detail
+    engine.error = None
+    engine.now += 60
+    extras.ask()
+    extras.wait(_LONG)
+    assert (extras["info"], extras.failures()) == ({"a": 1}, {})

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.model import Attempt, EngineFailure, Reach
+from selfinspect.model import Attempt, EngineFailure, MemoryEvents, Reach
 from tests.unit.web.conftest import SNAPSHOT
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, World
 
 TRIED = (Attempt("unix:///var/run/docker.sock", "answers", "at length", "a hint"),)
-UNKNOWN = dict.fromkeys(
-    ("inspect", "stats", "events", "top", "logs", "changes", "image", "info"), "unknown"
-)
+UNKNOWN = {
+    **dict.fromkeys(
+        ("inspect", "stats", "events", "top", "logs", "changes", "image", "info"), "unknown"
+    ),
+    "memory_events": "unsupported",
+}
 
 
 def reach() -> Reach:
@@ -78,3 +81,15 @@ def test_without_an_engine_all_is_null(world: World, ask: Ask) -> None:
     assert document.pop("capabilities") == UNKNOWN
     assert document.pop("reachable") is False
     assert set(document.values()) == {None}
+
+
+def test_whether_short_memory_is_announced(world: World, ask: Ask) -> None:
+    """On cgroup v2 the kernel says so; before anything is known nobody can tell."""
+    assert SNAPSHOT.self is not None
+    on_v2 = replace(SNAPSHOT.self, memory_events=MemoryEvents(0, 0, 0, 0))
+    for own, expected in ((on_v2, "allowed"), (SNAPSHOT.self, "unsupported"), (None, "unknown")):
+        world.snapshot = replace(SNAPSHOT, self=own)
+        document = ask("/v1/engine").json
+        assert isinstance(document, dict)
+        assert isinstance(document["capabilities"], dict)
+        assert document["capabilities"]["memory_events"] == expected
