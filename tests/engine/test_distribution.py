@@ -63,7 +63,7 @@ def test_the_file_runs_on_a_bare_python(engine: Engine, pyz: Path) -> None:
 
 def test_the_file_is_small(pyz: Path) -> None:
     """It goes into every image of a fleet."""
-    assert pyz.stat().st_size < 3 * MEBI
+    assert pyz.stat().st_size < 3.5 * MEBI
 
 
 def test_the_folder_runs_where_there_is_no_python(engine: Engine, without_python: str) -> None:
