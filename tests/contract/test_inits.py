@@ -33,6 +33,12 @@ PLAIN = {name: value for name, value in os.environ.items() if not name.startswit
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
 
 
+def _of_a_peer(program: str) -> tuple[pytest.MarkDecorator, ...]:
+    """What a peer does changes with its release alone: it is looked at in the full run."""
+    absent = pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+    return absent, pytest.mark.slow
+
+
 def inits(*peers: str, options: Sequence[str] = ()) -> pytest.MarkDecorator:
     """Run a test under `selfinspect run` and under others, each with its options.
 
@@ -48,9 +54,7 @@ def inits(*peers: str, options: Sequence[str] = ()) -> pytest.MarkDecorator:
             pytest.param(
                 command,
                 id="ours" if command[0] == sys.executable else command[0],
-                marks=pytest.mark.skipif(
-                    not shutil.which(command[0]), reason=f"{command[0]} is not installed"
-                ),
+                marks=() if command[0] == sys.executable else _of_a_peer(command[0]),
             )
             for command in commands
         ],

@@ -30,7 +30,14 @@ WHOM = {
     "root with CMD's user": ("0", ("--user", str(APP))),
     "one user": (str(APP), ()),
 }
-whom = pytest.mark.parametrize("whom", WHOM)
+# In the full run each of them; as one user nothing can be separated.
+whom = pytest.mark.parametrize(
+    "whom",
+    [
+        "root with both users",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in list(WHOM)[1:]),
+    ],
+)
 
 
 class Folders:
@@ -141,6 +148,7 @@ def test_where_the_folder_is_not_to_be_had_the_command_starts(
     assert not file or (folder, file[0]) == ("0 755", "0 644")
 
 
+@pytest.mark.slow
 def test_a_volume_that_two_share(engine: Engine, tmp_path: Path) -> None:
     """A neighbour swaps files and links while root's `run` restarts: nothing outside is written."""
     folders, secret = Folders(tmp_path), tmp_path / "secret"
@@ -259,6 +267,7 @@ done 2>&1
 """
 
 
+@pytest.mark.slow
 def test_clients_of_roots_beside_a_thousand_swaps(engine: Engine, tmp_path: Path) -> None:
     """They end, and never take a file that a link leads to for an address."""
     secret = tmp_path / "secret"

@@ -109,6 +109,7 @@ def test_what_the_engine_says_late_is_shown_when_it_comes(
     kept.stop()
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_that_buffers_the_past_is_asked_for(
     known: CannedEngine, tmp_path: Path
 ) -> None:

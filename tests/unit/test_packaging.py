@@ -100,7 +100,11 @@ def test_a_lock_is_installed_without_its_packages_asking_for_more() -> None:
     assert [command for command in commands if "--no-deps" not in command] == []
 
 
-@FILES
+@pytest.mark.parametrize(
+    "file",
+    [RUNTIME, BUILD, pytest.param(TESTS, marks=pytest.mark.slow)],  # run.sh installs the last
+    ids=lambda file: file.name,
+)
 def test_a_lock_fills_an_empty_environment(file: Path, tmp_path: Path) -> None:
     """Nothing but the lock is needed, and nothing in it misses another package."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)

@@ -73,7 +73,9 @@ def never_another(looks: Looks) -> None:
     assert looks.wrong() == {}, json.dumps(looks.documents, indent=1)
 
 
-CGROUPNS = pytest.mark.parametrize("cgroupns", ["host", "private"])
+CGROUPNS = pytest.mark.parametrize(
+    "cgroupns", ["private", pytest.param("host", marks=pytest.mark.slow)]
+)
 
 
 @CGROUPNS

@@ -115,7 +115,9 @@ def vfs_nest(
         yield outer, make_bench(inner, folder / "ways", stack)
 
 
-@pytest.mark.parametrize("start", ["plain", "nothing with its name"])
+@pytest.mark.parametrize(
+    "start", ["plain", pytest.param("nothing with its name", marks=pytest.mark.slow)]
+)
 def test_the_outer_container_is_not_proven_by_its_layer(
     vfs_nest: tuple[Bench, Bench], start: str
 ) -> None:

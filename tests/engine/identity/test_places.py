@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
 SHAPES = ("no-start", "right-start", "wrong-start", "echo", "many", "reads-proc", "floods")
 STRANGER = "does not know this container"
-CGROUPNS = pytest.mark.parametrize("cgroupns", ["host", "private"])
+CGROUPNS = pytest.mark.parametrize(
+    "cgroupns", ["private", pytest.param("host", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture
