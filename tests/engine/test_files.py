@@ -25,17 +25,17 @@ RUN, JOURNAL = "/run/selfinspect", "/var/lib/selfinspect"
 SWAPPING = Path(__file__).with_name("swapping.py")
 ASLEEP = ("sh", "-c", "echo up; exec sleep 1000")
 BOTH_USERS = ("--user", str(APP), "--agent-user", str(AGENT))
-WHOM = {
+USERS = {
     "root with both users": ("0", BOTH_USERS),
     "root with CMD's user": ("0", ("--user", str(APP))),
     "one user": (str(APP), ()),
 }
 # In the full run each of them; as one user nothing can be separated.
-whom = pytest.mark.parametrize(
-    "whom",
+users = pytest.mark.parametrize(
+    "users",
     [
         "root with both users",
-        *(pytest.param(each, marks=pytest.mark.slow) for each in list(WHOM)[1:]),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in list(USERS)[1:]),
     ],
 )
 
@@ -78,8 +78,8 @@ class Folders:
         self.planted |= places
 
 
-def start(engine: Engine, whom: str, *options: object) -> Container:
-    user, words = WHOM[whom]
+def start(engine: Engine, users: str, *options: object) -> Container:
+    user, words = USERS[users]
     command = ("run", "--engine", "off", "--token-file", "auto", *words, "--", *ASLEEP)
     return engine.start_plain("--user", user, "--no-healthcheck", *options, command=command)
 
@@ -88,9 +88,9 @@ def times_up(app: Container) -> int:
     return app.logs().splitlines().count("up")
 
 
-@whom
+@users
 def test_nothing_in_a_files_place_is_followed_or_holds_the_command_up(
-    engine: Engine, tmp_path: Path, whom: str
+    engine: Engine, tmp_path: Path, users: str
 ) -> None:
     """Of each kind, before the first run and before the next: CMD starts, and nothing leaks."""
     apps = {}
@@ -98,7 +98,7 @@ def test_nothing_in_a_files_place_is_followed_or_holds_the_command_up(
         (tmp_path / str(number)).mkdir()
         folders = Folders(tmp_path / str(number))
         folders.plant(kind)
-        apps[kind] = (start(engine, whom, *folders.mounts), folders)
+        apps[kind] = (start(engine, users, *folders.mounts), folders)
     for kind, (app, folders) in apps.items():
         see_that_it_runs(app, folders, 1, kind)
     for kind, (_, folders) in apps.items():
@@ -204,27 +204,27 @@ with socket.create_server(("127.0.0.1", 9999)) as server:
 """
 
 
-@pytest.mark.parametrize("whom", ["root with both users", "one user"])
+@pytest.mark.parametrize("users", ["root with both users", "one user"])
 def test_the_operators_token_goes_to_no_address_of_the_commands_user(
-    engine: Engine, tmp_path: Path, whom: str
+    engine: Engine, tmp_path: Path, users: str
 ) -> None:
     """Neither by a health check nor by any verb of root's."""
     token = tmp_path / "token"
     token.write_text("operators-secret\n")
     token.chmod(0o444)
-    user, words = WHOM[whom]
+    user, words = USERS[users]
     app = engine.start_plain(
         "--user", user, "--no-healthcheck", "--volume", f"{token}:/token:ro",
         "--env", "SELFINSPECT_TOKEN_FILE=/token",
         command=("run", *words, "--engine", "off", "--", "python3", "-c", LISTENER, f"{RUN}/uri"),
     )  # fmt: skip
-    expected = "refused" if whom == "root with both users" else "written"
+    expected = "refused" if users == "root with both users" else "written"
     until(lambda: expected in app.logs(), "what the command made of the file")
     for verb in ("healthcheck", "show", "id", "events"):
         engine.docker(
             "exec", "--user", "0", app.id, "sh", "-c", f"timeout 60 selfinspect {verb} || true"
         )
-    assert ("asked" in app.logs()) == (whom == "one user")
+    assert ("asked" in app.logs()) == (users == "one user")
     assert "operators-secret" not in app.logs()
 
 
