@@ -102,6 +102,8 @@ class Command:
         """
         if self.process is None or number not in _STOPS:
             return
+        if signal.SIGCONT in signal.sigpending():
+            return  # to stop would lose it: the kernel drops one for the other
         if _stop_ourselves():
             self._stopped_with_us = True
         elif number == signal.SIGTSTP and not self._told_to_stop and has_terminal(self.process):

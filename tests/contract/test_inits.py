@@ -103,7 +103,8 @@ def running(init: Sequence[str], request: pytest.FixtureRequest) -> Iterator[Run
     with process:
         yield Running(process)
         for child in children_of(process.pid):
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         process.kill()
 
 

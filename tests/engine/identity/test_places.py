@@ -57,7 +57,14 @@ def asked(lying: Container) -> int:
 @pytest.mark.parametrize(
     "engine", ["v1", pytest.param("v2", marks=pytest.mark.slow)], indirect=True
 )
-@pytest.mark.parametrize("liar", SHAPES, indirect=True)
+@pytest.mark.parametrize(
+    "liar",
+    [
+        pytest.param(each, marks=() if each in ("right-start", "reads-proc") else pytest.mark.slow)
+        for each in SHAPES
+    ],
+    indirect=True,
+)
 def test_who_lies_at_the_gateway_is_not_believed(
     bench: Bench, liar: Container, cgroupns: str
 ) -> None:
