@@ -105,7 +105,10 @@ def _end_with(control: socket.socket, agent: Agent) -> None:
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
-        word = control.recv(_LONGEST_WORD).decode(errors="replace")
+        try:
+            word = control.recv(_LONGEST_WORD).decode(errors="replace")
+        except ConnectionResetError:  # it ended without having read our word
+            word = ""
         if word:
             agent.stopping(stopping_of(word))
         else:

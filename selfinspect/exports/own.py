@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Self
 
 MASK = "[masked]"
-"""What masking writes for a secret; a variable is not to carry it."""
+"""What `masking.MASK` is, which PID 1 does not load; a variable is not to carry it."""
 
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 """OpenTelemetry's own variable, of the set `otel`."""

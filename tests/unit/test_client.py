@@ -153,7 +153,7 @@ def test_an_address_in_the_file_stays_in_this_container(
     uri: str,
     believed: bool,  # noqa: FBT001
 ) -> None:
-    """Or it is what `--listen` says; else whoever wrote it chose whom we ask."""
+    """Or it is what `--listen` says; else its writer could send us anywhere."""
     (tmp_path / "uri").write_text(f"{uri}\n")
     agent = find({"SELFINSPECT_LISTEN": "127.0.0.1:2, 192.0.2.7:10310"}, str(tmp_path / "uri"))
     assert (agent is not None) == believed
