@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from typing import TYPE_CHECKING
 
 from selfinspect.agent import Agent
@@ -12,7 +13,6 @@ from selfinspect.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-import socket
 
 
 def test_pid_1_that_ended_with_our_word_unread_ends_the_agent(tmp_path: Path) -> None:
