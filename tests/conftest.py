@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import CannedEngine
 from tests.engine.conftest import ROOT, Engine, sh
+from tests.support.canned_engine import CannedEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

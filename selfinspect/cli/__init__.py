@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from selfinspect import __version__
-from selfinspect.cli.exit_codes import MEANINGS, ExitCode, exit_code
 from selfinspect.cli.streams import Streams, of_this_process, streams_of
-from selfinspect.cli.verb import Verb, write_exits
+from selfinspect.cli.verb import MEANINGS, ExitCode, Verb, exit_code, write_exits
 from selfinspect.errors import SelfinspectError
 
 if TYPE_CHECKING:
@@ -30,18 +29,18 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _VERBS = {
     "run": "selfinspect.cli:run",
     "serve": "selfinspect.cli.serve:serve",
-    "id": "selfinspect.cli.identity:identify",
+    "id": "selfinspect.cli.show:identify",
     "show": "selfinspect.cli.show:show",
     "inspect": "selfinspect.cli.show:inspect",
     "stats": "selfinspect.cli.stats:stats",
     "events": "selfinspect.cli.events:events",
     "runs": "selfinspect.cli.runs:runs",
-    "top": "selfinspect.cli.top:top",
+    "top": "selfinspect.cli.stats:top",
     "logs": "selfinspect.cli.logs:logs",
     "env": "selfinspect.cli.env:env",
     "wait": "selfinspect.cli.wait:wait",
     "doctor": "selfinspect.cli.doctor:doctor",
-    "healthcheck": "selfinspect.cli.healthcheck:healthcheck",
+    "healthcheck": "selfinspect.cli.wait:healthcheck",
     "help": "selfinspect.cli.help:help_",
     "version": "selfinspect.cli:version",
 }

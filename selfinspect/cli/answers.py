@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from selfinspect.agent.observe import inquiry, observe
 from selfinspect.cli.options import settings
-from selfinspect.cli.progress import progress
+from selfinspect.cli.streams import progress
 from selfinspect.client import ask, find, follow
-from selfinspect.observe import inquiry, observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from selfinspect.agent.observe import Observation
     from selfinspect.cli.streams import Streams
     from selfinspect.client import Agent
-    from selfinspect.engine.inquiry import Inquiry
+    from selfinspect.engine.api.inquiry import Inquiry
     from selfinspect.model import Json, Snapshot
-    from selfinspect.observe import Observation
     from selfinspect.settings import Settings
 
 _TIMEOUT = 5.0

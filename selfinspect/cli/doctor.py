@@ -10,31 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.exit_codes import ExitCode, exits
+from selfinspect.agent.observe import observe, reach
+from selfinspect.agent.past import names_of_journal
+from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.cli.options import journalling, observing, settings
-from selfinspect.cli.progress import progress
-from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.streams import Streams, progress, streams_of
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import URI_FILE, ask, find
-from selfinspect.diagnosis import Facts, diagnose
 from selfinspect.documents import as_document
-from selfinspect.engine.log import LogQuery
+from selfinspect.engine.inspect.log import LogQuery
 from selfinspect.errors import EngineError, EngineUnreachableError
-from selfinspect.events.journal_file import path_of
-from selfinspect.events.polled import held_back, patience
+from selfinspect.events.stream import held_back, patience
+from selfinspect.journal.files import path_of
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.reader import CgroupReader
-from selfinspect.observe import observe, reach
-from selfinspect.past import names_of_journal
 from selfinspect.terminal import in_colour, print_line, steer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from selfinspect.diagnosis import Check, Status
-    from selfinspect.engine.client import Client
+    from selfinspect.cli.diagnosis import Check, Status
+    from selfinspect.engine.api.client import Client
     from selfinspect.settings import Settings
 
 _TIMEOUT = 2.0

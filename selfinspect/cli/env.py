@@ -10,24 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.cli.answers import agent_of, from_agent_or_here
-from selfinspect.cli.declared import Parsed
-from selfinspect.cli.exit_codes import ExitCode, exits
-from selfinspect.cli.options import observing
-from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.table import table
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.options import Parsed, observing
+from selfinspect.cli.streams import Streams, streams_of, table
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, engine_missing, refused
-from selfinspect.engine.routes import default_gateway, routes
 from selfinspect.errors import EngineUnreachableError, IdentityError
 from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
 from selfinspect.exports import size as size_rows
 from selfinspect.exports.otel import merged
-from selfinspect.exports.own import RESOURCE, exported, fitting
+from selfinspect.exports.own import RESOURCE, Wanted, exported, fitting, parse_wanted
 from selfinspect.exports.size import OWN_BYTES, sizes
-from selfinspect.exports.wanted import Wanted, parse_wanted
 from selfinspect.kernel.files import text
 from selfinspect.kernel.room import read_room, taken_by_us
+from selfinspect.kernel.routes import default_gateway, routes
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:

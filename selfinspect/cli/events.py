@@ -12,31 +12,30 @@ import click
 from starlette.datastructures import QueryParams
 
 from selfinspect import times
+from selfinspect.agent.following import Following
+from selfinspect.agent.observe import inquiry, look_again
+from selfinspect.agent.past import recall
 from selfinspect.cli.answers import agent_of, look, streamed, told
-from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, refused
-from selfinspect.engine.access import mapping, sequence, text
 from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
-from selfinspect.events.query import Query
-from selfinspect.follow import Following
+from selfinspect.journal.rows import Query
+from selfinspect.jsonread import mapping, sequence, text
 from selfinspect.logs import logger
-from selfinspect.observe import inquiry, look_again
-from selfinspect.past import recall
 from selfinspect.terminal import in_colour, print_line
 from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from selfinspect.agent.observe import Observation
     from selfinspect.client import Agent
-    from selfinspect.engine.client import Client
-    from selfinspect.events.journal import Journal
+    from selfinspect.engine.api.client import Client
+    from selfinspect.journal.journal import Journal
     from selfinspect.model import Event, Json
-    from selfinspect.observe import Observation
 
 _PAGE = 1000
 # A container's labels stand among its event's attributes: only what the engine itself tells.

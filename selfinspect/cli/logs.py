@@ -9,21 +9,18 @@ from urllib.parse import urlencode
 
 import click
 
+from selfinspect.agent.observe import inquiry
 from selfinspect.cli.answers import agent_of, look
-from selfinspect.cli.declared import Parsed
-from selfinspect.cli.exit_codes import ExitCode, exits
-from selfinspect.cli.options import observing, settings
+from selfinspect.cli.options import Parsed, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import follow
-from selfinspect.engine.frames import written
-from selfinspect.engine.log import LogQuery
-from selfinspect.observe import inquiry
+from selfinspect.engine.inspect.log import LogQuery, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from selfinspect.engine.frames import LogLine
+    from selfinspect.engine.inspect.log import LogLine
 
 _TIMEOUT = 5.0
 _SILENCE = 30.0

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfinspect.agent.past import Past, recall
 from selfinspect.cli.answers import from_agent_or_look, pretty
-from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import journalling, observing, settings
-from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.table import table
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.streams import Streams, streams_of, table
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, refused
-from selfinspect.engine.access import mapping, sequence
-from selfinspect.past import Past, recall
+from selfinspect.jsonread import mapping, sequence
 from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
+    from selfinspect.agent.observe import Observation
     from selfinspect.model import Json
-    from selfinspect.observe import Observation
 
 _HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
 _SECONDS = len("2026-11-21T15:00:00")

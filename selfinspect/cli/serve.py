@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.agent import Agent
+from selfinspect.agent.build import Agent
 from selfinspect.cli.env import of_container
-from selfinspect.cli.exit_codes import ExitCode, exits
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.listen import uri_of
 from selfinspect.model import Stopping
 from selfinspect.supervise.announcement import Announcement
-from selfinspect.supervise.handover import VARIABLE as HANDOVER
-from selfinspect.supervise.handover import Handover
-from selfinspect.supervise.listeners import bind, bound, usual_metrics
+from selfinspect.supervise.listeners import VARIABLE as HANDOVER
+from selfinspect.supervise.listeners import Handover, bind, bound, usual_metrics
 from selfinspect.supervise.signals import name_of
 from selfinspect.supervise.stopping import SIGNAL
 from selfinspect.times import rfc3339

@@ -1,23 +1,25 @@
-"""`stats`: what this container uses now, once or for as long as one looks."""
+"""`stats`: what this container uses now, once or for as long as one looks.
+
+`top`: the processes of this container.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import click
 
-from selfinspect.cli.answers import agent_of, look, pretty, streamed, told
-from selfinspect.cli.exit_codes import ExitCode, exits
+from selfinspect.agent.readings import Readings
+from selfinspect.cli.answers import agent_of, from_agent_or_engine, look, pretty, streamed, told
 from selfinspect.cli.options import observing, settings
-from selfinspect.cli.progress import progress
-from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import Verb
+from selfinspect.cli.streams import Streams, progress, streams_of, table
+from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, refused
-from selfinspect.engine.access import mapping, member
-from selfinspect.readings import Readings
-from selfinspect.terminal import columns, steer
+from selfinspect.jsonread import mapping, member, sequence, texts
+from selfinspect.terminal import columns, print_line, steer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,3 +151,27 @@ def _size(value: Json) -> str:
 def _sum(parts: list[dict[str, Json]], name: str) -> str:
     values = [value for part in parts if isinstance(value := part.get(name), int)]
     return _size(sum(values)) if values else "-"
+
+
+@click.command(
+    cls=Verb,
+    examples=("selfinspect top", "selfinspect top --args '-eo pid,rss,comm'"),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+)
+@click.option("--args", help="The columns, as ps takes them: -ef, or -eo pid,comm.")
+@click.option("--json", "as_json", is_flag=True, help="What /v1/top answers.")
+@observing
+@streams_of
+def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -> None:
+    """Print the processes of this container.
+
+    Process IDs are those of the engine's machine.
+    """
+    path = "/v1/top" + (f"?{urlencode({'args': args})}" if args is not None else "")
+    document = from_agent_or_engine(streams, given, path, lambda inquiry: inquiry.top(args))
+    if as_json:
+        print(pretty(document), file=streams.out)
+    else:
+        rows = [texts(document, "titles"), *map(texts, sequence(document, "processes"))]
+        for line in table(rows):
+            print_line(streams.out, line)

@@ -1,17 +1,28 @@
-"""What every verb has in common: help in the same order, and one line on a word that is wrong."""
+"""What every verb has in common: help in the same order, and one line on a word that is wrong.
+
+What an exit code says.
+"""
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.errors import BadRequestError
+from selfinspect.errors import (
+    BadRequestError,
+    EngineDeniedError,
+    EngineError,
+    EngineUnsupportedError,
+    IdentityError,
+    UnknownContainerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from selfinspect.cli.exit_codes import ExitCode
+    from selfinspect.errors import SelfinspectError
 
 
 class Verb(click.Command):
@@ -88,3 +99,47 @@ def write_exits(exits: Mapping[ExitCode, str], formatter: click.HelpFormatter) -
     if exits:
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), said) for code, said in exits.items()])
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every verb but `run`, which exits as its command does."""
+
+    OK = 0
+    NO = 1
+    USAGE = 2
+    NO_IDENTITY = 3
+    ENGINE_UNREACHABLE = 4
+    DENIED = 5
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.OK: "It worked.",
+    ExitCode.NO: "The answer is no: unhealthy, not found, timed out.",
+    ExitCode.USAGE: "An option or an argument is wrong.",
+    ExitCode.NO_IDENTITY: "It is not known which container this is.",
+    ExitCode.ENGINE_UNREACHABLE: "No engine gives a usable answer.",
+    ExitCode.DENIED: "The engine, or a proxy before it, refuses.",
+}
+
+
+def exits(*codes: ExitCode, no: str = "") -> dict[ExitCode, str]:
+    """What these exit codes of a verb say, in order; `no` is what 1 does, if it can say that."""
+    said = {ExitCode.NO: no} if no else {}
+    return said | {code: MEANINGS[code] for code in codes}
+
+
+def exit_code(error: SelfinspectError) -> ExitCode:
+    """The exit code that an error ends with."""
+    match error:
+        case IdentityError():
+            return ExitCode.NO_IDENTITY
+        case EngineDeniedError():
+            return ExitCode.DENIED
+        case EngineUnsupportedError() | UnknownContainerError():
+            return ExitCode.NO
+        case EngineError():
+            return ExitCode.ENGINE_UNREACHABLE
+        case BadRequestError():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.NO

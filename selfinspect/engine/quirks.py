@@ -1,17 +1,28 @@
 """What engines and runtimes do differently where that decides whether an answer proves anything.
 
 Pure; each with where it is known from.
+
+What a proxy before the engine must be told so that it lets a request through. Pure.
+
+Which engine answers, and which proxy before it: by headers, else by what `/version` says. Pure.
+
+A proxy may replace `Server` (nginx) or put its own before the engine's (Caddy).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from selfinspect.engine.access import boolean, integer, member, text, texts
+from selfinspect.jsonread import boolean, integer, member, sequence, text, texts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from selfinspect.model import Engine, Json
+
 
 Lister: TypeAlias = Literal["machine", "namespace", "image"]
 """Who lists a container's processes: the machine's `ps`; the same, run inside the container's PID
@@ -65,3 +76,129 @@ def hides_processes(inspect: Json) -> bool:
 def gives_folders(inspect: Json) -> bool:
     """Whether a container's storage driver is known to give it a folder, not a mount of its own."""
     return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS
+
+
+_OWN = "/containers/<this container's ID>"
+_REQUESTS = {
+    "ping": ("GET /_ping", "PING=1"),
+    "version": ("GET /version", "VERSION=1"),
+    "info": ("GET /info", "INFO=1"),
+    "events": ("GET /events", "EVENTS=1"),
+    "image": ("GET /images/<its image's ID>/json", "IMAGES=1"),
+    "history": ("GET /images/<its image's ID>/history", "IMAGES=1"),
+    "archive": (f"HEAD {_OWN}/archive", "CONTAINERS=1"),
+    "list": ("GET /containers/json", "CONTAINERS=1"),
+    "inspect": (f"GET {_OWN}/json", "CONTAINERS=1"),
+    "stats": (f"GET {_OWN}/stats", "CONTAINERS=1"),
+    "top": (f"GET {_OWN}/top", "CONTAINERS=1"),
+    "logs": (f"GET {_OWN}/logs", "CONTAINERS=1"),
+    "changes": (f"GET {_OWN}/changes", "CONTAINERS=1"),
+}
+
+
+_PLUGIN = re.compile(r"authorization denied by plugin (?P<name>[^\s:]+)")
+_DENIALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
+_NOBODY_BEHIND = (
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+
+
+def mending(code: int, capability: str, said: str, endpoint: str, proxy: str | None) -> str | None:
+    """What a person does about an error status, None where nobody can say.
+
+    Args:
+        code: its status.
+        capability: which of our requests was answered.
+        said: what stands in it.
+        endpoint: who was asked.
+        proxy: what the proxy calls itself that answered, None where an engine did.
+    """
+    if plugin := _PLUGIN.search(said):
+        request = _REQUESTS[capability][0]
+        return f"let the engine's authorization plugin {plugin['name']} allow {request}"
+    if code in _DENIALS:
+        return allowing(capability)
+    if code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f"{endpoint} is a proxy for the web: name the engine itself, with --engine"
+    if proxy is not None and code in _NOBODY_BEHIND:
+        return (
+            f"{proxy} answers, and the engine behind it does not: systemctl start docker, and let"
+            f" {proxy} lead to its socket"
+        )
+    if capability == "ping" and code == HTTPStatus.NOT_FOUND:
+        return f"where a proxy serves the engine below a path, name that, too: {endpoint}/PATH"
+    return None
+
+
+def allowing(capability: str) -> str:
+    """How a person opens a capability: a proxy's variable, or the path for one that takes paths.
+
+    The variables are those of Tecnativa's and linuxserver's proxies; the latter opens single paths
+    under `ADVANCED=1`, where `CONTAINERS_ID_STATS=1` is one.
+    """
+    request, variable = _REQUESTS[capability]
+    return (
+        f"set {variable} on the proxy in front of the engine (Tecnativa, linuxserver);"
+        f" on another, allow {request}"
+    )
+
+
+def unbuffered(proxy: str | None) -> str:
+    """What to set in a proxy that holds events back.
+
+    Args:
+        proxy: what it calls itself, None where it does not say.
+    """
+    setting = "proxy_buffering off; proxy_read_timeout 1h;"
+    if proxy == "nginx":
+        return f"in nginx's location for the engine: {setting}"
+    name = f"the proxy {proxy}" if proxy else "the proxy in front of the engine"
+    return f"have {name} pass /events on unbuffered (in nginx: {setting})"
+
+
+_SERVERS = re.compile(r"([A-Za-z][\w.-]*)(?:/([^\s,;()]+))?(?:\s*\([^)]*\))?")
+"""A name, its version and a comment, as RFC 9110 writes `Server`."""
+
+_COMPONENTS = {"Engine": "Docker", "Podman Engine": "Podman"}
+_OF_DOCKER = ("Docker", "balena-engine", "balenaEngine")
+_ENGINES = (*_OF_DOCKER, "Libpod", "Podman")
+
+
+def product(headers: Mapping[str, str]) -> tuple[str, str | None]:
+    """The engine's name and version by the headers of `/_ping`.
+
+    Where they name none it is called Docker, whose API it speaks, without a version.
+    """
+    if libpod := headers.get("Libpod-Api-Version"):
+        return "Podman", libpod
+    servers = ((found[1], found[2]) for found in _SERVERS.finditer(headers.get("Server", "")))
+    return next((each for each in servers if each[0] in _OF_DOCKER), ("Docker", None))
+
+
+def proxy(headers: Mapping[str, str]) -> str | None:
+    """The name that a proxy wrote into `Server`, None where only an engine's stands there."""
+    names = (found[1] for found in _SERVERS.finditer(headers.get("Server", "")))
+    return next((name for name in names if name not in _ENGINES), None)
+
+
+def named(engine: Engine, release: Json) -> Engine:
+    """The engine with the name and version of its `/version`, where the headers had none.
+
+    Args:
+        engine: as it was greeted.
+        release: what `/version` answered, None where it did not.
+    """
+    if engine.version is not None or release is None:
+        return engine
+    if engine.product != _OF_DOCKER[0]:
+        return replace(engine, version=text(release, "Version"))
+    for component in sequence(release, "Components"):
+        name = _COMPONENTS.get(text(component, "Name") or "")
+        if name is not None:
+            version = text(component, "Version") or text(release, "Version")
+            return replace(engine, product=name, version=version)
+    platform = (text(release, "Platform", "Name") or "").lower()
+    name = "Podman" if "podman" in platform else engine.product
+    return replace(engine, product=name, version=text(release, "Version"))

@@ -6,15 +6,14 @@ import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from selfinspect import times
-from selfinspect.engine import access
-from selfinspect.engine.access import HEAVIEST, integer
+from selfinspect import jsonread, times
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
-from selfinspect.events.translate import Occurrence
+from selfinspect.jsonread import HEAVIEST, integer
+from selfinspect.model import Occurrence
 
 if TYPE_CHECKING:
-    from selfinspect.engine.client import Client
-    from selfinspect.engine.stream import Stream
+    from selfinspect.engine.api.client import Client
+    from selfinspect.engine.http.stream import Stream
     from selfinspect.model import Actor, Json
 
 BUFFERED = 256
@@ -122,7 +121,7 @@ def decoded(line: bytes) -> tuple[Json, int]:
         EngineUnreachableError: it is no JSON: whoever writes that is no engine.
     """
     try:
-        text = access.decoded(line.strip(b"\x1e"))
-        return access.parsed(text), access.weight(text, HEAVIEST)
+        text = jsonread.decoded(line.strip(b"\x1e"))
+        return jsonread.parsed(text), jsonread.weight(text, HEAVIEST)
     except ValueError as error:
         raise EngineUnreachableError(f"an event that is no JSON: {error}") from error

@@ -6,16 +6,14 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.events.checks import Checks
-from selfinspect.events.known import Known, from_json, to_json
+from selfinspect.events.known import Checks, Known, from_json, to_json
 from selfinspect.events.reconcile import adopt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from selfinspect.events.journal import Journal
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Event, Json
+    from selfinspect.journal.journal import Journal
+    from selfinspect.model import Event, Json, Occurrence
 
 # Docker replays no more than 256 events.
 _REMEMBERED = 512

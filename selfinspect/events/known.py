@@ -1,4 +1,10 @@
-"""What the events told so far say of the container. Pure."""
+"""What the events told so far say of the container. Pure.
+
+Tells the engine's own health checks from what people run in a container.
+
+Docker has three exec events for each check and an event of a new verdict; Podman has an event of
+each verdict, of the execs at most the end, and never says which command was run.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +12,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect import times
-from selfinspect.engine.access import text
 from selfinspect.errors import BadRequestError
-from selfinspect.events.cursor import parse_cursor
+from selfinspect.journal.journal import parse_cursor
+from selfinspect.jsonread import text
 
 if TYPE_CHECKING:
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Event, Json
+    from selfinspect.model import Event, Json, Occurrence
 
     Told: TypeAlias = Event | Occurrence
+    from selfinspect.model import Occurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +118,58 @@ def _leads_on(cursor: Json) -> bool:
         return cursor is None or parse_cursor(str(cursor)) is not None
     except BadRequestError:
         return False
+
+
+class Checks:
+    """Follows execs from their beginning to their end."""
+
+    def __init__(self) -> None:
+        self._ours: set[str] = set()
+        self._nameless = 0
+
+    def is_routine(self, event: Occurrence, known: Known, command: str | None) -> bool:
+        """Whether an event says of a health check that it is made, and nothing new.
+
+        Args:
+            event: the next one; each has to be asked about, in order.
+            known: what events have said up to then.
+            command: the health check's, None where the container has none.
+        """
+        if event.type != "container":
+            return False
+        match event.action:
+            case "start":
+                self._ours.clear()
+                self._nameless = 0
+            case "exec_create" | "exec_start":
+                return self._begins(event, command)
+            case "exec_die":
+                return self._ends(event.exec_id, command)
+        return not is_news(event, known)
+
+    def _begins(self, event: Occurrence, command: str | None) -> bool:
+        if event.command is not None and event.command == command:
+            self._ours.add(event.exec_id)
+            return True
+        if not event.exec_id and event.action == "exec_start":
+            self._nameless += 1
+        return False
+
+    def _ends(self, exec_id: str, command: str | None) -> bool:
+        if exec_id in self._ours:
+            self._ours.discard(exec_id)
+            return True
+        if exec_id or command is None:
+            return False
+        if self._nameless:
+            self._nameless -= 1
+            return False
+        return True
+
+
+def is_news(event: Occurrence, known: Known) -> bool:
+    """False for a health check that ended as the one before it, or that is long past."""
+    status = event.attributes.get("status")
+    if not event.check or status is None:
+        return True
+    return status != known.health and event.nanoseconds >= (known.checked or 0)

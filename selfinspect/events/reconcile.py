@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.engine.access import boolean, integer, mapping, sequence, text
-from selfinspect.events.translate import Occurrence
-from selfinspect.model import Actor
+from selfinspect.jsonread import boolean, integer, mapping, sequence, text
+from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,29 +5,25 @@ labelled `exitCode=99` reports that on `die`. What stands under a label's name i
 never the engine's word.
 
 Podman's compatible API has words of its own for what Docker tells as well; ours are Docker's.
+
+Events that no engine tells of: what PID 1 and the kernel say themselves. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.engine.access import integer, text, text_mapping
-from selfinspect.model import Actor
+from selfinspect.jsonread import integer, text, text_mapping
+from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from selfinspect.masking import Masking
-    from selfinspect.model import EventSource, Json
+    from selfinspect.model import EventSource, Json, Memory, Stopping
 
-# Actions after which inspect says the same as before.
-_QUIET = frozenset(
-    {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
-    | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
-)
 _DOCKERS_WORD = {
     "died": "die",
     "exec": "exec_start",
@@ -48,35 +44,6 @@ class _EveryName:
 
 
 EVERY_NAME = _EveryName()
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """An event before it has its place in our order.
-
-    Attributes:
-        key: tells it from every other event: a replay may bring what came live already.
-        check: a health check ended, as Podman says of each; Docker tells of changes alone.
-        exec_id: which exec it is about, empty for none.
-        command: what that runs, as the engine wrote it: never to be shown; None where unknown.
-    """
-
-    nanoseconds: int
-    time: str
-    type: str
-    action: str
-    actor: Actor
-    attributes: Mapping[str, Json]
-    source: EventSource
-    key: tuple[int, str, str, str, str]
-    check: bool = False
-    exec_id: str = field(default="", repr=False)
-    command: str | None = field(default=None, repr=False)
-
-    @property
-    def changes_inspect(self) -> bool:
-        """Whether the engine's inspect may say something else than before."""
-        return self.action not in _QUIET
 
 
 def translate(
@@ -163,3 +130,43 @@ def _dockers(stated: Mapping[str, str], action: str) -> Mapping[str, str]:
 def _snake(name: str) -> str:
     """`execID` as `exec_id`, `exitCode` as `exit_code`; other names as they are."""
     return re.sub(r"(?<=[a-z])([A-Z]+)", lambda match: f"_{match[1].lower()}", name)
+
+
+def stopping(stop: Stopping, container: Actor) -> Occurrence:
+    """The container was asked to stop."""
+    attributes: Mapping[str, Json] = {"signal": stop.signal, "deadline": stop.deadline}
+    return _occurrence(
+        times.nanoseconds(stop.received_at), "agent", "stopping", container, attributes
+    )
+
+
+def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -> Occurrence:
+    """The container met its memory limit.
+
+    Args:
+        when: nanoseconds since the Unix epoch.
+        count: how often, since that was last said.
+        memory: the figures then, None where they are not known.
+        container: who it was.
+    """
+    attributes: Mapping[str, Json] = {
+        "count": count,
+        "working_set_bytes": memory.working_set_bytes if memory else None,
+        "limit_bytes": memory.limit_bytes if memory else None,
+    }
+    return _occurrence(when, "kernel", "memory_max", container, attributes)
+
+
+def _occurrence(
+    when: int, kind: str, action: str, container: Actor, attributes: Mapping[str, Json]
+) -> Occurrence:
+    return Occurrence(
+        nanoseconds=when,
+        time=times.rfc3339(when),
+        type=kind,
+        action=action,
+        actor=container,
+        attributes=attributes,
+        source="live",
+        key=(when, kind, action, container.id, ""),
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
-from selfinspect.identity.root import Root, root_of
+from selfinspect.identity.mounts import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import Candidate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from selfinspect.identity.mounts import Hit
-    from selfinspect.kernel.identity_files import IdentityFiles
+    from selfinspect.kernel.files import IdentityFiles
     from selfinspect.kernel.mountinfo import Mount
     from selfinspect.model import Kubernetes, Scope, Source
 

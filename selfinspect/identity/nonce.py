@@ -4,19 +4,23 @@ A name is readable in every `/proc` of the machine, and a neighbour can copy it 
 So it proves only where exactly one row bears it, that row is in our own mount namespace, whose
 number nobody can choose, and the candidate's first process is in it, too: the list of an outer
 container holds the rows of the containers inside it, but its first process has other mounts.
+
+Our own process's name, which the nonce borrows for a moment, and its mount namespace.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.quirks import first_process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from selfinspect.engine.processes import Process
+    from selfinspect.engine.inspect.listings import Process
     from selfinspect.engine.quirks import Lister
     from selfinspect.model import Json, Verdict
 
@@ -92,3 +96,33 @@ def _beside_the_first(
         # The list is of all who share the PID namespace, not of the container.
         return Reading("unknown", "our process is in its PID namespace, which may be shared")
     return Reading("proven", "our process is among its processes")
+
+
+class OwnProcess:
+    """The name of our main thread, which any thread of ours may set."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._comm = proc / "self/comm"
+
+    @contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """Bear another name, of at most 15 bytes, for a while.
+
+        Raises:
+            OSError: the name cannot be read or set.
+        """
+        before = self._comm.read_bytes().removesuffix(b"\n")
+        self._comm.write_bytes(name.encode())
+        try:
+            yield
+        finally:
+            self._comm.write_bytes(before)
+
+    def mount_namespace(self) -> str | None:
+        """The number of our mount namespace, which no two containers share."""
+        try:
+            name = str((self._proc / "self/ns/mnt").readlink())  # mnt:[4026531841]
+        except OSError:
+            return None
+        return name.removeprefix("mnt:[").removesuffix("]")

@@ -21,28 +21,28 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import text
 from selfinspect.engine.quirks import hides_processes, lister
 from selfinspect.errors import UnknownContainerError
-from selfinspect.identity.compare import (
+from selfinspect.identity.mounts import layer_id
+from selfinspect.identity.nonce import Sought, read
+from selfinspect.identity.questions import Finding, Questions, Unanswered
+from selfinspect.identity.search import (
     STAMPED,
     has_volumes,
     is_running,
     pids_contradict,
     start_agrees,
 )
-from selfinspect.identity.mounts import layer_id
-from selfinspect.identity.nonce import Sought, read
-from selfinspect.identity.questions import Finding, Questions, Unanswered
+from selfinspect.jsonread import text
 from selfinspect.times import nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from selfinspect.engine.processes import Process
+    from selfinspect.engine.inspect.listings import Process
     from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.identity.process import OwnProcess
+    from selfinspect.identity.nonce import OwnProcess
     from selfinspect.identity.questions import Prober
     from selfinspect.model import Candidate
 

@@ -1,9 +1,12 @@
-"""What may be asked of an engine about candidates, and what becomes of its answers."""
+"""What may be asked of an engine about candidates, and what becomes of its answers.
+
+The outcome of it all, and the short way to it: a container that an option names.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from selfinspect.errors import (
     EngineAnswerError,
@@ -11,14 +14,16 @@ from selfinspect.errors import (
     EngineUnsupportedError,
     UnknownContainerError,
 )
+from selfinspect.jsonread import text
+from selfinspect.model import Candidate, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from selfinspect.engine.processes import Process
+    from selfinspect.engine.inspect.listings import Process
     from selfinspect.model import Engine, Json, Method, Verdict
 
-Answer = TypeVar("Answer")
+Answered = TypeVar("Answered")
 
 
 class Prober(Protocol):
@@ -89,7 +94,7 @@ class Questions:
     def __init__(self) -> None:
         self.denied: dict[str, EngineAnswerError] = {}
 
-    def ask(self, capability: str, question: Callable[[], Answer]) -> Answer | Unanswered:
+    def ask(self, capability: str, question: Callable[[], Answered]) -> Answered | Unanswered:
         """The answer, or why there is none.
 
         Raises:
@@ -111,3 +116,66 @@ class Questions:
 
 def _unanswered(error: EngineAnswerError) -> Unanswered:
     return Unanswered(error.detail, error.code)
+
+
+NO_ENGINE = "no engine can be asked"
+
+
+Answer: TypeAlias = Literal["ours", "stranger", "unproven", "denied", "none"]
+"""What an engine turned out to be: `ours` knows the container that is to be reported on;
+a `stranger` does not know this one; an `unproven` one knows some, and nothing proves which is
+this one; one that `denied` the questions cannot say; `none` was there to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The verdict, and the inspect document of the container it names, where one was had.
+
+    Attributes:
+        engine: what the engine turned out to be. Unless it is ours, the verdict is what is left
+            without it.
+        reason: why it is not ours.
+        error: its answer where it denied the questions.
+    """
+
+    identity: Identity
+    inspect: Json = None
+    engine: Answer = "none"
+    reason: str | None = None
+    error: EngineAnswerError | None = None
+
+
+def named(name: str, prober: Prober | None) -> Resolution:
+    """Another container, as the engine knows it."""
+    candidate = option(name, f"--target {name}")
+    if prober is None:
+        return Resolution(_nobody(candidate, f"Only an engine can tell about {name}: {NO_ENGINE}"))
+    try:
+        inspect = prober.inspect(name)
+    except UnknownContainerError as error:
+        why = f"The engine does not know {name}: {error.detail}"
+        return Resolution(_nobody(candidate, why), engine="stranger", reason=why)
+    except EngineAnswerError as error:
+        why = f"The engine does not tell about {name}: {error.detail}"
+        return Resolution(_nobody(candidate, why), engine="denied", reason=why, error=error)
+    identifier = text(inspect, "Id")
+    if identifier is None:
+        why = f"The engine's answer about {name} has no ID"
+        return Resolution(_nobody(candidate, why), engine="unproven", reason=why)
+    chosen = replace(candidate, id=identifier, verdict="confirmed", reason="the engine knows it")
+    identity = Identity(identifier, "confirmed", "engine", name_of(inspect), None, (chosen,))
+    return Resolution(identity, inspect, "ours")
+
+
+def option(name: str, evidence: str) -> Candidate:
+    """What an option says."""
+    return Candidate(name, "option", "container", evidence)
+
+
+def _nobody(candidate: Candidate, reason: str) -> Identity:
+    return Identity(None, None, None, None, reason, (replace(candidate, reason=reason),))
+
+
+def name_of(inspect: Json) -> str | None:
+    """The container's name, without the engine's slash."""
+    return (text(inspect, "Name") or "").removeprefix("/") or None

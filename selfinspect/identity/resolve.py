@@ -13,22 +13,30 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import text
 from selfinspect.engine.quirks import gives_folders
 from selfinspect.errors import IdentityError
-from selfinspect.identity.compare import (
+from selfinspect.identity.evidence import Evidence
+from selfinspect.identity.nonce import OwnProcess
+from selfinspect.identity.proof import Examiner
+from selfinspect.identity.questions import (
+    NO_ENGINE,
+    Finding,
+    Resolution,
+    Unanswered,
+    name_of,
+    named,
+    option,
+)
+from selfinspect.identity.search import (
+    MOST_CONTAINERS,
+    NotAmongThemError,
     is_running,
     joined_network,
+    search,
     shares_address,
     start_agrees,
     started_with_us,
 )
-from selfinspect.identity.evidence import Evidence
-from selfinspect.identity.process import OwnProcess
-from selfinspect.identity.proof import Examiner
-from selfinspect.identity.questions import Finding, Unanswered
-from selfinspect.identity.resolution import NO_ENGINE, Resolution, name_of, named, option
-from selfinspect.identity.search import MOST_CONTAINERS, NotAmongThemError, search
 from selfinspect.identity.verdict import (
     by_scope,
     distinct,
@@ -37,13 +45,13 @@ from selfinspect.identity.verdict import (
     same,
     shared_reason,
 )
+from selfinspect.jsonread import text
 from selfinspect.model import Candidate, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from selfinspect.identity.questions import Prober
-    from selfinspect.identity.resolution import Answer
+    from selfinspect.identity.questions import Answer, Prober
     from selfinspect.model import Level, Method, Verdict
 
 __all__ = ["Resolution", "resolve"]

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel import cgroup_v1, cgroup_v2, mountinfo
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.devices import Devices
-from selfinspect.kernel.files import limit_of, number, read_figures, text
-from selfinspect.kernel.filesystem import filesystem
+from selfinspect.kernel.files import limit_of, number, read_figures, started_at, text
 from selfinspect.kernel.hierarchy import directories, path_naming
-from selfinspect.kernel.identity_files import started_at
-from selfinspect.kernel.machine import cpu_time, machine
-from selfinspect.kernel.net import interfaces
+from selfinspect.kernel.machine import Devices, cpu_time, filesystem, interfaces, machine
 from selfinspect.kernel.processes import processes
 from selfinspect.kernel.specification import limits, specification
 from selfinspect.model import Cpu, Detail, Device, Memory, Pids, Pressure, Sample

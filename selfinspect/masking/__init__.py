@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from selfinspect.masking.again import masked_again
-from selfinspect.masking.lines import LineMasking
-from selfinspect.masking.mask import MASK, Masking
+from selfinspect.masking.mask import MASK, LineMasking, Masking, masked_again
 
 __all__ = ["MASK", "LineMasking", "Masking", "masked_again"]

@@ -1,16 +1,27 @@
-"""A secret seen once, wherever and in whatever dress it comes back."""
+"""A secret seen once, wherever and in whatever dress it comes back.
+
+A document in parts that say together what it says: who looks at one need not hold the rest.
+
+Very many secrets in little memory, for an engine's document that holds hundreds of thousands.
+
+A regular expression of a hundred thousand secrets takes a gigabyte. Here each takes eight bytes.
+"""
 
 from __future__ import annotations
 
 import re
+from array import array
 from base64 import b64encode
+from bisect import bisect_left
 from string import ascii_lowercase, ascii_uppercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from selfinspect.masking.escapes import unescaped
+from selfinspect.masking.encodings import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from selfinspect.model import Json
 
 # Shorter values would hide half of every text in which they happen to occur.
 SHORTEST = 6
@@ -94,3 +105,168 @@ def _any_of(forms: set[str], begin: str = "", end: str = "") -> re.Pattern[str] 
         by_letter.setdefault(form[0], []).append(re.escape(form[1:]))
     heads = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_letter.items())
     return re.compile(f"{begin}(?:{'|'.join(heads)}){end}") if forms else None
+
+
+_MOST = 1024
+"""Arrays, objects and scalars in a part; so many characters count as one more."""
+
+_CHARACTERS = 64
+_BESIDE = 64
+_IN_COMMON = 2
+"""Entries of an array that two parts have in common: a flag and its value stay together."""
+
+_TEXT_IN_COMMON = 1024
+
+
+def portions(document: Json) -> Iterator[Json]:
+    """Yield the whole where it is small, else parts: each an excerpt in the same places.
+
+    A long text comes in pieces as well, which overlap: a secret may stand at a cut.
+    """
+    if _weight(document) <= _MOST:
+        yield document
+    elif isinstance(document, str):
+        longest = _MOST * _CHARACTERS
+        for begin in range(0, len(document), longest - _TEXT_IN_COMMON):
+            yield document[begin : begin + longest]
+    elif isinstance(document, list):
+        yield from _of_array(document)
+    elif isinstance(document, dict):
+        yield from _of_object(document)
+
+
+def _of_array(entries: list[Json]) -> Iterator[Json]:
+    begin, weight = 0, 0
+    for at, entry in enumerate(entries):
+        more = _weight(entry)
+        if weight and weight + more > _MOST:
+            yield entries[max(0, begin - _IN_COMMON) : at]
+            begin, weight = at, 0
+        if more > _MOST:
+            for part in portions(entry):
+                yield [part]
+            begin, weight = at + 1, 0
+        else:
+            weight += more
+    if begin < len(entries):
+        yield entries[max(0, begin - _IN_COMMON) :]
+
+
+def _of_object(members: dict[str, Json]) -> Iterator[Json]:
+    small = [name for name, each in members.items() if _weight(each) <= _MOST]
+    # The program stands beside its arguments.
+    beside = {name: members[name] for name in small} if len(small) <= _BESIDE else {}
+    for begin in range(0, len(small), _BESIDE):
+        yield {name: members[name] for name in small[begin : begin + _BESIDE]}
+    for name, each in members.items():
+        if _weight(each) > _MOST:
+            for part in portions(each):
+                yield {**(beside if isinstance(each, list) else {}), name: part}
+
+
+def _weight(document: Json) -> int:
+    """How much it is; of what is too much for a part, not all is counted."""
+    waiting, weight = [document], 0
+    while waiting and weight <= _MOST:
+        node = waiting.pop()
+        weight += 1
+        if isinstance(node, str):
+            weight += len(node) // _CHARACTERS
+        elif isinstance(node, list | dict):
+            if len(node) > _MOST:
+                return _MOST + 1
+            waiting += node if isinstance(node, list) else node.values()
+            weight += sum(map(len, node)) // _CHARACTERS if isinstance(node, dict) else 0
+    return weight
+
+
+_KEY = 16
+"""Characters at the beginning of a form by which it is known; what is longer is hidden to the end
+of the word that it begins.
+"""
+
+_BITS: Final = 1 << 23
+_RUN = 1 << 16
+_ENCODED = 20_000
+"""So many of the first are found in base64 and hexadecimal, too."""
+
+_WORD = re.compile(r"[^\s\"'<>,;]*")
+
+
+class Many:
+    """Finds secrets by fingerprints of their beginnings. Nothing of them can be read back.
+
+    It hides more than `Known` does: the whole of a word that begins as a secret does, and each
+    word of a secret that has several.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._beginnings = bytearray(_BITS // 8)
+        self._lengths: set[int] = set()
+        # Sorted runs of fingerprints, and those that wait to be the next.
+        self._runs: list[array[int]] = []
+        self._new: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._count)
+
+    def add(self, secret: str) -> None:
+        """Know one more, from six characters on."""
+        self._count += 1
+        forms = forms_of(secret) if self._count <= _ENCODED else {secret}
+        for form in {*forms, *secret.split()}:
+            if len(form) >= SHORTEST:
+                self._add(lowered(form)[:_KEY])
+
+    def again(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where in a text one of them stands."""
+        text_lowered, lengths = lowered(text), sorted(self._lengths, reverse=True)
+        beginnings, at, last = self._beginnings, 0, len(text) - SHORTEST
+        while at <= last:
+            place = hash(text_lowered[at : at + SHORTEST]) % _BITS
+            if beginnings[place >> 3] >> (place & 7) & 1:
+                end = self._end(text, text_lowered, at, lengths)
+                if end:
+                    yield at, end
+                    at = end
+                    continue
+            at += 1
+
+    def _add(self, key: str) -> None:
+        place = hash(key[:SHORTEST]) % _BITS
+        self._beginnings[place >> 3] |= 1 << (place & 7)
+        self._lengths.add(len(key))
+        if not self._holds(key):
+            self._new.add(hash(key))
+            if len(self._new) >= _RUN:
+                self._runs.append(array("q", sorted(self._new)))
+                self._new = set()
+
+    def _holds(self, key: str) -> bool:
+        fingerprint = hash(key)
+        if fingerprint in self._new:
+            return True
+        for run in self._runs:
+            at = bisect_left(run, fingerprint)
+            if at < len(run) and run[at] == fingerprint:
+                return True
+        return False
+
+    def _end(self, text: str, text_lowered: str, at: int, lengths: list[int]) -> int:
+        """Where the secret that begins at a place ends; 0 where none does."""
+        for length in lengths:
+            end = at + length
+            if end > len(text) or not self._holds(text_lowered[at:end]):
+                continue
+            if length == _KEY:
+                match = _WORD.match(text, end)
+                return match.end() if match else end
+            if not is_word(text[at:end]) or _stands_alone(text, at, end):
+                return end
+        return 0
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether no letter or digit stands beside a word: else it is part of another."""
+    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())

@@ -1,4 +1,9 @@
-"""Hides secrets in everything that leaves the process: one immutable value does it all."""
+"""Hides secrets in everything that leaves the process: one immutable value does it all.
+
+Masking a document that is mostly as it was, as inspect is after each event.
+
+Masks a text that comes line by line.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from selfinspect.masking.commands import passed, spoken
-from selfinspect.masking.encoded import encoded
-from selfinspect.masking.escapes import unescaped
-from selfinspect.masking.layers import declared
-from selfinspect.masking.learnt import Known, worth_knowing
-from selfinspect.masking.many import Many
-from selfinspect.masking.names import hints_at_secret, is_secret
-from selfinspect.masking.pairs import assigned
-from selfinspect.masking.portions import portions
-from selfinspect.masking.shapes import recognised, set_in
-from selfinspect.masking.told import told
+from selfinspect.masking.encodings import encoded, recognised, set_in, unescaped
+from selfinspect.masking.learnt import Known, Many, portions, worth_knowing
+from selfinspect.masking.names import declared, hints_at_secret, is_secret
+from selfinspect.masking.pairs import announced, announces, assigned, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -303,3 +302,60 @@ def _strings(node: Json) -> list[str]:
         return []
     strings = [entry for entry in node if isinstance(entry, str)]
     return strings if len(strings) == len(node) else []
+
+
+def masked_again(masking: Masking, document: Json, before: Json, masked: Json) -> Json:
+    """What `masking.inspect` makes of a document; only what has changed is looked at.
+
+    Args:
+        masking: what is a secret.
+        document: as it is now.
+        before: as it was, unmasked; None where there was none.
+        masked: as it was, masked by this very masking.
+    """
+    if not (isinstance(document, dict) and isinstance(before, dict) and isinstance(masked, dict)):
+        return masking.inspect(document)
+    # Objects alone: what a list of arguments hides depends on the program beside it.
+    same = {
+        name: masked[name]
+        for name, member in document.items()
+        if isinstance(member, dict) and before.get(name) == member
+    }
+    changed: Json = {name: member for name, member in document.items() if name not in same}
+    fresh = masking.inspect(changed)
+    known = same | fresh if isinstance(fresh, dict) else same
+    return {name: known[name] for name in document}
+
+
+_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(r"-----END [^-]{0,64}-----")
+_BODY = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|\A\s*\S+\s*\Z")
+_LONGEST_KEY = 120
+"""Lines: a key of 8192 bits has 100."""
+
+
+class LineMasking:
+    """Hides what is secret in each line, a private key in all the lines over which it runs, and
+    what stands alone in a line below `the password is:`.
+
+    Args:
+        masking: what is a secret.
+    """
+
+    def __init__(self, masking: Masking) -> None:
+        self._masking = masking
+        self._left = 0
+        self._announced = False
+
+    def line(self, text: str) -> str:
+        """The next line."""
+        begun = _BEGIN.search(text)
+        if begun:
+            self._left = 0 if _END.search(text, begun.end()) else _LONGEST_KEY
+        elif self._left:
+            self._left = 0 if _END.search(text) else self._left - 1
+            text = _BODY.sub(MASK, text)
+        if self._announced and (span := announced(text)):
+            text = text[: span[0]] + MASK + text[span[1] :]
+        self._announced = announces(text) or (self._announced and not text.strip())
+        return self._masking.text(text)

@@ -1,4 +1,7 @@
-"""Which name says that its value is secret, and which value is plainly none all the same."""
+"""Which name says that its value is secret, and which value is plainly none all the same.
+
+Variables and labels as an image's history tells them: no quotes stand around their values.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Judge: TypeAlias = "Callable[[str, str], bool]"
+    from collections.abc import Iterator
+
 
 # A text without any of these names no secret: most do not, and are passed over quickly.
 _STEMS = """
@@ -252,3 +257,21 @@ def _is_no_key(read: _Name, value: str) -> bool:
     if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
         return _FINGERPRINTS.fullmatch(value) is not None
     return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)
+
+
+# `ENV A=b C=d`, or `#(nop)  ENV …`; build arguments stand in `|2 A=b C=d /bin/sh -c …`.
+_INSTRUCTION = re.compile(
+    r"(?:\A|#\(nop\) {1,4})(?:ENV|ARG|LABEL) (.+)|(?:\A|\ARUN )\|\d{1,3} (.+?) /bin/\w{0,8}sh -",
+    re.DOTALL,
+)
+_PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}=|\Z)", re.DOTALL)
+
+
+def declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Yield where the value of a secret name stands in the instruction that made a layer."""
+    if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
+        return
+    for instruction in _INSTRUCTION.finditer(text):
+        for pair in _PAIR.finditer(text, *instruction.span(instruction.lastindex or 0)):
+            if secret(pair[1], pair[2]):
+                yield pair.span(2)

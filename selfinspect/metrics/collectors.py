@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from selfinspect.metrics.families import (
-    container,
-    cpu,
-    machine,
-    memory,
-    network,
-    own,
-    pressure,
-    storage,
-    tasks,
-)
-from selfinspect.metrics.families.family import Point, family
+from selfinspect.metrics import container, usage
+from selfinspect.metrics.family import Point, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from selfinspect.metrics.families.family import Family
+    from selfinspect.metrics.family import Family
     from selfinspect.model import (
         Filesystem,
         Json,
@@ -92,21 +82,21 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
     self_, sample = snapshot.self, sources.sample
     found: dict[str, Collect] = {"agent": lambda: _agent(snapshot, condition)}
     if (read := sources.machine) is not None:
-        found["machine"] = lambda: machine.machine(read(), sources.info())
+        found["machine"] = lambda: container.machine(read(), sources.info())
     if self_ is not None:
-        found["state"] = lambda: own.own_state(self_, snapshot.identity)
+        found["state"] = lambda: container.own_state(self_, snapshot.identity)
     if not condition.settled or (self_ is not None and self_.state not in _ALIVE):
         return found
     found |= {
-        "cpu": _of(sample, cpu.cpu),
-        "memory": _of(sample, memory.memory),
-        "network": _of(sample, network.network),
-        "io": _of(sample, storage.io),
-        "tasks": _of(sample, tasks.tasks),
-        "pressure": _of(sample, pressure.pressure),
-        "processes": _of(sources.processes, tasks.processes),
+        "cpu": _of(sample, usage.cpu),
+        "memory": _of(sample, usage.memory),
+        "network": _of(sample, usage.network),
+        "io": _of(sample, usage.io),
+        "tasks": _of(sample, usage.tasks),
+        "pressure": _of(sample, usage.pressure),
+        "processes": _of(sources.processes, usage.processes),
         "filesystem": _of(
-            sources.filesystem, lambda there: storage.filesystem(there, sources.fs_usage())
+            sources.filesystem, lambda there: usage.filesystem(there, sources.fs_usage())
         ),
         "last_seen": _of(sample, lambda _: container.last_seen(condition.now)),
         "source": _of(sample, _source),

@@ -24,14 +24,13 @@ from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
 from selfinspect.metrics.catalog import CATALOG
-from selfinspect.metrics.families.family import Family, Point, family
+from selfinspect.metrics.family import Family, Point, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.metrics.families.family import Labels
-    from selfinspect.model import Event
+    from selfinspect.metrics.family import Labels
+    from selfinspect.model import Event, Occurrence
 
     Collect = Callable[[], Iterable[Family]]
 

@@ -5,19 +5,24 @@ Times are RFC 3339 in UTC with nine digits and `Z`; sizes are bytes; durations a
 
 from __future__ import annotations
 
-from selfinspect.model.engine import CAPABILITIES, Access, Attempt, Engine, EngineFailure, Reach
-from selfinspect.model.event import Actor, Event, EventSource
+from selfinspect.jsonread import Json
+from selfinspect.model.event import Actor, Cause, Event, EventSource, Occurrence, Run, RunRecord
 from selfinspect.model.identity import (
+    CAPABILITIES,
+    Access,
+    Attempt,
     Candidate,
+    Engine,
+    EngineFailure,
     Identity,
     IdentitySummary,
     Level,
     Method,
+    Reach,
     Scope,
     Source,
     Verdict,
 )
-from selfinspect.model.json import Json
 from selfinspect.model.own import (
     Compose,
     Health,
@@ -32,12 +37,12 @@ from selfinspect.model.own import (
     PortBinding,
     RestartPolicy,
     Self,
+    Snapshot,
     Stop,
     Stopping,
     StopSource,
     Swarm,
 )
-from selfinspect.model.run import Cause, Run, RunRecord
 from selfinspect.model.sample import (
     Cpu,
     Detail,
@@ -56,7 +61,6 @@ from selfinspect.model.sample import (
     TaskState,
     Transfer,
 )
-from selfinspect.model.snapshot import Snapshot
 
 __all__ = [
     "CAPABILITIES",
@@ -91,6 +95,7 @@ __all__ = [
     "Method",
     "Mount",
     "Network",
+    "Occurrence",
     "Pids",
     "PortBinding",
     "Pressure",

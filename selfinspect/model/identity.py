@@ -1,9 +1,15 @@
-"""Which container this is: evidence and verdict."""
+"""Which container this is: evidence and verdict.
+
+The engine, the places where it was looked for, and our access to it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Source: TypeAlias = Literal[
     "option",
@@ -60,3 +66,62 @@ class IdentitySummary:
 
     level: Level
     method: Method
+
+
+Access: TypeAlias = Literal["allowed", "denied", "unsupported", "unknown"]
+CAPABILITIES = ("inspect", "stats", "events", "top", "logs", "changes", "image", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A place where an engine was looked for, and the outcome in a word or two.
+
+    `detail` is the outcome in a sentence and `hint` what a person can do about it, None where the
+    engine answered. `guessed` is a place that nobody named and no mount brought: the gateway.
+    """
+
+    endpoint: str
+    outcome: str
+    detail: str | None = field(default=None, compare=False)
+    hint: str | None = field(default=None, compare=False)
+    guessed: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine that answers, and the API version spoken with it."""
+
+    endpoint: str
+    product: str
+    version: str | None
+    api_version: str
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it has Podman's ways: events, cgroups and figures of its own."""
+        return self.product == "Podman"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """An engine that answers, and how far our access to it goes.
+
+    `encrypted` is None for a Unix socket, which leaves no machine. `capabilities` has what has been
+    asked for already, by the name of the request.
+    """
+
+    engine: Engine
+    encrypted: bool | None = None
+    min_api_version: str | None = None
+    os: str | None = None
+    kernel: str | None = None
+    capabilities: Mapping[str, Access] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailure:
+    """Why the engine gives nothing now, and what a person can do about it."""
+
+    detail: str
+    hint: str | None = None
+    denied: bool = False

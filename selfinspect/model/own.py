@@ -1,18 +1,21 @@
-"""What a container knows about itself."""
+"""What a container knows about itself.
+
+All that is known at one moment.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-StopSource: TypeAlias = Literal["container", "image", "option"]
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from selfinspect.model.engine import Engine
-    from selfinspect.model.identity import IdentitySummary
-    from selfinspect.model.run import Run
+    from selfinspect.jsonread import Json
+    from selfinspect.model.event import Run
+    from selfinspect.model.identity import Attempt, Engine, EngineFailure, Identity, IdentitySummary
+
+StopSource: TypeAlias = Literal["container", "image", "option"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +236,20 @@ class Self:
         None where it is not published, or where no engine says.
         """
         return (self.ports or {}).get(str(port), {}).get(protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is known at one moment; swapped whole, never changed.
+
+    `inspect` is the engine's own JSON, already masked. `failure` is why there is no engine.
+    `kubernetes` is what the kubelet's mounts tell, whoever we are.
+    """
+
+    identity: Identity
+    self: Self | None = None
+    inspect: Json = None
+    engine: Engine | None = None
+    tried: tuple[Attempt, ...] = ()
+    failure: EngineFailure | None = None
+    kubernetes: Kubernetes | None = None

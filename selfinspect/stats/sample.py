@@ -1,14 +1,187 @@
-"""Arithmetic on samples. Pure."""
+"""A sample from an engine's stats JSON. Pure.
+
+Docker's API from 1.41 on, cgroup v1 and v2, and Podman's compatible API, which leaves out more.
+
+Arithmetic on samples. Pure.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.times import nanoseconds
+from selfinspect.jsonread import mapping, sequence
+from selfinspect.kernel.memory import is_v1, memory
+from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample, Transfer
+from selfinspect.times import known, nanoseconds
 
 if TYPE_CHECKING:
-    from selfinspect.model import Sample, Specification
+    from collections.abc import Callable
+
+    from selfinspect.model import Specification
+
+_UNSIGNED_OVERFLOW = 1 << 63
+"""From here on a number is no figure: "unlimited", or a difference that fell below zero."""
+
+
+def numbers(major: int, minor: int) -> str:
+    """A block device by its numbers, `8:0`, for want of its name."""
+    return f"{major}:{minor}"
+
+
+def engine_sample(
+    stats: Json, now: str, device: Callable[[int, int], str] = numbers
+) -> Sample | None:
+    """The sample that an engine's stats hold; None where they hold none.
+
+    An engine answers 200 for a container that isn't running: Docker with a zero `read`,
+    Podman with nothing at all.
+
+    Args:
+        stats: the answer to `GET /containers/{id}/stats`, decoded.
+        now: the time of the sample where the engine names none.
+        device: names a block device by its major and minor number.
+    """
+    if not isinstance(stats, dict) or not stats.get("cpu_stats"):
+        return None
+    read_at = known(stats.get("read", now))
+    if read_at is None:
+        return None
+    cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))
+    memory_part, detail = _memory(mapping(stats, "memory_stats"))
+    io, transfers = _io(mapping(stats, "blkio_stats"), device)
+    pids = mapping(stats, "pids_stats")
+    current, limit = _count(pids, "current"), _count(pids, "limit") or None
+    return Sample(
+        read_at=read_at,
+        source="engine",
+        cpu=cpu,
+        memory=memory_part,
+        network=_network(stats.get("networks")),
+        io=io,
+        pids=Pids(current, limit),
+        detail=replace(
+            detail,
+            system_seconds=system,
+            per_cpu_seconds=per_cpu,
+            tasks_limit=None if current is None else limit or 0,
+            transfers=transfers,
+        ),
+    )
+
+
+def _cpu(stats: dict[str, Json]) -> tuple[Cpu, tuple[float, ...], float | None]:
+    """CPU time, its share on each CPU (cgroup v1), and the machine's CPU time."""
+    usage, throttling = mapping(stats, "cpu_usage"), mapping(stats, "throttling_data")
+    shares = [_figure(nano) for nano in sequence(usage, "percpu_usage")]
+    # One that makes no sense would shift the numbers of the CPUs after it.
+    per_cpu = [] if None in shares else [nano / 1e9 for nano in shares if nano is not None]
+    # Without a quota, and from Podman always, there are no periods and the zeros mean nothing.
+    periods = _count(throttling, "periods") or None
+    return (
+        Cpu(
+            usage_seconds=_seconds(usage, "total_usage"),
+            user_seconds=_seconds(usage, "usage_in_usermode"),
+            system_seconds=_seconds(usage, "usage_in_kernelmode"),
+            online=_count(stats, "online_cpus") or len(per_cpu) or None,
+            periods=periods,
+            throttled_periods=_count(throttling, "throttled_periods") if periods else None,
+            throttled_seconds=_seconds(throttling, "throttled_time") if periods else None,
+        ),
+        tuple(per_cpu),
+        _seconds(stats, "system_cpu_usage") or None,
+    )
+
+
+def _memory(stats: dict[str, Json]) -> tuple[Memory, Detail]:
+    inner = mapping(stats, "stats")
+    stat = {name: value for name in inner if (value := _count(inner, name)) is not None}
+    # Docker leaves a zero out, so without its statistics an absent count of failures says
+    # nothing; and older Podmans, which have none, give the limit for the peak.
+    return memory(
+        stat,
+        usage=_count(stats, "usage"),
+        limit=_count(stats, "limit"),
+        peak=(_count(stats, "max_usage") or None) if stat else None,
+        failcnt=(_count(stats, "failcnt") or 0) if is_v1(stat) else None,
+    )
+
+
+def _network(networks: Json) -> dict[str, Interface] | None:
+    if not isinstance(networks, dict):
+        return None
+    return {
+        name: Interface(
+            *(
+                _count(counters, f"{way}_{what}")
+                for way in ("rx", "tx")
+                for what in ("bytes", "packets", "errors", "dropped")
+            )
+        )
+        for name in networks
+        if (counters := mapping(networks, name))
+    }
+
+
+def _io(
+    stats: dict[str, Json], device: Callable[[int, int], str]
+) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
+    """Traffic with each device, and by operation; a null list does not say there was none."""
+    volume = _operations(stats, "io_service_bytes_recursive")
+    number_of = _operations(stats, "io_serviced_recursive")
+    if volume is None and number_of is None:
+        return None, ()
+    volume, number_of = volume or {}, number_of or {}
+    devices = {
+        device(*key): Device(
+            read_bytes=volume.get(key, {}).get("read"),
+            write_bytes=volume.get(key, {}).get("write"),
+            reads=number_of.get(key, {}).get("read"),
+            writes=number_of.get(key, {}).get("write"),
+        )
+        for key in volume | number_of
+    }
+    transfers = (
+        Transfer(device(*key), *key, operation.capitalize(), value)
+        for key, operations in volume.items()
+        for operation, value in operations.items()
+    )
+    return devices, tuple(transfers)
+
+
+def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict[str, int]] | None:
+    """A counter by device and operation, whose name v1 capitalises and v2 does not."""
+    if not isinstance(stats.get(name), list):
+        return None
+    found: dict[tuple[int, int], dict[str, int]] = {}
+    for entry in sequence(stats, name):
+        if not isinstance(entry, dict):
+            continue
+        major, minor, value = (_count(entry, part) for part in ("major", "minor", "value"))
+        operation = entry.get("op")
+        if (
+            major is not None
+            and minor is not None
+            and value is not None
+            and isinstance(operation, str)
+        ):
+            found.setdefault((major, minor), {})[operation.lower()] = value
+    return found
+
+
+def _count(parent: dict[str, Json], name: str) -> int | None:
+    return _figure(parent.get(name))
+
+
+def _figure(value: Json) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < _UNSIGNED_OVERFLOW else None
+
+
+def _seconds(parent: dict[str, Json], name: str) -> float | None:
+    nano = _count(parent, name)
+    return None if nano is None else nano / 1e9
 
 
 def with_percent(sample: Sample, previous: Sample | None) -> Sample:

@@ -1,19 +1,31 @@
-"""One sampler of a source for whoever asks: those who ask together share a reading."""
+"""One sampler of a source for whoever asks: those who ask together share a reading.
+
+Where a sample comes from: the engine's stats or the kernel's files.
+
+The size of the writable layer, which the engine walks a disk for.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from selfinspect.errors import EngineUnreachableError
-from selfinspect.stats.sample import with_percent
+from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.stats.sample import engine_sample, with_limits, with_percent
+from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selfinspect.model import Sample
+    from selfinspect.engine.api.client import Client
+    from selfinspect.kernel.machine import Devices
+    from selfinspect.kernel.reader import CgroupReader
+    from selfinspect.model import Sample, Specification
+
 
 _LEAST_INTERVAL = 0.5
 """Seconds over which a percentage means something: the kernel counts in hundredths."""
@@ -110,3 +122,81 @@ class Sampler:
         if self._newer is None or now - self._newer_taken >= _LEAST_INTERVAL:
             self._older, self._newer, self._newer_taken = self._newer, fresh, now
         return with_percent(fresh, self._older)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSource:
+    """One frame of the engine's stats a reading; up to a second on engines before 25.
+
+    `configured` is what binds the container, None where that is not known.
+    """
+
+    client: Client
+    devices: Devices
+    configured: Specification | None = None
+    waits: ClassVar[bool] = True
+
+    def read(self) -> Sample | None:
+        """A sample, None while the container does not run.
+
+        Raises:
+            EngineError: the engine gave no answer, or refused.
+        """
+        sample = engine_sample(self.client.stats(), rfc3339(time.time_ns()), self.devices)
+        return with_limits(sample, self.configured) if sample and self.configured else sample
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSource:
+    """The container's own cgroup files, well under a millisecond a reading."""
+
+    reader: CgroupReader
+    waits: ClassVar[bool] = False
+
+    def read(self) -> Sample | None:
+        """A sample of the container that this process is in."""
+        return self.reader.read(time.time_ns())
+
+
+class FsUsage:
+    """Asks in the background, when asked itself, and no more often than once an interval.
+
+    Args:
+        interval: seconds.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asked = float("-inf")
+        self._asking: threading.Thread | None = None
+        self._known: int | None = None
+
+    def bytes(self, client: Client) -> int | None:
+        """The size when it was last counted; None until that is done, and where it fails."""
+        with self._lock:
+            known = self._known
+            due = self._clock() - self._asked >= self._interval
+            if due and (self._asking is None or not self._asking.is_alive()):
+                self._asked = self._clock()
+                self._asking = threading.Thread(
+                    target=self._ask, args=(client,), name="fs-usage", daemon=True
+                )
+                # Where the container has all the tasks it may have, it is asked at the next turn.
+                with suppress(RuntimeError):
+                    self._asking.start()
+            return known
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until nothing is being counted."""
+        asking = self._asking
+        if asking is not None:
+            asking.join(timeout)
+
+    def _ask(self, client: Client) -> None:
+        try:
+            self._known = client.size()
+        except EngineError:
+            self._known = None

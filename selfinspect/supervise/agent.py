@@ -6,16 +6,16 @@ import _socket
 import os
 import time
 
-from selfinspect.supervise import handover
+from selfinspect.kernel.cgroup_file import UNIFIED, parse
+from selfinspect.supervise import listeners
 from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agent
 from selfinspect.supervise.listeners import silence
-from selfinspect.supervise.messages import say
+from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.signals import Given, signal
-from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selfinspect.supervise.users import User
 
@@ -88,12 +88,12 @@ class Agent:
         """Start an incarnation; where no process can be made, that counts as its death."""
         self.restart_at = None
         try:
-            self._control, theirs = handover.control_pair()
+            self._control, theirs = listeners.control_pair()
             try:
                 if self._token is not None:
                     self._control.send(self._token)
-                names = handover.named(self._api, self._metrics, theirs)
-                changes = {**self._changes, handover.VARIABLE: names}
+                names = listeners.named(self._api, self._metrics, theirs)
+                changes = {**self._changes, listeners.VARIABLE: names}
                 handed = (*self._api, *self._metrics, theirs)
                 self.process = start_agent(self._command, changes, handed, self._given, self._user)
             finally:
@@ -107,7 +107,7 @@ class Agent:
             return True
         try:
             # Nothing where it has ended: what it said before is true all the same.
-            self.variables = handover.told(self._control) or self.variables
+            self.variables = listeners.told(self._control) or self.variables
         except BlockingIOError:
             return False
         except OSError:
@@ -169,3 +169,35 @@ class Agent:
             say("agent.died", reason=reason, restart_in=f"{pause:g}s")
         self._reason = reason
         self.restart_at = now + pause
+
+
+ROOM = 32
+"""Tasks below which none is taken from the command: an agent needs up to a dozen threads."""
+
+_CGROUPS = "/proc/self/cgroup"
+_TREE = "/sys/fs/cgroup"
+
+
+def tasks_allowed(cgroups: str = _CGROUPS, tree: str = _TREE) -> int | None:
+    """The limit of `docker run --pids-limit`, None where there is none, or none can be seen.
+
+    Args:
+        cgroups: where the kernel lists our cgroups, see cgroups(7).
+        tree: where they are mounted.
+    """
+    for file in _files(cgroups, tree):
+        with suppress(OSError, ValueError), open(file, "rb") as limit:  # noqa: PTH123
+            return int(limit.read())
+    return None
+
+
+def _files(cgroups: str, tree: str) -> Iterator[str]:
+    """Where the limit may be: below our path in the tree, or at the top of what we see of it."""
+    with suppress(OSError), open(cgroups, "rb") as file:  # noqa: PTH123
+        for cgroup in parse(file.read().decode(errors="surrogateescape")):
+            if "pids" in cgroup.controllers:
+                yield f"{tree}/pids{cgroup.path}/pids.max"
+            elif UNIFIED in cgroup.controllers:
+                yield f"{tree}{cgroup.path}/pids.max"
+    yield f"{tree}/pids/pids.max"
+    yield f"{tree}/pids.max"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
-    from selfinspect.exports.wanted import Wanted
+    from selfinspect.exports.own import Wanted
     from selfinspect.listen import ListenAddress
 
     T = TypeVar("T")
@@ -174,7 +174,7 @@ class Arguments:
             text = _OWN.removeprefix(f"{flag}=") if text.lower() in _YES else ""
         if not text and not words:
             return None
-        from selfinspect.exports.wanted import parse_wanted  # noqa: PLC0415 - few want any
+        from selfinspect.exports.own import parse_wanted  # noqa: PLC0415 - few want any
 
         try:
             return parse_wanted(text)

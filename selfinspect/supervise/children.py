@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import os
 
-from selfinspect.supervise.messages import say
+from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.prctl import end_with_parent
 from selfinspect.supervise.signals import signal
-from selfinspect.supervise.suppress import suppress
 from selfinspect.supervise.users import share_streams
 
 TYPE_CHECKING = False

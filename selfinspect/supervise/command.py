@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 
 from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
-from selfinspect.supervise.messages import say
+from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.signals import Given, signal
-from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from selfinspect.exports.wanted import Wanted
+    from selfinspect.exports.own import Wanted
     from selfinspect.supervise.users import User
 
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}

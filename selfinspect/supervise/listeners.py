@@ -1,4 +1,7 @@
-"""Listening sockets, made before anyone else can take their ports."""
+"""Listening sockets, made before anyone else can take their ports.
+
+What PID 1 hands each incarnation of the agent: listeners, and a line to each other.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import os
 import stat
 
 from selfinspect.listen import DEFAULT_METRICS, ListenAddress
-from selfinspect.supervise.messages import say
-from selfinspect.supervise.suppress import suppress
+from selfinspect.supervise.messages import say, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Mapping, Sequence
 
 _BACKLOG = 512
 
@@ -159,3 +162,111 @@ def _is_stale(path: str) -> bool:
         return probe.connect_ex(path) == errno.ECONNREFUSED
     finally:
         probe.close()
+
+
+VARIABLE = "SELFINSPECT_HANDOVER"
+
+_READY = b"ready"
+_LONGEST_WORD = 128 * 1024
+_LONGEST_TOKEN = 128
+
+
+def control_pair() -> tuple[_socket.socket, _socket.socket]:
+    """The two ends of the line between PID 1 and an agent; a word on it arrives whole."""
+    return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+
+
+def told(control: _socket.socket) -> dict[str, str]:
+    """The variables that a ready agent offers for the command; none where it ended instead.
+
+    Raises:
+        BlockingIOError: it has said nothing yet.
+        OSError: the line is broken.
+    """
+    _, *entries = control.recv(_LONGEST_WORD, _socket.MSG_DONTWAIT).split(b"\0")
+    pairs = (os.fsdecode(entry).partition("=") for entry in entries)
+    return {name: value for name, _, value in pairs}
+
+
+def named(
+    api: Sequence[_socket.socket], metrics: Sequence[_socket.socket], control: _socket.socket
+) -> str:
+    """The variable's value: the number of each socket, and what it is for."""
+    roles = [*(("api", each) for each in api), *(("metrics", each) for each in metrics)]
+    return ",".join(f"{role}={each.fileno()}" for role, each in [*roles, ("control", control)])
+
+
+class Handover:
+    """The open sockets that `SELFINSPECT_HANDOVER` names, as the agent has them.
+
+    Attributes:
+        api: listeners for everything; the agent binds none of its own.
+        metrics: listeners for the metrics alone.
+        control: one end of a pair with PID 1, which sends no more: once it reads as ended,
+            PID 1 is gone and the agent is to end too.
+        token: what PID 1 sent on it first, the token of `--token-file auto`; None where it did not.
+    """
+
+    __slots__ = ("api", "control", "metrics", "token")
+
+    def __init__(
+        self,
+        api: Sequence[socket.socket],
+        metrics: Sequence[socket.socket],
+        control: socket.socket,
+        token: bytes | None = None,
+    ) -> None:
+        self.api = api
+        self.metrics = metrics
+        self.control = control
+        self.token = token
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Handover | None:
+        """What PID 1 handed over, None where the agent was started by itself.
+
+        Raises:
+            ValueError: the variable does not read `api=5,metrics=6,control=7`.
+            OSError: a number in it is no open socket.
+        """
+        import socket  # noqa: PLC0415 - 8 ms, and nothing that PID 1 needs
+
+        if VARIABLE not in environ:
+            return None
+        sockets: dict[str, list[socket.socket]] = {"api": [], "metrics": [], "control": []}
+        for item in environ[VARIABLE].split(","):
+            role, _, descriptor = item.partition("=")
+            if role not in sockets:
+                raise ValueError(f"{VARIABLE}: {item!r} is no socket")
+            inherited = socket.socket(fileno=int(descriptor))
+            inherited.set_inheritable(False)
+            sockets[role].append(inherited)
+        [control] = sockets["control"]
+        token = None
+        with suppress(BlockingIOError):
+            token = control.recv(_LONGEST_TOKEN, socket.MSG_DONTWAIT) or None
+        return cls(sockets["api"], sockets["metrics"], control, token)
+
+    def ready(self, variables: Mapping[str, str]) -> None:
+        """Tell PID 1 that the agent is ready, so that a command held back by `--wait` starts.
+
+        Args:
+            variables: what `--export-env` adds to the command's environment; left out where it
+                is more than PID 1 takes. One that no environment can hold is left out alone.
+        """
+        entries = (
+            os.fsencode(f"{name}={value}")
+            for name, value in variables.items()
+            if _can_be_said(value)
+        )
+        word = b"\0".join((_READY, *entries))
+        with suppress(OSError):
+            self.control.send(word if len(word) <= _LONGEST_WORD else _READY)
+
+
+def _can_be_said(value: str) -> bool:
+    """Whether an environment can hold it: neither NUL nor half a surrogate pair is in it."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False

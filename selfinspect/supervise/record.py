@@ -16,8 +16,8 @@ from binascii import crc32
 from selfinspect import files
 from selfinspect.files import open_folder, write
 from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
+from selfinspect.supervise.messages import suppress
 from selfinspect.supervise.signals import signal
-from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

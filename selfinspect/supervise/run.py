@@ -1,4 +1,13 @@
-"""`selfinspect run [options] -- CMD…`: from the command line to the exit code."""
+"""`selfinspect run [options] -- CMD…`: from the command line to the exit code.
+
+What the start of this interpreter has made of the environment that the container was given.
+
+The command inherits the environment of the process itself, entries that a mapping could not hold
+(without a name, without `=`, or twice) as they are; what differs is a change: a value, or None for
+a variable to take away.
+
+How many tasks the container may have, and whether that leaves room for an agent.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +15,25 @@ import os
 import sys
 
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
-from selfinspect.supervise import handover
-from selfinspect.supervise.agent import Agent
-from selfinspect.supervise.announcement import URI_FILE, Announcement
+from selfinspect.supervise import listeners
+from selfinspect.supervise.agent import Agent, tasks_allowed
+from selfinspect.supervise.announcement import URI_FILE, Announcement, provide, take_away
+from selfinspect.supervise.announcement import VARIABLE as TOKEN_FILE
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
-from selfinspect.supervise.environment import changes_back
 from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
-from selfinspect.supervise.messages import say
+from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.record import Record, read
 from selfinspect.supervise.signals import block_signals
 from selfinspect.supervise.stopping import Stopping
 from selfinspect.supervise.supervisor import Supervisor
-from selfinspect.supervise.suppress import suppress
-from selfinspect.supervise.tasks import tasks_allowed
-from selfinspect.supervise.token import VARIABLE as TOKEN_FILE
-from selfinspect.supervise.token import provide, take_away
 from selfinspect.supervise.users import engine_groups, find_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from selfinspect.exports.wanted import Wanted
+    from selfinspect.exports.own import Wanted
     from selfinspect.supervise.users import User
 
 USAGE = 125
@@ -110,7 +115,7 @@ def run(
     changes = {
         **changes_back(environ),
         **(_exports(parsed.exports, environ) if parsed.exports else {}),
-        handover.VARIABLE: None,
+        listeners.VARIABLE: None,
         URI: uri,
         TOKEN_FILE: token_file,
         **_home(user),
@@ -206,3 +211,48 @@ def _this_program(others: int) -> list[str]:
     except OSError:
         whole = [sys.executable, *sys.orig_argv[1:]]
     return whole[:-others]
+
+
+# The name under which the folder with an interpreter of its own (deploy/standalone.sh) keeps
+# LD_PRELOAD from that interpreter: a library of the image's fits the image's C library.
+_PRELOAD = "SELFINSPECT_LD_PRELOAD"
+_LOCALE = "LC_CTYPE"
+
+
+def changes_back(
+    environ: Mapping[str, str], file: str = "/proc/self/environ"
+) -> dict[str, str | None]:
+    """The changes that undo those of the interpreter's start.
+
+    Python itself sets `LC_CTYPE` where the locale is C's.
+
+    Args:
+        environ: the interpreter's.
+        file: where the kernel has what this process was started with.
+    """
+    changes: dict[str, str | None] = {}
+    if _PRELOAD in environ:
+        changes["LD_PRELOAD"] = environ[_PRELOAD]
+        changes[_PRELOAD] = None
+    if _LOCALE in environ:
+        try:
+            given = _value(_LOCALE.encode(), file)
+        except OSError:
+            return changes
+        if given != environ[_LOCALE]:
+            changes[_LOCALE] = given
+    return changes
+
+
+def _value(name: bytes, file: str) -> str | None:
+    """A variable's value at this process's start, None where it had none.
+
+    Raises:
+        OSError: the kernel does not show it.
+    """
+    with open(file, "rb") as started_with:  # noqa: PTH123
+        for entry in started_with.read().split(b"\0"):
+            key, _, value = entry.partition(b"=")
+            if key == name:
+                return value.decode(errors="surrogateescape")
+    return None

@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 
 from selfinspect.supervise.children import start_writer
-from selfinspect.supervise.messages import say
+from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.signals import name_of, number_of, signal
-from selfinspect.supervise.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

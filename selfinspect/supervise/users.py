@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from selfinspect.supervise.suppress import suppress
+from selfinspect.supervise.messages import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,55 +1,45 @@
-"""The two applications: the API with everything, and the metrics listener's few paths."""
+"""The two applications: the API with everything, and the metrics listener's few paths.
+
+What the routes need of the agent, and nothing more of it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from selfinspect.errors import SelfinspectError
-from selfinspect.web import (
-    assets,
-    changes,
-    document,
-    engine,
-    events,
-    health,
-    identity,
-    image,
-    logs,
-    metrics,
-    openapi,
-    runs,
-    stats,
-    top,
-)
+from selfinspect.web import assets
 from selfinspect.web.answers import problem_handler
 from selfinspect.web.guard import Guard, names_of
+from selfinspect.web.routes import document, events, logs, metrics, resources, stats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.routing import Route
 
-    from selfinspect.web.service import Service
-    from selfinspect.web.tokens import Tokens
+    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.events.subscribers import Subscribers
+    from selfinspect.journal.journal import Journal
+    from selfinspect.model import Json, Reach, Run, Sample, Snapshot, StatsSource
+    from selfinspect.web.credentials import Tokens
+    from selfinspect.web.waiting import Waiting
 
 
 def api(service: Service) -> Guard:
     """Everything, for who is inside the container."""
     routes = [
         *document.routes(service),
-        *identity.routes(service),
-        *engine.routes(service),
-        *top.routes(service),
+        *resources.resources(service),
         *logs.routes(service),
-        *changes.routes(service),
-        *image.routes(service),
         *stats.routes(service),
         *events.routes(service),
-        *runs.routes(service),
         *metrics.routes(service),
-        *health.routes(service, checks_shown=True),
-        *openapi.routes(),
+        *resources.health(service, checks_shown=True),
         *assets.routes(),
     ]
 
@@ -71,7 +61,7 @@ def api(service: Service) -> Guard:
 
 def metrics_only(service: Service) -> Guard:
     """What anyone on the network may ask: metrics, and whether the agent is well."""
-    routes = [*metrics.routes(service), *health.routes(service, checks_shown=False)]
+    routes = [*metrics.routes(service), *resources.health(service, checks_shown=False)]
     tokens = [service.metrics_tokens] if service.metrics_tokens else []
     return Guard(
         _app(routes),
@@ -89,3 +79,65 @@ def _app(routes: list[Route]) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+class Check(NamedTuple):
+    """One thing that readiness depends on."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Exposition(NamedTuple):
+    """A whole page of metrics and the format it is in."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The agent as the routes see it.
+
+    `sample` and `metrics` may wait for the engine, and are called in a thread.
+
+    Attributes:
+        snapshot: all that is known now.
+        sample: a reading of the resources, from the source named or as the settings have it;
+            None where there is nothing to read; raises EngineError where only an engine could
+            say.
+        inquiry: whom to ask for what stands in no snapshot; raises IdentityError or EngineError
+            where nobody is to be asked.
+        raw_stats: the engine's stats as they are; raises EngineError where it gives none.
+        metrics: a page of metrics of a media type, `text/plain` or OpenMetrics', made in so many
+            seconds; None is as long as it takes.
+        reach: how far our access to the engine goes, None where none ever answered.
+        checks: what readiness depends on, as it stands now.
+        journal: the events held.
+        runs: the container's runs, newest first.
+        subscribers: who listens to events.
+        waiting: who waits for a change of what is known.
+        hostname: the kernel's name for us, empty where it has none.
+        allowed_hosts: globs over further names we may be called by.
+        disabled: globs over paths that are not served.
+        tokens: what opens the API, None where it is open.
+        metrics_tokens: what opens `/metrics`, None where it is open.
+    """
+
+    snapshot: Callable[[], Snapshot]
+    sample: Callable[[StatsSource | None], Sample | None]
+    inquiry: Callable[[], Inquiry]
+    raw_stats: Callable[[], Json]
+    metrics: Callable[[str, float | None], Exposition]
+    reach: Callable[[], Reach | None]
+    checks: Callable[[], tuple[Check, ...]]
+    journal: Journal
+    runs: Callable[[], tuple[Run, ...]]
+    subscribers: Subscribers
+    waiting: Waiting
+    hostname: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+    metrics_tokens: Tokens | None = None

@@ -1,6 +1,8 @@
 """Before every route: who may ask, by which name, and how much.
 
 An ASGI middleware, so that it stands before streams as well and costs no task.
+
+A request in one form, whichever of those that HTTP allows it came in. Pure.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import ipaddress
 from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from selfinspect.errors import (
     BadRequestError,
@@ -20,15 +23,15 @@ from selfinspect.errors import (
 )
 from selfinspect.web.answers import problem
 from selfinspect.web.assets import is_asset
-from selfinspect.web.normalise import combined, in_origin_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from selfinspect.model import Snapshot
-    from selfinspect.web.tokens import Tokens
+    from selfinspect.web.credentials import Tokens
+
 
 MAX_REQUEST_LINE = 8192
 MAX_HEADERS = 64
@@ -263,3 +266,30 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """A request, were its target a whole URI, as one for its path at its host.
+
+    RFC 9112, section 3.2.2: a server takes the absolute form, whose host stands for the header's.
+    """
+    _, mark, rest = scope["raw_path"].partition(b"://")
+    if scope["raw_path"].startswith(b"/") or not mark:
+        return scope
+    host, slash, path = rest.partition(b"/")
+    raw_path = slash + path or b"/"
+    others = [header for header in scope["headers"] if header[0] != b"host"]
+    return {
+        **scope,
+        "raw_path": raw_path,
+        "path": unquote(raw_path.decode("ascii")),
+        "headers": [(b"host", host), *others],
+    }
+
+
+def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name, the values of a repeated one joined: RFC 9110, section 5.2."""
+    combined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        combined[name] = combined[name] + b", " + value if name in combined else value
+    return combined

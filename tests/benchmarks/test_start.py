@@ -14,7 +14,7 @@ import pytest
 
 from tests.benchmarks.test_agent import report
 from tests.contract.test_start import PLAIN, archive, keeps_signals
-from tests.launched import launched
+from tests.support.launched import launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.engine.conftest import until
-from tests.tcp_front import TcpFront
+from tests.support.tcp_front import TcpFront
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import pytest
 
-from tests.canned_engine import recorded
-from tests.container_root import container_root
+from tests.support.canned_engine import recorded
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 PATIENCE = 20.0
 LAYER = "95b814a531a36b643bd71c074b95f60c6db50af37501d77bc07a8619e8fea786"

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.listen import parse_listen
-from tests.certificates import Authority
 from tests.contract.conftest import HAS_OWN_RUN, PATIENCE, PROGRAM, environment
+from tests.support.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.certificates import Pair
     from tests.contract.conftest import Listener, Serve
+    from tests.support.certificates import Pair
 
 TOKEN = "s3cret-of-the-api"
 

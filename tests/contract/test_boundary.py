@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from selfinspect.engine.access import mapping, member
-from tests.canned_engine import Answer, recorded
+from selfinspect.jsonread import mapping, member
 from tests.contract.conftest import HAS_OWN_RUN, PATIENCE, PROGRAM, environment
+from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Listener, Serve
+    from tests.support.canned_engine import CannedEngine
 
 
 def strict(body: bytes) -> Json:

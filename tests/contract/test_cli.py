@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import Answer
-from tests.container_root import container_root
 from tests.contract.conftest import PROGRAM, environment
+from tests.support.canned_engine import Answer
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent, Serve
+    from tests.support.canned_engine import CannedEngine
 
 ID = "7badd33650b90e2d3003590fc6629ed48dba2d0b1541a2c7ae760d252d3b182d"
 

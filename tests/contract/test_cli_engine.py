@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import Answer
 from tests.contract.conftest import PATIENCE, PROGRAM, environment
 from tests.contract.test_cli import run
-from tests.unit.engine.test_frames import TIME, frame
+from tests.support.canned_engine import Answer
+from tests.unit.engine.inspect.test_frames import TIME, frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 
 @pytest.fixture(autouse=True)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import Answer
-from tests.container_root import container_root
 from tests.contract.conftest import HAS_OWN_RUN, PATIENCE, PROGRAM, environment
-from tests.unit.engine.test_frames import frame
+from tests.support.canned_engine import Answer
+from tests.support.container_root import container_root
+from tests.unit.engine.inspect.test_frames import frame
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 
 @pytest.mark.parametrize(

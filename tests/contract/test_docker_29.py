@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import PING, Answer, recorded, recorded_events
-from tests.container_root import container_root
+from tests.support.canned_engine import PING, Answer, recorded, recorded_events
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent, Serve
+    from tests.support.canned_engine import CannedEngine
 
 MADE = 1_795_264_561_447_859_168
 STAMP = "2026-11-21T12:36:01.447859168Z"

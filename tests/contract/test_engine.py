@@ -6,14 +6,14 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.access import member, text
-from tests.canned_engine import Answer
+from selfinspect.jsonread import member, text
 from tests.contract.conftest import PROGRAM, environment
+from tests.support.canned_engine import Answer
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Serve
+    from tests.support.canned_engine import CannedEngine
 
 DENIED = Answer(403, b"<html><body><h1>403 Forbidden</h1></body></html>")
 VERSION = Answer(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import Answer
-from tests.container_root import container_root
 from tests.contract.conftest import HAS_OWN_RUN
+from tests.support.canned_engine import Answer
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent, Serve
+    from tests.support.canned_engine import CannedEngine
 
 ID = "7badd33650b90e2d3003590fc6629ed48dba2d0b1541a2c7ae760d252d3b182d"
 PATIENCE = 20.0

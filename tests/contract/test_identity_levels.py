@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, text
+from selfinspect.jsonread import member, text
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Serve

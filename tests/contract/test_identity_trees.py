@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import sequence, text
+from selfinspect.jsonread import sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.launched import ROOT
+from tests.support.launched import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
 
-from selfinspect.events.journal import Journal
-from tests.unit.events.occurrences import occurrence
+from selfinspect.journal.journal import Journal
+from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent, Listener, Serve
+    from tests.support.canned_engine import CannedEngine
 
 ID = "7badd33650b90e2d3003590fc6629ed48dba2d0b1541a2c7ae760d252d3b182d"
 PATIENCE = 20.0

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.canned_engine import Answer
-from tests.unit.engine.test_frames import frame
+from tests.support.canned_engine import Answer
+from tests.unit.engine.inspect.test_frames import frame
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 
 def test_a_log_is_followed_until_the_agent_stops(web: Agent, engine: CannedEngine) -> None:

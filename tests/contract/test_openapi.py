@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.canned_engine import Answer, recorded
 from tests.contract.conftest import environment
 from tests.openapi.__main__ import FILE
-from tests.unit.engine.test_frames import frame
+from tests.support.canned_engine import Answer, recorded
+from tests.unit.engine.inspect.test_frames import frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Serve
+    from tests.support.canned_engine import CannedEngine
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer, member, sequence, text
-from tests.canned_engine import recorded
+from selfinspect.jsonread import integer, member, sequence, text
 from tests.contract.conftest import PROGRAM, environment
 from tests.contract.test_stats import run, uri_of
+from tests.support.canned_engine import recorded
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 SECOND = 10**9
 

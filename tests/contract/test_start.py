@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.launched import ROOT, launched
+from tests.support.launched import ROOT, launched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

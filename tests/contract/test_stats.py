@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.canned_engine import Answer, recorded
 from tests.contract.conftest import PROGRAM, environment
+from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 KNOWN = "container_memory_usage_bytes{"
 

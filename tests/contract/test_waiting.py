@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
     from tests.contract.conftest import Agent
+    from tests.support.canned_engine import CannedEngine
 
 MOST = 1024
 NAME = "/v1/self/name?wait_for_change=true"

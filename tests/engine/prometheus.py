@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from selfinspect.engine.access import sequence, text, text_mapping
+from selfinspect.jsonread import sequence, text, text_mapping
 from tests.engine.conftest import ROOT, sh
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.jsonread import member, sequence, text
 from tests.engine.conftest import settled, sh, until
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
-    from tests.relay import Relay
+    from tests.support.relay import Relay
 
 pytestmark = pytest.mark.engine
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer, mapping, member, sequence
+from selfinspect.jsonread import integer, mapping, member, sequence
 from tests.engine import deaf_clients
 from tests.engine.conftest import until
 from tests.engine.test_journal import log

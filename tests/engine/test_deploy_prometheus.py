@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dashboard import panels
 from tests.engine.conftest import ROOT, until
 from tests.engine.prometheus import configuration, prometheus, scraping
+from tests.support.dashboard import panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer, member, sequence, text, texts
+from selfinspect.jsonread import integer, member, sequence, text, texts
 from tests.engine.conftest import ROOT, Container, Engine, sh, until
 from tests.engine.table import ENGINES, Table
-from tests.relay import Relay
+from tests.support.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

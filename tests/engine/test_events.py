@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
 from selfinspect.events.history import BUFFERED
+from selfinspect.jsonread import member, sequence, text
 from tests.engine.conftest import relayed, sh, until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
     from tests.engine.conftest import Container, Engine
-    from tests.relay import Relay
+    from tests.support.relay import Relay
 
 pytestmark = pytest.mark.engine
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.conftest import until
-from tests.odd_files import ODD_FILES, see_that_nothing_leaked
+from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Container, Engine

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.jsonread import member, sequence, text
 from tests.engine.conftest import ROOT, Container, Engine, sh, until
 
 if TYPE_CHECKING:
@@ -314,8 +314,8 @@ def test_a_missing_client_certificate_is_told(
 _ASK = """
 import sys
 from pathlib import Path
-from selfinspect.engine.connection import connect
-from selfinspect.engine.tls import Tls
+from selfinspect.engine.api.connection import connect
+from selfinspect.engine.http.tls import Tls
 from selfinspect.errors import EngineUnreachableError
 try:
     connect("tcp://172.17.0.1:2376", tls=Tls(Path(sys.argv[1])))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member
+from selfinspect.jsonread import member
 from tests.engine.conftest import ROOT, sh
 
 if TYPE_CHECKING:

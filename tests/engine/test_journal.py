@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.jsonread import member, sequence, text
 from tests.engine.conftest import until
 from tests.engine.test_doctor import doctor
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer, member, sequence, text, texts
+from selfinspect.jsonread import integer, member, sequence, text, texts
 from tests.engine.conftest import PATIENCE, until
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.jsonread import member, sequence, text
 from selfinspect.model import CAPABILITIES
 from tests.engine.conftest import ROOT, Container, sh, until
 

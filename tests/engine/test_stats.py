@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from selfinspect.engine.access import integer, mapping, member
+from selfinspect.jsonread import integer, mapping, member
 from tests.engine.busy_container import busy_container
 from tests.engine.conftest import until
 

@@ -12,7 +12,7 @@ from tests.engine.conftest import settled, until
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Container, Engine
-    from tests.relay import Relay
+    from tests.support.relay import Relay
 
 pytestmark = pytest.mark.engine
 

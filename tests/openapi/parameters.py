@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.engine.processes import ARGUMENTS, LONGEST_ARGUMENTS
+from selfinspect.engine.inspect.listings import ARGUMENTS, LONGEST_ARGUMENTS
 from tests.openapi.schemas import TEXT, TIME
 
 if TYPE_CHECKING:

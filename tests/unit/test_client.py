@@ -19,7 +19,7 @@ import pytest
 
 import selfinspect
 from selfinspect.client import Agent, Reply, ask, find, follow
-from tests.odd_files import BYSTANDER, ODD_FILES
+from tests.support.odd_files import BYSTANDER, ODD_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

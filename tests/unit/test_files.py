@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect import files
-from tests.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
+from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

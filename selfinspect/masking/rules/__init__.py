@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.addresses import ADDRESSES
-from selfinspect.masking.rules.formats import FORMATS
 from selfinspect.masking.rules.names import NAMES, NameRule
 from selfinspect.masking.rules.phrases import PHRASES
 from selfinspect.masking.rules.programs import PROGRAMS
 from selfinspect.masking.rules.rule import Rule
-from selfinspect.masking.rules.settings import SETTINGS
-from selfinspect.masking.rules.tokens import TOKENS
+from selfinspect.masking.rules.settings import FORMATS, SETTINGS
+from selfinspect.masking.rules.tokens import ADDRESSES, TOKENS
 
 __all__ = ["NAMES", "PROGRAMS", "SETTINGS", "TEXTS", "NameRule", "Rule"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
+from selfinspect.jsonread import text
 from tests.engine.conftest import Container, Engine, another_engine
-from tests.relay import Relay
+from tests.support.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

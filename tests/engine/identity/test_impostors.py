@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
+from selfinspect.jsonread import text
 from tests.engine.conftest import Container, until
 from tests.engine.identity.conftest import WAYS, Looks, documents
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
+from selfinspect.jsonread import text
 from tests.engine.conftest import sh, until
 
 if TYPE_CHECKING:

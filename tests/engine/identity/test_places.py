@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import sequence, text
+from selfinspect.jsonread import sequence, text
 from tests.engine.conftest import sh, until
 from tests.engine.identity.conftest import documents
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
+from selfinspect.jsonread import text
 from tests.engine.identity.conftest import KERNEL, WAYS, documents
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import member, sequence, text
+from selfinspect.jsonread import member, sequence, text
 from tests.engine.conftest import until
 from tests.engine.identity.conftest import documents
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
+from selfinspect.jsonread import text
 from tests.engine.conftest import Container, sh, until
 from tests.engine.identity.conftest import documents
 

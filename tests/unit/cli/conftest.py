@@ -10,7 +10,7 @@ import pytest
 
 from selfinspect.cli import main
 from selfinspect.cli.streams import Streams
-from tests.container_root import container_root
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

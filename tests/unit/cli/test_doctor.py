@@ -10,14 +10,14 @@ import pytest
 
 from selfinspect.cli import main
 from selfinspect.cli.streams import Streams
-from tests.canned_container import ID as CONTAINER
-from tests.canned_container import lay_container
-from tests.canned_engine import PING, Answer, recorded
+from tests.support.canned_container import ID as CONTAINER
+from tests.support.canned_container import lay_container
+from tests.support.canned_engine import PING, Answer, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
     from tests.unit.cli.conftest import Call
 
 

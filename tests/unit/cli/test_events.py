@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.cli.events import line
-from selfinspect.events.journal import Journal
-from tests.unit.events.occurrences import occurrence
+from selfinspect.journal.journal import Journal
+from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
-from tests.canned_engine import Answer, recorded
-from tests.container_root import container_root
+from selfinspect.jsonread import text
+from tests.support.canned_engine import Answer, recorded
+from tests.support.container_root import container_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
     from tests.unit.cli.conftest import Call, Outcome
 
 OK, NO, NO_IDENTITY, UNREACHABLE, DENIED = 0, 1, 3, 4, 5

@@ -7,7 +7,7 @@ import io
 import socket
 from typing import TYPE_CHECKING
 
-from selfinspect.agent import Agent
+from selfinspect.agent.build import Agent
 from selfinspect.cli.serve import _end_with
 from selfinspect.settings import Settings
 

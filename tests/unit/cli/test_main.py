@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect import __version__
-from selfinspect.cli.exit_codes import exit_code
+from selfinspect.cli.verb import exit_code
 from selfinspect.errors import (
     AmbiguousIdentityError,
     BadRequestError,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.cli.members import paths
-from selfinspect.web.drill import drill, segments
+from selfinspect.cli.show import paths
+from selfinspect.documents import drill, segments
 
 if TYPE_CHECKING:
     from selfinspect.model import Json

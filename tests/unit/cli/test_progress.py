@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from selfinspect.cli.progress import progress
-from selfinspect.cli.streams import Streams
+from selfinspect.cli.streams import Streams, progress
 
 PATIENCE = 20.0
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import sequence, text
-from tests.dashboard import DASHBOARD, Panel, document, panels
+from selfinspect.jsonread import sequence, text
+from tests.support.dashboard import DASHBOARD, Panel, document, panels
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import Connection, connect
-from selfinspect.engine.transport import Transport
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import Connection, connect
+from selfinspect.engine.http.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 ID = "ab" * 32
 

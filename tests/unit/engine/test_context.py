@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.context import context_host
-from selfinspect.observe import observe
+from selfinspect.agent.observe import observe
+from selfinspect.engine.locate import context_host
 from selfinspect.settings import Settings
-from tests.canned_container import lay_container
-from tests.canned_engine import recorded
+from tests.support.canned_container import lay_container
+from tests.support.canned_engine import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 HOST = "tcp://build:2376"
 
@@ -98,7 +98,7 @@ def test_as_root_only_what_nobody_can_write_is_read(home: Path) -> None:
             "unshare", "--mount", "sh", "-ec",
             'mount --bind "$0/.docker" "$0/.docker"; mount -o remount,bind,ro "$0/.docker"; "$@"',
             home, sys.executable, "-c",
-            "import os, selfinspect.engine.context as it; print(it.context_host(os.environ))",
+            "import os, selfinspect.engine.locate as it; print(it.context_host(os.environ))",
         ],
         env={**os.environ, "HOME": str(home)},
         cwd=Path(__file__).parents[3],

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.engine.links import Link, links
 from selfinspect.engine.locate import gateway_places, places
-from tests.unit.engine.test_routes import DEFAULT, HEAD, VETH
+from selfinspect.kernel.routes import Link, links
+from tests.unit.kernel.test_routes import DEFAULT, HEAD, VETH
 
 HOST_NAME = "tcp://host.docker.internal"
 

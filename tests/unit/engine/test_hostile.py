@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.stream import MAX_LINE
-from selfinspect.engine.transport import Transport
+from selfinspect.engine.http.stream import MAX_LINE
+from selfinspect.engine.http.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 BRIEF = 0.3
 GENEROUS = 10.0

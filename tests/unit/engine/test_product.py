@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.product import named, product, proxy
+from selfinspect.engine.quirks import named, product, proxy
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:

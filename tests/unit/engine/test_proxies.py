@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.engine.proxies import allowing
+from selfinspect.engine.quirks import allowing
 from selfinspect.model import CAPABILITIES
 
 

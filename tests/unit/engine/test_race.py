@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine import race
-from selfinspect.engine.connection import Connection, connect
+from selfinspect.engine import contacts
+from selfinspect.engine.api.connection import Connection, connect
+from selfinspect.engine.contacts import Race
+from selfinspect.engine.http.names import addresses, is_public
 from selfinspect.engine.locate import Place
-from selfinspect.engine.names import addresses, is_public
-from selfinspect.engine.race import Race
 from selfinspect.errors import EngineError, EngineUnreachableError
-from tests.canned_engine import CannedEngine
+from tests.support.canned_engine import CannedEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ PATIENT = 20.0
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that a slow machine keeps, too."""
-    monkeypatch.setattr(race, "PATIENCE", PATIENT)
+    monkeypatch.setattr(contacts, "PATIENCE", PATIENT)
 
 
 @pytest.mark.usefixtures("patient")
@@ -53,7 +53,7 @@ def test_who_does_not_answer_in_time_has_timed_out(
     engine: CannedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bound for all of them; a connection that comes later is closed."""
-    monkeypatch.setattr(race, "PATIENCE", 0.2)
+    monkeypatch.setattr(contacts, "PATIENCE", 0.2)
     late, made = threading.Event(), []
 
     def to(_: Place, __: float) -> Connection:
@@ -74,7 +74,7 @@ def test_who_does_not_answer_in_time_has_timed_out(
 
 def test_behind_a_firewall_the_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """For an address: a name may not even have been found, and is not the host's own."""
-    monkeypatch.setattr(race, "PATIENCE", 0.2)
+    monkeypatch.setattr(contacts, "PATIENCE", 0.2)
     over = threading.Event()
 
     def to(place: Place, _: float) -> Connection:

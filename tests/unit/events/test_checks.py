@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.events.checks import Checks, is_news
-from selfinspect.events.known import Known
-from selfinspect.events.translate import Occurrence, translate
+from selfinspect.events.known import Checks, Known, is_news
+from selfinspect.events.translate import translate
 from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Occurrence
 
 ID = "ab" * 32
 CHECK = "/bin/sh -c test ! -e /tmp/sick"

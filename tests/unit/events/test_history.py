@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
-from selfinspect.engine.stream import MAX_BODY
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
+from selfinspect.engine.http.stream import MAX_BODY
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.events.history import gap, gap_event, past_events
+from selfinspect.jsonread import integer
 from selfinspect.model import Actor
-from tests.canned_engine import PING, Answer
+from tests.support.canned_engine import PING, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 ID = "ab" * 32
 SECOND = 10**9

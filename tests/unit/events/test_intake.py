@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.events.intake import Intake
-from selfinspect.events.journal import Journal
 from selfinspect.events.known import from_json
+from selfinspect.journal.journal import Journal
 from selfinspect.model import Actor
-from tests.unit.events.occurrences import occurrence
+from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Event
+    from selfinspect.model import Event, Occurrence
 
 CHECK = "true"
 

@@ -9,11 +9,10 @@ import pytest
 
 from selfinspect.events.known import Known, from_json, to_json
 from selfinspect.model import Actor
-from tests.unit.events.occurrences import occurrence
+from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
-    from selfinspect.events.translate import Occurrence
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Occurrence
 
 FRONT = Known(started=100, running=True, networks=("front",))
 

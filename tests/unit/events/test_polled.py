@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
 from selfinspect.errors import EngineDeniedError, EngineUnreachableError
-from selfinspect.events.polled import LISTENED, UNHEARD, PolledEvents, held_back, open_events
-from selfinspect.events.stream import EventStream
-from tests.canned_container import ID
-from tests.canned_engine import Answer
+from selfinspect.events.stream import (
+    LISTENED,
+    UNHEARD,
+    EventStream,
+    PolledEvents,
+    held_back,
+    open_events,
+)
+from selfinspect.jsonread import text
+from tests.support.canned_container import ID
+from tests.support.canned_engine import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 PATIENCE = 20.0
 SLOW = EngineUnreachableError("no answer", outcome="timeout")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from selfinspect import times
 from selfinspect.events.known import Known, from_json, to_json
 from selfinspect.events.reconcile import adopt, reconcile
-from selfinspect.events.translate import Occurrence
-from selfinspect.model import Actor
+from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import integer
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
 from selfinspect.errors import EngineDeniedError, EngineUnreachableError
 from selfinspect.events.stream import EventStream
-from tests.canned_engine import Answer
+from selfinspect.jsonread import integer
+from tests.support.canned_engine import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 ID = "ab" * 32
 OWN: dict[str, Json] = {"Type": "container", "Actor": {"ID": ID}}

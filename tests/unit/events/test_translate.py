@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.access import text
-from selfinspect.events.translate import EVERY_NAME, Occurrence, translate
+from selfinspect.events.translate import EVERY_NAME, translate
+from selfinspect.jsonread import text
 from selfinspect.masking import Masking
-from selfinspect.model import Actor
-from tests.canned_engine import recorded, recorded_events
+from selfinspect.model import Actor, Occurrence
+from tests.support.canned_engine import recorded, recorded_events
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.exports.wanted import parse_wanted
+from selfinspect.exports.own import parse_wanted
 
 
 @pytest.mark.parametrize(

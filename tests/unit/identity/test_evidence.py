@@ -19,9 +19,8 @@ from selfinspect.identity.evidence import (
     from_hostname,
     gather,
 )
-from selfinspect.identity.mounts import Hit, hits, layer_id
-from selfinspect.identity.root import Root
-from selfinspect.kernel.identity_files import IdentityFiles
+from selfinspect.identity.mounts import Hit, Root, hits, layer_id
+from selfinspect.kernel.files import IdentityFiles
 from selfinspect.kernel.mountinfo import parse
 
 A = "a1b2c3d4" * 8

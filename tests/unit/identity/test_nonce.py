@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.processes import Process
+from selfinspect.engine.inspect.listings import Process
 from selfinspect.identity.nonce import Reading, Sought, read
 
 if TYPE_CHECKING:

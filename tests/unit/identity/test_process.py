@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.identity.process import OwnProcess
+from selfinspect.identity.nonce import OwnProcess
 
 COMM = Path("/proc/self/comm")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.processes import Process
+from selfinspect.engine.inspect.listings import Process
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -16,9 +16,9 @@ from selfinspect.errors import (
     UnknownContainerError,
 )
 from selfinspect.identity.evidence import Evidence
-from selfinspect.identity.process import OwnProcess
+from selfinspect.identity.mounts import Root
+from selfinspect.identity.nonce import OwnProcess
 from selfinspect.identity.resolve import Resolution, resolve
-from selfinspect.identity.root import Root
 from selfinspect.model import Candidate, Engine
 
 if TYPE_CHECKING:

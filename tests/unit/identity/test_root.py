@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.identity.root import Root, root_of
+from selfinspect.identity.mounts import Root, root_of
 from selfinspect.kernel.mountinfo import parse
 
 OURS = "700 600 0:50 / / rw - overlay overlay rw,upperdir=/l/diff\n"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.devices import Devices
+from selfinspect.kernel.machine import Devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable

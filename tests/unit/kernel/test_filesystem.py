@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.filesystem import filesystem
+from selfinspect.kernel.machine import filesystem
 
 if TYPE_CHECKING:
     from pathlib import Path

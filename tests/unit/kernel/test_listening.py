@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.kernel.listening import listens_here
+from selfinspect.kernel.machine import listens_here
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])

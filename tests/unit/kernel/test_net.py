@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.net import interfaces
+from selfinspect.kernel.machine import interfaces
 from selfinspect.model import Interface
 
 if TYPE_CHECKING:

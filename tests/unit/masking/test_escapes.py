@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinspect.masking.escapes import unescaped
+from selfinspect.masking.encodings import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

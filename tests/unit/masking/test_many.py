@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfinspect.engine.access import mapping
+from selfinspect.jsonread import mapping
 from selfinspect.masking import MASK, Masking
-from selfinspect.masking.many import Many
-from selfinspect.masking.portions import portions
+from selfinspect.masking.learnt import Many, portions
 
 if TYPE_CHECKING:
     from selfinspect.model import Json

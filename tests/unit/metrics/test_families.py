@@ -8,21 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.masking import Masking
-from selfinspect.metrics.families import (
-    container,
-    cpu,
-    machine,
-    memory,
-    network,
-    pressure,
-    storage,
-    tasks,
-)
-from selfinspect.metrics.families import (
-    own as ours,
-)
-from selfinspect.metrics.families.family import Family, Point
-from selfinspect.metrics.labels import DEFAULT_LABELS, container_labels
+from selfinspect.metrics import container, usage
+from selfinspect.metrics import container as ours
+from selfinspect.metrics.family import DEFAULT_LABELS, Family, Point, container_labels
 from selfinspect.model import (
     Compose,
     Cpu,
@@ -93,7 +81,7 @@ def test_cpu_time_is_in_seconds() -> None:
             throttled_seconds=0.5,
         ),
     )
-    found = list(cpu.cpu(sample))
+    found = list(usage.cpu(sample))
     assert _values(found) == {
         "container_cpu_usage_seconds": 3.5,
         "container_cpu_user_seconds": 2.0,
@@ -109,7 +97,7 @@ def test_cpu_time_is_in_seconds() -> None:
 def test_cpu_time_is_total_or_by_cpu_but_never_both() -> None:
     """A sum over the label must not count anything twice."""
     sample = replace(EMPTY, cpu=Cpu(usage_seconds=3.5), detail=Detail(per_cpu_seconds=(1.5, 2.0)))
-    assert _labelled(cpu.cpu(sample), "container_cpu_usage_seconds") == [
+    assert _labelled(usage.cpu(sample), "container_cpu_usage_seconds") == [
         ({"cpu": "cpu00"}, 1.5),
         ({"cpu": "cpu01"}, 2.0),
     ]
@@ -119,14 +107,14 @@ def test_a_cpu_that_was_never_used_has_no_series() -> None:
     """The kernel lists the possible CPUs: 240 on many machines that have two."""
     seconds = (0.0, 1.5) + (0.0,) * 238
     sample = replace(EMPTY, cpu=Cpu(usage_seconds=1.5), detail=Detail(per_cpu_seconds=seconds))
-    found = _labelled(cpu.cpu(sample), "container_cpu_usage_seconds")
+    found = _labelled(usage.cpu(sample), "container_cpu_usage_seconds")
     assert found == [({"cpu": "cpu01"}, 1.5)]
 
 
 def test_bursts_are_counted_under_a_quota() -> None:
     """Where the kernel counts them."""
     sample = replace(EMPTY, detail=Detail(burst_periods=4, burst_seconds=2.5))
-    assert _values(cpu.cpu(sample)) == {
+    assert _values(usage.cpu(sample)) == {
         "container_cpu_cfs_burst_periods": 4,
         "container_cpu_cfs_burst_seconds": 2.5,
     }
@@ -161,7 +149,7 @@ def test_memory_is_in_bytes() -> None:
             max_events=20,
         ),
     )
-    found = list(memory.memory(sample))
+    found = list(usage.memory(sample))
     assert _values(found) == {
         "container_memory_usage_bytes": 9,
         "container_memory_working_set_bytes": 8,
@@ -196,7 +184,7 @@ _INTERFACE = Interface(1, 2, 3, 4, 5, 6, 7, 8)
 def test_traffic_of_each_interface() -> None:
     """Eight counters an interface, labelled by its name."""
     sample = replace(EMPTY, network={"eth0": _INTERFACE, "eth1": replace(_INTERFACE, rx_bytes=9)})
-    found = list(network.network(sample))
+    found = list(usage.network(sample))
     assert _values(found) == {
         "container_network_receive_bytes": 1,
         "container_network_receive_packets": 2,
@@ -216,18 +204,18 @@ def test_traffic_of_each_interface() -> None:
 @pytest.mark.parametrize("name", ["lo", "veth12ab", "docker0"])
 def test_interfaces_that_carry_others_traffic_are_left_out(name: str) -> None:
     """Loopback and an engine's own interfaces are not the container's traffic."""
-    assert _values(network.network(replace(EMPTY, network={name: _INTERFACE}))) == {}
+    assert _values(usage.network(replace(EMPTY, network={name: _INTERFACE}))) == {}
 
 
 def test_an_interface_that_only_begins_so_is_reported() -> None:
     """`local0` is no loopback."""
-    assert _values(network.network(replace(EMPTY, network={"local0": _INTERFACE})))
+    assert _values(usage.network(replace(EMPTY, network={"local0": _INTERFACE})))
 
 
 def test_io_of_each_device() -> None:
     """Bytes and operations, labelled by the device; what is unknown of one is absent."""
     sample = replace(EMPTY, io={"/dev/sda": Device(1, 2, 3, 4), "8:16": Device(5, None, None, 6)})
-    found = list(storage.io(sample))
+    found = list(usage.io(sample))
     assert _labelled(found, "container_fs_reads_bytes") == [
         ({"device": "/dev/sda"}, 1),
         ({"device": "8:16"}, 5),
@@ -247,12 +235,10 @@ def test_io_of_each_device() -> None:
 def test_tasks_and_their_limit(pids: Pids, expected: Mapping[str, float]) -> None:
     """Unlimited is 0, and an unknown limit is absent."""
     sample = replace(EMPTY, pids=pids, detail=Detail(tasks_limit=pids.limit))
-    assert _values(tasks.tasks(sample)) == expected
+    assert _values(usage.tasks(sample)) == expected
 
 
-@pytest.mark.parametrize(
-    "collect", [cpu.cpu, memory.memory, network.network, storage.io, tasks.tasks]
-)
+@pytest.mark.parametrize("collect", [usage.cpu, usage.memory, usage.network, usage.io, usage.tasks])
 def test_what_is_unknown_has_no_point(collect: Callable[[Sample], Iterable[Family]]) -> None:
     """A zero would look like a counter that was reset."""
     assert _values(collect(EMPTY)) == {}
@@ -261,7 +247,7 @@ def test_what_is_unknown_has_no_point(collect: Callable[[Sample], Iterable[Famil
 def test_a_zero_is_known() -> None:
     """A figure that is zero has its point."""
     sample = replace(EMPTY, memory=Memory(usage_bytes=0, oom_kills=0), cpu=Cpu(usage_seconds=0.0))
-    assert set(_values((*memory.memory(sample), *cpu.cpu(sample))).values()) == {0}
+    assert set(_values((*usage.memory(sample), *usage.cpu(sample))).values()) == {0}
 
 
 def test_what_binds_the_container() -> None:
@@ -287,7 +273,7 @@ def test_page_faults_by_kind_and_scope() -> None:
     detail = Detail(
         page_faults=9, major_page_faults=3, own_page_faults=8, own_major_page_faults=None
     )
-    found = _labelled(memory.memory(replace(EMPTY, detail=detail)), "container_memory_failures")
+    found = _labelled(usage.memory(replace(EMPTY, detail=detail)), "container_memory_failures")
     assert found == [
         ({"failure_type": "pgfault", "scope": "container"}, 8),
         ({"failure_type": "pgfault", "scope": "hierarchy"}, 9),
@@ -298,7 +284,7 @@ def test_page_faults_by_kind_and_scope() -> None:
 def test_bytes_by_device_and_operation() -> None:
     """With the device's name and numbers."""
     detail = Detail(transfers=(Transfer("/dev/sda", 8, 0, "Read", 7),))
-    assert _labelled(storage.io(replace(EMPTY, detail=detail)), "container_blkio_device_usage") == [
+    assert _labelled(usage.io(replace(EMPTY, detail=detail)), "container_blkio_device_usage") == [
         ({"device": "/dev/sda", "major": "8", "minor": "0", "operation": "Read"}, 7)
     ]
 
@@ -306,25 +292,25 @@ def test_bytes_by_device_and_operation() -> None:
 def test_the_file_system() -> None:
     """Its size and inodes by device; the writable layer where it was counted."""
     there = Filesystem("overlay", 1000, 50, 20)
-    assert _values(storage.filesystem(there, None)) == {
+    assert _values(usage.filesystem(there, None)) == {
         "container_fs_limit_bytes": 1000,
         "container_fs_inodes_free": 20,
         "container_fs_inodes_total": 50,
     }
-    found = storage.filesystem(there, 0)
+    found = usage.filesystem(there, 0)
     assert _labelled(found, "container_fs_usage_bytes") == [({"device": "overlay"}, 0)]
 
 
 def test_a_file_system_without_inodes_has_none_free() -> None:
     """Btrfs counts none: 0 of 0 would read as full."""
-    found = storage.filesystem(Filesystem("/dev/sda", 1000, 0, 0), None)
+    found = usage.filesystem(Filesystem("/dev/sda", 1000, 0, 0), None)
     assert _values(found) == {"container_fs_limit_bytes": 1000}
 
 
 def test_processes_and_what_they_hold_open() -> None:
     """What could not be looked into is absent."""
-    assert _values(tasks.processes(Processes(2, None, None))) == {"container_processes": 2}
-    assert _values(tasks.processes(Processes(2, 9, 1))) == {
+    assert _values(usage.processes(Processes(2, None, None))) == {"container_processes": 2}
+    assert _values(usage.processes(Processes(2, 9, 1))) == {
         "container_processes": 2,
         "container_file_descriptors": 9,
         "container_sockets": 1,
@@ -333,7 +319,7 @@ def test_processes_and_what_they_hold_open() -> None:
 
 def test_the_tasks_in_each_state() -> None:
     """A series a state, with what nobody is in; none where it is not known."""
-    found = tasks.processes(Processes(2, 9, 1, {"sleeping": 3, "running": 0}))
+    found = usage.processes(Processes(2, 9, 1, {"sleeping": 3, "running": 0}))
     assert _labelled(found, "container_tasks_state") == [
         ({"state": "sleeping"}, 3),
         ({"state": "running"}, 0),
@@ -343,7 +329,7 @@ def test_the_tasks_in_each_state() -> None:
 def test_pressure_in_seconds() -> None:
     """Waiting is some tasks, stalled is all; absent where the kernel keeps none."""
     sample = replace(EMPTY, pressure=Pressure(cpu=Stall(2.5, None), io=Stall(1.0, 0.5)))
-    assert _values(pressure.pressure(sample)) == {
+    assert _values(usage.pressure(sample)) == {
         "container_pressure_cpu_waiting_seconds": 2.5,
         "container_pressure_io_waiting_seconds": 1.0,
         "container_pressure_io_stalled_seconds": 0.5,
@@ -357,15 +343,15 @@ def test_the_machine() -> None:
     kernels = {"physical_cores": 1, "sockets": 1}
     alike = {f"machine_cpu_{name}": value for name, value in kernels.items()}
     alike |= {"machine_swap_bytes": 5, "cadvisor_version_info": 1}
-    assert _values(machine.machine(found, info)) == alike | {
+    assert _values(container.machine(found, info)) == alike | {
         "machine_cpu_cores": 4,
         "machine_memory_bytes": 1 << 33,
     }
-    assert _values(machine.machine(found, None)) == alike | {
+    assert _values(container.machine(found, None)) == alike | {
         "machine_cpu_cores": 2,
         "machine_memory_bytes": 1 << 20,
     }
-    labels, _ = _labelled(machine.machine(found, None), "cadvisor_version_info")[0]
+    labels, _ = _labelled(container.machine(found, None), "cadvisor_version_info")[0]
     assert labels["kernelVersion"] == "6.1.0"
 
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.describe import describe, without_engine
-from selfinspect.engine.specification import specification
+from selfinspect.engine.inspect.describe import describe, without_engine
+from selfinspect.engine.inspect.limits import specification
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition, Sources, collectors
-from selfinspect.metrics.labels import container_labels
+from selfinspect.metrics.family import container_labels
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Engine, Filesystem, Identity, Machine, Processes, Run, Snapshot
-from selfinspect.stats.engine_sample import engine_sample
-from tests.canned_container import ID
-from tests.canned_engine import recorded
+from selfinspect.stats.sample import engine_sample
+from tests.support.canned_container import ID
+from tests.support.canned_engine import recorded
 
 if TYPE_CHECKING:
     from selfinspect.model import Json

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.metrics import catalog
-from selfinspect.metrics.families.family import family
+from selfinspect.metrics.family import family
 from tests.unit.metrics.test_golden import GOLDEN
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from selfinspect.metrics.families.family import Family, Point
+from selfinspect.metrics.family import Family, Point
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Event
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample
 
-    from selfinspect.metrics.families.family import Labels
+    from selfinspect.metrics.family import Labels
     from selfinspect.metrics.registry import Collect
 
 OPENMETRICS, TEXT = "application/openmetrics-text", "text/plain"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from selfinspect.engine.access import member
+from selfinspect.jsonread import member
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Device, Interface, Pids
-from selfinspect.stats.engine_sample import engine_sample
+from selfinspect.stats.sample import engine_sample
 
 if TYPE_CHECKING:
     from selfinspect.model import Json, Sample

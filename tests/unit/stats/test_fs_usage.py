@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
-from selfinspect.stats.fs_usage import FsUsage
-from tests.canned_container import ID
-from tests.canned_engine import Answer, recorded
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
+from selfinspect.stats.sampler import FsUsage
+from tests.support.canned_container import ID
+from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 
 @pytest.fixture

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.kernel.devices import Devices
+from selfinspect.kernel.machine import Devices
 from selfinspect.kernel.reader import CgroupReader
-from selfinspect.stats.sources import EngineSource, KernelSource
-from tests.canned_container import ID
-from tests.canned_engine import Answer, recorded
+from selfinspect.stats.sampler import EngineSource, KernelSource
+from tests.support.canned_container import ID
+from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "cgroup-v1"
 

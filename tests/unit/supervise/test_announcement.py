@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.supervise.announcement import Announcement
-from tests.odd_files import ODD_FILES, see_that_nothing_leaked
+from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.supervise.environment import changes_back
+from selfinspect.supervise.run import changes_back
 
 if TYPE_CHECKING:
     from pathlib import Path

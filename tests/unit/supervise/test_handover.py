@@ -8,8 +8,15 @@ from contextlib import ExitStack, closing
 import pytest
 
 from selfinspect.listen import ListenAddress
-from selfinspect.supervise.handover import VARIABLE, Handover, control_pair, named, told
-from selfinspect.supervise.listeners import bind, bound
+from selfinspect.supervise.listeners import (
+    VARIABLE,
+    Handover,
+    bind,
+    bound,
+    control_pair,
+    named,
+    told,
+)
 
 
 def test_an_agent_by_itself_has_none() -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.agent.past import parse_record, read_records
 from selfinspect.model import RunRecord
 from selfinspect.settings import Settings
 from selfinspect.supervise.record import DEFAULT_FOLDER, Record, mark_of, path_of
-from selfinspect.supervise.records import parse_record, read_records
 from selfinspect.supervise.users import User
-from tests.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
+from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
 from tests.unit.supervise.conftest import AGENT
 
 if TYPE_CHECKING:

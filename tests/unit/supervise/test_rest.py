@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.supervise.rest import left
+from selfinspect.supervise.supervisor import left
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.supervise.tasks import tasks_allowed
+from selfinspect.supervise.agent import tasks_allowed
 
 if TYPE_CHECKING:
     from pathlib import Path

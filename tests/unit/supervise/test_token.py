@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.supervise.handover import VARIABLE, Handover, control_pair
-from selfinspect.supervise.token import provide, take_away
-from tests.odd_files import ODD_FILES, see_that_nothing_leaked
+from selfinspect.supervise.announcement import provide, take_away
+from selfinspect.supervise.listeners import VARIABLE, Handover, control_pair
+from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,22 +13,21 @@ import pytest
 
 from selfinspect import times
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.events.journal import Journal
 from selfinspect.events.subscribers import Subscribers
-from selfinspect.events.translate import Occurrence
+from selfinspect.journal.journal import Journal
 from selfinspect.model import (
     Actor,
     Engine,
     Identity,
     IdentitySummary,
     Network,
+    Occurrence,
     Reach,
     Sample,
     Self,
     Snapshot,
 )
-from selfinspect.web.app import api, metrics_only
-from selfinspect.web.service import Check, Exposition, Service
+from selfinspect.web.app import Check, Exposition, Service, api, metrics_only
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from selfinspect.engine.inquiry import Inquiry
+    from selfinspect.engine.api.inquiry import Inquiry
     from selfinspect.model import Json, Run, StatsSource
-    from selfinspect.web.tokens import Tokens
+    from selfinspect.web.credentials import Tokens
 
 ID = "a1b2c3d4" * 8
 SELF = Self(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.web.accept import prefers, weight
+from selfinspect.web.answers import prefers, weight
 
 JSON = "application/json"
 

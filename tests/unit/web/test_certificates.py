@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.web.certificates import Certificates
-from tests.certificates import Authority, Pair, client, handshake
+from selfinspect.web.credentials import Certificates
+from tests.support.certificates import Authority, Pair, client, handshake
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from selfinspect.logs import logger
 from selfinspect.settings import Settings
 from selfinspect.web.credentials import credentials
-from tests.certificates import Authority, client, handshake
+from tests.support.certificates import Authority, client, handshake
 
 if TYPE_CHECKING:
     from pathlib import Path

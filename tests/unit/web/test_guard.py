@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.errors import ForbiddenError, MisdirectedError
+from selfinspect.web.credentials import Tokens
 from selfinspect.web.guard import (
     check_disabled,
     check_forwarding,
@@ -16,7 +17,6 @@ from selfinspect.web.guard import (
     check_site,
     names_of,
 )
-from selfinspect.web.tokens import Tokens
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, World

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.client import Client
-from selfinspect.engine.connection import connect
-from selfinspect.engine.inquiry import Inquiry
+from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.connection import connect
+from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.masking import Masking
-from tests.canned_engine import Answer, recorded
+from tests.support.canned_engine import Answer, recorded
 from tests.unit.web.conftest import ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.canned_engine import CannedEngine
+    from tests.support.canned_engine import CannedEngine
     from tests.unit.web.conftest import Ask, World
 
 IMAGE = "sha256:" + "cd" * 32

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.web.normalise import combined
+from selfinspect.web.guard import combined
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask

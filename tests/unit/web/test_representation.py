@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.errors import NotFoundError
-from selfinspect.web.representation import Document
+from selfinspect.web.answers import Document
 
 if TYPE_CHECKING:
     from selfinspect.model import Json

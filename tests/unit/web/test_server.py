@@ -14,7 +14,7 @@ import pytest
 from selfinspect.listen import ListenAddress
 from selfinspect.supervise.listeners import bind
 from selfinspect.web.server import Protocol, Served, network_of, serve
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

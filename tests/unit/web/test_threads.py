@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from selfinspect.web.threads import in_thread
+from selfinspect.web.streaming import in_thread
 
 
 def test_the_loop_turns_while_a_call_waits() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.web.tokens import Tokens, is_exposed, read_tokens
+from selfinspect.web.credentials import Tokens, is_exposed, read_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,320 @@
+"""Why a request got no whole answer, and what mends it: the one place where errors become ours.
+
+Why a socket's file does not lead to an engine, and what mends it.
+
+The texts are commands for the engine's host, with the path, the group or the label that was seen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import stat
+from dataclasses import dataclass
+from http.client import BadStatusLine, UnknownProtocol
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfinspect.engine.http import tls
+from selfinspect.engine.http.names import is_address
+from selfinspect.errors import EngineUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selfinspect.endpoint import Endpoint
+    from selfinspect.engine.http.tls import Tls
+    from selfinspect.errors import Outcome
+
+MAX_SOCKET_PATH = 107
+
+
+def unreachable(
+    error: BaseException, endpoint: Endpoint, certificates: Tls | None, timeout: float
+) -> EngineUnreachableError:
+    """The error of ours for one of the libraries', of a request that has no headers yet."""
+    causes = tuple(_causes(error))
+    refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
+    if refused is not None and certificates is not None:
+        why = tls.explain(refused, endpoint, certificates)
+        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+    if any(isinstance(one, TimeoutError) for one in causes):
+        return unanswered(endpoint, timeout)
+    cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)
+    if len(os.fsencode(endpoint.path)) > MAX_SOCKET_PATH:
+        return failed(endpoint, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
+    if cause is None:
+        return failed(endpoint, _unspoken(causes))
+    return _of_tcp(cause, endpoint, certificates) if endpoint.host else _of_unix(cause, endpoint)
+
+
+def failed(
+    endpoint: Endpoint, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
+) -> EngineUnreachableError:
+    """The error of an endpoint that does not do as engines do."""
+    return EngineUnreachableError(
+        f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
+    )
+
+
+def unanswered(endpoint: Endpoint, seconds: float) -> EngineUnreachableError:
+    """The error of an endpoint that says nothing for so long; what drops it is on its host."""
+    host, hint = endpoint.host, None
+    if host:
+        to = f"-d {host} " if is_address(host) else ""  # the host may know itself by another name
+        hint = (
+            f"a firewall may drop it; on the engine's host: ip{'6' if ':' in host else ''}tables"
+            f" -I INPUT {to}-p tcp --dport {endpoint.port} -j ACCEPT"
+        )
+    return failed(endpoint, f"no answer within {seconds:g} s", outcome="timeout", hint=hint)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether a deadline is what an error comes from."""
+    return any(isinstance(one, TimeoutError) for one in _causes(error))
+
+
+def said(error: BaseException) -> str:
+    """What an error says, without what it wraps: urllib3 repeats that beside its own words."""
+    return str(error.args[0] if error.args else error)
+
+
+def _unspoken(causes: Sequence[BaseException]) -> str:
+    """What went wrong with an answer that somebody began."""
+    if any(isinstance(one, ConnectionError) for one in causes):
+        return "it hung up without an answer"
+    if any(isinstance(one, BadStatusLine | UnknownProtocol) for one in causes):
+        return "what answers there speaks no HTTP"
+    return said(causes[-1])
+
+
+def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> EngineUnreachableError:
+    if isinstance(cause, socket.gaierror):
+        return failed(
+            endpoint,
+            f"the name {endpoint.host} is not known",
+            outcome="unknown name",
+            hint="give the address, or let the container know the name:"
+            f" --add-host {endpoint.host}:host-gateway",
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return failed(
+            endpoint,
+            "the connection was refused",
+            outcome="refused",
+            hint=f"let the engine listen there: dockerd -H {endpoint} "
+            + ("--tlsverify …" if certificates else "(best with TLS: see deploy/tls)"),
+        )
+    if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
+        why = tls.client_refused(certificates)
+        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+    return failed(endpoint, cause.strerror or str(cause))
+
+
+def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
+    path = endpoint.path
+    if isinstance(cause, FileNotFoundError):
+        return failed(
+            endpoint,
+            "there is no such socket",
+            outcome="missing",
+            hint=f"mount the engine's socket: -v {path}:{path}",
+        )
+    if isinstance(cause, PermissionError):
+        why = denied(file_at(path), us())
+    elif isinstance(cause, ConnectionRefusedError):
+        why = refused(file_at(path))
+    else:
+        return failed(endpoint, cause.strerror or str(cause))
+    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What requests and urllib3 wrapped, from the outside in: in causes, reasons and arguments."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]
+
+
+_DAC_OVERRIDE = 1 << 1
+"""CAP_DAC_OVERRIDE of linux/capability.h: modes of files do not bind who has it."""
+
+_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
+_DESKTOP = ("linuxkit", "microsoft")
+"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What stands at a socket's path.
+
+    Attributes:
+        path: as it was asked for.
+        status: what it is and whose, None where that may not be seen.
+    """
+
+    path: str
+    status: os.stat_result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Us:
+    """Who asks.
+
+    Attributes:
+        uid: the user.
+        groups: the groups, the supplementary ones included.
+        overrides: whether modes of files do not bind us, as they do not bind root.
+        unmapped: the group that those have here which this user namespace does not know, None
+            where it knows all.
+        label: what SELinux or AppArmor call us, empty where there is neither.
+        kernel: its release.
+    """
+
+    uid: int
+    groups: frozenset[int]
+    overrides: bool
+    unmapped: int | None
+    label: str
+    kernel: str
+
+
+class Why(NamedTuple):
+    """What is wrong, in a word or two and in a sentence, and what a person does about it."""
+
+    outcome: Outcome
+    detail: str
+    hint: str
+
+
+def file_at(path: str) -> File:
+    """The file, as far as it may be seen."""
+    try:
+        return File(path, os.stat(path))  # noqa: PTH116 - a path may hold bytes that are no text
+    except (OSError, ValueError):
+        return File(path, None)
+
+
+def us() -> Us:
+    """This process, by what the kernel says of it."""
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.MULTILINE)
+    whole = _text("/proc/self/gid_map").split() == ["0", "0", "4294967295"]
+    overflow = _text("/proc/sys/kernel/overflowgid").strip()
+    return Us(
+        uid=os.geteuid(),
+        groups=frozenset((os.getegid(), *os.getgroups())),
+        overrides=bool(capabilities and int(capabilities[1], 16) & _DAC_OVERRIDE),
+        unmapped=int(overflow) if overflow.isdecimal() and not whole else None,
+        label=_text("/proc/self/attr/current").strip("\0\n "),
+        kernel=os.uname().release,
+    )
+
+
+def denied(file: File, we: Us) -> Why:
+    """Why connecting was not permitted. Pure."""
+    status, path = file.status, file.path
+    detail = f"permission denied for uid {we.uid}"
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        return _folder(path)
+    if status is None or (_usual(status, we) and status.st_mode & stat.S_IWGRP):
+        group = group_of(path, we.kernel) if status is None else str(status.st_gid)
+        hint = f"join the group the socket belongs to: --group-add {group}"
+        return Why("denied", detail, hint)
+    if _lets_in(status, we):
+        return Why("denied", f"{detail}, although the file's mode allows it", _unconfined(we.label))
+    if status.st_gid == we.unmapped:
+        return Why(
+            "denied",
+            f"{detail}: its group is none of this user namespace, and reads {status.st_gid}",
+            f"docker run --userns=host --group-add {group_of(path, we.kernel)} …",
+        )
+    if status.st_uid == 0 and is_desktop(we.kernel):
+        return Why(
+            "denied",
+            f"{detail}: the socket is root's alone, in the VM of Docker Desktop",
+            "docker run --user 0 …, or put a proxy between (deploy/socket-proxy)",
+        )
+    hint = f"the socket is its owner's alone: on the host, chmod g+rw {path}"
+    return Why("denied", detail, hint)
+
+
+def refused(file: File) -> Why:
+    """Why nobody took the connection. Pure."""
+    status, path = file.status, file.path
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        return _folder(path)
+    if status is not None and status.st_nlink == 0:
+        folder = Path(path).parent
+        return Why(
+            "stale",
+            "the file is the socket of an engine that has been restarted since",
+            f"restart this container; to be spared that, mount the folder: -v {folder}:/run/engine"
+            f" -e DOCKER_HOST=unix:///run/engine/{Path(path).name}",
+        )
+    return Why(
+        "refused",
+        "the connection was refused",
+        "start the engine: systemctl start docker; a socket file outlives the engine that made it",
+    )
+
+
+def group_of(path: str, kernel: str) -> str:
+    """The shell's words for the group of a socket on the engine's host. Pure."""
+    if is_desktop(kernel):
+        # The socket is in a VM: the shell of macOS or Windows sees another, or none.
+        return f"$(docker run --rm -v {path}:/s busybox stat -c %g /s)"
+    return f"$(stat -c %g {path})"
+
+
+def is_desktop(kernel: str) -> bool:
+    """Whether the engine's host is a VM below macOS or Windows, by its kernel's release. Pure."""
+    return any(word in kernel.lower() for word in _DESKTOP)
+
+
+def _folder(path: str) -> Why:
+    return Why(
+        "folder",
+        "a folder is there, as a mount makes one of what is missing",
+        f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
+    )
+
+
+def _usual(status: os.stat_result, we: Us) -> bool:
+    """Whether modes alone keep us out, by a group that can be joined."""
+    return not _lets_in(status, we) and status.st_gid != we.unmapped
+
+
+def _lets_in(status: os.stat_result, we: Us) -> bool:
+    """Whether the file's mode alone lets us in."""
+    if we.overrides and status.st_gid != we.unmapped:
+        return True
+    if status.st_uid == we.uid:
+        return bool(status.st_mode & stat.S_IWUSR)
+    if status.st_gid in we.groups and status.st_gid != we.unmapped:
+        return bool(status.st_mode & stat.S_IWGRP)
+    return bool(status.st_mode & stat.S_IWOTH)
+
+
+def _unconfined(label: str) -> str:
+    """What frees a container from the module that denies what modes allow."""
+    selinux = "docker run --security-opt label=disable …"
+    apparmor = "docker run --security-opt apparmor=unconfined …"
+    if _SELINUX.match(label):
+        return f"SELinux confines this container, as {label}: {selinux}"
+    if label and not label.startswith("unconfined"):
+        return f"AppArmor confines this container, as {label}: {apparmor}"
+    return f"where the host has SELinux: {selinux}; where it has AppArmor: {apparmor}"
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""

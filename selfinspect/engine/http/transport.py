@@ -1,0 +1,205 @@
+"""HTTP to one engine over a Unix socket, TCP or TLS: bounded in time and size, errors ours.
+
+A request never follows a redirect and never takes a proxy, a credential or a certificate from the
+environment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, LocationParseError
+
+from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
+from selfinspect.engine.http import failures, tls
+from selfinspect.engine.http.pools import tcp_pool, tls_pool, unix_pool
+from selfinspect.engine.http.stream import Stream
+from selfinspect.errors import EngineUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    from selfinspect.endpoint import Endpoint
+    from selfinspect.engine.http.tls import Tls
+    from selfinspect.errors import Outcome
+
+    Observe = Callable[[str, int, float], None]
+
+_NO_TLS = b"HTTP request to an HTTPS server"
+"""What an engine says in the clear where it speaks TLS."""
+
+
+class Answer(NamedTuple):
+    """A whole answer of the engine: status, headers (names in any case) and body."""
+
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Adapter(HTTPAdapter):
+    """Asks one pool, whatever a URL says: whom to reach is decided here, and the TLS with it."""
+
+    def __init__(self, make: Callable[[], HTTPConnectionPool]) -> None:
+        super().__init__()
+        self._make = make
+        self._changing = threading.Lock()
+        self._pool: HTTPConnectionPool | None = make()
+
+    def get_connection_with_tls_context(self, *_: object, **__: object) -> HTTPConnectionPool:
+        with self._changing:
+            if self._pool is None:
+                self._pool = self._make()
+            return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, _: object) -> str:
+        return request.path_url
+
+    def cert_verify(self, *_: object) -> None:
+        """The pool's own context verifies; requests would let every public authority in."""
+
+    def close(self) -> None:
+        super().close()
+        with self._changing:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+
+class Transport:
+    """One engine's socket. Safe to use from several threads.
+
+    Args:
+        endpoint: `unix:///path/of.sock` or `tcp://host:port`.
+        timeout: seconds for a whole answer, and for the headers of a stream.
+        observe: told of each request: its name, the answer's status (0 for none), seconds.
+        tls: whom to trust and who we are; None speaks in the clear.
+
+    Raises:
+        EngineUnreachableError: from every request, when no whole answer came in time; at once,
+            when it cannot be spoken to such an endpoint, or without the certificates.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        timeout: float = 10.0,
+        observe: Observe | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        self._place = _place(endpoint, tls)
+        self._tls = tls if self._place.host else None
+        self.endpoint = str(self._place)
+        self.timeout = timeout
+        self._observe = observe
+        self._session = requests.Session()
+        self._session.trust_env = False
+        try:
+            self._session.mount("http://", _Adapter(self._pool))
+        except LocationParseError as error:
+            raise self.failed("that is no name of a host", outcome="unknown name") from error
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a Unix socket: nothing leaves the machine."""
+        return bool(self._place.path)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is spoken."""
+        return self._tls is not None
+
+    def get(self, name: str, path: str) -> Answer:
+        """GET a path, the whole answer."""
+        return self._whole("GET", name, path)
+
+    def head(self, name: str, path: str) -> Answer:
+        """HEAD a path."""
+        return self._whole("HEAD", name, path)
+
+    def stream(self, name: str, path: str, patience: float | None = None) -> Stream:
+        """GET a path whose answer has no end; returns once its headers are here.
+
+        Args:
+            name: which of our requests it is.
+            path: with its query.
+            patience: seconds for the headers, None for `timeout`.
+        """
+        return self._send("GET", name, path, patience)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+    def failed(
+        self, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
+    ) -> EngineUnreachableError:
+        """The error of an engine that is there and does not do as engines do."""
+        return failures.failed(self._place, what, outcome=outcome, hint=hint)
+
+    def _pool(self) -> HTTPConnectionPool:
+        place = self._place
+        if place.path:
+            return unix_pool(place.path, self.timeout)
+        port = place.port or PLAIN_PORT
+        if self._tls is None:
+            return tcp_pool(place.host, port, self.timeout)
+        try:
+            return tls_pool(place.host, port, self.timeout, self._tls)
+        except OSError as error:
+            why = tls.unusable(error, self._tls)
+            raise self.failed(why.detail, outcome=why.outcome, hint=why.hint) from error
+
+    def _whole(self, method: str, name: str, path: str) -> Answer:
+        with self._send(method, name, path) as stream:
+            body = stream.whole()
+        if _NO_TLS in body and self._place.host and self._tls is None:
+            raise self.failed(
+                "the engine speaks TLS there",
+                outcome="TLS wanted",
+                hint="set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, and mount the certificates",
+            )
+        return Answer(stream.code, stream.headers, body)
+
+    def _send(self, method: str, name: str, path: str, patience: float | None = None) -> Stream:
+        begun, code, timeout = time.monotonic(), 0, patience or self.timeout
+        try:
+            response = self._session.request(
+                method,
+                f"http://localhost{self._place.prefix}{path}",
+                stream=True,
+                allow_redirects=False,
+                timeout=timeout,
+            )
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise failures.unreachable(error, self._place, self._tls, timeout) from error
+        else:
+            code = response.status_code
+            return Stream(response.raw, timeout, self.failed)
+        finally:
+            if self._observe is not None:
+                self._observe(name, code, time.monotonic() - begun)
+
+
+def _place(endpoint: str, tls: Tls | None) -> Endpoint:
+    """The endpoint, with its port."""
+    try:
+        place = parse_endpoint(endpoint)
+    except ValueError as error:
+        raise EngineUnreachableError(
+            f"{endpoint}: there is no way to speak to it",
+            endpoint=endpoint,
+            outcome="unsupported",
+            hint=f"name the engine's socket: it {error}",
+        ) from error
+    if place.host and place.port is None:
+        return replace(place, port=TLS_PORT if tls else PLAIN_PORT)
+    return place

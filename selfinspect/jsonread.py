@@ -1,0 +1,216 @@
+"""Typed reads from an engine's JSON: what is absent or of another type is None.
+
+What an engine says, and what an agent answers, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_DEEPEST = 100
+"""Arrays and objects in one another: who walks a document may do so by recursion."""
+_TOO_DEEP = f"more than {_DEEPEST} arrays and objects stand in one another"
+_64_BITS = range(-(2**63), 2**64)
+_LONGEST_NUMBER = 18
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# The first byte of four: a character that takes four of CPython's as well.
+_WIDEST = re.compile(rb"[\xf0-\xff]")
+_HALVES = re.compile("[\ud800-\udfff]")
+# The same escaped; whole pairs as well, which nobody has to write so.
+_MAY_BE_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
+HEAVIEST: Final = 24 * 2**20
+"""Bytes that a document may take once it is read, as far as its text tells."""
+
+
+def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
+    """A document from its JSON, which can be written as JSON again and as UTF-8.
+
+    NaN and infinite numbers become null, and halves of surrogate pairs U+FFFD: RFC 8259 has no
+    place for the former, and UTF-8 none for the latter.
+
+    Args:
+        text: the JSON.
+        heaviest: bytes that it may take, about: `{},{},{}` takes twenty times what it is long.
+
+    Raises:
+        ValueError: it is none, or one of more depth or weight than an engine has a use for.
+    """
+    if isinstance(text, bytes):
+        text = decoded(text, heaviest)
+    if weight(text, heaviest) > heaviest:
+        raise ValueError(_too_heavy(heaviest))
+    try:
+        document: Json = json.loads(text, parse_constant=_null, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    _see_that_it_is_shallow(document)
+    return _whole(document) if _MAY_BE_HALVES.search(text) else document
+
+
+def member(document: Json, *path: str) -> Json:
+    """What stands at a path of member names."""
+    for name in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)
+    return document
+
+
+def text(document: Json, *path: str) -> str | None:
+    """A string with something in it."""
+    value = member(document, *path)
+    return value if isinstance(value, str) and value else None
+
+
+def integer(document: Json, *path: str) -> int | None:
+    """A whole number of 64 bits, as every engine's are."""
+    value = member(document, *path)
+    if isinstance(value, int) and not isinstance(value, bool) and value in _64_BITS:
+        return value
+    return None
+
+
+def decimal(text: str | None) -> int | None:
+    """A whole number that stands there as text: a port by an engine, a label by anybody."""
+    if text and text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+        return int(text)
+    return None
+
+
+def boolean(document: Json, *path: str) -> bool | None:
+    """True or false."""
+    value = member(document, *path)
+    return value if isinstance(value, bool) else None
+
+
+def mapping(document: Json, *path: str) -> dict[str, Json]:
+    """An object; an empty one where there is none."""
+    value = member(document, *path)
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(document: Json, *path: str) -> list[Json]:
+    """An array; an empty one where there is none."""
+    value = member(document, *path)
+    return value if isinstance(value, list) else []
+
+
+def texts(document: Json, *path: str) -> tuple[str, ...]:
+    """The strings of an array."""
+    return tuple(value for value in sequence(document, *path) if isinstance(value, str))
+
+
+def text_mapping(document: Json, *path: str) -> Mapping[str, str]:
+    """The members of an object that are strings."""
+    return {
+        name: value for name, value in mapping(document, *path).items() if isinstance(value, str)
+    }
+
+
+def decoded(body: bytes, heaviest: int = HEAVIEST) -> str:
+    """The text of a JSON body, halves of surrogate pairs and all.
+
+    Args:
+        body: in UTF-8.
+        heaviest: bytes that the document may take.
+
+    Raises:
+        ValueError: it is not in UTF-8, or would take more than that. A single character beyond
+            the others makes each of a text as wide, and so each of a value.
+    """
+    wide = not body.isascii()
+    if wide and len(body) * 2 * (4 if _WIDEST.search(body) else 2) > heaviest:
+        raise ValueError(_too_heavy(heaviest))
+    return body.decode("utf-8-sig", "surrogatepass")
+
+
+def _too_heavy(heaviest: int) -> str:
+    return f"it would take more than {heaviest >> 20} MiB"
+
+
+def weight(text: str, heaviest: int) -> int:
+    """Bytes that a document takes once it is read, about; never less than the text.
+
+    Args:
+        text: its JSON.
+        heaviest: how much is looked at closely: what seems to be more may be so by its texts.
+    """
+    seems = _weight(text, {})
+    return seems if seems <= heaviest else _weight(text, _in_strings(text))
+
+
+def _weight(text: str, in_strings: Mapping[str, int]) -> int:
+    """CPython's objects, the places for them, and the text.
+
+    Args:
+        text: the JSON.
+        in_strings: how often each mark stands in a string and means nothing.
+    """
+    count = {mark: text.count(mark) - in_strings.get(mark, 0) for mark in '{[,:"'}
+    strings = max(0, count['"'] // 2 - count[":"])
+    others = max(0, count[","] - strings)
+    return (
+        150 * count["{"]
+        + 72 * count["["]
+        + 45 * count[":"]
+        + 57 * strings
+        + 36 * others
+        + sys.getsizeof(text) * (1 if text.isascii() else 2)
+    )
+
+
+def _in_strings(text: str) -> Mapping[str, int]:
+    """How often marks of JSON stand in its strings, where they are none."""
+    count = dict.fromkeys('{[,:"', 0)
+    for string in _STRING.finditer(text):
+        inner = string[0]
+        for mark in "{[,:":
+            count[mark] += inner.count(mark)
+        count['"'] += inner.count('"') - 2
+    return count
+
+
+def _see_that_it_is_shallow(document: Json) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _null(_: str) -> None:
+    """What stands for NaN, Infinity and -Infinity."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _whole(node: Json) -> Json:
+    """The document without halves of surrogate pairs."""
+    if isinstance(node, str):
+        return _HALVES.sub("\ufffd", node)
+    if isinstance(node, list):
+        return [_whole(each) for each in node]
+    if isinstance(node, dict):
+        return {_HALVES.sub("\ufffd", name): _whole(each) for name, each in node.items()}
+    return node
+
+
+def _children(node: Json) -> Iterable[Json]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()

@@ -1,0 +1,107 @@
+"""What a metric is made of.
+
+The labels of every series about the container. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from selfinspect.metrics.catalog import CATALOG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from selfinspect.masking import Masking
+    from selfinspect.metrics.catalog import Kind
+    from selfinspect.model import Self
+
+Labels: TypeAlias = "Mapping[str, str]"
+
+
+class Point(NamedTuple):
+    """A value with the labels it has beyond the container's own.
+
+    `timestamp` is in seconds since the Unix epoch, where the value carries one.
+    """
+
+    value: float
+    labels: Labels
+    timestamp: float | None = None
+
+
+class Family(NamedTuple):
+    """A metric: its name without `_total`, and its points, all with the same label names."""
+
+    name: str
+    kind: Kind
+    help: str
+    points: tuple[Point, ...]
+
+
+def family(name: str, points: Iterable[Point]) -> Family:
+    """A family of these points, with the type and the help that the catalog has for it.
+
+    Args:
+        name: as it is exposed: that of a counter ends with `_total`.
+        points: none for a family that is absent.
+
+    Raises:
+        KeyError: the catalog has no such metric.
+    """
+    entry = CATALOG[name]
+    bare = name.removesuffix("_total") if entry.kind == "counter" else name
+    return Family(bare, entry.kind, entry.help, tuple(points))
+
+
+def point(value: float | None, **labels: str) -> tuple[Point, ...]:
+    """One point, none where the value is unknown."""
+    return () if value is None else (Point(value, labels),)
+
+
+DEFAULT_LABELS = (
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.container-number",
+    *(
+        f"com.docker.swarm.{what}.{which}"
+        for what in ("service", "task", "node")
+        for which in ("id", "name")
+    ),
+    "com.docker.stack.namespace",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.revision",
+)
+
+
+def container_labels(
+    own: Self,
+    *,
+    cgroup_path: str | None,
+    masking: Masking,
+    admitted: Sequence[str] = DEFAULT_LABELS,
+) -> Labels:
+    """The labels on every `container_` series: `id`, `name`, `image` and admitted labels.
+
+    Two labels that become the same name would make the whole page invalid: the first in sort
+    order stays.
+
+    Args:
+        own: what is known of the container.
+        cgroup_path: its cgroup as the host sees it, None where that is not known.
+        masking: what is a secret here, where anyone may scrape.
+        admitted: globs over the names of its labels.
+    """
+    labels = {
+        "id": "" if own.id is None else cgroup_path or f"/docker/{own.id}",
+        "name": own.name or "",
+        "image": own.image.reference or "",
+    }
+    for key, value in sorted((own.labels or {}).items()):
+        if any(fnmatchcase(key, glob) for glob in admitted):
+            name = f"container_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}"
+            labels.setdefault(name, masking.value(key, value))
+    return labels

@@ -1,0 +1,142 @@
+"""`/v1/self` and `/v1/inspect`, whole and drilled into, now or once they change."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from selfinspect import times
+from selfinspect.documents import as_document, engine_missing, segments, standing
+from selfinspect.errors import SelfinspectError
+from selfinspect.web.answers import Document, prefers
+from selfinspect.web.waiting import differs, opaque, wait_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from selfinspect.model import Json, Self, Snapshot
+    from selfinspect.web.answers import Representation
+    from selfinspect.web.app import Service
+
+_SELF = "/v1/self"
+_INSPECT = "/v1/inspect"
+_ETAG = re.compile(r'(?:W/)?"[^"]*"')
+
+
+def routes(service: Service) -> list[Route]:
+    """Both documents, each at its own path and at every path below."""
+    shown = _Shown()
+
+    async def own(request: Request) -> Response:
+        pod = segments(request.scope["raw_path"], _SELF)[:1] == ("kubernetes",)
+        return await _answer(
+            request, service, _SELF, lambda: shown.own(service.snapshot(), pod=pod)
+        )
+
+    async def inspect(request: Request) -> Response:
+        response = await _answer(
+            request, service, _INSPECT, lambda: shown.inspect(service.snapshot())
+        )
+        snapshot = service.snapshot()
+        if snapshot.failure is not None:
+            response.headers["age"] = str(_age(snapshot))
+        return response
+
+    return [
+        Route(_SELF, own),
+        Route(f"{_SELF}/{{path:path}}", own),
+        Route(_INSPECT, inspect),
+        Route(f"{_INSPECT}/{{path:path}}", inspect),
+    ]
+
+
+async def _answer(
+    request: Request, service: Service, prefix: str, document: Callable[[], Document]
+) -> Response:
+    """What stands at the request's path, at once or when its wait is over.
+
+    Args:
+        request: asks for it.
+        service: who else waits.
+        prefix: where the document itself stands.
+        document: its present state; raises SelfinspectError while there is none.
+    """
+    path = segments(request.scope["raw_path"], prefix)
+    json = prefers(request.headers.get("accept", ""), "application/json")
+    wait = wait_of(request.query_params)
+
+    def present() -> Representation:
+        return document().at(path, json=json)
+
+    if wait.for_change and not _is_other(present, wait.last_etag):
+        over = differs(lambda: document().state(path, json=json))
+        await service.waiting.until(over, request, wait.seconds)
+    return _conditional(request, present())
+
+
+def _is_other(present: Callable[[], Representation], last_etag: str | None) -> bool:
+    """Whether there is something else than what an asker has who says what that is."""
+    if last_etag is None:
+        return False
+    try:
+        return opaque(present().etag) != last_etag
+    except SelfinspectError:
+        return False
+
+
+def _conditional(request: Request, representation: Representation) -> Response:
+    """An answer, without a body for whoever has it: If-None-Match, RFC 9110, section 13.1.2."""
+    headers = {"etag": representation.etag, "vary": "Accept", "cache-control": "no-cache"}
+    known = ",".join(request.headers.getlist("if-none-match"))
+    has_it = (opaque(tag) == opaque(representation.etag) for tag in _ETAG.findall(known))
+    if known.strip() == "*" or any(has_it):
+        return Response(status_code=304, headers=headers)
+    return Response(representation.body, headers=headers, media_type=representation.media_type)
+
+
+class _Shown:
+    """The newest documents, each shaped once however often it is asked for."""
+
+    def __init__(self) -> None:
+        self._own: tuple[Self, Document] | None = None
+        self._inspect: tuple[Json, Document] | None = None
+
+    def own(self, snapshot: Snapshot, *, pod: bool) -> Document:
+        if pod and snapshot.self is None and snapshot.kubernetes is not None:
+            return Document({"kubernetes": as_document(snapshot.kubernetes)})
+        record = _counting_down(standing(snapshot))
+        if self._own is None or self._own[0] is not record:
+            self._own = record, Document(as_document(record), passing=("inspected_at",))
+        return self._own[1]
+
+    def inspect(self, snapshot: Snapshot) -> Document:
+        standing(snapshot)
+        if snapshot.inspect is None:
+            raise engine_missing(snapshot)
+        if self._inspect is None or self._inspect[0] is not snapshot.inspect:
+            self._inspect = snapshot.inspect, Document(snapshot.inspect)
+        return self._inspect[1]
+
+
+def _counting_down(own: Self) -> Self:
+    """The record as of now: how long a stop leaves changes by itself."""
+    stop = own.stopping
+    if stop is None or stop.deadline is None:
+        return own
+    left = max(0, times.nanoseconds(stop.deadline) - time.time_ns()) / 10**9
+    return replace(own, stopping=replace(stop, seconds_left=round(left, 3)))
+
+
+def _age(snapshot: Snapshot) -> int:
+    """Whole seconds since the engine said it."""
+    inspected_at = snapshot.self.inspected_at if snapshot.self else None
+    if inspected_at is None:
+        return 0
+    return max(0, (time.time_ns() - times.nanoseconds(inspected_at)) // 10**9)

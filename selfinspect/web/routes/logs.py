@@ -1,0 +1,147 @@
+"""`/v1/logs`: the container's own log, as text or as lines of JSON, so far or as it grows."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from selfinspect.documents import as_json
+from selfinspect.engine.inspect.log import LogQuery, written
+from selfinspect.errors import BadRequestError
+from selfinspect.web.answers import prefers
+from selfinspect.web.parameters import boolean, moment, single
+from selfinspect.web.streaming import beside, in_thread, streamed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from selfinspect.engine.inspect.log import Log, LogLine
+    from selfinspect.events.subscribers import Subscribers
+    from selfinspect.web.app import Service
+
+    Render = Callable[[LogLine], bytes]
+
+TEXT, LINES = "text/plain", "application/x-ndjson"
+_JSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json")
+_TAIL = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def routes(service: Service) -> list[Route]:
+    """The one route. Every log has a place among the streams: it holds one of the engine's."""
+
+    async def logs(request: Request) -> Response:
+        media_type = LINES if prefers(request.headers.get("accept", ""), *_JSON) else TEXT
+        query = log_query(request.query_params, timed=media_type == LINES)
+        inquiry = service.inquiry()
+        render = json_line if media_type == LINES else text_line
+        pieces = log_pieces(partial(inquiry.log, query), render, service.subscribers)
+        return await streamed(request, pieces, media_type, {"vary": "Accept"})
+
+    return [Route("/v1/logs", logs)]
+
+
+async def log_pieces(
+    open_log: Callable[[], Log], render: Render, subscribers: Subscribers
+) -> AsyncGenerator[bytes, None]:
+    """First nothing, once the log is open; then its lines as they come.
+
+    The next piece is read when the last one is taken: who reads slowly makes the engine wait.
+
+    Args:
+        open_log: may wait for the engine, and is called in a thread.
+        render: writes a line.
+        subscribers: among whose streams it has its place.
+
+    Raises:
+        TooManyStreamsError: before the first piece.
+        EngineError: before the first piece.
+    """
+    ending = _Ending()
+    with subscribers.place(ending):
+        log = await in_thread(open_log)
+        try:
+            ending.of(log)
+            yield b""
+            batches = log.batches()
+            while batch := await in_thread(partial(_rendered, batches, render)):
+                yield batch
+        finally:
+            log.cancel()
+            beside(log.close)
+
+
+def _rendered(batches: Iterator[list[LogLine]], render: Render) -> bytes:
+    """The next lines, written; nothing at the end."""
+    return b"".join(map(render, next(batches, ())))
+
+
+class _Ending:
+    """Ends a log, also one that is not open yet."""
+
+    def __init__(self) -> None:
+        self._log: Log | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        self._ended = True
+        if self._log is not None:
+            self._log.cancel()
+
+    def of(self, log: Log) -> None:
+        self._log = log
+        if self._ended:
+            log.cancel()
+
+
+def log_query(asked: QueryParams, *, timed: bool) -> LogQuery:
+    """What the parameters ask for. Either output alone is chosen by its name, or without the other.
+
+    Raises:
+        BadRequestError: one of them cannot be understood, or nothing is left to be shown.
+    """
+    now = time.time_ns()
+    stdout, stderr = boolean(asked, "stdout"), boolean(asked, "stderr")
+    both = not (stdout or stderr)
+    query = LogQuery(
+        tail=_tail(asked),
+        since=moment(asked, "since", now),
+        until=moment(asked, "until", now),
+        follow=boolean(asked, "follow"),
+        stdout=stdout or (both and "stdout" not in asked),
+        stderr=stderr or (both and "stderr" not in asked),
+        timed=timed,
+    )
+    if not (query.stdout or query.stderr):
+        raise BadRequestError(
+            "neither stdout nor stderr is left to be shown", hint="leave one of them out"
+        )
+    return query
+
+
+def _tail(asked: QueryParams) -> int | None:
+    text = single(asked, "tail")
+    if text in (None, "all"):
+        return None
+    if _TAIL.fullmatch(text):
+        return int(text)
+    raise BadRequestError(
+        f"tail {text!r} is not possible", hint="tail takes all, or a number of at most nine digits"
+    )
+
+
+def text_line(line: LogLine) -> bytes:
+    """A line as text."""
+    return written(line).encode(errors="backslashreplace") + b"\n"
+
+
+def json_line(line: LogLine) -> bytes:
+    """A line as a JSON document, which has no line break of its own."""
+    return as_json(line._asdict()) + b"\n"

@@ -1,0 +1,392 @@
+"""One look at ourselves, through real files and a real socket."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selfinspect.agent.observe import Observation, filled_in, look_again, observe
+from selfinspect.errors import EngineUnreachableError, UnknownContainerError
+from selfinspect.model import Attempt, Limits
+from selfinspect.settings import Settings
+from tests.support.canned_container import ID, lay_container
+from tests.support.canned_engine import PING, Answer, CannedEngine, recorded
+
+if TYPE_CHECKING:
+    from selfinspect.model import Json
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.fixture
+def known(engine: CannedEngine) -> CannedEngine:
+    """An engine that knows the container, and answers all that is asked of it."""
+    engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
+    engine.answers["/info"] = Answer(body=recorded("info"))
+    return engine
+
+
+def _look(root: Path, endpoint: str, **environ: str) -> Observation:
+    found = observe(Settings(engine=endpoint, root=lay_container(root)), environ)
+    if found.client is not None:
+        found.client.connection.transport.close()
+    return found
+
+
+def _changed(engine: CannedEngine, **members: Json) -> None:
+    engine.knows({**recorded("inspect"), **members})
+
+
+def test_an_engine_that_knows_us_tells_everything(known: CannedEngine, tmp_path: Path) -> None:
+    """Identity, our document, the masked inspect, the image and the cgroup's path."""
+    found = _look(tmp_path, known.url)
+    snapshot = found.snapshot
+    assert (snapshot.identity.id, snapshot.identity.level) == (ID, "proven")
+    assert (snapshot.identity.method, snapshot.identity.name) == ("layer", "web")
+    assert snapshot.self is not None
+    assert (snapshot.self.name, snapshot.self.hostname) == ("web", "box")
+    assert snapshot.self.inspected_at is not None
+    assert snapshot.engine == snapshot.self.engine
+    assert snapshot.tried == (Attempt(known.url, "answers"),)
+    assert snapshot.failure is None
+    assert found.image == recorded("image")
+    assert found.cgroup_path == f"/docker/{ID}"
+    assert found.own_network
+
+
+def test_pid_1_of_another_tree_is_not_ours(known: CannedEngine, tmp_path: Path) -> None:
+    """Seen through the machine's tree it is the machine's, and contradicts nothing."""
+    root = lay_container(tmp_path)
+    (root / "proc/1").mkdir(exist_ok=True)
+    (root / "proc/1/cgroup").write_text("4:memory:/\n0::/init.scope\n")
+    _changed(known, GraphDriver={"Name": "overlayfs", "Data": None}, Mounts=[])
+    found = _look(root, known.url).snapshot.identity
+    assert (found.id, found.level) == (ID, "confirmed")
+
+
+def test_what_is_known_is_masked(known: CannedEngine, tmp_path: Path) -> None:
+    """Neither our document nor the inspect holds a secret in the clear."""
+    snapshot = _look(tmp_path, known.url).snapshot
+    for secret in ("hunter2-correct-horse", "s3cr3t-pa55", "tok-abcdefgh12345678"):
+        assert secret not in repr(snapshot)
+    assert "live" in repr(snapshot)
+
+
+def test_every_request_is_observed(known: CannedEngine, tmp_path: Path) -> None:
+    """Each request's name and status is told, for the metrics."""
+    seen: list[tuple[str, int]] = []
+    found = observe(
+        Settings(engine=known.url, root=lay_container(tmp_path)),
+        {},
+        observe_request=lambda name, code, _: seen.append((name, code)),
+    )
+    assert found.client is not None
+    found.client.connection.transport.close()
+    assert seen[:2] == [("ping", 200), ("inspect", 200)]
+    assert sorted(seen[2:]) == [("image", 200), ("info", 200), ("version", 404)]
+
+
+@pytest.mark.parametrize("path", ["/info", "/images/IMAGE/json"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_what_a_proxy_keeps_back_is_done_without(
+    known: CannedEngine, tmp_path: Path, path: str, status: int
+) -> None:
+    """Neither the image nor the engine's own words are needed to know ourselves."""
+    known.answers[path.replace("IMAGE", str(recorded("inspect")["Image"]))] = Answer(status)
+    found = _look(tmp_path, known.url)
+    assert found.snapshot.self is not None
+    assert found.snapshot.failure is None
+    assert (found.image is None, found.cgroup_path is None) == (path != "/info", path == "/info")
+
+
+EXTRAS = ("/info", "/version", f"/images/{recorded('inspect')['Image']}/json")
+
+
+@pytest.mark.timeout(8)
+@pytest.mark.parametrize("path", [*EXTRAS, None], ids=["info", "version", "image", "all"])
+def test_what_never_comes_is_done_without(
+    known: CannedEngine, tmp_path: Path, path: str | None
+) -> None:
+    """Proof and inspect make the document: what hangs beside them holds it back a second."""
+    for each in EXTRAS if path is None else [path]:
+        known.answers[each] = Answer(hangs=True)
+    found = _look(tmp_path, known.url)
+    assert found.snapshot.identity.level == "proven"
+    assert found.snapshot.self is not None
+    assert (found.image is None) is (path in (None, EXTRAS[2]))
+    assert (found.info is None) is (path in (None, EXTRAS[0]))
+
+
+@pytest.mark.parametrize("path", EXTRAS)
+def test_what_breaks_off_is_done_without(known: CannedEngine, tmp_path: Path, path: str) -> None:
+    """An engine that hangs up on one of these has answered what matters."""
+    known.answers[path] = Answer(raw=b"")
+    found = _look(tmp_path, known.url)
+    assert found.snapshot.tried == (Attempt(known.url, "answers"),)
+    assert found.snapshot.failure is None
+
+
+@pytest.mark.timeout(8)
+def test_a_version_that_hangs_holds_no_denial_back(known: CannedEngine, tmp_path: Path) -> None:
+    """Nor what the kernel knows, where a proxy denies the inspect."""
+    known.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
+    known.answers["/version"] = Answer(hangs=True)
+    snapshot = _look(tmp_path, known.url).snapshot
+    assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
+
+
+def test_a_later_look_fills_in_what_came_late(known: CannedEngine, tmp_path: Path) -> None:
+    """Without another question: the answer is waited for beside."""
+    late = threading.Event()
+    known.answers["/info"] = Answer(body=recorded("info"), after=late)
+    found = _look(tmp_path, known.url)
+    assert (found.info, found.cgroup_path) == (None, None)
+    assert found.extras is not None
+    late.set()
+    found.extras.wait(20)
+    again = look_again(found)
+    assert (again.info, again.cgroup_path) == (recorded("info"), f"/docker/{ID}")
+    assert len(known.matching("/info")) == 1
+
+
+def test_what_comes_late_is_as_old_as_the_document(known: CannedEngine, tmp_path: Path) -> None:
+    """Filling in inspects nothing: `inspected_at` stays."""
+    late = threading.Event()
+    known.answers[EXTRAS[2]] = Answer(body=recorded("image"), after=late)
+    found = _look(tmp_path, known.url)
+    late.set()
+    assert found.extras is not None
+    found.extras.wait(20)
+    filled = filled_in(found)
+    assert filled.snapshot.self is not None
+    assert found.snapshot.self is not None
+    assert found.snapshot.self.image.digests is None
+    assert filled.snapshot.self.image.digests is not None
+    assert filled.snapshot.self.inspected_at == found.snapshot.self.inspected_at
+
+
+@pytest.mark.parametrize(
+    ("server", "release", "product"),
+    [
+        ("nginx/1.22.1", {"Components": [{"Name": "Engine", "Version": "28.5.2"}]}, "Docker"),
+        ("Caddy", {"Components": [{"Name": "Podman Engine", "Version": "28.5.2"}]}, "Podman"),
+        ("nginx", {"Version": "28.5.2", "Platform": {"Name": "Podman"}}, "Podman"),
+        ("nginx", {"Version": "28.5.2"}, "Docker"),
+    ],
+)
+def test_behind_a_proxy_the_version_tells_the_product(
+    known: CannedEngine, tmp_path: Path, server: str, release: Json, product: str
+) -> None:
+    """What the proxy calls itself is not the engine's name."""
+    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": server})
+    known.answers["/version"] = Answer(body=release)
+    found = _look(tmp_path, known.url)
+    engine = found.snapshot.engine
+    assert engine is not None
+    assert (engine.product, engine.version) == (product, "28.5.2")
+    assert found.snapshot.self is not None
+    assert found.snapshot.self.engine == engine
+    assert found.client is not None
+    assert found.client.connection.engine == engine
+    assert found.client.connection.proxy == server.partition("/")[0]
+
+
+def test_the_systemd_driver_has_another_path(known: CannedEngine, tmp_path: Path) -> None:
+    """The cgroup's path follows the engine's driver."""
+    known.answers["/info"] = Answer(body={**recorded("info"), "CgroupDriver": "systemd"})
+    assert _look(tmp_path, known.url).cgroup_path == f"/system.slice/docker-{ID}.scope"
+
+
+@pytest.mark.parametrize(
+    ("mode", "own"), [("host", False), (f"container:{'cd' * 32}", False), ("bridge", True)]
+)
+def test_whose_network_it_is(known: CannedEngine, tmp_path: Path, mode: str, *, own: bool) -> None:
+    """The host's and another container's are not ours."""
+    host = recorded("inspect")["HostConfig"]
+    assert isinstance(host, dict)
+    _changed(known, HostConfig={**host, "NetworkMode": mode})
+    assert _look(tmp_path, known.url).own_network is own
+
+
+def test_no_socket_names_the_mount(tmp_path: Path) -> None:
+    """Without any socket the kernel's word remains, and the hint is the mount."""
+    endpoint = f"unix://{tmp_path}/no.sock"
+    snapshot = _look(tmp_path, endpoint).snapshot
+    assert snapshot.tried == (Attempt(endpoint, "missing"),)
+    assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
+    assert snapshot.self is not None
+    assert (snapshot.self.hostname, snapshot.self.state) == ("box", None)
+    assert snapshot.failure is not None
+    assert snapshot.failure.detail == f"there is no engine's socket at {tmp_path}/no.sock"
+    assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(snapshot.failure.hint)
+    assert not snapshot.failure.denied
+
+
+def test_switched_off_says_so(tmp_path: Path) -> None:
+    """`--engine off` tries nothing, and the hint is to leave it out."""
+    snapshot = _look(tmp_path, "off").snapshot
+    assert snapshot.tried == ()
+    assert snapshot.identity.id == ID
+    assert snapshot.failure is not None
+    assert snapshot.failure.hint == "start the agent without --engine off"
+
+
+def test_an_engine_that_is_not_running(engine: CannedEngine, tmp_path: Path) -> None:
+    """A socket without an engine is refused, and the hint is to start one."""
+    engine.stop(unlink=False)
+    snapshot = _look(tmp_path, engine.url).snapshot
+    assert snapshot.tried == (Attempt(engine.url, "refused"),)
+    assert snapshot.failure is not None
+    assert "start the engine" in str(snapshot.failure.hint)
+
+
+def test_an_engine_that_does_not_know_us(engine: CannedEngine, tmp_path: Path) -> None:
+    """Another machine's engine is told apart from none."""
+    engine.answers["/containers/json"] = Answer(body=[])
+    found = _look(tmp_path, engine.url)
+    assert found.client is None
+    assert found.snapshot.tried == (Attempt(engine.url, "does not know this container"),)
+    assert found.snapshot.failure is not None
+    assert "does not know this container" in found.snapshot.failure.detail
+    assert "--engine off" in str(found.snapshot.failure.hint)
+
+
+def test_of_two_engines_ours_is_used_and_the_other_named(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """A stranger in `DOCKER_HOST`, as CI has it, and the engine that knows us behind it."""
+    with CannedEngine(tmp_path / "stranger.sock") as stranger:
+        stranger.answers["/containers/json"] = Answer(body=[])
+        environ = {"DOCKER_HOST": stranger.url, "XDG_RUNTIME_DIR": str(tmp_path)}
+        (tmp_path / "docker.sock").symlink_to(known.url.removeprefix("unix://"))
+        found = _look(tmp_path / "root", "auto", **environ).snapshot
+        assert stranger.matching("/containers/json|/top") == []
+    assert (found.identity.id, found.identity.level) == (ID, "proven")
+    assert found.tried[0].outcome == "does not know this container"
+    assert "unset DOCKER_HOST" in str(found.tried[0].hint)
+
+
+def test_an_unknown_target_is_told_apart_from_a_stranger(
+    engine: CannedEngine, tmp_path: Path
+) -> None:
+    """The engine is not asked who we are."""
+    settings = Settings(engine=engine.url, root=lay_container(tmp_path), target="db")
+    found = observe(settings, {}).snapshot
+    assert found.tried[0].outcome == "does not know the target"
+    assert found.failure is not None
+    assert "--target" in str(found.failure.hint)
+
+
+def test_a_proxy_that_denies_inspect_is_named(known: CannedEngine, tmp_path: Path) -> None:
+    """The identity is the kernel's, and the failure says what the proxy would have to allow."""
+    known.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
+    snapshot = _look(tmp_path, known.url).snapshot
+    assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
+    assert snapshot.tried == (Attempt(known.url, "denied"),)
+    assert snapshot.failure is not None
+    assert snapshot.failure.denied
+    assert "CONTAINERS=1" in str(snapshot.failure.hint)
+
+
+def test_a_proxy_that_denies_everything_is_named(engine: CannedEngine, tmp_path: Path) -> None:
+    """Denied from the first request on, the kernel's word remains."""
+    engine.answers["/_ping"] = Answer(403)
+    snapshot = _look(tmp_path, engine.url).snapshot
+    assert snapshot.tried == (Attempt(engine.url, "denied"),)
+    assert snapshot.failure is not None
+    assert snapshot.failure.denied
+
+
+def test_another_refusal_is_told_as_it_is(engine: CannedEngine, tmp_path: Path) -> None:
+    """A status without a meaning of its own stands in the list with its words."""
+    engine.answers["/_ping"] = Answer(500, {"message": "on fire"})
+    snapshot = _look(tmp_path, engine.url).snapshot
+    assert snapshot.tried[0].outcome == "ping: the engine answered 500: on fire"
+    assert snapshot.failure is not None
+    assert not snapshot.failure.denied
+
+
+def test_an_engine_that_goes_away_while_it_is_asked(known: CannedEngine, tmp_path: Path) -> None:
+    """An engine lost in the middle of a look is an attempt that failed, not a crash."""
+    known.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
+    snapshot = _look(tmp_path, known.url).snapshot
+    assert snapshot.tried == (Attempt(known.url, "no engine"),)
+    assert snapshot.identity.id == ID
+    assert snapshot.failure is not None
+
+
+def test_the_next_place_is_tried(known: CannedEngine, tmp_path: Path) -> None:
+    """A place that does not count is passed over, and remembered."""
+    environ = {"DOCKER_HOST": f"unix://{tmp_path}/no.sock", "XDG_RUNTIME_DIR": str(tmp_path)}
+    (tmp_path / "docker.sock").symlink_to(known.url.removeprefix("unix://"))
+    found = _look(tmp_path, "auto", **environ)
+    assert found.snapshot.self is not None
+    assert found.snapshot.tried[0] == Attempt(f"unix://{tmp_path}/no.sock", "missing")
+    assert found.snapshot.tried[-1] == Attempt(f"unix://{tmp_path}/docker.sock", "answers")
+
+
+def test_of_several_failures_the_one_that_can_be_mended_is_told(tmp_path: Path) -> None:
+    """A socket that is there and fails says more than those that are missing."""
+    with CannedEngine(tmp_path / "docker.sock") as engine:
+        engine.answers["/_ping"] = Answer(403)
+        environ = {"DOCKER_HOST": f"unix://{tmp_path}/no.sock", "XDG_RUNTIME_DIR": str(tmp_path)}
+        snapshot = _look(tmp_path, "auto", **environ).snapshot
+    assert len(snapshot.tried) > 1
+    assert snapshot.failure is not None
+    assert "PING=1" in str(snapshot.failure.hint)
+
+
+def test_nobody_at_all_has_no_document(tmp_path: Path) -> None:
+    """Without evidence there is no identity, and a reason."""
+    snapshot = observe(Settings(engine="off", root=tmp_path), {}).snapshot
+    assert (snapshot.identity.id, snapshot.self) == (None, None)
+    assert snapshot.identity.reason
+
+
+def test_looking_again_asks_for_inspect_alone(known: CannedEngine, tmp_path: Path) -> None:
+    """A rename is seen with one request, and what is secret stays so."""
+    found = _look(tmp_path, known.url)
+    _changed(known, Name="/shop")
+    known.requests.clear()
+    again = look_again(found)
+    assert known.requests == [f"GET /v1.41/containers/{ID}/json"]
+    assert again.snapshot.self is not None
+    assert (again.snapshot.self.name, again.snapshot.identity.name) == ("shop", "shop")
+    assert again.snapshot.identity.level == "proven"
+    assert "hunter2-correct-horse" not in repr(again.snapshot)
+    assert again.masking == found.masking
+
+
+def test_looking_again_tells_why_it_cannot(known: CannedEngine, tmp_path: Path) -> None:
+    """A removed container and a lost engine are errors of their own."""
+    found = _look(tmp_path, known.url)
+    del known.answers[f"/containers/{ID}/json"]
+    with pytest.raises(UnknownContainerError):
+        look_again(found)
+    known.stop()
+    with pytest.raises(EngineUnreachableError):
+        look_again(found)
+
+
+@pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
+def test_without_an_engine_the_kernel_tells_what_binds_us(version: str) -> None:
+    """CPUs, memory and tasks as its cgroup limits them; of the rest nothing is known."""
+    own = observe(Settings(engine="off", root=FIXTURES / version), {}).snapshot.self
+    assert own is not None
+    assert own.limits == Limits(cpus=0.5, memory_bytes=128 << 20, pids=64)
+    assert (own.name, own.ports, own.image.reference) == (None, None, None)
+
+
+def test_without_an_engine_there_is_nobody_to_ask_again(
+    known: CannedEngine, tmp_path: Path
+) -> None:
+    """Looking again needs a first look that found an engine."""
+    with pytest.raises(ValueError, match="no engine to ask"):
+        look_again(_look(tmp_path, "off"))
+    found = _look(tmp_path, known.url)
+    with pytest.raises(ValueError, match="comes from an engine"):
+        look_again(replace(found, snapshot=replace(found.snapshot, engine=None)))

@@ -1,0 +1,109 @@
+"""What is said of short memory, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, cast
+
+from selfinspect.agent.shortage import BETWEEN, Shortage
+from selfinspect.model import MemoryEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from selfinspect.agent.shortage import MemoryWatch
+
+
+class Counts:
+    """Counts that a test changes, behind a descriptor that is readable as the kernel's is."""
+
+    def __init__(self) -> None:
+        self.now = MemoryEvents(3, 0, 0, 0)
+        self._ours, self._theirs = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self._ours.fileno()
+
+    def read(self) -> MemoryEvents:
+        return self.now
+
+    def change(self, now: MemoryEvents) -> None:
+        self.now = now
+        self._theirs.send(b"x")
+
+    def close(self) -> None:
+        self._ours.close()
+        self._theirs.close()
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose timers are due at once: its time jumps to the next of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+    def jump(self, seconds: float) -> None:
+        self.ahead += seconds
+
+
+def follow(
+    steps: Callable[[Counts, Clock], Iterable[float]],
+) -> tuple[list[MemoryEvents], list[int]]:
+    """The counts and the reports of a run in which time jumps as the steps say."""
+    counts, loop = Counts(), Clock()
+    seen: list[MemoryEvents] = []
+    reports: list[int] = []
+
+    async def run() -> None:
+        watch = cast("MemoryWatch", counts)
+        Shortage(watch, loop, on_counts=seen.append, on_limit=reports.append)
+        for jump in steps(counts, loop):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            loop.jump(jump)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    try:
+        loop.run_until_complete(run())
+    finally:
+        loop.close()
+        counts.close()
+    return seen, reports
+
+
+def test_the_counts_at_the_start_are_said_and_not_reported() -> None:
+    """What was before is nobody's news."""
+    seen, reports = follow(lambda _, __: [0.0])
+    assert (seen, reports) == ([MemoryEvents(3, 0, 0, 0)], [])
+
+
+def test_the_limit_met_is_reported_at_once() -> None:
+    """With how often."""
+
+    def steps(counts: Counts, _: Clock) -> Iterator[float]:
+        counts.change(MemoryEvents(8, 0, 0, 0))
+        yield 0.0
+
+    seen, reports = follow(steps)
+    assert seen[-1] == MemoryEvents(8, 0, 0, 0)
+    assert reports == [5]
+
+
+def test_a_storm_is_one_report_a_minute() -> None:
+    """The second one has all that came in between."""
+
+    def steps(counts: Counts, _: Clock) -> Iterator[float]:
+        for moment in range(1, int(BETWEEN / 1.5) + 4):
+            counts.change(MemoryEvents(3 + 10 * moment, 0, 0, 0))
+            yield 1.5
+
+    _, reports = follow(steps)
+    assert len(reports) == 2
+    assert reports[0] == 10
+    assert reports[1] >= 380
