@@ -162,7 +162,7 @@ def _run(words: list[str], streams: Streams) -> int:
             print(file=streams.err)  # below the terminal's ^C
         return INTERRUPTED
     except SelfinspectError as error:
-        streams.say(error)
+        streams.report(error)
         return exit_code(error)
     return result if isinstance(result, int) else ExitCode.OK
 

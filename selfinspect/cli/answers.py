@@ -1,78 +1,92 @@
-"""An answer for a verb: of this container's agent where there is one, else found out here."""
+"""Where a verb's answer comes from: this container's agent, else a look of our own."""
 
 from __future__ import annotations
 
 import json
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from selfinspect.agent.observe import inquiry, observe
+from selfinspect.agent.observe import observe
 from selfinspect.cli.options import settings
 from selfinspect.cli.streams import progress
 from selfinspect.client import ask, find, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from selfinspect.agent.observe import Observation
     from selfinspect.cli.streams import Streams
     from selfinspect.client import Agent
-    from selfinspect.engine.api.inquiry import Inquiry
-    from selfinspect.model import Json, Snapshot
-    from selfinspect.settings import Settings
+    from selfinspect.model import Json
 
 _TIMEOUT = 5.0
 _SILENCE = 60.0  # an agent's streams bring at least a comment every 15 s
 _OK = 200
 
-
-def from_agent_or_here(
-    streams: Streams, given: Mapping[str, Any], path: str, here: Callable[[Snapshot], Json]
-) -> Json:
-    """A JSON document, of the agent at a path, or made here from a look of our own.
-
-    An agent is asked only where no option is given on the command line: it may have been
-    started with others. The environment is as much the agent's as ours.
-
-    Raises:
-        SelfinspectError: whatever `here` raises.
-    """
-    return from_agent_or_look(streams, given, path, lambda observation: here(observation.snapshot))
+Answer = TypeVar("Answer")
 
 
-def from_agent_or_engine(
-    streams: Streams, given: Mapping[str, Any], path: str, question: Callable[[Inquiry], Json]
-) -> Json:
-    """The same, where a look does not suffice and an engine is to be asked more.
+def answers(
+    streams: Streams,
+    given: Mapping[str, Any],
+    of_agent: Callable[[Agent], Iterable[Answer] | None],
+    here: Callable[[Observation], Iterable[Answer]],
+) -> Iterator[Answer]:
+    """What the agent answers, else what is found out here.
 
-    Raises:
-        SelfinspectError: there is none to be asked; and whatever `question` raises.
-    """
-    return from_agent_or_look(
-        streams, given, path, lambda observation: question(inquiry(observation))
-    )
-
-
-def from_agent_or_look(
-    streams: Streams, given: Mapping[str, Any], path: str, here: Callable[[Observation], Json]
-) -> Json:
-    """The same, where more is needed than what the look found, such as whom to ask further.
+    Args:
+        streams: the verb's.
+        given: its options that say where or how to look.
+        of_agent: asks the agent; None where it gives no answer.
+        here: makes the answers from our own look, which stays open until the last of them.
 
     Raises:
         SelfinspectError: whatever `here` raises.
     """
     agent = agent_of(streams, given)
-    if agent is not None and (document := told(agent, path)) is not None:
-        return document
-    with closing(look(streams, settings(given, streams.environ))) as observation:
-        return here(observation)
+    found = None if agent is None else of_agent(agent)
+    if found is not None:
+        yield from found
+        return
+    with progress(streams, "looking for an engine that knows this container"):
+        looked = observe(settings(given, streams.environ), streams.environ)
+    with closing(looked) as observation:
+        yield from here(observation)
 
 
-def told(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
-    """The JSON document that an agent answers with at a path, None where it gives none."""
+def answer(
+    streams: Streams, given: Mapping[str, Any], path: str, here: Callable[[Observation], Json]
+) -> Json:
+    """The JSON document that the agent has at a path, else what is made of our own look.
+
+    Raises:
+        SelfinspectError: whatever `here` raises.
+    """
+
+    def of_agent(agent: Agent) -> tuple[Json] | None:
+        document = fetched(agent, path)
+        return None if document is None else (document,)
+
+    [document] = answers(streams, given, of_agent, lambda observation: (here(observation),))
+    return document
+
+
+def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
+    """Where this container's agent is; None where none is found, or none may be asked.
+
+    An agent is asked only where none of these options stands on the command line: it may have been
+    started with others. The environment is as much the agent's as ours.
+    """
+    source = click.get_current_context().get_parameter_source
+    chosen = any(source(name) is ParameterSource.COMMANDLINE for name in given)
+    return None if chosen else find(streams.environ)
+
+
+def fetched(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
+    """The JSON document that an agent has at a path, None where it has none."""
     reply = ask(agent, path, timeout=timeout, accept="application/json")
     if reply is None or (reply.status, reply.media_type) != (_OK, "application/json"):
         return None
@@ -80,7 +94,7 @@ def told(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
 
 
 def streamed(agent: Agent, path: str) -> Iterator[Json] | None:
-    """The JSON documents of an agent's stream as they come, None where none begins."""
+    """The JSON documents of an agent's stream as they come, None where no stream begins."""
     lines = follow(agent, path, timeout=_TIMEOUT, silence=_SILENCE)
     if lines is None:
         return None
@@ -89,30 +103,8 @@ def streamed(agent: Agent, path: str) -> Iterator[Json] | None:
 
 
 def _parsed(body: bytes) -> Json:
-    """A JSON document, None where it is none: who answers need not be an agent."""
+    """A JSON document; None for anything else, since what answers need not be an agent."""
     with suppress(ValueError, RecursionError):
         document: Json = json.loads(body)
         return document
     return None
-
-
-def look(streams: Streams, chosen: Settings) -> Observation:
-    """A look of our own; on a terminal it is told what takes long."""
-    with progress(streams, "looking for an engine that knows this container"):
-        return observe(chosen, streams.environ)
-
-
-def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
-    """Where this container's agent is, None where one is not to be asked."""
-    return None if _chosen(given) else find(streams.environ)
-
-
-def _chosen(given: Mapping[str, Any]) -> bool:
-    """Whether any of these options stands on the command line."""
-    source = click.get_current_context().get_parameter_source
-    return any(source(name) is ParameterSource.COMMANDLINE for name in given)
-
-
-def pretty(document: Json) -> str:
-    """JSON for a person to read."""
-    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""`env`: what `run --export-env` tells a command, for a script to read."""
+"""`env`: the variables that `run --export-env` gives a command, for a script to read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.cli.answers import agent_of, from_agent_or_here
+from selfinspect.cli.answers import agent_of, answer
 from selfinspect.cli.options import Parsed, observing
 from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, engine_missing, refused
+from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import EngineUnreachableError, IdentityError
 from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
@@ -29,8 +29,9 @@ from selfinspect.records import read_self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from selfinspect.agent.observe import Observation
     from selfinspect.errors import SelfinspectError
-    from selfinspect.model import Json, Self, Snapshot
+    from selfinspect.model import Json, Self
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
 
@@ -65,8 +66,8 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given: Any) -> None:
     """Print what this container is as environment variables.
 
-    They are those that `run --export-env` gives its command, and SELFINSPECT_URI. What is not
-    known has none; without an engine, of the set self those are the ID and the limits.
+    They are those that `run --export-env` gives its command, and SELFINSPECT_URI. An unknown
+    value has none; without an engine the set self has the ID and the limits alone.
     """
     lack: SelfinspectError | None = None
     agent = agent_of(streams, given)
@@ -107,16 +108,15 @@ def wants(what: Wanted, name: str) -> bool:
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:
     """The container's document, and the error for what it lacks."""
-    lack: SelfinspectError = EngineUnreachableError("no engine tells name, image and ports")
+    lack: SelfinspectError = EngineUnreachableError("name, image and ports need an engine")
 
-    def look(snapshot: Snapshot) -> Json:
+    def here(observation: Observation) -> Json:
         nonlocal lack
-        if snapshot.self is None:
-            raise refused(snapshot)
-        lack = engine_missing(snapshot)
-        return as_document(snapshot.self)
+        own = standing(observation.snapshot)
+        lack = engine_missing(observation.snapshot)
+        return as_document(own)
 
-    own = read_self(from_agent_or_here(streams, given, "/v1/self", look))
+    own = read_self(answer(streams, given, "/v1/self", here))
     if own.id is None:
         return own, IdentityError(
             "the container's ID is only assumed, so no variable carries it",

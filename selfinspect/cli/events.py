@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -15,11 +14,11 @@ from selfinspect import times
 from selfinspect.agent.following import Following
 from selfinspect.agent.observe import inquiry, look_again
 from selfinspect.agent.past import recall
-from selfinspect.cli.answers import agent_of, look, streamed, told
+from selfinspect.cli.answers import answers, fetched, streamed
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
 from selfinspect.journal.rows import Query
@@ -29,7 +28,7 @@ from selfinspect.terminal import in_colour, print_line
 from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from selfinspect.agent.observe import Observation
     from selfinspect.client import Agent
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Json
 
 _PAGE = 1000
-# A container's labels stand among its event's attributes: only what the engine itself tells.
-_TOLD = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
+# The attributes that the engine itself sets: a container's labels stand among them, too.
+_SHOWN = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
 
 
 @click.command(
@@ -58,13 +57,13 @@ def events(
 ) -> None:
     """Print what happened to this container.
 
-    Events are in the order in which they became known: their times may step back. Those that the
-    agent did not hear as they happened are marked with how they were found out.
+    Events are in the order in which they were received: their times may step back. Those that the
+    agent did not receive live are marked with how they were found.
     """
     asked = QueryParams({} if since is None else {"since": since})
     query = Query(since=moment(asked, "since", time.time_ns()))
 
-    def tell(event: Json) -> None:
+    def show(event: Json) -> None:
         if as_json:
             print(json.dumps(event, ensure_ascii=False), file=streams.out)
         else:
@@ -72,38 +71,41 @@ def events(
         if following:
             streams.out.flush()
 
-    told = _of_agent(streams, given, query, following=following)
-    if told is None:
-        _here(streams, given, query, tell, following=following)
-    else:
-        for event in told:
-            tell(event)
+    def here(observation: Observation) -> Iterator[Json]:
+        standing(observation.snapshot)
+        if following:
+            inquiry(observation)  # without an engine there is nothing to follow
+        journal = recall(settings(given, streams.environ), observation)
+        yield from map(as_document, journal.after(None, query=query).events)
+        if following and observation.client is not None:
+            _follow(observation, observation.client, journal, show, streams)
+        elif given["engine"] != "off":
+            _check_complete(observation)
+
+    found = answers(
+        streams, given, lambda agent: _of_agent(agent, query, following=following), here
+    )
+    for event in found:
+        show(event)
 
 
 def line(event: Json) -> str:
-    """An event for people: when, what, and how it was found out where it did not come live."""
+    """An event for people: when, what, and how it was found unless it came live."""
     attributes = mapping(event, "attributes")
-    facts = [f"{name}={_plain(attributes[name])}" for name in _TOLD if attributes.get(name)]
+    facts = [f"{name}={_plain(attributes[name])}" for name in _SHOWN if attributes.get(name)]
     kind, action = text(event, "type") or "", text(event, "action") or ""
     if kind not in ("container", "agent"):
         facts.insert(0, text(event, "actor", "name") or text(event, "actor", "id") or "")
     source = text(event, "source")
-    told = f"({source})" if source not in (None, "live") else ""
-    words = (text(event, "time") or "-", f"{kind:<9}", f"{action:<13}", *facts, told)
+    found = f"({source})" if source not in (None, "live") else ""
+    words = (text(event, "time") or "-", f"{kind:<9}", f"{action:<13}", *facts, found)
     return " ".join(filter(None, words)).rstrip()
 
 
-def _of_agent(
-    streams: Streams, given: Mapping[str, Any], query: Query, *, following: bool
-) -> Iterator[Json] | None:
-    """The events that this container's agent tells, None where there is none."""
-    agent = agent_of(streams, given)
-    if agent is None:
-        return None
+def _of_agent(agent: Agent, query: Query, *, following: bool) -> Iterator[Json] | None:
+    """The events that an agent answers with, None where it gives no answer."""
     first = _page(agent, query, None)
-    if first is None:
-        return None
-    return _pages(agent, query, first, following=following)
+    return None if first is None else _pages(agent, query, first, following=following)
 
 
 def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
@@ -125,60 +127,38 @@ def _page(agent: Agent, query: Query, cursor: str | None) -> Json:
         asked["since"] = times.rfc3339(query.since)
     if cursor is not None:
         asked["after"] = cursor
-    return told(agent, f"/v1/events?{urlencode(asked)}")
+    return fetched(agent, f"/v1/events?{urlencode(asked)}")
 
 
-def _here(
-    streams: Streams,
-    given: Mapping[str, Any],
-    query: Query,
-    tell: Callable[[Json], None],
-    *,
-    following: bool,
-) -> None:
-    """Tell those of the agent's journal and of the engine."""
-    chosen = settings(given, streams.environ)
-    with closing(look(streams, chosen)) as observation:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
-        if following:
-            inquiry(observation)  # without an engine there is nothing to go on with
-        journal = recall(chosen, observation)
-        for event in journal.after(None, query=query).events:
-            tell(as_document(event))
-        if following and observation.client is not None:
-            _follow(observation, observation.client, journal, tell, streams)
-        elif given["engine"] != "off":
-            _say_what_is_missing(observation)
-
-
-def _say_what_is_missing(observation: Observation) -> None:
-    """The events of the journal are not all, where no engine tells of those since.
+def _check_complete(observation: Observation) -> None:
+    """Report where the engine withholds what happened since the journal's last event.
 
     Raises:
-        EngineError: that is so.
+        EngineError: it does; the hint says how to allow it.
     """
     client = inquiry(observation).client
     if client.connection.capabilities.states()["events"] == "denied":
-        client.own_events().close()  # which says how to have it allowed
+        client.own_events().close()
 
 
 def _follow(
     observation: Observation,
     client: Client,
     journal: Journal,
-    tell: Callable[[Json], None],
+    show: Callable[[Json], None],
     streams: Streams,
 ) -> None:
-    def tell_all(told: Sequence[Event]) -> None:
-        for event in told:
-            tell(as_document(event))
+    """Show the events as they happen, until the verb is interrupted."""
+
+    def show_all(arrived: Sequence[Event]) -> None:
+        for event in arrived:
+            show(as_document(event))
 
     Following(
         client,
         current=lambda: observation,
         refresh=lambda: look_again(observation),
-        intake=Intake(journal, on_events=tell_all, on_check=lambda _: None),
+        intake=Intake(journal, on_events=show_all, on_check=lambda _: None),
         listening=lambda: True,
         log=logger(
             streams.err,

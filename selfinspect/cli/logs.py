@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
 
 from selfinspect.agent.observe import inquiry
-from selfinspect.cli.answers import agent_of, look
-from selfinspect.cli.options import Parsed, observing, settings
+from selfinspect.cli.answers import answers
+from selfinspect.cli.options import Parsed, observing
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import follow
 from selfinspect.engine.inspect.log import LogQuery, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from selfinspect.agent.observe import Observation
+    from selfinspect.client import Agent
     from selfinspect.engine.inspect.log import LogLine
 
 _TIMEOUT = 5.0
@@ -51,17 +52,20 @@ def logs(
     Both of its streams, in the order in which the engine has them.
     """
     query = LogQuery(tail=tail, follow=following, timed=as_json)
-    for line in _of_agent(streams, given, query) or _of_engine(streams, given, query):
+    lines = answers(
+        streams,
+        given,
+        lambda agent: _of_agent(agent, query),
+        lambda observation: _of_engine(observation, query),
+    )
+    for line in lines:
         print(line, file=streams.out)
         if following:
             streams.out.flush()
 
 
-def _of_agent(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str] | None:
-    """The lines that this container's agent tells, None where there is none."""
-    agent = agent_of(streams, given)
-    if agent is None:
-        return None
+def _of_agent(agent: Agent, query: LogQuery) -> Iterator[str] | None:
+    """The lines that an agent answers with, None where it gives no answer."""
     tail = "all" if query.tail is None else query.tail
     asked = urlencode({"follow": str(query.follow).lower(), "tail": tail})
     accept = "application/x-ndjson" if query.timed else "text/plain"
@@ -72,10 +76,9 @@ def _of_agent(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> It
     return (line.decode(errors="replace").removesuffix("\n") for line in lines)
 
 
-def _of_engine(streams: Streams, given: Mapping[str, Any], query: LogQuery) -> Iterator[str]:
+def _of_engine(observation: Observation, query: LogQuery) -> Iterator[str]:
     write = _document if query.timed else written
-    looked = look(streams, settings(given, streams.environ))
-    with closing(looked) as observation, inquiry(observation).log(query) as log:
+    with inquiry(observation).log(query) as log:
         for batch in log.batches():
             yield from map(write, batch)
 

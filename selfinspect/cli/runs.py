@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent.past import Past, recall
-from selfinspect.cli.answers import from_agent_or_look, pretty
+from selfinspect.cli.answers import answer
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.jsonread import mapping, sequence
-from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from selfinspect.agent.observe import Observation
@@ -36,33 +35,31 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
     """Print this container's runs, and how each ended."""
 
     def put_together(observation: Observation) -> Json:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
+        standing(observation.snapshot)
         chosen = settings(given, streams.environ)
         past = Past(chosen, recall(chosen, observation))
         past.update(observation.snapshot)
         return {"runs": as_document(past.runs)}
 
-    document = from_agent_or_look(streams, given, "/v1/runs", put_together)
+    document = answer(streams, given, "/v1/runs", put_together)
     if as_json:
-        print(pretty(document), file=streams.out)
+        streams.print_json(document)
     else:
         rows = [row(run, newest=not place) for place, run in enumerate(sequence(document, "runs"))]
-        for line in table([_HEAD, *rows]):
-            print_line(streams.out, line)
+        streams.print_lines(table([_HEAD, *rows]))
 
 
 def row(run: Json, *, newest: bool) -> tuple[str, ...]:
-    """A run's cells; a dash is not known."""
+    """A run's cells; what is unknown is a dash."""
     facts = mapping(run)
     present = newest and facts.get("finished_at") is None
     return (
-        _known(facts.get("number")),
+        _shown(facts.get("number")),
         _to_seconds(facts.get("started_at")),
         _to_seconds(facts.get("finished_at")),
-        _known(facts.get("exit_code")),
-        _known(facts.get("signal")),
-        "(present)" if present else _known(facts.get("cause")),
+        _shown(facts.get("exit_code")),
+        _shown(facts.get("signal")),
+        "(present)" if present else _shown(facts.get("cause")),
     )
 
 
@@ -70,5 +67,5 @@ def _to_seconds(when: Json) -> str:
     return when[:_SECONDS].replace("T", " ") if isinstance(when, str) else "-"
 
 
-def _known(fact: Json) -> str:
+def _shown(fact: Json) -> str:
     return "-" if fact is None else str(fact)

@@ -1,9 +1,4 @@
-"""`show` and `inspect`: what is known of this container, whole or one member.
-
-Completes a PATH by the members that are there.
-
-`id`: which container this is, and how that is known.
-"""
+"""`id`, `show` and `inspect`: which container this is, and what is found of it."""
 
 from __future__ import annotations
 
@@ -13,144 +8,34 @@ from urllib.parse import quote
 
 import click
 
-from selfinspect.cli.answers import agent_of, from_agent_or_here, pretty, told
+from selfinspect.cli.answers import agent_of, answer, fetched
 from selfinspect.cli.options import observing
 from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.client import ask, find
+from selfinspect.client import find
 from selfinspect.documents import (
     as_document,
     as_text,
     drill,
     engine_missing,
     identity_document,
-    refused,
     segments,
+    standing,
     unused,
 )
 from selfinspect.errors import AmbiguousIdentityError, IdentityError, SelfinspectError
 from selfinspect.jsonread import sequence, text
-from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from selfinspect.model import Json, Snapshot
-
+    from selfinspect.agent.observe import Observation
+    from selfinspect.model import Json
 
 _NO_MEMBER = "There is no such member."
-
-_COMPLETION_TIMEOUT = 1.0
-_PLAIN = "@:+,~"
-
-
-def members(document: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """What completes a path into a document of the agent: nothing, where no agent runs."""
-
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-        agent = find(os.environ)
-        return paths(told(agent, document, _COMPLETION_TIMEOUT), incomplete) if agent else []
-
-    return complete
-
-
-def paths(document: Json, incomplete: str) -> list[str]:
-    """The paths that begin so, down to the next slash.
-
-    Of a member that alone is left, its own members as well: else a shell would end the word there.
-    """
-    above, slash, _ = incomplete.rpartition("/")
-    try:
-        parent = drill(document, segments(f"/{above}".encode(), "") if above else ())
-    except SelfinspectError:
-        return []
-    found = {
-        path: member
-        for name, member in _children(parent)
-        if (path := f"{above}{slash}{name}").startswith(incomplete)
-    }
-    if len(found) == 1:
-        [(path, member)] = found.items()
-        return [path, *(f"{path}/{name}" for name, _ in _children(member))]
-    return list(found)
-
-
-def _children(document: Json) -> Iterator[tuple[str, Json]]:
-    """The members, named as a path names them."""
-    if isinstance(document, dict):
-        yield from ((quote(name, safe=_PLAIN), member) for name, member in document.items())
-    elif isinstance(document, list):
-        yield from ((str(index), member) for index, member in enumerate(document))
-
-
 _SHORT = 12
-
-
-@click.command(
-    cls=Verb,
-    examples=(
-        "selfinspect show name",
-        "selfinspect show ports/8080/tcp",
-        "selfinspect show limits",
-    ),
-    exits=exits(ExitCode.NO_IDENTITY, no=_NO_MEMBER),
-)
-@click.argument("path", default="", shell_complete=members("/v1/self"))
-@observing
-@streams_of
-def show(streams: Streams, /, path: str, **given: Any) -> None:
-    """Print what is known of this container, or one member of it.
-
-    An object or an array is printed as JSON, a single value as it is, and what is not known as
-    an empty line. A member of an array is named by its number, the first by 0; a slash in a
-    name is written %2F.
-    """
-    _print_member(streams, from_agent_or_here(streams, given, "/v1/self", _own), path)
-
-
-@click.command(
-    cls=Verb,
-    examples=("selfinspect inspect State/Status", "selfinspect inspect Config/Cmd/0"),
-    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED, no=_NO_MEMBER),
-)
-@click.argument("path", default="", shell_complete=members("/v1/inspect"))
-@observing
-@streams_of
-def inspect(streams: Streams, /, path: str, **given: Any) -> None:
-    """Print the engine's own inspect JSON, or one member of it.
-
-    Secrets are masked. It is printed as `show` prints, and PATH is written alike.
-    """
-    _print_member(streams, from_agent_or_here(streams, given, "/v1/inspect", _inspected), path)
-
-
-def _print_member(streams: Streams, document: Json, path: str) -> None:
-    inner = path.strip("/")
-    member = drill(
-        document, segments(f"/{inner}".encode(errors="surrogateescape"), "") if inner else ()
-    )
-    if isinstance(member, dict | list):
-        print(pretty(member), file=streams.out)
-    else:
-        streams.out.write(as_text(member).decode())
-
-
-def _own(snapshot: Snapshot) -> Json:
-    if snapshot.self is None:
-        raise refused(snapshot)
-    return as_document(snapshot.self)
-
-
-def _inspected(snapshot: Snapshot) -> Json:
-    if snapshot.self is None:
-        raise refused(snapshot)
-    if snapshot.inspect is None:
-        raise engine_missing(snapshot)
-    return snapshot.inspect
-
-
-_TIMEOUT = 5.0
-_OK = 200
+_PLAIN = "@:+,~"
+_COMPLETION_TIMEOUT = 1.0
 _LEVELS = {
     "proven": "the engine showed something that only this container can have",
     "confirmed": "the engine knows it and it runs, our own files name it; no proof could be had",
@@ -179,14 +64,15 @@ def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
     and why none could be proven. An ID that is only assumed is printed by --json and --explain
     alone, unless --assume says to use it.
     """
-    document = from_agent_or_here(streams, given, "/v1/identity", identity_document)
+    document = answer(
+        streams, given, "/v1/identity", lambda observation: identity_document(observation.snapshot)
+    )
     identifier = text(document, "id")
     stands = _stands(streams, given, document)
     if form == "json":
-        print(pretty(document), file=streams.out)
+        streams.print_json(document)
     elif form == "explain":
-        for line in _explained(document, stands=stands):
-            print_line(streams.out, line)
+        streams.print_lines(_explained(document, stands=stands))
     elif not stands:
         raise _refusal(document)
     else:
@@ -195,12 +81,11 @@ def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
 
 
 def _stands(streams: Streams, given: Mapping[str, Any], document: Json) -> bool:
-    """Whether there is an ID to be used: of an assumed one the agent, or our option, decides."""
+    """Whether there is an ID to use: whether an assumed one is, the agent or our option decides."""
     if text(document, "level") != "assumed" or given["assume"]:
         return text(document, "id") is not None
     agent = agent_of(streams, given)
-    own = ask(agent, "/v1/self/id", timeout=_TIMEOUT) if agent else None
-    return own is not None and own.status == _OK and bool(own.body.strip())
+    return agent is not None and text(fetched(agent, "/v1/self"), "id") is not None
 
 
 def _refusal(document: Json) -> IdentityError:
@@ -244,3 +129,105 @@ def _row(candidate: Json) -> tuple[str, ...]:
         evidence = evidence.replace(identifier, f"{identifier[:_SHORT]}…")
     columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
     return (identifier[:_SHORT], *columns, evidence)
+
+
+def members(document: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What completes a path into a document of the agent; nothing where no agent runs."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+        agent = find(os.environ)
+        return paths(fetched(agent, document, _COMPLETION_TIMEOUT), incomplete) if agent else []
+
+    return complete
+
+
+def paths(document: Json, incomplete: str) -> list[str]:
+    """The paths that begin with a text, down to the next slash.
+
+    Where one is left, its own members as well: else a shell would end the word there.
+    """
+    above, slash, _ = incomplete.rpartition("/")
+    try:
+        parent = drill(document, _segments(above))
+    except SelfinspectError:
+        return []
+    found = {
+        path: member
+        for name, member in _children(parent)
+        if (path := f"{above}{slash}{name}").startswith(incomplete)
+    }
+    if len(found) == 1:
+        [(path, member)] = found.items()
+        return [path, *(f"{path}/{name}" for name, _ in _children(member))]
+    return list(found)
+
+
+def _children(document: Json) -> Iterator[tuple[str, Json]]:
+    """The members, named as a path names them."""
+    if isinstance(document, dict):
+        yield from ((quote(name, safe=_PLAIN), member) for name, member in document.items())
+    elif isinstance(document, list):
+        yield from ((str(index), member) for index, member in enumerate(document))
+
+
+@click.command(
+    cls=Verb,
+    examples=(
+        "selfinspect show name",
+        "selfinspect show ports/8080/tcp",
+        "selfinspect show limits",
+    ),
+    exits=exits(ExitCode.NO_IDENTITY, no=_NO_MEMBER),
+)
+@click.argument("path", default="", shell_complete=members("/v1/self"))
+@observing
+@streams_of
+def show(streams: Streams, /, path: str, **given: Any) -> None:
+    """Print what was found of this container, or one member of it.
+
+    An object or an array is printed as JSON, a single value as it is, and an unknown one as an
+    empty line. A member of an array is named by its number, the first by 0; a slash in a
+    name is written %2F.
+    """
+    _print_member(streams, answer(streams, given, "/v1/self", _own), path)
+
+
+@click.command(
+    cls=Verb,
+    examples=("selfinspect inspect State/Status", "selfinspect inspect Config/Cmd/0"),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED, no=_NO_MEMBER),
+)
+@click.argument("path", default="", shell_complete=members("/v1/inspect"))
+@observing
+@streams_of
+def inspect(streams: Streams, /, path: str, **given: Any) -> None:
+    """Print the engine's own inspect JSON, or one member of it.
+
+    Secrets are masked. It is printed as `show` prints, and PATH is written alike.
+    """
+    _print_member(streams, answer(streams, given, "/v1/inspect", _inspected), path)
+
+
+def _print_member(streams: Streams, document: Json, path: str) -> None:
+    member = drill(document, _segments(path.strip("/")))
+    if isinstance(member, dict | list):
+        streams.print_json(member)
+    else:
+        streams.out.write(as_text(member).decode())
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """What a path without slashes around it leads through."""
+    return segments(f"/{path}".encode(errors="surrogateescape"), "") if path else ()
+
+
+def _own(observation: Observation) -> Json:
+    return as_document(standing(observation.snapshot))
+
+
+def _inspected(observation: Observation) -> Json:
+    snapshot = observation.snapshot
+    standing(snapshot)
+    if snapshot.inspect is None:
+        raise engine_missing(snapshot)
+    return snapshot.inspect

@@ -1,7 +1,4 @@
-"""`stats`: what this container uses now, once or for as long as one looks.
-
-`top`: the processes of this container.
-"""
+"""`stats` and `top`: what this container uses now, and its processes."""
 
 from __future__ import annotations
 
@@ -12,19 +9,23 @@ from urllib.parse import urlencode
 
 import click
 
+from selfinspect.agent.observe import inquiry
 from selfinspect.agent.readings import Readings
-from selfinspect.cli.answers import agent_of, from_agent_or_engine, look, pretty, streamed, told
+from selfinspect.cli.answers import answer, answers, fetched, streamed
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.jsonread import mapping, member, sequence, texts
-from selfinspect.terminal import columns, print_line, steer
+from selfinspect.terminal import columns, steer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from selfinspect.agent.observe import Observation
+    from selfinspect.client import Agent
     from selfinspect.model import Json
+    from selfinspect.settings import Settings
 
 _HEAD = ("CPU %", "MEM USAGE", "LIMIT", "MEM %", "NET I", "NET O", "BLOCK I", "BLOCK O", "PIDS")
 _WIDTH = 9
@@ -48,14 +49,21 @@ _STEP = 1024
 @streams_of
 def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) -> int:
     """Print what this container uses: CPU, memory, network, IO."""
-    samples = _samples(streams, given, following=following)
+    samples = answers(
+        streams,
+        given,
+        lambda agent: _of_agent(agent, following=following),
+        lambda observation: _taken_here(observation, settings(given, streams.environ)),
+    )
     if not following:
         samples = _one(streams, samples, for_people=not as_json)
     none, dumb = True, streams.environ.get("TERM") == "dumb"
     for sample in samples:
         room = columns(streams.out)  # a longer line would wrap, and a redraw clear half of it
-        if as_json:
-            print(json.dumps(sample) if following else pretty(sample), file=streams.out)
+        if as_json and following:
+            print(json.dumps(sample), file=streams.out)
+        elif as_json:
+            streams.print_json(sample)
         elif none:
             print(_line(_HEAD)[:room], _line(row(sample))[:room], sep="\n", file=streams.out)
         else:
@@ -95,36 +103,28 @@ def row(sample: Json) -> tuple[str, ...]:
     )
 
 
-def _samples(streams: Streams, given: Mapping[str, Any], *, following: bool) -> Iterator[Json]:
-    """Samples of this container's agent where there is one, else taken here."""
-    agent = agent_of(streams, given)
-    if agent is not None and following:
-        samples = streamed(agent, "/v1/stats/stream")
-        if samples is not None:
-            yield from samples
-            return
-    elif agent is not None and (sample := told(agent, "/v1/stats")) is not None:
-        while sample is not None:
-            yield sample
-            time.sleep(1)
-            sample = told(agent, "/v1/stats")
-        return
-    yield from _taken_here(streams, given)
+def _of_agent(agent: Agent, *, following: bool) -> Iterator[Json] | None:
+    """An agent's samples, None where it has none to give."""
+    if following:
+        return streamed(agent, "/v1/stats/stream")
+    first = fetched(agent, "/v1/stats")
+    return None if first is None else _asked_for(agent, first)
 
 
-def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
-    chosen = settings(given, streams.environ)
-    observation = look(streams, chosen)
-    try:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
-        readings = Readings(chosen, lambda: observation)
-        while (sample := readings.sample()) is not None:
-            document = as_document(sample)
-            yield {name: each for name, each in mapping(document).items() if name != "detail"}
-            time.sleep(1)
-    finally:
-        observation.close()
+def _asked_for(agent: Agent, sample: Json) -> Iterator[Json]:
+    while sample is not None:
+        yield sample
+        time.sleep(1)
+        sample = fetched(agent, "/v1/stats")
+
+
+def _taken_here(observation: Observation, chosen: Settings) -> Iterator[Json]:
+    standing(observation.snapshot)
+    readings = Readings(chosen, lambda: observation)
+    while (sample := readings.sample()) is not None:
+        document = as_document(sample)
+        yield {name: each for name, each in mapping(document).items() if name != "detail"}
+        time.sleep(1)
 
 
 def _line(cells: tuple[str, ...]) -> str:
@@ -168,10 +168,9 @@ def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -
     Process IDs are those of the engine's machine.
     """
     path = "/v1/top" + (f"?{urlencode({'args': args})}" if args is not None else "")
-    document = from_agent_or_engine(streams, given, path, lambda inquiry: inquiry.top(args))
+    document = answer(streams, given, path, lambda observation: inquiry(observation).top(args))
     if as_json:
-        print(pretty(document), file=streams.out)
+        streams.print_json(document)
     else:
         rows = [texts(document, "titles"), *map(texts, sequence(document, "processes"))]
-        for line in table(rows):
-            print_line(streams.out, line)
+        streams.print_lines(table(rows))

@@ -1,12 +1,11 @@
-"""The outside of a command line, handed in so that a test can hand in its own.
+"""What a verb reads and writes: its streams, how it prints, and the line that shows progress.
 
-Rows for people, in columns.
-
-A line on a terminal that tells what takes long, and goes away once it is over.
+They are handed in, so that a test can hand in its own.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -21,10 +20,13 @@ import click
 from selfinspect.terminal import USUAL_COLUMNS, columns, guarded, print_line, steer, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from selfinspect.errors import SelfinspectError
+    from selfinspect.model import Json
+
+_CLEAR = "\r\x1b[K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,16 @@ class Streams:
     err: TextIO
     environ: Mapping[str, str]
 
-    def say(self, error: SelfinspectError) -> None:
+    def print_json(self, document: Json) -> None:
+        """Print a document for people to read."""
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=self.out)
+
+    def print_lines(self, lines: Iterable[str]) -> None:
+        """Print lines; on a terminal each stays one line whatever is in it."""
+        for line in lines:
+            print_line(self.out, line)
+
+    def report(self, error: SelfinspectError) -> None:
         """One line on what went wrong, one on what to do about it."""
         self.complain(error.detail)
         if error.hint:
@@ -50,9 +61,10 @@ streams_of = click.make_pass_decorator(Streams)
 
 
 def of_this_process() -> Streams:
-    """This process's own: one that was closed leads nowhere, what it cannot encode is escaped.
+    """This process's own.
 
-    One that leads to a terminal takes text alone.
+    A closed stream leads to /dev/null; what a stream cannot encode is escaped; one that leads to a
+    terminal takes only text.
     """
     for name in ("stdout", "stderr"):
         stream: TextIO | None = getattr(sys, name)
@@ -72,9 +84,6 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-_CLEAR = "\r\x1b[K"
-
-
 @contextmanager
 def progress(streams: Streams, text: str, *, after: float = 0.5) -> Iterator[Callable[[str], None]]:
     """Show what is being done while it is done; nothing where standard error is no terminal.
@@ -82,7 +91,7 @@ def progress(streams: Streams, text: str, *, after: float = 0.5) -> Iterator[Cal
     Args:
         streams: of which standard error is written to.
         text: what is being done.
-        after: seconds until it is worth telling.
+        after: seconds until it is shown.
 
     Yields:
         What to call with another text once something else is being done.
