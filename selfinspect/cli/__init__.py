@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PROGRAM = "selfinspect"
+_TOPIC = ".md"
 _COMPLETE = "_SELFINSPECT_COMPLETE"
 INTERRUPTED = 128 + signal.SIGINT
 UNREAD = 128 + signal.SIGPIPE
@@ -41,17 +42,17 @@ _VERBS = {
     "wait": "selfinspect.cli.wait:wait",
     "doctor": "selfinspect.cli.doctor:doctor",
     "healthcheck": "selfinspect.cli.wait:healthcheck",
-    "help": "selfinspect.cli.help:help_",
+    "help": "selfinspect.cli:help_",
     "version": "selfinspect.cli:version",
 }
-"""Where each verb is, in the order in which a person meets them."""
+"""Where each verb is, in the order in which the help lists them."""
 
 
 class Verbs(click.Group):
-    """The verbs, each loaded when it is called: `healthcheck` runs every minute."""
+    """The verbs, each loaded only when it is called: `healthcheck` runs every minute."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All of them."""
+        """All verbs."""
         return list(_VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -65,7 +66,7 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb that the first word names; where it names none, a list of those there are."""
+        """The verb that the first word names; where it names none, the error lists all verbs."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
@@ -73,16 +74,16 @@ class Verbs(click.Group):
             raise click.UsageError(f"no verb {args[0]!r}: takes {there}", ctx) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """What holds for every verb."""
+        """What is true of every verb."""
         write_exits(MEANINGS, formatter)
         formatter.write_paragraph()
         formatter.write_text(_FOR_ALL.strip())
 
 
 _FOR_ALL = """
-A verb asks this container's agent, where one runs and no option says how to look instead; else it
-looks for itself. An option that says where or how is a variable as well: SELFINSPECT_ENGINE is
---engine.
+A verb asks this container's agent where one runs and no option says how to look instead; else it
+looks for itself. An option that says where or how to look is a variable as well:
+SELFINSPECT_ENGINE is --engine.
 
 Completion for bash: eval "$(_SELFINSPECT_COMPLETE=bash_source selfinspect)", with zsh_source for
 zsh. For fish: _SELFINSPECT_COMPLETE=fish_source selfinspect | source.
@@ -92,7 +93,7 @@ zsh. For fish: _SELFINSPECT_COMPLETE=fish_source selfinspect | source.
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="selfinspect %(version)s", help="Print the version.")
 def selfinspect() -> None:
-    """What this container knows about itself: which it is, proven, its inspect, stats, events."""
+    """Which container this is, proven; its inspect data, stats and events."""
 
 
 @click.command(cls=Verb)
@@ -102,6 +103,32 @@ def run() -> None:
     It comes first on the command line: selfinspect run [OPTIONS] -- CMD…
     """
     raise click.UsageError("run comes first on the command line")
+
+
+@click.command("help", cls=Verb, examples=("selfinspect help security",))
+@click.argument("topic", required=False)
+@streams_of
+def help_(streams: Streams, /, topic: str | None) -> None:
+    """Print a topic of the reference.
+
+    It is Markdown. Without a topic the verbs and the topics are listed.
+    """
+    from importlib.resources import files  # noqa: PLC0415 - in a folder or in an archive
+
+    folder = files("selfinspect").joinpath("help")
+    topics = {
+        file.name.removesuffix(_TOPIC): file
+        for file in folder.iterdir()
+        if file.name.endswith(_TOPIC)
+    }
+    names = ", ".join(sorted(topics))
+    if topic is None:
+        print(click.get_current_context().find_root().get_help(), file=streams.out)
+        print(f"\nTopics: {names}", file=streams.out)
+    elif topic in topics:
+        streams.out.write(topics[topic].read_text(encoding="utf-8"))
+    else:
+        raise click.UsageError(f"no topic {topic!r}: takes {names}")
 
 
 @click.command(cls=Verb)
@@ -124,25 +151,25 @@ def main(arguments: Sequence[str] | None = None, streams: Streams | None = None)
         asked = streams.environ.get(_COMPLETE)
         return _complete(asked) if asked else _run(words, streams)
     except BrokenPipeError:
-        _lead_nowhere(streams)
+        _discard_output(streams)
         return UNREAD
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        _lead_nowhere(streams)
+        _discard_output(streams)
         streams.complain(f"cannot write: {error.strerror}")
         return ExitCode.NO
 
 
 def _complete(asked: str) -> int:
-    """What a shell asks for: its script, or what could come next on its command line."""
+    """Print the shell's completion script, or the words that may come next."""
     from click.shell_completion import shell_complete  # noqa: PLC0415
 
     return shell_complete(selfinspect, {}, _PROGRAM, _COMPLETE, asked)
 
 
 def _run(words: list[str], streams: Streams) -> int:
-    """Not by click's own `main`, to which a reader that has enough is the answer no."""
+    """Run the verb, not by click's own `main`: there a closed pipe is the answer no."""
     try:
         with selfinspect.make_context(_PROGRAM, words, obj=streams) as context:
             result = selfinspect.invoke(context)
@@ -167,7 +194,7 @@ def _run(words: list[str], streams: Streams) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _lead_nowhere(streams: Streams) -> None:
-    """What the interpreter flushes at its end goes nowhere, too."""
+def _discard_output(streams: Streams) -> None:
+    """Send what the interpreter flushes at its end to /dev/null."""
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), streams.out.fileno())

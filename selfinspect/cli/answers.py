@@ -82,7 +82,7 @@ def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
     """
     source = click.get_current_context().get_parameter_source
     chosen = any(source(name) is ParameterSource.COMMANDLINE for name in given)
-    return None if chosen else find(streams.environ)
+    return None if chosen else find(streams.environ, streams.uri_file)
 
 
 def fetched(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:

@@ -1,4 +1,4 @@
-"""From what was seen to what is well, what is not, and the one command that mends it. Pure."""
+"""The checks of `doctor`: what was found, and the command that fixes what is wrong. Pure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Status: TypeAlias = Literal["pass", "warn", "fail"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
 _CLOSED = frozenset({"refused", "timeout"})
-_THERE = 2
+_ABSENT, _MISSING, _THERE = range(3)
 _SHORT = 12
 _USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
-_SPACE = 2**20
+_LEAST_SPACE = 2**20
 _NO_LOG = re.compile(r"log(ging)? driver")
 _ENGINES_OWN = ("docker.sock", "podman.sock")
 _ENGINES_PATH = re.compile(
@@ -38,9 +38,9 @@ _ENGINES_PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
-    `fix` is what a person types or sets to mend it, None where nothing is to be mended.
+    `fix` is what a person types or sets; None where nothing is wrong or nothing can be done.
     """
 
     name: str
@@ -51,28 +51,28 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was seen.
+    """What was found.
 
     Attributes:
-        snapshot: identity, engine and the places tried.
+        snapshot: identity, engine and the endpoints tried.
         reach: the engine that answered, None where none did.
-        failed: what that engine was asked for and did not answer, and why.
-        held_back: whether a proxy holds back events as they happen; those of the past come.
+        failed: the requests that this engine did not answer, and why.
+        held_back: whether a proxy holds back live events, but not those of the past.
         proxy: what the proxy before the engine calls itself, None where none does.
-        kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
+        kernel: the release of the kernel, which names Docker Desktop's VM.
         podman: whether Podman made this container.
-        rootless: whether root in here is somebody else on the host.
-        warnings: what was wrong with variables that are passed over.
-        agent: where this container's agent is said to be, None where nothing says it.
+        rootless: whether root in this container is another user on the host.
+        warnings: what is wrong with variables that are ignored.
+        agent: the address of this container's agent, None where it is unknown.
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
-        uri_folder: where the agent leaves its address.
+        uri_folder: where the agent writes its address.
         uri_folder_writable: whether it can.
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
         journal_space: bytes that are free there.
         read_only: whether the root file system is read-only.
-        uid: who we are, and the agent most likely, too.
+        uid: our user, and most likely the agent's.
     """
 
     snapshot: Snapshot
@@ -97,12 +97,12 @@ class Facts:
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
-    """Every check, in the order in which one depends on another."""
+    """Every check, each after those that it depends on."""
     return (
         *(Check("environment", "warn", each) for each in facts.warnings),
         _identity(facts.snapshot),
-        *_places(facts),
-        *_way(facts),
+        *_endpoints(facts),
+        *_connection(facts),
         *(_capabilities(facts) if facts.snapshot.engine else ()),
         _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
         _agent(facts),
@@ -126,17 +126,17 @@ def _identity(snapshot: Snapshot) -> Check:
     return Check("identity", "warn", f"{seen}: only an engine can prove it")
 
 
-def _places(facts: Facts) -> Iterator[Check]:
-    """Each place that an engine was looked for at.
+def _endpoints(facts: Facts) -> Iterator[Check]:
+    """Each endpoint at which an engine was looked for.
 
-    Where none counts, one place fails: the one at which the least is amiss. What is merely absent
-    is of no matter beside an engine that counts.
+    Without a usable engine one endpoint fails, the one that needs the least to work; the others
+    are warnings. Beside a usable engine an absent one passes.
     """
     snapshot = facts.snapshot
     if not snapshot.tried:
-        yield Check("engine", "pass", "switched off: the kernel alone is asked")
-    counts = snapshot.engine is not None
-    nearest = None if counts else max(snapshot.tried, key=_nearness, default=None)
+        yield Check("engine", "pass", "switched off: only the kernel's files are read")
+    usable = snapshot.engine is not None
+    nearest = None if usable else max(snapshot.tried, key=_nearness, default=None)
     for attempt in snapshot.tried:
         name = f"engine {attempt.endpoint}"
         seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
@@ -145,34 +145,33 @@ def _places(facts: Facts) -> Iterator[Check]:
         elif attempt is nearest:
             yield Check(name, "fail", seen, _fix(attempt, facts))
         elif _nearness(attempt) < _THERE:
-            fix = None if counts or attempt.outcome not in _CLOSED else attempt.hint
-            yield Check(name, "pass" if counts else "warn", seen, fix)
+            fix = None if usable or attempt.outcome not in _CLOSED else attempt.hint
+            yield Check(name, "pass" if usable else "warn", seen, fix)
         else:
             yield Check(name, "warn", seen, _fix(attempt, facts))
 
 
 def _nearness(attempt: Attempt) -> int:
-    """How little is amiss: a place that nobody named and where nobody is, a missing file, the rest.
+    """How little an endpoint needs to work: the larger, the less.
 
-    A gateway need not listen: where it does not, a mount is the shorter way.
+    A gateway that does not listen needs the most: mounting a socket is simpler.
     """
     means = meaning(attempt.outcome)
     if attempt.guessed and (means.nobody or means.absent):
-        return 0
-    return 1 if means.absent else _THERE
+        return _ABSENT
+    return _MISSING if means.absent else _THERE
 
 
 def _fix(attempt: Attempt, facts: Facts) -> str | None:
-    """The command where one mends it, else the hint that came with the outcome."""
-    own = facts.snapshot.self
-    container = ((own and own.id) or "<container>")[:_SHORT]  # never one that is only assumed
+    """The command that fixes it where there is one, else the hint that came with the outcome."""
     match attempt.outcome:
         case "missing":
             return _mount(attempt.endpoint.removeprefix("unix://"), facts)
         case "stale":
-            return (attempt.hint or "").replace(
-                "restart this container", f"docker restart {container}"
-            )
+            own = facts.snapshot.self
+            container = ((own and own.id) or "<container>")[:_SHORT]  # never an assumed one
+            restart = f"docker restart {container}"
+            return (attempt.hint or "").replace("restart this container", restart)
         case "wrong name" | "certificate expired":
             host = urlsplit(attempt.endpoint).hostname
             given = re.search(r"--engine-server-name \S+", attempt.hint or "")
@@ -190,7 +189,7 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
 
 
 def _mount(path: str, facts: Facts) -> str:
-    """How a container gets the socket of the engine that makes it, in that engine's words."""
+    """The command that mounts the engine's socket, Docker's or Podman's."""
     if facts.podman and path in _USUAL:
         source, user = ("/run/podman/podman.sock", "")
         if facts.rootless:
@@ -205,8 +204,8 @@ def _answering(snapshot: Snapshot) -> str:
     return f"{engine.product} {engine.version}, API {engine.api_version}" if engine else "answers"
 
 
-def _way(facts: Facts) -> Iterator[Check]:
-    """What lies between us and the engine: a wire, or a mounted file."""
+def _connection(facts: Facts) -> Iterator[Check]:
+    """How safe the way to the engine is: over the network, or through a mounted socket."""
     reach, own = facts.reach, facts.snapshot.self
     if reach is None:
         return
@@ -215,23 +214,26 @@ def _way(facts: Facts) -> Iterator[Check]:
         yield Check("encryption", "pass", "TLS")
     elif reach.encrypted is False:
         seen = (
-            "who is on this network can read along, answer in the engine's place (ARP), and ask"
-            " the engine for root on its host"
+            "none: whoever is on this network can read along, impersonate the engine (ARP), and"
+            " become root on the engine's host through it"
         )
         yield Check("encryption", "warn", seen, "deploy/tls/certificates.sh DIR, then TLS on 2376")
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():
         if (source := _engines_own(mount, path)) is not None:
-            seen = f"{source} is mounted: if it is the engine's own, it is root on the host"
-            yield Check("socket", "warn", f"{seen} for whoever runs code in here", _PROXY)
+            seen = (
+                f"{source} is mounted: if it is the engine's own socket, any code in this"
+                " container can become root on the host"
+            )
+            yield Check("socket", "warn", seen, _PROXY)
             return
 
 
 def _engines_own(mount: Mount, path: str) -> str | None:
-    """Where on the host a mount has the engine's own socket, that we ask through; None if nowhere.
+    """The path on the host of the engine's socket, if a mount brings it to where we connect.
 
-    Mounted alone, by its name; with the folder it is in, where engines have theirs: a proxy's
-    folder has a socket of that name, too.
+    A socket mounted by itself is recognised by its name. One in a mounted folder is recognised by
+    an engine's default path: a proxy's folder may hold a socket of that name, too.
     """
     if not mount.source:
         return None
@@ -250,7 +252,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _capabilities(facts: Facts) -> Iterator[Check]:
-    """What the engine lets us ask, and each request that fails, with the engine's own words."""
+    """The requests that are allowed, and each that fails, in the engine's own words."""
     if facts.reach is None:
         return
     by_access: dict[Access, list[str]] = {}
@@ -261,21 +263,21 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
         for name, error in facts.failed.items()
         if not isinstance(error, EngineDeniedError | EngineUnsupportedError)
     }
-    amiss = {*failed, *(("events",) if facts.held_back else ())}
-    if allowed := sorted({*by_access.get("allowed", ())} - amiss):
+    failing = {*failed, *(("events",) if facts.held_back else ())}
+    if allowed := sorted({*by_access.get("allowed", ())} - failing):
         yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
     for name in sorted(by_access.get("denied", ())):
         yield _denied(name, facts.failed.get(name))
     for name in sorted(by_access.get("unsupported", ())):
         refusal = facts.failed.get(name)
         seen = refusal.detail if refusal else "this engine has no such endpoint"
-        mends = _mending(name, refusal, facts) if refusal else None
-        yield Check(f"capability {name}", "warn", seen, mends)
+        fix = _request_fix(name, refusal, facts) if refusal else None
+        yield Check(f"capability {name}", "warn", seen, fix)
     if facts.held_back:
         yield _events_held_back(facts.proxy)
     for name, error in sorted(failed.items()):
         said = error.detail.removeprefix(f"{error.endpoint}: ")
-        yield Check(f"capability {name}", "warn", said, _mending(name, error, facts))
+        yield Check(f"capability {name}", "warn", said, _request_fix(name, error, facts))
 
 
 def _denied(name: str, refusal: EngineError | None) -> Check:
@@ -286,16 +288,16 @@ def _denied(name: str, refusal: EngineError | None) -> Check:
 
 def _events_held_back(proxy: str | None) -> Check:
     seen = (
-        f"{proxy or 'a proxy'} before the engine holds back what happens: it is asked for"
+        f"{proxy or 'a proxy'} before the engine holds back live events: they are asked for"
         " every 10 s while somebody listens, else once a minute"
     )
     return Check("capability events", "warn", seen, unbuffered(proxy))
 
 
-def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
-    """What a person can do about a request that fails, None where nobody can say."""
+def _request_fix(name: str, error: EngineError, facts: Facts) -> str | None:
+    """What a person can do about a request that fails, None where that is unknown."""
     if name == "top" and '"ps"' in error.detail:
-        return "on the engine's host: apt-get install procps, or what brings ps there"
+        return "on the engine's host: apt-get install procps, or the package that has ps"
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
         run = (
@@ -307,22 +309,22 @@ def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
 
 def _figures(cgroup: str | None, *, engine: bool) -> Check:
     if cgroup is not None:
-        short = "" if cgroup == "cgroup v2" else "; short memory is not announced (unsupported)"
-        return Check("figures", "pass", f"from the kernel, {cgroup}{short}")
+        events = "" if cgroup == "cgroup v2" else "; memory events are unsupported"
+        return Check("figures", "pass", f"from the kernel, {cgroup}{events}")
     if engine:
-        return Check("figures", "pass", "from the engine: no cgroup of ours is mounted")
+        return Check("figures", "pass", "from the engine: this container's cgroup is not mounted")
     fix = "docker run --cgroupns private …"
-    return Check("figures", "fail", "there are none: no cgroup of ours is mounted", fix)
+    return Check("figures", "fail", "none: this container's cgroup is not mounted", fix)
 
 
 def _agent(facts: Facts) -> Check:
     if facts.agent is None:
-        seen = "none was found: each verb looks for itself"
+        seen = "not found: every verb looks for itself"
         return Check("agent", "warn", seen, 'ENTRYPOINT ["selfinspect", "run", "--"]')
     if facts.agent_answers:
         return Check("agent", "pass", f"answers at {facts.agent}")
     if facts.agent.startswith("https:"):
-        seen = f"it listens at {facts.agent} alone: clients in this container speak no TLS"
+        seen = f"listens only at {facts.agent}: clients in this container do not speak TLS"
         return Check("agent", "warn", seen, "selfinspect run --listen 127.0.0.1:10310 --listen …")
     return Check("agent", "fail", f"{facts.agent} does not answer", "docker restart <container>")
 
@@ -331,14 +333,14 @@ def _address(facts: Facts) -> Check:
     folder = facts.uri_folder
     if facts.uri_folder_writable:
         return Check("address", "pass", f"{folder}/uri can be written, for a docker exec to read")
-    why = "the root file system is read-only" if facts.read_only else "the folder can't be written"
-    seen = f"a docker exec does not find the agent: {why}, so there is no {folder}/uri"
+    why = "the root file system is read-only" if facts.read_only else "it can't be written"
+    seen = f"no {folder}/uri, so a docker exec does not find the agent: {why}"
     return Check("address", "warn", seen, f"docker run --tmpfs {folder}:uid={facts.uid} …")
 
 
 def _journal(facts: Facts) -> Check:
-    folder, lost = facts.journal, "events are held in memory, and lost when the agent ends"
-    if facts.journal_writable and facts.journal_space >= _SPACE:
+    folder, lost = facts.journal, "events are kept in memory, and lost when the agent ends"
+    if facts.journal_writable and facts.journal_space >= _LEAST_SPACE:
         return Check("journal", "pass", f"events are kept in {folder}")
     if facts.journal_writable:
         return Check("journal", "warn", f"{lost}: the disk of {folder} is full", f"df {folder}")

@@ -1,8 +1,7 @@
-"""`doctor`: what was tried, what was found, and the one command that mends each lack."""
+"""`doctor`: what was tried, what was found, and the command that fixes what is wrong."""
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.client import URI_FILE, ask, find
+from selfinspect.client import ask, find
 from selfinspect.documents import as_document
 from selfinspect.engine.inspect.log import LogQuery
 from selfinspect.errors import EngineError, EngineUnreachableError
@@ -41,7 +40,7 @@ _SIGNS: dict[Status, tuple[str, str]] = {
     "warn": ("!", "\x1b[33m"),
     "fail": ("✗", "\x1b[31m"),
 }
-_PLAIN = "\x1b[0m"
+_NO_COLOUR = "\x1b[0m"
 
 
 @click.command(
@@ -54,25 +53,24 @@ _PLAIN = "\x1b[0m"
 @journalling
 @streams_of
 def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
-    """Check identity, engine and agent; tell what mends each lack.
+    """Check identity, engine and agent.
 
-    It needs no agent: it looks for itself, asks the engine once for everything that the agent may
-    ask it for, and changes nothing. Below what is amiss stands the command that mends it.
+    Below a check that fails stands the command that fixes it. No agent is needed: doctor looks for
+    itself, asks the engine once for everything that the agent may ask it for, and changes nothing.
     """
     chosen = settings(given, streams.environ)
     with progress(streams, "looking for an engine that knows this container") as tell:
         checks = diagnose(_facts(chosen, streams, tell))
     well = all(check.status != "fail" for check in checks)
     if as_json:
-        document = {"ok": well, "checks": as_document(checks)}
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=streams.out)
+        streams.print_json({"ok": well, "checks": as_document(checks)})
     else:
         _print(streams, checks)
     return ExitCode.OK if well else ExitCode.NO
 
 
 def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> Facts:
-    """Look at everything once, and tell what is being looked at."""
+    """Look at everything once, and show what is being looked at."""
     observation = observe(chosen, streams.environ)
     failed: dict[str, EngineError] = {}
     held = False
@@ -85,10 +83,10 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         del failed["events"]
     observation.close()
     folders = CgroupReader(chosen.root).folders
-    agent = find(streams.environ)
+    agent = find(streams.environ, streams.uri_file)
     tell("asking this container's agent")
     reply = ask(agent, "/healthz", timeout=_TIMEOUT) if agent else None
-    folder = Path(URI_FILE).parent
+    folder = Path(streams.uri_file).parent
     return Facts(
         snapshot=observation.snapshot,
         reach=reach(observation),
@@ -102,47 +100,52 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
             chosen.journal, names_of_journal(chosen, observation.snapshot)
         ),
         journal_space=_space(chosen.journal),
-        read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
+        read_only=bool(os.statvfs(chosen.root).f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
         failed=failed,
         held_back=held,
         proxy=observation.connection.proxy if observation.connection else None,
         warnings=chosen.warnings,
-        kernel=os.uname().release,
+        kernel=kernel_text(f"{chosen.root}/proc/sys/kernel/osrelease").strip(),
         podman=(chosen.root / "run/.containerenv").exists(),
         rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
     )
 
 
 def _is_rootless(uid_map: str) -> bool:
-    """Whether root in here is somebody else outside."""
+    """Whether root in this container is another user on the host."""
     return uid_map.split()[:2] not in ([], ["0", "0"])
 
 
 def _can_be_written(folder: Path) -> bool:
-    """Whether files can be made in a folder, which may have to be made itself."""
-    return os.access(_there(folder), os.W_OK | os.X_OK)
+    """Whether files can be made in a folder, or the folder itself."""
+    return os.access(_existing(folder), os.W_OK | os.X_OK)
 
 
 def _can_be_kept(folder: Path, names: tuple[str, str | None] | None) -> bool:
-    """Whether a journal can be written: its folder, and its file where there is one already."""
-    file = path_of(folder, names[0] if names else "")
-    return _can_be_written(folder) and os.access(file, os.W_OK) is os.access(file, os.F_OK)
+    """Whether a journal can be written: its folder, and its file where it exists.
+
+    Without names it is unknown which file that is.
+    """
+    if not _can_be_written(folder):
+        return False
+    file = path_of(folder, names[0]) if names else None
+    return file is None or not os.access(file, os.F_OK) or os.access(file, os.W_OK)
 
 
 def _space(folder: Path) -> int:
     """Bytes that are free where a folder is, or would be made."""
-    state = os.statvfs(_there(folder))
+    state = os.statvfs(_existing(folder))
     return state.f_bavail * state.f_frsize
 
 
-def _there(folder: Path) -> Path:
-    """The folder, or the nearest one above it that there is."""
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
 def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, EngineError]:
-    """Ask once for what the first look did not ask for; what failed, and why."""
+    """Request once what the first look did not; returns what failed, and why."""
     connection = client.connection
     trials: dict[str, Callable[[], object]] = {
         "inspect": client.inspect,
@@ -163,7 +166,7 @@ def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, Engine
 
 
 def _is_held_back(client: Client, failure: EngineError | None) -> bool:
-    """Whether a proxy holds back live events, which failed like this."""
+    """Whether a proxy holds back live events, after their request failed like this."""
     with suppress(EngineError):
         return isinstance(failure, EngineUnreachableError) and held_back(client, failure)
     return False
@@ -179,7 +182,7 @@ def _has_signs(terminal: TextIO) -> bool:
 
 
 def _print(streams: Streams, checks: Sequence[Check]) -> None:
-    """A line a check, in columns; what mends it on a line of its own."""
+    """Print a line a check, in columns; what fixes it is on a line of its own."""
     width = max(len(check.name) for check in checks)
     signs = streams.out.isatty() and _has_signs(streams.out)
     colours = in_colour(streams.out, streams.environ)
@@ -188,7 +191,7 @@ def _print(streams: Streams, checks: Sequence[Check]) -> None:
         status = sign if signs else check.status
         steer(streams.out, colour if colours else "")
         streams.out.write(status)
-        steer(streams.out, _PLAIN if colours else "")
+        steer(streams.out, _NO_COLOUR if colours else "")
         print_line(streams.out, f"  {check.name:{width}}  {check.seen}")
         if check.fix:
             print_line(streams.out, f"{'':{len(status)}}  {check.fix}")

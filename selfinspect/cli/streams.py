@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from selfinspect.client import URI_FILE
 from selfinspect.terminal import USUAL_COLUMNS, columns, guarded, print_line, steer, visible
 
 if TYPE_CHECKING:
@@ -31,11 +32,19 @@ _CLEAR = "\r\x1b[K"
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Where answers and messages go, and the environment that is read."""
+    """What a verb meets outside.
+
+    Attributes:
+        out: where answers go.
+        err: where messages go.
+        environ: the environment.
+        uri_file: where this container's agent leaves its address.
+    """
 
     out: TextIO
     err: TextIO
     environ: Mapping[str, str]
+    uri_file: str = URI_FILE
 
     def print_json(self, document: Json) -> None:
         """Print a document for people to read."""

@@ -1,7 +1,4 @@
-"""What every verb has in common: help in the same order, and one line on a word that is wrong.
-
-What an exit code says.
-"""
+"""What every verb has in common: its exit codes, the order of its help, and its usage errors."""
 
 from __future__ import annotations
 
@@ -25,14 +22,56 @@ if TYPE_CHECKING:
     from selfinspect.errors import SelfinspectError
 
 
-class Verb(click.Command):
-    """A verb.
+class ExitCode(IntEnum):
+    """The exit codes of every verb but `run`, which exits as its command does."""
 
-    Its help has its own options first, then those of each section, examples, and exit codes.
+    OK = 0
+    NO = 1
+    USAGE = 2
+    NO_IDENTITY = 3
+    ENGINE_UNREACHABLE = 4
+    DENIED = 5
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.OK: "It worked.",
+    ExitCode.NO: "The answer is no: unhealthy, not found, timed out.",
+    ExitCode.USAGE: "An option or an argument is wrong.",
+    ExitCode.NO_IDENTITY: "Which container this is could not be resolved.",
+    ExitCode.ENGINE_UNREACHABLE: "No engine returned a usable answer.",
+    ExitCode.DENIED: "The engine, or a proxy before it, denied the request.",
+}
+
+
+def exits(*codes: ExitCode, no: str = "") -> dict[ExitCode, str]:
+    """What these exit codes of a verb say, in order; `no` is what 1 does, if it can say that."""
+    said = {ExitCode.NO: no} if no else {}
+    return said | {code: MEANINGS[code] for code in codes}
+
+
+def exit_code(error: SelfinspectError) -> ExitCode:
+    """The exit code that an error ends with."""
+    match error:
+        case IdentityError():
+            return ExitCode.NO_IDENTITY
+        case EngineDeniedError():
+            return ExitCode.DENIED
+        case EngineUnsupportedError() | UnknownContainerError():
+            return ExitCode.NO
+        case EngineError():
+            return ExitCode.ENGINE_UNREACHABLE
+        case BadRequestError():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.NO
+
+
+class Verb(click.Command):
+    """A verb, whose help has its own options, those of each section, examples and exit codes.
 
     Args:
         examples: command lines worth trying.
-        exits: the exit codes, but 0 and 2, that it may end with, and what each says.
+        exits: the exit codes other than 0 and 2, and what each means.
         attributes: what every command takes.
     """
 
@@ -48,7 +87,7 @@ class Verb(click.Command):
         self._exits = exits or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The arguments; a word too many and an unknown option are told with where to look."""
+        """The arguments; an error of an unknown option or a word too many names the help."""
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter:
@@ -58,7 +97,7 @@ class Verb(click.Command):
             raise click.UsageError(f"{said}: see {ctx.command_path} --help", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The verb's result; what it finds wrong with a value is a usage error as any other."""
+        """The verb's result; a value that it finds wrong is a usage error like any other."""
         try:
             return super().invoke(ctx)
         except BadRequestError as error:
@@ -95,51 +134,7 @@ class Sectioned(click.Option):
 
 
 def write_exits(exits: Mapping[ExitCode, str], formatter: click.HelpFormatter) -> None:
-    """Write the section of exit codes, if there are any to tell of."""
+    """Write the section of exit codes, if there are any."""
     if exits:
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), said) for code, said in exits.items()])
-
-
-class ExitCode(IntEnum):
-    """The exit codes of every verb but `run`, which exits as its command does."""
-
-    OK = 0
-    NO = 1
-    USAGE = 2
-    NO_IDENTITY = 3
-    ENGINE_UNREACHABLE = 4
-    DENIED = 5
-
-
-MEANINGS: Mapping[ExitCode, str] = {
-    ExitCode.OK: "It worked.",
-    ExitCode.NO: "The answer is no: unhealthy, not found, timed out.",
-    ExitCode.USAGE: "An option or an argument is wrong.",
-    ExitCode.NO_IDENTITY: "It is not known which container this is.",
-    ExitCode.ENGINE_UNREACHABLE: "No engine gives a usable answer.",
-    ExitCode.DENIED: "The engine, or a proxy before it, refuses.",
-}
-
-
-def exits(*codes: ExitCode, no: str = "") -> dict[ExitCode, str]:
-    """What these exit codes of a verb say, in order; `no` is what 1 does, if it can say that."""
-    said = {ExitCode.NO: no} if no else {}
-    return said | {code: MEANINGS[code] for code in codes}
-
-
-def exit_code(error: SelfinspectError) -> ExitCode:
-    """The exit code that an error ends with."""
-    match error:
-        case IdentityError():
-            return ExitCode.NO_IDENTITY
-        case EngineDeniedError():
-            return ExitCode.DENIED
-        case EngineUnsupportedError() | UnknownContainerError():
-            return ExitCode.NO
-        case EngineError():
-            return ExitCode.ENGINE_UNREACHABLE
-        case BadRequestError():
-            return ExitCode.USAGE
-        case _:
-            return ExitCode.NO

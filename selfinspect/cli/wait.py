@@ -1,9 +1,4 @@
-"""`wait`: until this container's agent is ready.
-
-`healthcheck`: whether this container's agent is well.
-
-Who listens on a port: in a network that several containers share it may be a neighbour.
-"""
+"""`wait` and `healthcheck`: whether this container's agent is ready, and whether it is healthy."""
 
 from __future__ import annotations
 
@@ -22,31 +17,29 @@ from selfinspect.kernel.machine import listens_here
 from selfinspect.listen import DEFAULT_API, parse_listen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from selfinspect.listen import ListenAddress
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-_READY = 200
+_OK = 200
 
 
 @click.command(
     cls=Verb,
     examples=("selfinspect wait --timeout 5s && curl -s $SELFINSPECT_URI/v1/self/name",),
-    exits=exits(no="It is not ready in time."),
+    exits=exits(no="It was not ready in time."),
 )
 @timeout_option("30s", "How long to wait; 0 looks once.")
 @streams_of
 def wait(streams: Streams, /, timeout: float) -> int:
     """Wait until this container's agent is ready.
 
-    It is once the identity is known and a first sample taken. An agent that does not run yet is
-    waited for, too.
+    It is ready once the identity is resolved and a first sample is taken. An agent that does not
+    run yet is waited for, too.
     """
     deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
     with progress(streams, "waiting for the agent") as tell:
-        while lack := _lack(streams.environ, max(deadline - time.monotonic(), 1.0)):
+        while lack := _lack(streams, max(deadline - time.monotonic(), 1.0)):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -59,21 +52,21 @@ def wait(streams: Streams, /, timeout: float) -> int:
     return ExitCode.OK
 
 
-def _lack(environ: Mapping[str, str], timeout: float) -> str | None:
-    """What readiness lacks, None where nothing does."""
-    agent = find(environ)
+def _lack(streams: Streams, timeout: float) -> str | None:
+    """Why the agent is not ready, None where it is."""
+    agent = find(streams.environ, streams.uri_file)
     if agent is None:
-        return "no agent is known here: neither SELFINSPECT_URI nor /run/selfinspect/uri names one"
+        return f"no agent found: neither SELFINSPECT_URI nor {streams.uri_file} names one"
     reply = ask(agent, "/readyz", timeout=timeout)
     if reply is None:
         return f"no agent answers at {agent.uri}"
-    if reply.status == _READY:
+    if reply.status == _OK:
         return None
     return ": ".join(filter(None, (f"the agent at {agent.uri} is not ready", _failing(reply.body))))
 
 
 def _failing(body: bytes) -> str:
-    """The checks that fail, and why; empty where the answer tells of none."""
+    """The checks that fail, and why; empty where the answer names none."""
     try:
         checks = sequence(json.loads(body), "checks")
     except (ValueError, RecursionError):
@@ -86,19 +79,19 @@ def _failing(body: bytes) -> str:
 @click.command(
     cls=Verb,
     examples=('HEALTHCHECK CMD ["selfinspect", "healthcheck"]',),
-    exits=exits(no="It does not answer in time, or not that it is well."),
+    exits=exits(no="It does not answer in time, or is not healthy."),
 )
 @timeout_option("5s", "How long to wait for an answer.")
 @streams_of
 def healthcheck(streams: Streams, /, timeout: float) -> int:
-    """Ask whether this container's agent is well.
+    """Ask whether this container's agent is healthy.
 
-    It asks the agent's /healthz, for an image in which the agent is all there is; an image with
-    an app checks its app. Where the agent could not leave its address (a read-only root without
-    a tmpfs on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked, where a process of
-    this container listens there: never a neighbour's agent.
+    It asks the agent's /healthz, for an image that holds the agent alone; an image with an app
+    checks its app. Where the agent could not leave its address (a read-only root without a tmpfs
+    on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked, provided that a process of
+    this container listens there: in a shared network it may be a neighbour's agent.
     """
-    agent = find(streams.environ)
+    agent = find(streams.environ, streams.uri_file)
     if agent is None:
         address = _configured(streams.environ.get("SELFINSPECT_LISTEN"))
         agent = Agent(address.uri())
@@ -106,7 +99,7 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
             streams.complain(f"no agent listens here at {agent.uri}")
             return ExitCode.NO
     reply = ask(agent, "/healthz", timeout=timeout)
-    if reply is not None and reply.status == 200:  # noqa: PLR2004
+    if reply is not None and reply.status == _OK:
         print("ok", file=streams.out)
         return ExitCode.OK
     what = f"answers {reply.status}" if reply else "does not answer"

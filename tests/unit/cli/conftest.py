@@ -37,12 +37,12 @@ class Call(Protocol):
 
 
 @pytest.fixture
-def call() -> Call:
-    """The command line, with no environment but the one a test gives it."""
+def call(tmp_path: Path) -> Call:
+    """The command line where no agent runs, with no environment but the one a test gives it."""
 
     def run(*words: str, environ: Mapping[str, str] | None = None) -> Outcome:
         out, err = io.StringIO(), io.StringIO()
-        code = main(words, Streams(out, err, environ or {}))
+        code = main(words, Streams(out, err, environ or {}, f"{tmp_path}/run/uri"))
         return Outcome(code, out.getvalue(), err.getvalue())
 
     return run

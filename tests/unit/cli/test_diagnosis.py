@@ -323,7 +323,7 @@ def _answered(name: str, code: int, words: str, hint: str | None = None) -> Engi
             "top",
             _answered("top", 500, 'exec: "ps": executable file not found in $PATH'),
             "executable file not found",
-            "on the engine's host: apt-get install procps, or what brings ps there",
+            "on the engine's host: apt-get install procps, or the package that has ps",
         ),
         (
             "logs",

@@ -70,7 +70,7 @@ def test_a_terminal_gets_signs(
 ) -> None:
     """In colour, unless that is unwanted."""
     out = Terminal()
-    main(["doctor", *nowhere], Streams(out, io.StringIO(), environ))
+    main(["doctor", *nowhere], Streams(out, io.StringIO(), environ, "/no/such/uri"))
     assert out.getvalue().startswith(sign)
 
 
@@ -81,7 +81,7 @@ def test_a_terminal_without_the_signs_gets_words(nowhere: tuple[str, ...]) -> No
         encoding = "ascii"
 
     out = Ascii()
-    main(["doctor", *nowhere], Streams(out, io.StringIO(), {}))
+    main(["doctor", *nowhere], Streams(out, io.StringIO(), {}, "/no/such/uri"))
     assert out.getvalue().startswith("\x1b[31mfail\x1b[0m  identity")
 
 
@@ -103,7 +103,8 @@ def known(engine: CannedEngine, tmp_path: Path) -> tuple[str, ...]:
         f"{container}/changes": Answer(body=[]),
         f"{container}/top": Answer(body={"Titles": ["PID", "COMMAND"], "Processes": []}),
     }
-    return ("--engine", engine.url, "--root", str(lay_container(tmp_path / "root")))
+    root = str(lay_container(tmp_path / "root"))
+    return ("--engine", engine.url, "--root", root, "--journal", str(tmp_path / "journal"))
 
 
 def _checks(call: Call, options: tuple[str, ...]) -> dict[str, dict[str, str]]:
