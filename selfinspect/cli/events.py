@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
-from starlette.datastructures import QueryParams
 
 from selfinspect import times
 from selfinspect.agent.following import Following
@@ -25,7 +24,6 @@ from selfinspect.journal.rows import Query
 from selfinspect.jsonread import mapping, sequence, text
 from selfinspect.logs import logger
 from selfinspect.terminal import in_colour, print_line
-from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,8 +58,8 @@ def events(
     Events are in the order in which they were received: their times may step back. Those that the
     agent did not receive live are marked with how they were found.
     """
-    asked = QueryParams({} if since is None else {"since": since})
-    query = Query(since=moment(asked, "since", time.time_ns()))
+    begin = None if since is None else times.asked_for("since", since, time.time_ns())
+    query = Query(since=begin)
 
     def show(event: Json) -> None:
         if as_json:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from selfinspect import times
-from selfinspect.duration import parse_duration
 from selfinspect.errors import BadRequestError
+from selfinspect.times import asked_for
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-_UNIX = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBER = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -79,30 +77,10 @@ def seconds(
 
 
 def moment(query: QueryParams, name: str, now: int) -> int | None:
-    """A time, in nanoseconds since the Unix epoch; None where it is not given.
-
-    Args:
-        query: all parameters.
-        name: which one: RFC 3339, Unix seconds, or a duration back from now.
-        now: nanoseconds since the Unix epoch.
+    """A time in nanoseconds since the Unix epoch; None where it is not given.
 
     Raises:
-        BadRequestError: it is none, or given more than once.
+        BadRequestError: it is not a time (see `times.asked_for`), or given more than once.
     """
     text = single(query, name)
-    if text is None:
-        return None
-    if unix := _UNIX.fullmatch(text):
-        return int(unix[1]) * 10**9 + int((unix[2] or "").ljust(9, "0"))
-    try:
-        # A plus sign in a query is a space, and most people leave the one of `+02:00` as it is.
-        return times.nanoseconds(re.sub(r" (?=\d\d:\d\d$)", "+", text))
-    except ValueError:
-        pass
-    try:
-        return now - round(parse_duration(text) * 10**9)
-    except (ValueError, OverflowError) as error:
-        raise BadRequestError(
-            f"{name} {text!r} is no time",
-            hint=f"{name} takes RFC 3339, Unix seconds, or a duration back from now such as 5m",
-        ) from error
+    return None if text is None else asked_for(name, text, now)

@@ -61,9 +61,9 @@ def test_a_time_has_three_forms(text: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "now", "-5", "-5m", "1e9", "2026-11-21", "1" * 12, "9" * 400 + "m"]
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_what_is_not_a_time_is_refused(text: str) -> None:
     """The hint says what a time looks like."""
-    with pytest.raises(BadRequestError, match=r"since .* is no time") as raised:
+    with pytest.raises(BadRequestError, match=r"since .* is not a time") as raised:
         moment(QueryParams({"since": text}), "since", NOW)
     assert "RFC 3339" in str(raised.value.hint)
 
