@@ -32,7 +32,7 @@ def logger(
         level: the least severe level written, one of `settings.LOG_LEVELS`.
         form: `console` for people, `json` for programs, `auto` by whether it is a terminal.
         mask: takes the secrets out of a text.
-        colours: whether people see it in colour.
+        colours: whether people get it in colour.
     """
     console = form == "console" or (form == "auto" and stream.isatty())
 
@@ -64,9 +64,9 @@ def logger(
 
 
 class Forward(logging.Handler):
-    """Hands the errors of the web server and its event loop to our logger.
+    """Logs the errors of the web server and its event loop with our logger.
 
-    Not their warnings: of what is no HTTP there is one each time, and anyone may send that.
+    Not their warnings: every malformed request causes one, and anyone can send those.
     """
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
@@ -74,7 +74,7 @@ class Forward(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record, with the traceback of what went wrong; what a stop cut short did not."""
+        """Log one record and its traceback, unless a stop merely cancelled a task."""
         if record.exc_info and record.exc_info[0] is asyncio.CancelledError:
             return
         self._log.log(

@@ -1,8 +1,8 @@
-"""What a terminal may be sent, and how much of it.
+"""Prints text of others on a terminal without the control sequences that may be in it.
 
-Text of others (an exec's command, a variable, a log line) may hold what steers a terminal: its
-title, its clipboard, a line above. A verb's streams are `Terminal`s where they lead to one, so
-that whatever is printed comes out as text; only `steer` sends what steers it.
+An exec's command, a variable, a log line may hold sequences that set a terminal's title, write its
+clipboard or overwrite a line. A verb's streams are `Terminal`s where they lead to one, so that
+everything printed is shown as text; only `steer` sends control sequences, our own.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def visible(text: str, *, one_line: bool = False) -> str:
 
 
 class Terminal(TextIOWrapper):
-    """A terminal that is sent text alone: control characters come out visible.
+    """A terminal that gets only text: control characters are made visible.
 
     Args:
-        stream: the terminal's own, which stays open when this one ends.
+        stream: the terminal's own, which stays open when this one is closed.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -53,7 +53,7 @@ class Terminal(TextIOWrapper):
         super().__init__(file, stream.encoding, "backslashreplace", line_buffering=True)
 
     def write(self, text: str, /) -> int:
-        """Write a text; line breaks and tabs are all that passes as it is."""
+        """Write a text; of its control characters only line breaks and tabs pass."""
         return super().write(visible(text))
 
     def steer(self, sequence: str) -> None:
@@ -62,17 +62,17 @@ class Terminal(TextIOWrapper):
 
 
 def guarded(stream: TextIO) -> TextIO:
-    """A stream for text of others: a terminal's as a `Terminal`, any other as it is."""
+    """A stream for text of others: a `Terminal` where it leads to one, else itself."""
     return Terminal(stream) if stream.isatty() else stream
 
 
 def unguarded(stream: TextIO) -> TextIO:
-    """The stream behind a `Terminal`, for who writes colours between values made visible."""
+    """The stream behind a `Terminal`, for a writer that makes values visible itself."""
     return stream.stream if isinstance(stream, Terminal) else stream
 
 
 def print_line(stream: TextIO, text: str) -> None:
-    """Print a line; on a terminal what is in it stays one line."""
+    """Print a line; on a terminal it stays one line whatever is in it."""
     print(visible(text, one_line=True) if stream.isatty() else text, file=stream)
 
 
@@ -85,7 +85,7 @@ def steer(stream: TextIO, sequence: str) -> None:
 
 
 def columns(stream: TextIO) -> int | None:
-    """How many columns a terminal has, the usual ones where it does not say; None: it is none."""
+    """The columns of a terminal, the usual number where it reports none; None for other streams."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or USUAL_COLUMNS
     except OSError:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from selfinspect.engine.http.failures import group_of
 from selfinspect.engine.quirks import allowing, unbuffered
 from selfinspect.engine.tried import meaning
-from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 from selfinspect.jsonread import text
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _endpoints(facts: Facts) -> Iterator[Check]:
         name = f"engine {attempt.endpoint}"
         seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
         if attempt.outcome == "answers":
-            yield Check(name, "pass", _answering(snapshot))
+            yield Check(name, "pass", _engine_name(snapshot))
         elif attempt is nearest:
             yield Check(name, "fail", seen, _fix(attempt, facts))
         elif _nearness(attempt) < _THERE:
@@ -199,7 +198,7 @@ def _mount(path: str, facts: Facts) -> str:
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
-def _answering(snapshot: Snapshot) -> str:
+def _engine_name(snapshot: Snapshot) -> str:
     engine = snapshot.engine
     return f"{engine.product} {engine.version}, API {engine.api_version}" if engine else "answers"
 
@@ -237,7 +236,8 @@ def _engines_own(mount: Mount, path: str) -> str | None:
     """
     if not mount.source:
         return None
-    if _same(mount.destination, path):
+    # /var/run is a link to /run nearly everywhere.
+    if mount.destination.removeprefix("/var") == path.removeprefix("/var"):
         return mount.source if PurePosixPath(mount.source).name in _ENGINES_OWN else None
     for folder in (mount.destination, mount.destination.replace("/run", "/var/run", 1)):
         if path.startswith(f"{folder.rstrip('/')}/"):
@@ -246,52 +246,34 @@ def _engines_own(mount: Mount, path: str) -> str | None:
     return None
 
 
-def _same(one: str, other: str) -> bool:
-    """Whether two paths name one socket: `/var/run` is a link to `/run` nearly everywhere."""
-    return one.removeprefix("/var") == other.removeprefix("/var")
-
-
 def _capabilities(facts: Facts) -> Iterator[Check]:
-    """The requests that are allowed, and each that fails, in the engine's own words."""
+    """The requests that are allowed, and each that is not or fails, in the engine's own words."""
     if facts.reach is None:
         return
-    by_access: dict[Access, list[str]] = {}
-    for name, access in facts.reach.capabilities.items():
-        by_access.setdefault(access, []).append(name)
-    failed = {
-        name: error
-        for name, error in facts.failed.items()
-        if not isinstance(error, EngineDeniedError | EngineUnsupportedError)
-    }
-    failing = {*failed, *(("events",) if facts.held_back else ())}
-    if allowed := sorted({*by_access.get("allowed", ())} - failing):
+    accesses = facts.reach.capabilities
+    amiss = {*facts.failed, *(("events",) if facts.held_back else ())}
+    amiss |= {name for name, access in accesses.items() if access in ("denied", "unsupported")}
+    if allowed := sorted({name for name in accesses if accesses[name] == "allowed"} - amiss):
         yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
-    for name in sorted(by_access.get("denied", ())):
-        yield _denied(name, facts.failed.get(name))
-    for name in sorted(by_access.get("unsupported", ())):
-        refusal = facts.failed.get(name)
-        seen = refusal.detail if refusal else "this engine has no such endpoint"
-        fix = _request_fix(name, refusal, facts) if refusal else None
+    for name in sorted(amiss):
+        seen, fix = _refused(name, accesses.get(name), facts)
         yield Check(f"capability {name}", "warn", seen, fix)
-    if facts.held_back:
-        yield _events_held_back(facts.proxy)
-    for name, error in sorted(failed.items()):
-        said = error.detail.removeprefix(f"{error.endpoint}: ")
-        yield Check(f"capability {name}", "warn", said, _request_fix(name, error, facts))
 
 
-def _denied(name: str, refusal: EngineError | None) -> Check:
-    seen = f"denied: {refusal.detail}" if refusal else "denied by a proxy"
-    fix = refusal.hint if refusal and refusal.hint else allowing(name)
-    return Check(f"capability {name}", "warn", seen, fix)
-
-
-def _events_held_back(proxy: str | None) -> Check:
-    seen = (
-        f"{proxy or 'a proxy'} before the engine holds back live events: they are asked for"
-        " every 10 s while somebody listens, else once a minute"
-    )
-    return Check("capability events", "warn", seen, unbuffered(proxy))
+def _refused(name: str, access: Access | None, facts: Facts) -> tuple[str, str | None]:
+    """What became of a request that is not allowed or fails, and what a person can do about it."""
+    error = facts.failed.get(name)
+    if access == "denied":
+        seen = f"denied: {error.detail}" if error else "denied by a proxy"
+        return seen, (error and error.hint) or allowing(name)
+    if name == "events" and facts.held_back:
+        return (
+            f"{facts.proxy or 'a proxy'} before the engine holds back live events: they are asked"
+            " for every 10 s while somebody listens, else once a minute"
+        ), unbuffered(facts.proxy)
+    if error is None:
+        return "this engine has no such endpoint", None
+    return error.detail.removeprefix(f"{error.endpoint}: "), _request_fix(name, error, facts)
 
 
 def _request_fix(name: str, error: EngineError, facts: Facts) -> str | None:

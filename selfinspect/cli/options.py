@@ -60,23 +60,19 @@ class Repeatable(Parsed):
 
 
 def option(
-    section: str, name: str, text: str, **attributes: Any
+    section: str, name: str, kind: click.ParamType[Any] | None, text: str
 ) -> Callable[[Decorated], Decorated]:
-    """An option of a section of the help, and its environment variable."""
+    """An option of a section of the help, and its environment variable; no kind makes a flag."""
     return click.option(
-        name, cls=Sectioned, section=section, envvar=variable(name), help=text, **attributes
+        name,
+        cls=Sectioned,
+        section=section,
+        type=kind,
+        is_flag=kind is None,
+        multiple=isinstance(kind, Repeatable),
+        envvar=variable(name),
+        help=f"{text} Repeatable." if isinstance(kind, Repeatable) else text,
     )
-
-
-def repeatable(
-    section: Callable[..., Any], name: str, metavar: str, text: str, parse: Callable[[str], object]
-) -> Callable[[Decorated], Decorated]:
-    """An option of a section that may be given several times."""
-    kind = Repeatable(metavar, parse)
-    made: Callable[[Decorated], Decorated] = section(
-        name, f"{text} Repeatable.", type=kind, multiple=True
-    )
-    return made
 
 
 def timeout_option(default: str, text: str) -> Callable[[Decorated], Decorated]:
@@ -113,143 +109,69 @@ _callers = partial(option, "Who may ask for what")
 _kept = partial(option, "What it keeps and reports")
 _log = partial(option, "Its own log")
 
-_folder = click.Path(path_type=Path, file_okay=False)
-_file = click.Path(path_type=Path)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FOLDER_HERE = click.Path(path_type=Path, file_okay=False, exists=True)
+_FILE = click.Path(path_type=Path)
 
 observing = _together(
-    _looking(
-        "--engine",
-        "auto (the default), off, unix:///path/of.sock or tcp://host:port.",
-        type=Parsed("endpoint", parse_engine),
-    ),
-    _looking(
-        "--engine-server-name",
-        "The name in the engine's certificate where it is not the address.",
-        type=Parsed("name", parse_server_name),
-    ),
-    _looking(
-        "--container",
-        "A claim about which container this is, still to be proven.",
-        type=Parsed("id|name", parse_container),
-    ),
-    _looking(
-        "--assume",
-        "Use an identity that is only assumed: here nobody shares another's network.",
-        is_flag=True,
-    ),
-    _looking(
-        "--target",
-        "The container to report on: self (the default), netns, or a name or ID.",
-        type=Parsed("container", parse_container),
-    ),
-    _looking(
-        "--root",
-        "The folder below which every file is read; / by default.",
-        type=click.Path(path_type=Path, exists=True, file_okay=False),
-    ),
-    repeatable(
-        _looking,
-        "--reveal",
-        "glob",
-        "Variables, labels and arguments whose values are shown even if they look secret.",
-        str,
-    ),
-)
+    _looking("--engine", Parsed("endpoint", parse_engine),
+             "auto (the default), off, unix:///path/of.sock or tcp://host:port."),
+    _looking("--engine-server-name", Parsed("name", parse_server_name),
+             "The name in the engine's certificate where it is not the address."),
+    _looking("--container", Parsed("id|name", parse_container),
+             "A claim about which container this is, still to be proven."),
+    _looking("--assume", None,
+             "Use an identity that is only assumed: here nobody shares another's network."),
+    _looking("--target", Parsed("container", parse_container),
+             "The container to report on: self (the default), netns, or a name or ID."),
+    _looking("--root", _FOLDER_HERE, "The folder below which every file is read; / by default."),
+    _looking("--reveal", Repeatable("glob", str),
+             "Variables, labels and arguments whose values are shown even if they look secret."),
+)  # fmt: skip
 """Options of every verb that can look for itself."""
 
 journalling = _looking(
-    "--journal",
-    "The folder in which events are kept; /var/lib/selfinspect by default.",
-    type=_folder,
+    "--journal", _FOLDER, "The folder in which events are kept; /var/lib/selfinspect by default."
 )
 """The option of every verb that needs the journal."""
 
 serving = _together(
     journalling,
-    repeatable(
-        _places,
-        "--listen",
-        "address",
-        f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default.",
-        parse_listen,
-    ),
-    _places(
-        "--metrics-listen",
-        f"Where only the metrics are served, or off; {DEFAULT_METRICS} by default, only the"
-        " loopback in a host's network.",
-        type=Parsed("address", parse_metrics_listen),
-    ),
-    _callers("--insecure-api", "Serve the API beyond loopback without a token.", is_flag=True),
-    _callers(
-        "--token-file",
-        "The tokens that the API takes, one a line; auto, under run, makes one for CMD.",
-        type=Parsed("path", parse_token_file),
-    ),
-    _callers(
-        "--metrics-token-file", "The tokens that /metrics takes, on every listener.", type=_file
-    ),
-    _places(
-        "--tls-cert",
-        "The certificate (PEM) of --metrics-listen and of each --listen beyond loopback.",
-        type=_file,
-    ),
-    _places("--tls-key", "Its key (PEM), without a passphrase.", type=_file),
-    _callers(
-        "--tls-client-ca",
-        "The authorities (PEM), one of which must have signed a client's certificate.",
-        type=_file,
-    ),
-    repeatable(
-        _callers,
-        "--disable",
-        "glob",
-        "Paths that are not served, nor those below them; health paths always are.",
-        parse_disable,
-    ),
-    repeatable(_callers, "--allow-host", "glob", "Further host names that requests may name.", str),
-    repeatable(
-        _kept,
-        "--metrics-labels",
-        "glob",
-        "Container labels that become metric labels, or none.",
-        str,
-    ),
-    _kept(
-        "--metrics-machine",
-        "Report on the machine as well, where no other agent on it does.",
-        is_flag=True,
-    ),
-    _kept(
-        "--fs-usage-interval",
-        "How often a scrape may have the engine measure the writable layer: 5m; or off.",
-        type=Parsed("duration", parse_interval),
-    ),
-    _kept(
-        "--stop-timeout",
-        "How long the app has to stop, where the container's configuration does not say.",
-        type=Parsed("duration", parse_duration),
-    ),
-    _kept(
-        "--stats-source",
-        "Where figures come from; auto, the default, is the kernel where it has them.",
-        type=click.Choice(("auto", "engine", "kernel")),
-    ),
-    _kept(
-        "--journal-max-events",
-        "How many events are kept; 10000 by default.",
-        type=Parsed("count", parse_events),
-    ),
-    _log(
-        "--log-level",
-        "The least severe level logged; info by default.",
-        type=click.Choice(LOG_LEVELS),
-    ),
-    _log(
-        "--log-format",
-        "How log lines look; auto, the default, is console on a terminal, else json.",
-        type=click.Choice(("auto", "json", "console")),
-    ),
-)
+    _places("--listen", Repeatable("address", parse_listen),
+            f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default."),
+    _places("--metrics-listen", Parsed("address", parse_metrics_listen),
+            f"Where only the metrics are served, or off; {DEFAULT_METRICS} by default, only the"
+            " loopback in a host's network."),
+    _callers("--insecure-api", None, "Serve the API beyond loopback without a token."),
+    _callers("--token-file", Parsed("path", parse_token_file),
+             "The tokens that the API takes, one a line; auto, under run, makes one for CMD."),
+    _callers("--metrics-token-file", _FILE, "The tokens that /metrics takes, on every listener."),
+    _places("--tls-cert", _FILE,
+            "The certificate (PEM) of --metrics-listen and of each --listen beyond loopback."),
+    _places("--tls-key", _FILE, "Its key (PEM), without a passphrase."),
+    _callers("--tls-client-ca", _FILE,
+             "The authorities (PEM), one of which must have signed a client's certificate."),
+    _callers("--disable", Repeatable("glob", parse_disable),
+             "Paths that are not served, nor those below them; health paths always are."),
+    _callers("--allow-host", Repeatable("glob", str),
+             "Further host names that requests may name."),
+    _kept("--metrics-labels", Repeatable("glob", str),
+          "Container labels that become metric labels, or none."),
+    _kept("--metrics-machine", None,
+          "Report on the machine as well, where no other agent on it does."),
+    _kept("--fs-usage-interval", Parsed("duration", parse_interval),
+          "How often a scrape may have the engine measure the writable layer: 5m; or off."),
+    _kept("--stop-timeout", Parsed("duration", parse_duration),
+          "How long the app has to stop, where the container's configuration does not say."),
+    _kept("--stats-source", click.Choice(("auto", "engine", "kernel")),
+          "Where figures come from; auto, the default, is the kernel where it has them."),
+    _kept("--journal-max-events", Parsed("count", parse_events),
+          "How many events are kept; 10000 by default."),
+    _log("--log-level", click.Choice(LOG_LEVELS),
+         "The least severe level logged; info by default."),
+    _log("--log-format", click.Choice(("auto", "json", "console")),
+         "How log lines look; auto, the default, is console on a terminal, else json."),
+)  # fmt: skip
 """Options of the agent alone."""
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from selfinspect.agent.build import Agent
-from selfinspect.cli.env import of_container
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
@@ -30,27 +28,26 @@ if TYPE_CHECKING:
     from selfinspect.model import Self
     from selfinspect.settings import Settings
 
-_CONNECTIONS = 4096
-_LONGEST_WORD = 4096
+_LONGEST_MESSAGE = 4096
+_STOP_FACTS = 3
 
 
 @click.command(
     cls=Verb,
     examples=("selfinspect serve", "selfinspect serve --listen unix:///run/app/api.sock"),
-    exits=exits(no="It could not go on: the log says why."),
+    exits=exits(no="It failed: the log says why."),
 )
 @observing
 @serving
 @streams_of
 def serve(streams: Streams, /, **given: Any) -> int:
-    """Serve what this container knows about itself.
+    """Serve identity, inspect data, stats and events.
 
     It ends with 0 on SIGTERM and SIGINT. Each option is an environment variable as well:
-    SELFINSPECT_METRICS_LISTEN is --metrics-listen; commas stand between the values of one that is
-    repeatable.
+    SELFINSPECT_METRICS_LISTEN is --metrics-listen; the values of a repeatable one are separated by
+    commas.
     """
     chosen = settings(given, streams.environ)
-    _allow_connections()
     try:
         handed = Handover.from_environment(streams.environ)
     except (OSError, ValueError) as error:
@@ -83,48 +80,44 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
 
 
 def _offered(own: Self | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What PID 1 is told: the variables for its command, and the container's stop signal."""
+    """What PID 1 gets: the variables for its command, and the container's stop signal."""
     if own is None:
         return {}
+    # Without PID 1 nobody asks for them.
+    from selfinspect.cli.env import of_container  # noqa: PLC0415
+
     stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
     return {**of_container(own, environ), **stop}
 
 
-def _allow_connections() -> None:
-    """Everyone who waits or listens has a connection: a thousand are the usual limit of all."""
-    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed < _CONNECTIONS:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_CONNECTIONS, possible), possible))
-
-
 def _end_with(control: socket.socket, agent: Agent) -> None:
-    """Hear PID 1, which alone holds the other end, and stop the agent once it is gone."""
+    """Read what PID 1 sends, which alone holds the other end, and stop the agent once it ends."""
     control.setblocking(False)  # noqa: FBT003
     loop = asyncio.get_running_loop()
 
-    def heard() -> None:
+    def receive() -> None:
         try:
-            word = control.recv(_LONGEST_WORD).decode(errors="replace")
-        except ConnectionResetError:  # it ended without having read our word
-            word = ""
-        if word:
-            agent.stopping(stopping_of(word))
+            message = control.recv(_LONGEST_MESSAGE).decode(errors="replace")
+        except ConnectionResetError:  # it ended without having read what we sent
+            message = ""
+        if message:
+            agent.stopping(stopping_of(message))
         else:
             loop.remove_reader(control)
             agent.stop()
 
-    loop.add_reader(control, heard)
+    loop.add_reader(control, receive)
 
 
-def stopping_of(word: str) -> Stopping | None:
-    """A stop as PID 1 says it, `stopping SIGNAL RECEIVED DEADLINE`; None for one that is over.
+def stopping_of(message: str) -> Stopping | None:
+    """The stop that PID 1 reports: `stopping SIGNAL RECEIVED DEADLINE`; None once it is over.
 
-    Both moments are nanoseconds since the Unix epoch; a dash is no deadline.
+    Both times are nanoseconds since the Unix epoch; a dash stands for no deadline.
     """
-    _, *said = word.split(" ")
-    if len(said) != 3:  # noqa: PLR2004
+    _, *facts = message.split(" ")
+    if len(facts) != _STOP_FACTS:
         return None
-    number, received, deadline = said
+    number, received, deadline = facts
     return Stopping(
         signal=name_of(int(number)),
         received_at=rfc3339(int(received)),

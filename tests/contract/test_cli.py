@@ -159,6 +159,25 @@ def test_the_open_api_may_be_had(serve: Serve, here: tuple[str, ...]) -> None:
     assert agent.api.text("/healthz") == "ok\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (("healthcheck",), {"requests", "selfinspect.masking", "selfinspect.agent.observe"}),
+        (("wait", "--timeout=0"), {"requests", "selfinspect.masking"}),
+        (("events", "--since=1h", "--engine=off"), {"starlette", "uvicorn", "prometheus_client"}),
+    ],
+)
+def test_a_verb_loads_only_what_it_uses(words: tuple[str, ...], absent: set[str]) -> None:
+    """`healthcheck` runs every minute, and an answer on the command line is waited for."""
+    command = [sys.executable, "-X", "importtime", "-m", "selfinspect", *words]
+    plain = environment({"SELFINSPECT_URI": "http://127.0.0.1:1"})
+    ended = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
+    lines = ended.stderr.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in lines if "import time:" in line}
+    assert "selfinspect.cli" in loaded
+    assert not loaded & absent
+
+
 def test_nothing_that_guesses_encodings_is_loaded() -> None:
     """It takes two MiB, and requests, which would load it, says nothing of its absence."""
     command = [sys.executable, "-X", "importtime", "-m", "selfinspect", "serve", "--help"]
