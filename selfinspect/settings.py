@@ -6,12 +6,13 @@ Texts are read here and nowhere else; every reader raises ValueError with what i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from selfinspect.duration import parse_duration
 from selfinspect.endpoint import parse_endpoint
+from selfinspect.frozen import dataclass
 from selfinspect.listen import DEFAULT_API, parse_listen
 
 if TYPE_CHECKING:

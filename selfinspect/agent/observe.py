@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from selfinspect.engine.tried import (
     unusable,
 )
 from selfinspect.errors import EngineAnswerError, EngineError
+from selfinspect.frozen import dataclass
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.jsonread import text

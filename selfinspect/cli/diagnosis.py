@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from selfinspect.engine.http.failures import group_of
 from selfinspect.engine.quirks import allowing, unbuffered
 from selfinspect.engine.tried import meaning
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import text
 
 if TYPE_CHECKING:

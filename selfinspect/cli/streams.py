@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from threading import Lock, Timer
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from selfinspect.client import URI_FILE
+from selfinspect.frozen import dataclass
 from selfinspect.terminal import USUAL_COLUMNS, columns, guarded, print_line, steer, visible
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.http.tls import Tls, certificates
 from selfinspect.files import read_named
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import parsed, text
 from selfinspect.kernel.routes import bridge_hosts, ipv6_routes, is_host, links, routes
 from selfinspect.masking import Masking

@@ -7,7 +7,6 @@ One table; what mends an end is said where it is found out, with what was seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from selfinspect.errors import (
@@ -16,6 +15,7 @@ from selfinspect.errors import (
     EngineError,
     EngineUnreachableError,
 )
+from selfinspect.frozen import dataclass
 from selfinspect.model import Attempt, EngineFailure
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ each verdict, of the execs at most the end, and never says which command was run
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect import times
 from selfinspect.errors import BadRequestError
+from selfinspect.frozen import dataclass
 from selfinspect.journal.journal import parse_cursor
 from selfinspect.jsonread import text
 

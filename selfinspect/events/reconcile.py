@@ -8,10 +8,11 @@ next start brought back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import boolean, integer, mapping, sequence, text
 from selfinspect.model import Actor, Occurrence
 

@@ -9,9 +9,10 @@ with each other); of the *ipc* namespace; or of the *pid* namespace, which PID 1
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from selfinspect.frozen import dataclass
 from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
 from selfinspect.identity.mounts import Root, root_of

@@ -25,9 +25,9 @@ whole machine, so `/` is ours where our own PID 1 has the same mount.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from selfinspect.frozen import dataclass
 from selfinspect.identity.cgroup_paths import nesting
 from selfinspect.kernel.mountinfo import mounted_at
 from selfinspect.model import Kubernetes

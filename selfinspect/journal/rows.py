@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect import times
+from selfinspect.frozen import dataclass
 from selfinspect.model import Actor, Event
 
 if TYPE_CHECKING:

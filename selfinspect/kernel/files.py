@@ -10,8 +10,10 @@ Reading kernel files: whole, as bytes, and None where that cannot be done.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

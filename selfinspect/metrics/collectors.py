@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from selfinspect.frozen import dataclass
 from selfinspect.metrics import container, usage
 from selfinspect.metrics.family import Point, family
 

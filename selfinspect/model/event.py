@@ -5,8 +5,10 @@ The runs of a container, and what its PID 1 wrote down of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

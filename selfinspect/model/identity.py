@@ -5,8 +5,10 @@ The engine, the places where it was looked for, and our access to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

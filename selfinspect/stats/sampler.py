@@ -11,10 +11,10 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.frozen import dataclass
 from selfinspect.stats.sample import engine_sample, with_limits, with_percent
 from selfinspect.times import rfc3339
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
@@ -12,6 +12,7 @@ from selfinspect.engine.api.capabilities import Capabilities, check
 from selfinspect.engine.http.transport import Answer, Transport
 from selfinspect.engine.quirks import product, proxy
 from selfinspect.errors import EngineError, EngineUnsupportedError
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import HEAVIEST, decoded, parsed
 from selfinspect.model import Engine
 

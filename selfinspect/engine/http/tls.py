@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import TLS_PORT
 from selfinspect.engine.http.names import is_address
 from selfinspect.files import InMemory, read_named
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,11 @@ The arguments of `ps` that may be asked with, and what its rows say. Pure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selfinspect import times
 from selfinspect.errors import BadRequestError
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import integer, sequence, text, text_mapping, texts
 
 if TYPE_CHECKING:
