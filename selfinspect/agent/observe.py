@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.agent.state import UNRESOLVED, Observation
 from selfinspect.documents import engine_missing, refused
 from selfinspect.engine.api.client import Client, Prober
 from selfinspect.engine.api.extras import Extras
 from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
-from selfinspect.engine.inspect.describe import command_line, describe, health_check, without_engine
+from selfinspect.engine.inspect.describe import describe, health_check, without_engine
 from selfinspect.engine.inspect.limits import cgroup_path
 from selfinspect.engine.quirks import named
 from selfinspect.engine.tried import (
@@ -36,11 +37,12 @@ from selfinspect.jsonread import text
 from selfinspect.kernel.files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
-from selfinspect.model import Attempt, Identity, Reach, Snapshot, Stop
+from selfinspect.model import Attempt, Reach, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from selfinspect.agent.state import State
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.transport import Observe
     from selfinspect.engine.locate import Place
@@ -48,59 +50,11 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Answer
     from selfinspect.kernel.files import IdentityFiles
-    from selfinspect.model import Json, Kubernetes, MemoryEvents, Run, Self, Stopping
+    from selfinspect.model import Identity, Json, Kubernetes, Self
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
 """Of several engines that are not ours, whose verdict is kept: a doubt outweighs a stranger."""
-
-GONE = "gone"
-"""The state of a container that was removed, until there is another of its name."""
-
-NOT_KNOWN_YET = Identity(None, None, None, reason="the identity is still being resolved")
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one look found.
-
-    Attributes:
-        snapshot: the same for everyone who asks.
-        masking: what is a secret of this container.
-        client: whom to ask further, None where no engine knows us.
-        image: the inspect document of our image, None where it is not known.
-        cgroup_path: our cgroup as the host sees it, None where it is not known.
-        own_network: false where our network is the host's or another container's.
-        info: what the engine says of itself and its machine, None where it does not tell.
-        connection: the engine that answers, even where it denies us the rest.
-        release: what that engine says of its version, None where it does not tell.
-        inspect: our inspect document as the engine sent it, as far as it is kept, unmasked.
-        extras: brings image, info and release, None where no engine knows us.
-        missing: whether the engine has no container of the name that is to be reported on.
-    """
-
-    snapshot: Snapshot
-    masking: Masking
-    client: Client | None = None
-    image: Json = None
-    cgroup_path: str | None = None
-    own_network: bool = True
-    info: Json = None
-    connection: Connection | None = None
-    release: Json = None
-    inspect: Json = field(default=None, repr=False)
-    extras: Extras | None = None
-    missing: bool = False
-
-    @property
-    def health_check(self) -> str | None:
-        """The command of our health check, unmasked; None where there is none."""
-        return command_line(self.inspect)
-
-    def close(self) -> None:
-        """Close the connections to the engine that are idle."""
-        if self.client is not None:
-            self.client.connection.transport.close()
 
 
 def observe(
@@ -133,7 +87,7 @@ class _Look:
         self._settings = settings
         self._evidence = evidence
         pod = evidence.kubernetes if settings.target == "self" else None
-        snapshot = Snapshot(NOT_KNOWN_YET, kubernetes=pod)
+        snapshot = Snapshot(UNRESOLVED, kubernetes=pod)
         self._first = Observation(snapshot, Masking(settings.reveal))
         self._tried: list[Attempt] = []
         self._failures: list[EngineError] = []
@@ -255,19 +209,17 @@ def inquiry(observation: Observation) -> Inquiry:
     return Inquiry(observation.client, observation.masking, snapshot.inspect)
 
 
-def look_again(last: Observation) -> Observation:
-    """The same container's inspect, asked for anew.
+def inspect_again(state: State, client: Client) -> Observation:
+    """Ask for the same container's inspect document again, and swap it in.
 
     Raises:
         EngineError: the engine gave no answer.
-        ValueError: the last look found no engine.
     """
-    if last.client is None:
-        raise ValueError("there was no engine to ask again")
-    found = _described(last, last.client.inspect())
-    if found.extras is not None:
-        found.extras.ask()
-    return filled_in(found)
+    inspect = client.inspect()
+    now = state.change(lambda last: filled_in(_described(last, inspect)))
+    if now.extras is not None:
+        now.extras.ask()
+    return now
 
 
 def filled_in(last: Observation) -> Observation:
@@ -304,55 +256,6 @@ def filled_in(last: Observation) -> Observation:
     if own is None:
         return found
     return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
-
-
-def gone(last: Observation) -> Observation:
-    """The same of a container that was removed; asks nothing."""
-    own = last.snapshot.self
-    if own is None or own.state == GONE:
-        return last
-    return replace(last, snapshot=replace(last.snapshot, self=replace(own, state=GONE)))
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What is known of the container beside a look: it comes from elsewhere, at its own time.
-
-    Attributes:
-        previous_run: the last run that is over.
-        stopping: the stop under way, of which PID 1 has said.
-        stop_timeout: seconds by the option, where the container does not say.
-        memory_events: how often memory was short, as the kernel counts.
-    """
-
-    previous_run: Run | None = None
-    stopping: Stopping | None = None
-    stop_timeout: float | None = None
-    memory_events: MemoryEvents | None = None
-
-
-def with_beside(observation: Observation, beside: Beside) -> Observation:
-    """The same observation, its document with what is known beside the look."""
-    snapshot = observation.snapshot
-    if snapshot.self is None:
-        return observation
-    own = replace(
-        snapshot.self,
-        previous_run=beside.previous_run,
-        stop=_stop(snapshot.self.stop, beside.stop_timeout),
-        stopping=beside.stopping,
-        memory_events=beside.memory_events,
-    )
-    if own == snapshot.self:
-        return observation
-    return replace(observation, snapshot=replace(snapshot, self=own))
-
-
-def _stop(stop: Stop | None, seconds: float | None) -> Stop | None:
-    """How the container is stopped, with the option's timeout where nobody else says one."""
-    if seconds is None or (stop is not None and stop.timeout_seconds is not None):
-        return stop
-    return replace(stop or Stop(), timeout_seconds=round(seconds), source="option")
 
 
 def _with_engine(

@@ -1,4 +1,4 @@
-"""Readings of the container's resources: whence they come, and what metrics they make."""
+"""Readings of the container's resources: where they come from, and what metrics they become."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from selfinspect.agent.observe import NOT_KNOWN_YET
+from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
 from selfinspect.errors import BadRequestError
@@ -20,7 +20,7 @@ from selfinspect.stats.sampler import EngineSource, FsUsage, KernelSource, Sampl
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation, State
     from selfinspect.engine.api.client import Client
     from selfinspect.metrics.collectors import Condition
     from selfinspect.metrics.family import Family, Labels
@@ -45,16 +45,16 @@ class Readings:
 
     Args:
         settings: where figures are to come from, and which labels metrics carry.
-        observation: what is known of the container now.
+        state: has the engine's client and the container's labels.
 
     Attributes:
         taken: whether there has been a sample.
     """
 
-    def __init__(self, settings: Settings, observation: Callable[[], Observation]) -> None:
+    def __init__(self, settings: Settings, state: State) -> None:
         self.taken = False
         self._settings = settings
-        self._observation = observation
+        self._state = state
         self._samplers = {"engine": Sampler(), "kernel": Sampler()}
         self._cgroup = CgroupReader(settings.root)
         self._devices = Devices(str(settings.root).rstrip("/"))
@@ -73,15 +73,15 @@ class Readings:
         """A reading of the container's resources, None while there is none.
 
         Args:
-            source: whose figures; None for where the settings say.
+            source: where figures are to come from; None for what the settings say.
             max_age: seconds for which the engine's last figures are good enough.
             timeout: seconds to wait for the engine.
 
         Raises:
-            EngineError: only the engine could say, and does not.
+            EngineError: only the engine has figures, and it does not return them.
             BadRequestError: the kernel's figures are wanted, and are not this container's.
         """
-        observation = self._observation()
+        observation = self._state.observation
         chosen = self._source(observation, source)
         sampler = self._samplers["engine" if chosen.waits else "kernel"]
         reading = sampler.sample(chosen, max_age=max_age, timeout=timeout)
@@ -99,23 +99,23 @@ class Readings:
         """The engine's stats as they are.
 
         Raises:
-            EngineError: there is no engine, or it does not say.
+            EngineError: there is no engine, or it does not return them.
         """
-        return self._client(self._observation()).stats()
+        return self._client(self._state.observation).stats()
 
     def collectors(
         self, condition: Condition, timeout: float | None = None
     ) -> tuple[Mapping[str, Callable[[], Iterable[Family]]], Labels]:
         """What makes up a page of metrics, on a reading taken when first asked for.
 
-        With it the labels on every series about the container, as the same look has them: a page
-        with figures and without labels would be another container's to Prometheus.
+        With it the labels on every series about the container, from the same observation: figures
+        without labels would be another container's to Prometheus.
 
         Args:
             condition: how the agent is.
             timeout: seconds to wait for the engine.
         """
-        observation = self._observation()
+        observation = self._state.observation
 
         @cache
         def taken() -> tuple[Sample | None, Exception | None]:
@@ -140,13 +140,13 @@ class Readings:
             info=lambda: observation.info,
             started_at=lambda: self._cgroup.started_at() if self._is_ours else None,
         )
-        settled = observation.snapshot.identity is not NOT_KNOWN_YET
+        settled = observation.snapshot.identity is not UNRESOLVED
         groups = collectors(observation.snapshot, sources, replace(condition, settled=settled))
         return groups, self._labels_of(observation)
 
     def _labels_of(self, observation: Observation) -> Labels:
-        known, labels = self._labels
-        if known is not observation:
+        cached_for, labels = self._labels
+        if cached_for is not observation:
             labels = self._labels_from(observation)
             self._labels = observation, labels
         return labels
@@ -175,7 +175,7 @@ class Readings:
             return KernelSource(self._cgroup)
         if source == "kernel":
             raise BadRequestError(
-                "the kernel's files are not of the container reported on",
+                "the kernel's files are this container's, not those of the container reported on",
                 hint="source=engine asks the engine",
             )
         if choice == "kernel":
@@ -189,10 +189,12 @@ class Readings:
         return observation.client
 
     def _own_network(self, observation: Observation) -> bool:
-        """Whether the network is the container's alone, as far as that can be told."""
+        """Whether the network is the container's alone, as far as we can see."""
         if observation.snapshot.inspect is not None:
             return observation.own_network
-        return not self._in_hosts_network and not in_anothers_network(observation.snapshot.identity)
+        return not self._in_hosts_network and not _in_anothers_network(
+            observation.snapshot.identity
+        )
 
     def _specification(self, observation: Observation) -> Specification | None:
         configured = specification(observation.snapshot.inspect)
@@ -211,8 +213,8 @@ class Readings:
         return self._fs_usage.bytes(client) if self._fs_usage and client else None
 
 
-def in_anothers_network(identity: Identity) -> bool:
-    """Whether the files that a network brings with it name another container. Pure."""
+def _in_anothers_network(identity: Identity) -> bool:
+    """Whether the files that a network brings with it name another container."""
     return identity.id is not None and any(
         candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
         for candidate in identity.candidates

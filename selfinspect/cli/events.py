@@ -13,8 +13,9 @@ from starlette.datastructures import QueryParams
 
 from selfinspect import times
 from selfinspect.agent.following import Following
-from selfinspect.agent.observe import inquiry, look_again
+from selfinspect.agent.observe import inquiry
 from selfinspect.agent.past import recall
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import agent_of, look, streamed, told
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
@@ -22,6 +23,7 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, refused
 from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
+from selfinspect.events.stream import Audience
 from selfinspect.journal.rows import Query
 from selfinspect.jsonread import mapping, sequence, text
 from selfinspect.logs import logger
@@ -31,7 +33,7 @@ from selfinspect.web.parameters import moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.client import Agent
     from selfinspect.engine.api.client import Client
     from selfinspect.journal.journal import Journal
@@ -174,20 +176,17 @@ def _follow(
         for event in told:
             tell(as_document(event))
 
-    Following(
-        client,
-        current=lambda: observation,
-        refresh=lambda: look_again(observation),
-        intake=Intake(journal, on_events=tell_all, on_check=lambda _: None),
-        listening=lambda: True,
-        log=logger(
-            streams.err,
-            level="error",
-            form="auto",
-            mask=observation.masking.text,
-            colours=in_colour(streams.err, streams.environ),
-        ),
-    ).run()
+    state, audience = State(observation), Audience()
+    log = logger(
+        streams.err,
+        level="error",
+        form="auto",
+        mask=state.masked,
+        colours=in_colour(streams.err, streams.environ),
+    )
+    intake = Intake(journal, on_events=tell_all, on_check=lambda _: None)
+    with audience.joined():
+        Following(client, state=state, intake=intake, audience=audience, log=log).run()
 
 
 def _plain(value: Json) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent.past import Past, recall
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import from_agent_or_look, pretty
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of, table
@@ -16,7 +17,7 @@ from selfinspect.jsonread import mapping, sequence
 from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.model import Json
 
 _HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
@@ -39,8 +40,8 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
         if observation.snapshot.self is None:
             raise refused(observation.snapshot)
         chosen = settings(given, streams.environ)
-        past = Past(chosen, recall(chosen, observation))
-        past.update(observation.snapshot)
+        past = Past(chosen, recall(chosen, observation), State(observation))
+        past.update()
         return {"runs": as_document(past.runs)}
 
     document = from_agent_or_look(streams, given, "/v1/runs", put_together)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from selfinspect.listen import ListenAddress
-    from selfinspect.model import Self
+    from selfinspect.model import Self, Snapshot
     from selfinspect.settings import Settings
 
 _CONNECTIONS = 4096
@@ -60,24 +60,25 @@ def serve(streams: Streams, /, **given: Any) -> int:
 
 
 async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> bool:
+    def ready(snapshot: Snapshot) -> None:
+        if handed is not None:
+            handed.ready(_offered(snapshot.self, streams.environ))
+
+    token = handed.token if handed else None
     try:
-        agent = Agent(chosen, streams.environ, streams.err, handed.token if handed else None)
+        agent = Agent(chosen, streams.environ, streams.err, token, on_ready=ready)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if handed is not None:
         _end_with(handed.control, agent)
-        return await agent.run(
-            handed.api,
-            handed.metrics,
-            on_ready=lambda known: handed.ready(_offered(known.self, streams.environ)),
-        )
+        return await agent.run(handed.api, handed.metrics)
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()
     metrics = _bind("--metrics-listen", [] if asked == "off" else [asked])
     announcement = Announcement()
     announcement.write(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
     try:
-        return await agent.run(api, metrics, on_ready=lambda _: None)
+        return await agent.run(api, metrics)
     finally:
         announcement.withdraw()
 

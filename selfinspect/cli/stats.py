@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import click
 
 from selfinspect.agent.readings import Readings
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import agent_of, from_agent_or_engine, look, pretty, streamed, told
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of, table
@@ -118,7 +119,7 @@ def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
     try:
         if observation.snapshot.self is None:
             raise refused(observation.snapshot)
-        readings = Readings(chosen, lambda: observation)
+        readings = Readings(chosen, State(observation))
         while (sample := readings.sample()) is not None:
             document = as_document(sample)
             yield {name: each for name, each in mapping(document).items() if name != "detail"}

@@ -8,8 +8,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.keeper import Keeper
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation, observe
+from selfinspect.agent.observe import observe
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.events.intake import Intake
+from selfinspect.events.stream import Audience
 from selfinspect.journal.journal import Journal
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 _moments = count(1_795_264_570_000_000_000, 10**6)
-_FIRST = Observation(Snapshot(NOT_KNOWN_YET), Masking())
+_FIRST = Observation(Snapshot(UNRESOLVED), Masking())
 
 
 def happened(action: str, **attributes: Json) -> dict[str, Json]:
@@ -49,7 +51,9 @@ class Kept:
         lasting: float = 60.0,
     ) -> None:
         self.settings = settings
-        self.listening = False
+        self.audience = Audience()
+        self.state = State(_FIRST)
+        self.state.subscribe(self._changed)
         self.events: list[tuple[str, str | None]] = []
         self.looks = 0
         self.names: list[str | None] = []
@@ -60,15 +64,14 @@ class Kept:
         self._connections: list[Observation] = []
         self.journal = Journal(1000)
         self.checks: list[Occurrence] = []
-        self.followed = 0
+        self.reopened = 0
         self.keeper = Keeper(
-            _FIRST,
+            self.state,
             look=self._look,
             intake=Intake(self.journal, on_events=self._events, on_check=self.checks.append),
+            audience=self.audience,
             on_look=self._looked,
-            on_follow=self._follows,
-            on_change=self._changed,
-            listening=lambda: self.listening,
+            on_reopen=self._reopens,
             target=None if settings.target == "self" else settings.target,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,
@@ -78,7 +81,7 @@ class Kept:
     @property
     def snapshot(self) -> Snapshot:
         """What is known now."""
-        return self.keeper.observation.snapshot
+        return self.state.snapshot
 
     @property
     def name(self) -> str | None:
@@ -128,8 +131,8 @@ class Kept:
             self.events += [(event.action, self.name) for event in events]
             self._told.notify_all()
 
-    def _follows(self) -> None:
-        self.followed += 1
+    def _reopens(self) -> None:
+        self.reopened += 1
 
     def _changed(self) -> None:
         self.names.append(self.name)

@@ -138,7 +138,7 @@ def test_streams_that_lasted_are_opened_again_at_once(
     known.held.append(happened("pause"))
     end(known)
     kept.wait_for(lambda: "pause" in kept.actions)
-    assert (kept.looks, kept.followed) == (1, 2)
+    assert (kept.looks, kept.reopened) == (1, 1)
     assert kept.snapshot.failure is None
 
 

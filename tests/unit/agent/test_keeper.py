@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.agent.keeper import delay
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
+from selfinspect.agent.state import UNRESOLVED, Observation
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
@@ -99,12 +99,12 @@ def test_what_the_engine_says_late_is_shown_when_it_comes(
     )
     kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
     kept.start(known)
-    assert kept.keeper.observation.image is None
-    extras = kept.keeper.observation.extras
+    assert kept.state.observation.image is None
+    extras = kept.state.observation.extras
     assert extras is not None
     late.set()
     extras.wait(20)
-    kept.wait_for_change(lambda: kept.keeper.observation.image == recorded("image"))
+    kept.wait_for_change(lambda: kept.state.observation.image == recorded("image"))
     assert len(known.matching("/images/")) == 1
     kept.stop()
 
@@ -121,12 +121,11 @@ def test_behind_a_proxy_that_buffers_the_past_is_asked_for(
     kept.wait_for(lambda: len(kept.events) == 3)
     known.emit({**happened("pause"), "timeNano": time.time_ns()})
     asked = len(known.matching("until="))
-    kept.listening = True
-    kept.keeper.hurry()
-    kept.wait_for(lambda: "pause" in kept.actions)
+    with kept.audience.joined():
+        kept.wait_for(lambda: "pause" in kept.actions)
     assert len(known.matching("until=")) == asked + 2
     assert kept.snapshot.failure is None
-    assert kept.keeper.following
+    assert kept.state.followed
     assert kept.log.getvalue().count("events.held-back") == 1
     assert "in nginx's location for the engine: proxy_buffering off;" in kept.log.getvalue()
     kept.stop()
@@ -140,7 +139,7 @@ def test_an_engine_that_hangs_is_no_proxy(known: CannedEngine, tmp_path: Path) -
     kept.thread.start()
     kept.wait_for(lambda: kept.looks >= 2)
     assert "events.held-back" not in kept.log.getvalue()
-    assert not kept.keeper.following
+    assert not kept.state.followed
     kept.stop()
 
 
@@ -212,7 +211,7 @@ def test_while_the_engine_is_away_what_was_known_stays(known: CannedEngine, kept
     assert kept.snapshot.inspect is not None
     assert kept.snapshot.failure is not None
     assert "there is no engine's socket" in kept.snapshot.failure.detail
-    assert not kept.keeper.following
+    assert not kept.state.followed
 
 
 def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> None:
@@ -229,7 +228,7 @@ def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> 
     kept.wait_for(lambda: len(kept.events) == 2)
     assert kept.events == [("rename", "shop"), ("unpause", "shop")]
     assert kept.snapshot.failure is None
-    assert kept.keeper.following
+    assert kept.state.followed
 
 
 def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_path: Path) -> None:
@@ -243,7 +242,7 @@ def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_pa
     assert kept.snapshot.failure.denied
     assert kept.snapshot.failure.hint is not None
     assert kept.snapshot.failure.hint.endswith("allow GET /events")
-    assert delay(kept.keeper.observation, 0) == 600.0
+    assert delay(kept.state.observation, 0) == 600.0
     kept.stop()
     assert len(known.matching("/_ping")) == 1
 
@@ -256,7 +255,7 @@ def test_an_engine_without_events_is_not_asked_again_soon(
     kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
     kept.thread.start()
     kept.wait_for(lambda: kept.looks == 2)
-    assert delay(kept.keeper.observation, 0) == 600.0
+    assert delay(kept.state.observation, 0) == 600.0
     kept.stop()
 
 
@@ -283,7 +282,7 @@ def test_stopped_before_it_begins_it_does_nothing(known: CannedEngine, tmp_path:
     kept.keeper.stop()
     kept.keeper.run()
     assert known.requests == []
-    assert kept.snapshot.identity == NOT_KNOWN_YET
+    assert kept.snapshot.identity == UNRESOLVED
 
 
 def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None:
@@ -383,7 +382,7 @@ def _of_another(action: str, name: str) -> dict[str, Json]:
 
 def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
-    return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
+    return Observation(Snapshot(UNRESOLVED, tried=tried, failure=failure), Masking())
 
 
 @pytest.mark.parametrize(
@@ -452,12 +451,12 @@ def test_a_doubt_is_looked_at_again_soon_and_then_seldom() -> None:
 def test_a_gateway_that_nobody_named_is_seldom_asked() -> None:
     """Where no engine was ever found, the network is probed once a minute and no more."""
     guess = Attempt("tcp://172.17.0.1:2375", "refused", guessed=True)
-    assert delay(Observation(Snapshot(NOT_KNOWN_YET, tried=(guess,)), Masking()), 0) == 60.0
+    assert delay(Observation(Snapshot(UNRESOLVED, tried=(guess,)), Masking()), 0) == 60.0
 
 
 def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
     """A socket that went missing under us is looked for as soon as one that refuses."""
-    assert delay(replace(_tried("missing"), client=kept.keeper.observation.client), 0) <= 0.1
+    assert delay(replace(_tried("missing"), client=kept.state.observation.client), 0) <= 0.1
 
 
 @pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
@@ -469,9 +468,9 @@ def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
 def test_the_run_before_is_told_from_then_on(kept: Kept, known: CannedEngine) -> None:
     """Through every new look; telling the same again changes nothing."""
     run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
-    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
+    kept.state.add(lambda beside: replace(beside, previous_run=run))
     told = len(kept.names)
-    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
+    kept.state.add(lambda beside: replace(beside, previous_run=run))
     assert len(kept.names) == told
     known.knows({**recorded("inspect"), "Name": "/shop"})
     known.emit(happened("rename"))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.observe import Observation, filled_in, look_again, observe
+from selfinspect.agent.observe import filled_in, inspect_again, observe
+from selfinspect.agent.state import Observation, State
 from selfinspect.errors import EngineUnreachableError, UnknownContainerError
 from selfinspect.model import Attempt, Limits
 from selfinspect.settings import Settings
@@ -35,6 +36,11 @@ def _look(root: Path, endpoint: str, **environ: str) -> Observation:
     if found.client is not None:
         found.client.connection.transport.close()
     return found
+
+
+def _again(found: Observation) -> Observation:
+    assert found.client is not None
+    return inspect_again(State(found), found.client)
 
 
 def _changed(engine: CannedEngine, **members: Json) -> None:
@@ -148,7 +154,7 @@ def test_a_later_look_fills_in_what_came_late(known: CannedEngine, tmp_path: Pat
     assert found.extras is not None
     late.set()
     found.extras.wait(20)
-    again = look_again(found)
+    again = _again(found)
     assert (again.info, again.cgroup_path) == (recorded("info"), f"/docker/{ID}")
     assert len(known.matching("/info")) == 1
 
@@ -352,7 +358,7 @@ def test_looking_again_asks_for_inspect_alone(known: CannedEngine, tmp_path: Pat
     found = _look(tmp_path, known.url)
     _changed(known, Name="/shop")
     known.requests.clear()
-    again = look_again(found)
+    again = _again(found)
     assert known.requests == [f"GET /v1.41/containers/{ID}/json"]
     assert again.snapshot.self is not None
     assert (again.snapshot.self.name, again.snapshot.identity.name) == ("shop", "shop")
@@ -366,10 +372,10 @@ def test_looking_again_tells_why_it_cannot(known: CannedEngine, tmp_path: Path) 
     found = _look(tmp_path, known.url)
     del known.answers[f"/containers/{ID}/json"]
     with pytest.raises(UnknownContainerError):
-        look_again(found)
+        _again(found)
     known.stop()
     with pytest.raises(EngineUnreachableError):
-        look_again(found)
+        _again(found)
 
 
 @pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
@@ -381,12 +387,8 @@ def test_without_an_engine_the_kernel_tells_what_binds_us(version: str) -> None:
     assert (own.name, own.ports, own.image.reference) == (None, None, None)
 
 
-def test_without_an_engine_there_is_nobody_to_ask_again(
-    known: CannedEngine, tmp_path: Path
-) -> None:
-    """Looking again needs a first look that found an engine."""
-    with pytest.raises(ValueError, match="no engine to ask"):
-        look_again(_look(tmp_path, "off"))
+def test_without_an_engine_there_is_no_inspect(known: CannedEngine, tmp_path: Path) -> None:
+    """Inspecting again needs a first look that found an engine."""
     found = _look(tmp_path, known.url)
     with pytest.raises(ValueError, match="comes from an engine"):
-        look_again(replace(found, snapshot=replace(found.snapshot, engine=None)))
+        _again(replace(found, snapshot=replace(found.snapshot, engine=None)))

@@ -10,8 +10,11 @@ import pytest
 from selfinspect import times
 from selfinspect.agent.observe import observe
 from selfinspect.agent.past import Past, mark_below, names_of_journal, recall
+from selfinspect.agent.state import Observation, State
 from selfinspect.journal.journal import Journal
+from selfinspect.masking import Masking
 from selfinspect.model import Engine, Identity, Snapshot
+from selfinspect.runs.runs import previous_run
 from selfinspect.settings import Settings
 from selfinspect.supervise.record import Record
 from tests.support.canned_container import ID, lay_container
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
-SNAPSHOT = Snapshot(Identity(ID, "proven", "layer"))
+IDENTITY = Identity(ID, "proven", "layer")
+
+
+def _state() -> State:
+    return State(Observation(Snapshot(IDENTITY), Masking()))
 
 
 def settings(path: Path, *, target: str = "self", engine: str = "off") -> Settings:
@@ -61,20 +68,21 @@ def test_anothers_journal_is_named_by_its_id(tmp_path: Path) -> None:
 
 def test_records_and_events_are_put_together(tmp_path: Path) -> None:
     """Both are read anew each time."""
-    past = Past(settings(tmp_path), journal := Journal(100))
-    past.update(SNAPSHOT)
-    assert past.previous_run is not None
-    assert (past.previous_run.exit_code, past.previous_run.sources) == (3, ("supervisor",))
+    past = Past(settings(tmp_path), journal := Journal(100), _state())
+    past.update()
+    run = previous_run(past.runs)
+    assert run is not None
+    assert (run.exit_code, run.sources) == (3, ("supervisor",))
     journal.append(occurrence(10**18, "start"), occurrence(10**18 + 1, "die"))
-    past.update(SNAPSHOT)
+    past.update()
     assert len(past.runs) == 2
 
 
 def test_pid_1_tells_nothing_of_another_container(tmp_path: Path) -> None:
     """Its records are ours, whomever the agent reports on."""
-    past = Past(settings(tmp_path, target="web"), Journal(100))
-    past.update(SNAPSHOT)
-    assert (past.runs, past.previous_run) == ((), None)
+    past = Past(settings(tmp_path, target="web"), Journal(100), _state())
+    past.update()
+    assert past.runs == ()
 
 
 def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) -> None:
@@ -82,10 +90,10 @@ def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) ->
     journal = Journal(10_000)
     told = ["start", "die", "start", *["oom"] * 1500, *["kill"] * 1500]
     journal.append(*(occurrence(10**18 + n, action) for n, action in enumerate(told)))
-    past = Past(settings(tmp_path, target="web"), journal)
-    past.update(SNAPSHOT)
+    past = Past(settings(tmp_path, target="web"), journal, _state())
+    past.update()
     assert [run.number for run in past.runs] == [2, 1]
-    assert past.previous_run is not None
+    assert previous_run(past.runs) is not None
 
 
 @pytest.mark.parametrize(("product", "oom_killed"), [("Docker", False), ("Podman", None)])
@@ -95,10 +103,13 @@ def test_an_engine_without_an_event_for_want_of_memory(
     """Its silence tells nothing."""
     journal = Journal(100)
     journal.append(occurrence(1, "start"), occurrence(2, "die"), occurrence(3, "start"))
-    past = Past(Settings(root=tmp_path, journal=tmp_path), journal)
-    past.update(Snapshot(SNAPSHOT.identity, engine=Engine("unix:///e", product, "1", "1.41")))
-    assert past.previous_run is not None
-    assert past.previous_run.oom_killed is oom_killed
+    engine = Engine("unix:///e", product, "1", "1.41")
+    state = State(Observation(Snapshot(IDENTITY, engine=engine), Masking()))
+    past = Past(Settings(root=tmp_path, journal=tmp_path), journal, state)
+    past.update()
+    run = previous_run(past.runs)
+    assert run is not None
+    assert run.oom_killed is oom_killed
 
 
 def test_what_the_engine_still_holds_follows_what_the_file_does(

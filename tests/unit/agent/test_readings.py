@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
 from selfinspect.agent.readings import Readings
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
@@ -26,11 +26,13 @@ def test_the_labels_are_those_of_what_is_known_now(tmp_path: Path) -> None:
     known = Observation(
         Snapshot(identity, self=own), Masking(("*",), frozenset({"hunter2222"})), cgroup_path="/x"
     )
-    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), lambda: known)
+    state = State(known)
+    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), state)
     labels = {"id": "/x", "image": "", "container_label_note": "it is [masked]"}
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "web"}
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "web"}
-    known = replace(known, snapshot=replace(known.snapshot, self=replace(own, name="other")))
+    renamed = replace(known.snapshot, self=replace(own, name="other"))
+    state.change(lambda last: replace(last, snapshot=renamed))
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "other"}
 
 
@@ -40,19 +42,19 @@ def test_a_label_does_not_tell_what_is_revealed_elsewhere(tmp_path: Path) -> Non
     identity = Identity(ID, "proven", "layer", "web")
     own = replace(without_engine(identity, hostname=None), labels={"note": "it is hunter2222"})
     known = Observation(Snapshot(identity, self=own), masking, cgroup_path="/x")
-    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), lambda: known)
+    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), State(known))
     assert readings.collectors(CONDITION)[1]["container_label_note"] == "it is [masked]"
 
 
 def families(known: Observation, root: Path) -> set[str]:
     """The names of what is collected of a container."""
-    groups, _ = Readings(Settings(root=root), lambda: known).collectors(CONDITION)
+    groups, _ = Readings(Settings(root=root), State(known)).collectors(CONDITION)
     return {each.name for collect in groups.values() for each in collect() if each.points}
 
 
 def test_there_are_no_figures_before_the_identity_is_settled() -> None:
     """Without its labels they would be another container's, which then seems to be gone."""
-    known = Observation(Snapshot(NOT_KNOWN_YET), Masking())
+    known = Observation(Snapshot(UNRESOLVED), Masking())
     found = families(known, FIXTURES / "cgroup-v1")
     assert not any(name.startswith("container_") for name in found)
 
@@ -69,9 +71,9 @@ def test_the_machine_is_reported_only_where_that_is_wanted() -> None:
     """From the kernel where no engine says more."""
     known = Observation(Snapshot(Identity(None, None, None)), Masking())
     root = FIXTURES / "cgroup-v1"
-    groups, _ = Readings(Settings(root=root), lambda: known).collectors(CONDITION)
+    groups, _ = Readings(Settings(root=root), State(known)).collectors(CONDITION)
     assert "machine" not in groups
-    groups, _ = Readings(Settings(root=root, metrics_machine=True), lambda: known).collectors(
+    groups, _ = Readings(Settings(root=root, metrics_machine=True), State(known)).collectors(
         CONDITION
     )
     assert any(each.name == "cadvisor_version_info" for each in groups["machine"]())

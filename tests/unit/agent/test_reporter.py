@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.observe import Observation
 from selfinspect.agent.reporter import Reporter
+from selfinspect.agent.state import Observation
 from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import Connection
 from selfinspect.engine.http.transport import Transport

@@ -10,7 +10,7 @@ from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.stream import MAX_BODY
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.events.history import gap, gap_event, past_events
+from selfinspect.events.history import Gap, gap, past_events
 from selfinspect.jsonread import integer
 from selfinspect.model import Actor
 from tests.support.canned_engine import PING, Answer
@@ -82,7 +82,7 @@ def test_podman_is_asked_in_whole_seconds(engine: CannedEngine, podman: Client) 
 def test_a_past_that_is_no_json(engine: CannedEngine, client: Client) -> None:
     """Who answers that is no engine."""
     engine.answers["/events"] = Answer(body=b"<html>\n")
-    with pytest.raises(EngineUnreachableError, match="no JSON"):
+    with pytest.raises(EngineUnreachableError, match="not JSON"):
         past_events(client, 1, 2)
 
 
@@ -117,7 +117,7 @@ def test_podmans_log_is_not_read_whole(engine: CannedEngine, podman: Client) -> 
 
 def test_a_gap_is_an_event() -> None:
     """Of the agent, about the container, with what is not known and why."""
-    event = gap_event((5, 7, "restart"), Actor(ID, "web"))
+    event = Gap(5, 7, "restart").event(Actor(ID, "web"))
     assert (event.type, event.action, event.actor) == ("agent", "gap", Actor(ID, "web"))
     assert event.attributes == {
         "from": "1970-01-01T00:00:00.000000005Z",

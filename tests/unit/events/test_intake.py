@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.events.intake import Intake
-from selfinspect.events.known import from_json
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.journal.journal import Journal
 from selfinspect.model import Actor
 from tests.support.occurrences import occurrence
@@ -69,10 +69,10 @@ def test_health_checks_are_counted_and_no_more(world: World) -> None:
 def test_what_is_in_the_journal_is_known(world: World) -> None:
     """The others have their place before them."""
     world.write(occurrence(1, "start"))
-    assert world.intake.unknown([occurrence(1, "start"), occurrence(2, "die")]) == (
+    assert world.intake.journal.unknown(occurrence(1, "start"), occurrence(2, "die")) == (
         occurrence(2, "die"),
     )
-    assert world.intake.newest() == 1
+    assert world.intake.journal.newest() == 1
 
 
 def test_the_next_agent_knows_what_events_said(world: World) -> None:
@@ -81,15 +81,15 @@ def test_the_next_agent_knows_what_events_said(world: World) -> None:
     world.intake.alive(7)
     world.journal.append(_rename(2, "store"), occurrence(3, "start"))
     then = World(world.journal)
-    assert (then.intake.known.name, then.intake.known.alive) == ("store", 7)
-    assert then.intake.known.running
+    assert (then.intake.lifecycle.name, then.intake.lifecycle.alive) == ("store", 7)
+    assert then.intake.lifecycle.running
 
 
 def test_facts_are_kept_when_they_change(world: World) -> None:
     """An exec changes none, and costs no write."""
     world.write(_rename(1, "shop"))
     kept = world.journal.remembered()
-    assert from_json(kept).name == "shop"
+    assert Lifecycle.from_json(kept).name == "shop"
     world.write(occurrence(2, "exec_create"))
     assert world.journal.remembered() == kept
 
@@ -101,6 +101,6 @@ def test_each_container_has_its_own(world: World, tmp_path: Path) -> None:
     names = []
     for container in ("ab", "cd"):
         world.intake.resume(container)
-        names.append(world.intake.known.name)
+        names.append(world.intake.lifecycle.name)
     assert names == ["shop", None]
     world.journal.close()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfinspect import times
-from selfinspect.events.known import Known, from_json, to_json
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.events.reconcile import adopt, reconcile
 from selfinspect.model import Actor, Occurrence
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID = "ab" * 32
 NOW = 1_000
 STARTED = 100
-RUNNING = Known(
+RUNNING = Lifecycle(
     cursor="ab-3", name="web", started=STARTED + 1, running=True, networks=("front",), restarts=0
 )
 
@@ -78,7 +78,7 @@ def _told(found: Iterable[Occurrence]) -> list[tuple[str, int]]:
     return [(event.action, event.nanoseconds) for event in found]
 
 
-def _after(known: Known, events: Iterable[Occurrence]) -> Known:
+def _after(known: Lifecycle, events: Iterable[Occurrence]) -> Lifecycle:
     for event in events:
         known = known.after(event)
     return known
@@ -213,7 +213,7 @@ def test_networks_across_a_restart_are_not_told() -> None:
 
 def test_of_a_new_journal_the_run_is_told() -> None:
     """Where the engine holds nothing any more: the start, and the last end before it."""
-    found = reconcile(Known(), (), _inspect(started=300, finished=200), NOW)
+    found = reconcile(Lifecycle(), (), _inspect(started=300, finished=200), NOW)
     assert _told(found) == [("die", 200), ("start", 300)]
 
 
@@ -224,8 +224,8 @@ def test_an_inspect_that_says_nothing(inspect: Json) -> None:
 
 
 MOMENTS = st.one_of(st.none(), st.integers(1, 900))
-KNOWN = st.builds(
-    Known,
+LIFECYCLE = st.builds(
+    Lifecycle,
     name=st.sampled_from([None, "web", "shop"]),
     started=MOMENTS,
     died=MOMENTS,
@@ -250,18 +250,18 @@ INSPECT = st.builds(
 )
 
 
-@given(KNOWN, INSPECT)
-def test_a_second_look_finds_nothing_more(known: Known, inspect: Json) -> None:
+@given(LIFECYCLE, INSPECT)
+def test_a_second_look_finds_nothing_more(known: Lifecycle, inspect: Json) -> None:
     """Once told, the same is never told again, nor by an agent that begins anew."""
     found = reconcile(known, (), inspect, NOW)
     then = adopt(_after(known, found), inspect)
     assert reconcile(then, (), inspect, NOW + 1) == ()
-    assert reconcile(from_json(to_json(then)), (), inspect, NOW + 1) == ()
+    assert reconcile(Lifecycle.from_json(then.to_json()), (), inspect, NOW + 1) == ()
 
 
 @given(INSPECT)
 def test_what_no_event_says_is_taken_over(inspect: Json) -> None:
     """The name, and the networks of a container that is up: changes of them are seen from then."""
-    known = adopt(Known(), inspect)
+    known = adopt(Lifecycle(), inspect)
     assert known.name in ("web", "shop")
     assert adopt(known, inspect) == known
