@@ -14,7 +14,7 @@ from selfinspect.agent.keeper import delay
 from selfinspect.agent.state import UNRESOLVED, Observation
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
 from selfinspect.masking import Masking
-from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
+from selfinspect.model import Attempt, EngineFailure, Run, Snapshot, Stopping
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID, lay_container
 from tests.support.canned_engine import PING, Answer, CannedEngine, recorded
@@ -477,3 +477,21 @@ def test_the_run_before_is_told_from_then_on(kept: Kept, known: CannedEngine) ->
     kept.wait_for(lambda: "rename" in kept.actions)
     assert kept.snapshot.self is not None
     assert (kept.snapshot.self.name, kept.snapshot.self.previous_run) == ("shop", run)
+
+
+def test_what_is_announced_is_shown_while_the_engine_is_asked(
+    known: CannedEngine, kept: Kept
+) -> None:
+    """PID 1's word comes in the event loop's thread, which must not wait for an engine."""
+    path, late = f"/containers/{ID}/json", threading.Event()
+    known.answers[path] = replace(known.answers[path], after=late)
+    asked = len(known.matching(r"/json$"))
+    known.emit(happened("rename", oldName="/web"))
+    known.wait_for_requests(asked + 1, r"/json$")
+    stop = Stopping("SIGTERM", "2026-11-21T12:00:00Z", None)
+    kept.state.add(lambda beside: replace(beside, stopping=stop))
+    assert kept.actions == []
+    late.set()
+    kept.wait_for(lambda: "rename" in kept.actions)
+    assert kept.snapshot.self is not None
+    assert kept.snapshot.self.stopping == stop

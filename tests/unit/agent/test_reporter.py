@@ -1,20 +1,23 @@
-"""What the log says of a look, and how often."""
+"""What the log says of a look, and how often; and when the agent is ready."""
 
 from __future__ import annotations
 
 import json
+import threading
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.reporter import Reporter
-from selfinspect.agent.state import Observation
+from selfinspect.agent.readings import Readings
+from selfinspect.agent.reporter import Readiness, Reporter
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import Connection
 from selfinspect.engine.http.transport import Transport
 from selfinspect.journal.files import Notice
+from selfinspect.journal.journal import Journal
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
 from selfinspect.model import (
@@ -26,6 +29,7 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
+from selfinspect.settings import Settings
 from tests.support.canned_container import ID
 
 if TYPE_CHECKING:
@@ -131,3 +135,45 @@ def test_variables_that_were_of_no_use_are_told() -> None:
     [line] = told.lines()
     assert (line["level"], line["event"]) == ("warning", "environment.passed-over")
     assert line["reason"] == "DOCKER_API_VERSION 'newest' is passed over"
+
+
+class _Meeting(Journal):
+    """A journal that two threads ask for its state at the same time."""
+
+    _both = threading.Barrier(2)
+
+    @property
+    def answers(self) -> bool:
+        self._both.wait(timeout=20)
+        return True
+
+
+def _readiness(
+    journal: Journal, snapshot: Snapshot, root: Path
+) -> tuple[Readiness, list[Snapshot]]:
+    state = State(Observation(snapshot, Masking()))
+    readings = Readings(Settings(root=root), state)
+    readings.taken = True
+    log = logger(StringIO(), level="info", form="json", mask=str)
+    announced: list[Snapshot] = []
+    made = Readiness("self", state, readings, journal, log=log, on_ready=announced.append)
+    return made, announced
+
+
+def test_it_is_announced_once_that_the_agent_is_ready(tmp_path: Path) -> None:
+    """Though two threads find it out at the same time: a sample and a look."""
+    readiness, announced = _readiness(_Meeting(1), Snapshot(PROVEN), tmp_path)
+    both = [threading.Thread(target=readiness.announce) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert announced == [Snapshot(PROVEN)]
+
+
+def test_nothing_is_announced_while_a_check_fails(tmp_path: Path) -> None:
+    """Here the identity is not resolved."""
+    readiness, announced = _readiness(Journal(1), Snapshot(UNRESOLVED), tmp_path)
+    readiness.announce()
+    assert announced == []
+    assert [check.name for check in readiness.checks() if not check.ok] == ["identity"]
