@@ -1,9 +1,9 @@
-"""One look at ourselves: evidence, engine, proof and inspect, made into one snapshot."""
+"""One look at this container: evidence, engine, proof and inspect, made into one observation."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,22 +50,22 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Answer
     from selfinspect.kernel.files import IdentityFiles
-    from selfinspect.model import Identity, Json, Kubernetes, Self
+    from selfinspect.model import Json
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
-"""Of several engines that are not ours, whose verdict is kept: a doubt outweighs a stranger."""
+"""Which answer is kept of several engines that are not ours: a doubt outweighs a stranger."""
 
 
 def observe(
     settings: Settings, environ: Mapping[str, str], *, observe_request: Observe | None = None
 ) -> Observation:
-    """Find out which container this is, and all that can be known of it.
+    """Find out which container this is, and what the engine and the kernel say of it.
 
     Args:
         settings: where to look.
         environ: read for `HOSTNAME`, the engine's variables and the runtime's folder.
-        observe_request: told of each request to the engine: which, its status, its seconds.
+        observe_request: called for each request to the engine: which, its status, its seconds.
     """
     files = read_identity_files(settings.root)
     own_root = settings.root == Path("/")
@@ -81,7 +81,7 @@ def observe(
 
 
 class _Look:
-    """One place after another where an engine may be, until one of them is ours."""
+    """Tries one place after another where an engine may be, until one has this container."""
 
     def __init__(self, settings: Settings, evidence: Evidence) -> None:
         self._settings = settings
@@ -94,35 +94,42 @@ class _Look:
         self._left: Resolution | None = None
 
     def at(self, place: Place, answered: Connection | EngineError) -> Observation | None:
-        """What is known of us with the engine at a place, None where it is not ours."""
+        """The observation with the engine at a place, None where that engine is not ours."""
+        observation = None
         try:
             if isinstance(answered, EngineError):
                 raise answered
-            with ExitStack() as unless_it_counts:
-                unless_it_counts.callback(answered.transport.close)
-                observation = self._asked(place, answered)
-                if observation is not None:
-                    unless_it_counts.pop_all()
-                return observation
+            observation = self._asked(place, answered)
         except EngineError as error:
-            told = unquoted(error) if place.guessed else error
-            if tells(place, told):
-                self._failures.append(told)
-            self._tried.append(attempt(place, told))
-            return None
+            shown = unquoted(error) if place.guessed else error
+            if tells(place, shown):
+                self._failures.append(shown)
+            self._tried.append(attempt(place, shown))
+        finally:
+            if observation is None and not isinstance(answered, EngineError):
+                answered.transport.close()
+        return observation
 
     def alone(self, hostname: str | None) -> Observation:
-        """What is known of us where no engine is ours."""
-        settings, tried = self._settings, tuple(self._tried)
+        """The observation where no engine is ours: our document has what the kernel says."""
+        settings, first, tried = self._settings, self._first, tuple(self._tried)
         left = self._left or resolve(
             self._evidence, None, claim=settings.container, target=settings.target
         )
-        known = self._first.snapshot
-        own = _alone(settings, left.identity, hostname, known.kubernetes)
-        missing = self._first.missing
-        failed = no_target(settings.target) if missing else failure(tried, self._failures)
-        snapshot = replace(known, identity=left.identity, self=own, tried=tried, failure=failed)
-        return replace(self._first, snapshot=snapshot)
+        own = None
+        if left.identity.id is not None:
+            own = without_engine(
+                left.identity,
+                hostname=hostname,
+                limits=CgroupReader(settings.root).limits() if settings.target == "self" else None,
+                kubernetes=first.snapshot.kubernetes,
+                assume=settings.assume,
+            )
+        failed = no_target(settings.target) if first.missing else failure(tried, self._failures)
+        snapshot = replace(
+            first.snapshot, identity=left.identity, self=own, tried=tried, failure=failed
+        )
+        return replace(first, snapshot=snapshot)
 
     def _asked(self, place: Place, connection: Connection) -> Observation | None:
         found = resolve(
@@ -136,7 +143,7 @@ class _Look:
         believed = not place.guessed and (proven or place.named_by != "context")
         if found.engine == "ours" and (proven or believed):
             return _with_engine(self._first, connection, found, tuple(self._tried))
-        # What is said at a place that nobody named, and that proves nothing, is not kept.
+        # An answer at a place that nobody named, and that proves nothing, is not kept.
         if believed:
             if self._left is None or _WEIGHT[found.engine] > _WEIGHT[self._left.engine]:
                 self._left = found
@@ -154,19 +161,6 @@ class _Look:
         return None
 
 
-def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
-    """The same, with an engine that denies us what we are, and perhaps not the rest."""
-
-    def denied() -> Json:
-        raise error
-
-    with suppress(EngineAnswerError):
-        connection.capabilities.ask("inspect", denied)
-    extras = Extras({"version": connection.version})
-    extras.wait()
-    return replace(first, connection=connection, release=extras["version"])
-
-
 def _gathered(files: IdentityFiles, environ: Mapping[str, str], *, own_root: bool) -> Evidence:
     """The evidence of our own files, or of a tree that is mounted here."""
     if own_root:
@@ -176,86 +170,6 @@ def _gathered(files: IdentityFiles, environ: Mapping[str, str], *, own_root: boo
     return replace(
         evidence, started_at=None, hostname_written=None, own_pids=evidence.own_pids or None
     )
-
-
-def reach(observation: Observation) -> Reach | None:
-    """The engine that answered, and what is known of our access to it; asks it nothing."""
-    connection, release = observation.connection, observation.release
-    if connection is None:
-        return None
-    transport = connection.transport
-    return Reach(
-        connection.engine,
-        encrypted=None if transport.local else transport.encrypted,
-        min_api_version=text(release, "MinAPIVersion"),
-        os=text(release, "Os"),
-        kernel=text(release, "KernelVersion"),
-        capabilities=connection.capabilities.states(),
-    )
-
-
-def inquiry(observation: Observation) -> Inquiry:
-    """Whom to ask for more than is known already.
-
-    Raises:
-        IdentityError: it is not known who is to be asked about.
-        EngineError: no engine knows us, or it denies us that.
-    """
-    snapshot = observation.snapshot
-    if snapshot.self is None:
-        raise refused(snapshot)
-    if observation.client is None:
-        raise engine_missing(snapshot)
-    return Inquiry(observation.client, observation.masking, snapshot.inspect)
-
-
-def inspect_again(state: State, client: Client) -> Observation:
-    """Ask for the same container's inspect document again, and swap it in.
-
-    Raises:
-        EngineError: the engine gave no answer.
-    """
-    inspect = client.inspect()
-    now = state.change(lambda last: filled_in(_described(last, inspect)))
-    if now.extras is not None:
-        now.extras.ask()
-    return now
-
-
-def filled_in(last: Observation) -> Observation:
-    """The same, with what the engine has said beside the inspect document; asks it nothing."""
-    extras, client, snapshot = last.extras, last.client, last.snapshot
-    if extras is None or client is None or snapshot.engine is None:
-        return last
-    told = (extras["image"], extras["info"], extras["version"])
-    if told == (last.image, last.info, last.release):
-        return last
-    image, info, release = told
-    engine = named(snapshot.engine, release)
-    connection = replace(client.connection, engine=engine)
-    driver = text(info, "CgroupDriver")
-    inspect = last.inspect if snapshot.inspect is None else snapshot.inspect
-    found = replace(
-        last,
-        snapshot=replace(snapshot, engine=engine),
-        client=replace(client, connection=connection),
-        connection=connection,
-        image=image,
-        info=info,
-        release=release,
-        cgroup_path=cgroup_path(
-            client.id,
-            driver=driver,
-            parent=text(inspect, "HostConfig", "CgroupParent") or "",
-            podman=engine.is_podman,
-        )
-        if driver
-        else None,
-    )
-    own = snapshot.self
-    if own is None:
-        return found
-    return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
 
 
 def _with_engine(
@@ -290,6 +204,98 @@ def _with_engine(
     return _described(filled_in(observation), inspect)
 
 
+def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
+    """The same, with an engine that denies us inspect, and perhaps not the rest."""
+
+    def denied() -> Json:
+        raise error
+
+    with suppress(EngineAnswerError):
+        connection.capabilities.ask("inspect", denied)
+    extras = Extras({"version": connection.version})
+    extras.wait()
+    return replace(first, connection=connection, release=extras["version"])
+
+
+def reach(observation: Observation) -> Reach | None:
+    """The engine that answered, and our access to it as far as it was tried; asks it nothing."""
+    connection, release = observation.connection, observation.release
+    if connection is None:
+        return None
+    transport = connection.transport
+    return Reach(
+        connection.engine,
+        encrypted=None if transport.local else transport.encrypted,
+        min_api_version=text(release, "MinAPIVersion"),
+        os=text(release, "Os"),
+        kernel=text(release, "KernelVersion"),
+        capabilities=connection.capabilities.states(),
+    )
+
+
+def inquiry(observation: Observation) -> Inquiry:
+    """What asks the engine for more than the snapshot has.
+
+    Raises:
+        IdentityError: the container is unresolved.
+        EngineError: no engine has this container, or it denies us inspect.
+    """
+    snapshot = observation.snapshot
+    if snapshot.self is None:
+        raise refused(snapshot)
+    if observation.client is None:
+        raise engine_missing(snapshot)
+    return Inquiry(observation.client, observation.masking, snapshot.inspect)
+
+
+def inspect_again(state: State, client: Client) -> Observation:
+    """Ask for the same container's inspect document again, and swap it in.
+
+    Raises:
+        EngineError: the engine gave no answer.
+    """
+    inspect = client.inspect()
+    now = state.change(lambda last: filled_in(_described(last, inspect)))
+    if now.extras is not None:
+        now.extras.ask()
+    return now
+
+
+def filled_in(last: Observation) -> Observation:
+    """The same, with what the engine has returned beside inspect by now; asks it nothing."""
+    extras, client, snapshot = last.extras, last.client, last.snapshot
+    if extras is None or client is None or snapshot.engine is None:
+        return last
+    image, info, release = extras["image"], extras["info"], extras["version"]
+    if (image, info, release) == (last.image, last.info, last.release):
+        return last
+    engine = named(snapshot.engine, release)
+    connection = replace(client.connection, engine=engine)
+    driver = text(info, "CgroupDriver")
+    inspect = last.inspect if snapshot.inspect is None else snapshot.inspect
+    found = replace(
+        last,
+        snapshot=replace(snapshot, engine=engine),
+        client=replace(client, connection=connection),
+        connection=connection,
+        image=image,
+        info=info,
+        release=release,
+        cgroup_path=cgroup_path(
+            client.id,
+            driver=driver,
+            parent=text(inspect, "HostConfig", "CgroupParent") or "",
+            podman=engine.is_podman,
+        )
+        if driver
+        else None,
+    )
+    own = snapshot.self
+    if own is None:
+        return found
+    return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
+
+
 def _described(last: Observation, inspect: Json) -> Observation:
     """The observation with a new inspect document: masked, and read into our own."""
     inspect, truncated = bounded(inspect)
@@ -306,7 +312,7 @@ def _described(last: Observation, inspect: Json) -> Observation:
 def _read(
     last: Observation, masked: Json, truncated: Mapping[str, int], inspected_at: str | None
 ) -> Observation:
-    """The observation with our own document, read from a masked inspect document of that time."""
+    """The observation with our document, read from a masked inspect document of that time."""
     engine = last.snapshot.engine
     if engine is None or inspected_at is None:
         raise ValueError("an inspect document comes from an engine")
@@ -324,15 +330,3 @@ def _read(
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked)
     return replace(last, snapshot=snapshot)
-
-
-def _alone(
-    settings: Settings, identity: Identity, hostname: str | None, kubernetes: Kubernetes | None
-) -> Self | None:
-    """Our own document as the kernel has it; None where it is not known who we are."""
-    if identity.id is None:
-        return None
-    limits = CgroupReader(settings.root).limits() if settings.target == "self" else None
-    return without_engine(
-        identity, hostname=hostname, limits=limits, kubernetes=kubernetes, assume=settings.assume
-    )

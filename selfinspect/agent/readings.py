@@ -15,6 +15,7 @@ from selfinspect.kernel.reader import CgroupReader
 from selfinspect.kernel.routes import is_host, links
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.family import DEFAULT_LABELS, container_labels
+from selfinspect.model import Sample
 from selfinspect.stats.sampler import EngineSource, FsUsage, KernelSource, Sampler
 
 if TYPE_CHECKING:
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
     from selfinspect.metrics.collectors import Condition
     from selfinspect.metrics.family import Family, Labels
     from selfinspect.model import (
-        Filesystem,
         Identity,
         Json,
-        Processes,
-        Sample,
         Specification,
         StatsSource,
     )
@@ -57,6 +55,8 @@ class Readings:
         self._state = state
         self._samplers = {"engine": Sampler(), "kernel": Sampler()}
         self._cgroup = CgroupReader(settings.root)
+        # The kernel's files are not those of another container that is reported on.
+        self._ours = self._cgroup if settings.target == "self" else None
         self._devices = Devices(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
         self._labels: tuple[Observation | None, Labels] = None, {}
@@ -118,27 +118,32 @@ class Readings:
         observation = self._state.observation
 
         @cache
-        def taken() -> tuple[Sample | None, Exception | None]:
+        def taken() -> Sample | Exception | None:
             try:
-                return self.sample(max_age=_SCRAPE_MAX_AGE, timeout=timeout), None
+                return self.sample(max_age=_SCRAPE_MAX_AGE, timeout=timeout)
             except Exception as error:  # noqa: BLE001 - raised again in each group
-                return None, error
+                return error
 
         def sample() -> Sample | None:
-            reading, failed = taken()
-            if failed is not None:
-                raise failed
+            reading = taken()
+            if isinstance(reading, Exception):
+                raise reading
             return reading
 
+        def tasks() -> int | None:
+            reading = taken()
+            return reading.pids.current if isinstance(reading, Sample) else None
+
+        ours = self._ours
         sources = Sources(
             sample,
             specification=partial(self._specification, observation),
-            processes=lambda: self._processes(taken()[0]),
-            filesystem=self._filesystem,
+            processes=lambda: ours.processes(tasks()) if ours else None,
+            filesystem=lambda: ours.filesystem() if ours else None,
             fs_usage=partial(self._used, observation.client),
             machine=self._cgroup.machine if self._settings.metrics_machine else None,
             info=lambda: observation.info,
-            started_at=lambda: self._cgroup.started_at() if self._is_ours else None,
+            started_at=lambda: ours.started_at() if ours else None,
         )
         settled = observation.snapshot.identity is not UNRESOLVED
         groups = collectors(observation.snapshot, sources, replace(condition, settled=settled))
@@ -156,7 +161,7 @@ class Readings:
         if own is None:
             return {}
         admitted = self._settings.metrics_labels
-        seen = self._cgroup.cgroup_path(own.id) if own.id and self._is_ours else None
+        seen = self._ours.cgroup_path(own.id) if own.id and self._ours else None
         return container_labels(
             own,
             cgroup_path=seen or observation.cgroup_path,
@@ -164,15 +169,10 @@ class Readings:
             admitted=DEFAULT_LABELS if admitted is None else admitted,
         )
 
-    @property
-    def _is_ours(self) -> bool:
-        """Whether the kernel's files are those of the container reported on."""
-        return self._settings.target == "self"
-
     def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
         choice = source or self._settings.stats_source
-        if choice != "engine" and self._cgroup.folders and self._is_ours:
-            return KernelSource(self._cgroup)
+        if choice != "engine" and self._ours and self._ours.folders:
+            return KernelSource(self._ours)
         if source == "kernel":
             raise BadRequestError(
                 "the kernel's files are this container's, not those of the container reported on",
@@ -198,16 +198,9 @@ class Readings:
 
     def _specification(self, observation: Observation) -> Specification | None:
         configured = specification(observation.snapshot.inspect)
-        if configured is not None or not self._is_ours:
+        if configured is not None or self._ours is None:
             return configured
-        return self._cgroup.specification()
-
-    def _processes(self, sample: Sample | None) -> Processes | None:
-        tasks = sample.pids.current if sample is not None else None
-        return self._cgroup.processes(tasks) if self._is_ours else None
-
-    def _filesystem(self) -> Filesystem | None:
-        return self._cgroup.filesystem() if self._is_ours else None
+        return self._ours.specification()
 
     def _used(self, client: Client | None) -> int | None:
         return self._fs_usage.bytes(client) if self._fs_usage and client else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import GONE
@@ -112,10 +113,11 @@ class Reporter:
             )
 
 
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Checks whether the agent is ready, and announces it once.
 
-    Args:
+    Attributes:
         target: the name or ID of the container reported on.
         state: has the identity.
         readings: has the first sample.
@@ -124,31 +126,21 @@ class Readiness:
         on_ready: called once, by whichever thread finds out first.
     """
 
-    def __init__(
-        self,
-        target: str,
-        state: State,
-        readings: Readings,
-        journal: Journal,
-        *,
-        log: FilteringBoundLogger,
-        on_ready: Callable[[Snapshot], None],
-    ) -> None:
-        self._target = target
-        self._state = state
-        self._readings = readings
-        self._journal = journal
-        self._log = log
-        self._on_ready = on_ready
-        self._announced = threading.Lock()  # taken by the first to announce, and never released
+    target: str
+    state: State
+    readings: Readings
+    journal: Journal
+    log: FilteringBoundLogger
+    on_ready: Callable[[Snapshot], None]
+    # Taken by the first to announce, and never released.
+    _announced: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def checks(self) -> tuple[Check, ...]:
         """What readiness depends on, as it stands now."""
-        snapshot, target = self._state.snapshot, self._target
-        identity = snapshot.identity
-        taken, keeps = self._readings.taken, self._journal.answers
+        snapshot, identity = self.state.snapshot, self.state.snapshot.identity
+        taken, keeps = self.readings.taken, self.journal.answers
         is_gone = snapshot.self is not None and snapshot.self.state == GONE
-        gone = f"{target} was removed: waiting for the next container of that name"
+        gone = f"{self.target} was removed: waiting for the next container of that name"
         resolved = f"{identity.level} by {identity.method}"
         return (
             Check(
@@ -166,8 +158,8 @@ class Readiness:
         if self._announced.locked() or not all(check.ok for check in self.checks()):
             return
         if self._announced.acquire(blocking=False):
-            self._log.info("agent.ready")
-            self._on_ready(self._state.snapshot)
+            self.log.info("agent.ready")
+            self.on_ready(self.state.snapshot)
 
 
 def _addresses(listeners: Iterable[socket]) -> str:

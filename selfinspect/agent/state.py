@@ -116,7 +116,7 @@ class State:
         return self._observation.snapshot
 
     def masked(self, text: str) -> str:
-        """A text without this container's secrets, as far as they are known by now."""
+        """A text with the secrets of this container masked, those found so far."""
         return self._observation.masking.text(text)
 
     def subscribe(self, call: Callable[[], None]) -> None:

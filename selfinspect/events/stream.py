@@ -114,7 +114,7 @@ class LiveEvents:
 
     def __init__(self, client: Client, patience: float | None = None) -> None:
         self._client = client
-        self._arrived: SimpleQueue[tuple[Json, int] | EngineError | None] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[Json, int] | None] = SimpleQueue()
         self._backlog = 0
         self._counting = threading.Lock()
         with ExitStack() as opened:
@@ -159,9 +159,7 @@ class LiveEvents:
                 found = self._arrived.get(block=not taken, timeout=within)
             except Empty:
                 break
-            if isinstance(found, EngineError):
-                self._failure = found
-            elif found is None:
+            if found is None:
                 self._open -= 1
             else:
                 event, cost = found
@@ -191,7 +189,7 @@ class LiveEvents:
                     raise EngineUnreachableError("more events at once than an engine holds")
                 self._arrived.put((event, cost))
         except EngineError as error:
-            self._arrived.put(error)
+            self._failure = error
         finally:
             self.cancel()
             self._arrived.put(None)

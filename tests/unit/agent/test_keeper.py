@@ -495,3 +495,4 @@ def test_what_is_announced_is_shown_while_the_engine_is_asked(
     kept.wait_for(lambda: "rename" in kept.actions)
     assert kept.snapshot.self is not None
     assert kept.snapshot.self.stopping == stop
+    assert "inspect.failed" not in kept.log.getvalue()  # as it would had that waited for it
