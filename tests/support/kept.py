@@ -41,7 +41,7 @@ def happened(action: str, **attributes: Json) -> dict[str, Json]:
 
 
 class Kept:
-    """A keeper in a thread of its own, and what it told."""
+    """A keeper in a thread of its own, and what it reported."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Kept:
         self.reasons: list[str | None] = []
         self.log = StringIO()
         self._after_look = after_look
-        self._told = threading.Condition()
+        self._news = threading.Condition()
         self._connections: list[Observation] = []
         self.journal = Journal(1000)
         self.checks: list[Occurrence] = []
@@ -80,28 +80,28 @@ class Kept:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known now."""
+        """The present snapshot."""
         return self.state.snapshot
 
     @property
     def name(self) -> str | None:
-        """The container's name as known now."""
+        """The container's present name."""
         return self.snapshot.self.name if self.snapshot.self else None
 
     @property
     def actions(self) -> list[str]:
-        """What happened, as far as it was told."""
+        """The actions reported so far."""
         return [action for action, _ in self.events]
 
     def wait_for(self, reached: Callable[[], bool]) -> None:
-        """Wait until what was told makes it true."""
-        with self._told:
-            assert self._told.wait_for(reached, PATIENCE), f"only {self.events} was told"
+        """Wait until the reported events make it true."""
+        with self._news:
+            assert self._news.wait_for(reached, PATIENCE), f"only {self.events} was reported"
 
     def wait_for_change(self, reached: Callable[[], bool]) -> None:
-        """Wait until what is known makes it true."""
-        with self._told:
-            assert self._told.wait_for(reached, PATIENCE), f"only {self.snapshot} is known"
+        """Wait until the state makes it true."""
+        with self._news:
+            assert self._news.wait_for(reached, PATIENCE), f"only {self.snapshot} is there"
 
     def start(self, engine: CannedEngine) -> None:
         """Start it, and see it follow: a quiet event comes through."""
@@ -127,22 +127,22 @@ class Kept:
         return found
 
     def _events(self, events: Sequence[Event]) -> None:
-        with self._told:
+        with self._news:
             self.events += [(event.action, self.name) for event in events]
-            self._told.notify_all()
+            self._news.notify_all()
 
     def _reopens(self) -> None:
         self.reopened += 1
 
     def _changed(self) -> None:
         self.names.append(self.name)
-        with self._told:
-            self._told.notify_all()
+        with self._news:
+            self._news.notify_all()
 
     def _looked(self) -> None:
         self._after_look()
         failure = self.snapshot.failure
         self.reasons.append(failure.detail if failure else None)
-        with self._told:
+        with self._news:
             self.looks += 1
-            self._told.notify_all()
+            self._news.notify_all()

@@ -1,4 +1,4 @@
-"""Health checks told from what people run."""
+"""Health checks are distinguished from what people run."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def test_a_check_without_arguments() -> None:
 
 
 def test_podmans_ends_without_a_beginning_are_routine() -> None:
-    """It tells of an exec's beginning only where a person began it, and of no command."""
+    """It reports an exec's start only where a person started it, and never the command."""
     events = [_event("exec_died"), _event("exec"), _event("exec_died"), _event("exec_died")]
     assert _routine(*events) == [True, False, False, True]
     assert _routine(*events, command=None) == [False] * 4
 
 
 def test_a_start_forgets_what_was_open() -> None:
-    """Execs end with the container, whether that is told or not."""
+    """Execs end with the container, whether that is reported or not."""
     assert _routine(_event("exec"), _event("start"), _event("exec_died")) == [False, False, True]
 
 
@@ -98,6 +98,6 @@ def test_of_podmans_verdicts_a_new_one_is_news(
 
 
 def test_dockers_verdict_is_always_news() -> None:
-    """It tells of changes alone."""
+    """It reports changes alone."""
     verdict = _event("health_status: healthy")
     assert Lifecycle(health="healthy", checked=15).is_news(verdict)

@@ -22,7 +22,7 @@ CHECK = "true"
 
 
 class World:
-    """An intake, and what it told."""
+    """An intake, and what it published."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -32,7 +32,7 @@ class World:
         self.intake.resume("ab")
 
     def write(self, *occurrences: Occurrence) -> list[str]:
-        """What is told of these."""
+        """What is published of these."""
         self.events.clear()
         self.intake.write(occurrences, None, CHECK)
         return [event.action for event in self.events]
@@ -52,7 +52,7 @@ def _check(when: int) -> Occurrence:
     return replace(occurrence(when, "exec_start"), exec_id="c", command=CHECK)
 
 
-def test_what_is_told_is_in_the_journal(world: World) -> None:
+def test_what_is_published_is_in_the_journal(world: World) -> None:
     """Each once, in its order."""
     assert world.write(occurrence(1, "start"), occurrence(2, "die")) == ["start", "die"]
     assert world.write(occurrence(2, "die")) == []
@@ -66,7 +66,7 @@ def test_health_checks_are_counted_and_no_more(world: World) -> None:
     assert [check.nanoseconds for check in world.checks] == [1, 3]
 
 
-def test_what_is_in_the_journal_is_known(world: World) -> None:
+def test_what_is_in_the_journal_is_not_new(world: World) -> None:
     """The others have their place before them."""
     world.write(occurrence(1, "start"))
     assert world.intake.journal.unknown(occurrence(1, "start"), occurrence(2, "die")) == (

@@ -28,7 +28,7 @@ def _network(action: str, actor: Actor, **attributes: Json) -> Occurrence:
 
 
 def test_a_life() -> None:
-    """The last of each kind counts, and a start begins anew."""
+    """The last of each kind counts, and a start begins again."""
     verdict = replace(occurrence(310, "health_status"), attributes={"status": "healthy"})
     renamed = replace(occurrence(320, "rename"), actor=Actor("ab", "shop"))
     state = _after(Lifecycle(), occurrence(300), verdict, renamed, occurrence(330, "oom"))
@@ -50,13 +50,13 @@ def test_networks_come_and_go() -> None:
 
 
 @pytest.mark.parametrize("action", ["die", "start"])
-def test_what_a_run_does_to_networks_is_not_known(action: str) -> None:
-    """Engines tell of it differently, or not at all."""
+def test_what_a_run_does_to_networks_is_unknown(action: str) -> None:
+    """Engines report it differently, or not at all."""
     assert _after(FRONT, occurrence(200, action)).networks is None
 
 
 def test_podmans_network_may_have_no_name() -> None:
-    """Its event is about the container; without a name it is not known which are connected."""
+    """Its event is about the container; without a name it is unknown which are connected."""
     connect = _network("connect", Actor("ab", "web"))
     assert _after(FRONT, connect).networks is None
     assert _after(FRONT, replace(connect, attributes={"network": "side"})).networks == (

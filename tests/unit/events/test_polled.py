@@ -71,7 +71,7 @@ def actions(events: list[Json]) -> list[str | None]:
 
 
 def test_each_event_comes_once(engine: CannedEngine, client: Client) -> None:
-    """Questions overlap, for an event may be told late; what was told stays told."""
+    """Polls overlap, for an event may be returned late; none is reported twice."""
     clock = Clock()
     with clock.polled(client) as polled:
         engine.held.append(happened("start"))
@@ -149,10 +149,10 @@ def test_a_short_wait_is_one_question(engine: CannedEngine, client: Client) -> N
         assert actions(polled.take(0.01)) == ["pause"]
 
 
-def test_the_past_that_gets_through_tells_a_proxy_from_a_dead_engine(
+def test_past_events_distinguish_a_proxy_from_a_dead_engine(
     engine: CannedEngine, client: Client
 ) -> None:
-    """Only what hangs is looked at; a refusal is told as it is."""
+    """Only what hangs is looked at; a refusal is raised as it is."""
     assert held_back(client, SLOW)
     assert not held_back(client, EngineUnreachableError("gone", outcome="refused"))
     engine.answers["/events"] = Answer(raw=b"")

@@ -119,7 +119,7 @@ def test_cancel_ends_it_without_an_error(engine: CannedEngine, client: Client) -
 
 
 def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Client) -> None:
-    """A stream cut in the middle is told from one that ended, once what came before is taken."""
+    """A stream cut in the middle is an error, once what came before is taken."""
     with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit(OWN)
@@ -130,7 +130,7 @@ def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Cli
 
 
 def test_what_came_before_it_broke_off_hides_no_error(engine: CannedEngine, client: Client) -> None:
-    """It is told once the last event is taken, however late that is."""
+    """It is raised once the last event is taken, however late that is."""
     with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit(OWN)
@@ -144,8 +144,8 @@ def test_what_came_before_it_broke_off_hides_no_error(engine: CannedEngine, clie
             drained(stream)
 
 
-def test_a_line_that_is_no_json_ends_it(engine: CannedEngine, client: Client) -> None:
-    """Who sends that is no engine: both streams end, with an error of ours."""
+def test_a_line_that_is_not_json_ends_it(engine: CannedEngine, client: Client) -> None:
+    """An engine does not send that: both streams end, with an error of ours."""
     with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit_line(b"<html>\n")
