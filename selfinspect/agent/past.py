@@ -54,11 +54,11 @@ class Past:
     def update(self) -> None:
         """Put the runs together again."""
         settings, snapshot = self._settings, self._state.snapshot
-        own = settings.target == "self"
+        records = read_records(settings.journal, settings.root) if settings.target == "self" else ()
         self.runs = runs(
             self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
-            read_records(settings.journal, settings.root) if own else (),
+            records,
             oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
         )
         last = previous_run(self.runs)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from selfinspect.metrics.collectors import Condition
     from selfinspect.metrics.family import Family, Labels
     from selfinspect.model import (
-        Identity,
         Json,
         Specification,
         StatsSource,
@@ -150,24 +149,20 @@ class Readings:
         return groups, self._labels_of(observation)
 
     def _labels_of(self, observation: Observation) -> Labels:
-        cached_for, labels = self._labels
-        if cached_for is not observation:
-            labels = self._labels_from(observation)
-            self._labels = observation, labels
-        return labels
-
-    def _labels_from(self, observation: Observation) -> Labels:
-        own = observation.snapshot.self
+        own, admitted = observation.snapshot.self, self._settings.metrics_labels
         if own is None:
             return {}
-        admitted = self._settings.metrics_labels
-        seen = self._ours.cgroup_path(own.id) if own.id and self._ours else None
-        return container_labels(
-            own,
-            cgroup_path=seen or observation.cgroup_path,
-            masking=observation.masking.unrevealed(),
-            admitted=DEFAULT_LABELS if admitted is None else admitted,
-        )
+        cached_for, labels = self._labels
+        if cached_for is not observation:
+            seen = self._ours.cgroup_path(own.id) if own.id and self._ours else None
+            labels = container_labels(
+                own,
+                cgroup_path=seen or observation.cgroup_path,
+                masking=observation.masking.unrevealed(),
+                admitted=DEFAULT_LABELS if admitted is None else admitted,
+            )
+            self._labels = observation, labels
+        return labels
 
     def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
         choice = source or self._settings.stats_source
@@ -192,9 +187,13 @@ class Readings:
         """Whether the network is the container's alone, as far as we can see."""
         if observation.snapshot.inspect is not None:
             return observation.own_network
-        return not self._in_hosts_network and not _in_anothers_network(
-            observation.snapshot.identity
+        identity = observation.snapshot.identity
+        # The files that a network brings with it name the container that it belongs to.
+        in_anothers = identity.id is not None and any(
+            candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
+            for candidate in identity.candidates
         )
+        return not (self._in_hosts_network or in_anothers)
 
     def _specification(self, observation: Observation) -> Specification | None:
         configured = specification(observation.snapshot.inspect)
@@ -204,11 +203,3 @@ class Readings:
 
     def _used(self, client: Client | None) -> int | None:
         return self._fs_usage.bytes(client) if self._fs_usage and client else None
-
-
-def _in_anothers_network(identity: Identity) -> bool:
-    """Whether the files that a network brings with it name another container."""
-    return identity.id is not None and any(
-        candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
-        for candidate in identity.candidates
-    )
