@@ -1,1 +1,1 @@
-"""TODO."""
+"""The agent: looks which container this is, follows its events, and keeps what is served."""

@@ -1,4 +1,4 @@
-"""Keeps what is known of ourselves true: follows the engine's events, comes back when it goes."""
+"""Keeps the state current: looks, follows events, and looks again when the engine is lost."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.following import Following
-from selfinspect.agent.observe import Beside, filled_in, gone, look_again, with_beside
+from selfinspect.agent.observe import filled_in
+from selfinspect.agent.state import gone
 from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
 from selfinspect.engine.tried import STRANGER, UNPROVEN, meaning
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.events.history import decoded
-from selfinspect.events.stream import LISTENED, UNHEARD
+from selfinspect.events.stream import LISTENED
 from selfinspect.jsonread import text
 from selfinspect.model import EngineFailure
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation, State
     from selfinspect.engine.api.client import Client
     from selfinspect.engine.http.stream import Stream
     from selfinspect.events.intake import Intake
+    from selfinspect.events.stream import Audience
 
 _FIRST_DELAY = 0.1
 _SOON = 1.0
@@ -42,78 +44,47 @@ _NAMING = frozenset({"create", "start", "rename"})
 class Keeper:
     """Looks once, then follows events for as long as there is an engine.
 
-    The observation is swapped whole; reading it needs no lock.
-
     Args:
-        first: what is known before the first look.
+        state: what is kept current.
         look: a whole new look: identity, engine, inspect.
-        intake: takes each event of this container, after what it changed is known.
+        intake: takes each event of this container, after what it changed is in the state.
+        audience: who waits for events now.
         on_look: called after every whole look and after every loss of the engine.
-        on_change: called whenever the observation is another, from any thread.
-        on_follow: called whenever the event streams are open.
-        listening: whether somebody waits for events now.
+        on_reopen: called whenever the event streams are open again.
         target: the name or ID of the other container that is reported on, None for our own.
         log: the agent's log.
-        beside: what is known before anything is said beside a look.
         lasting: seconds for which a connection has to last to be opened again without a look.
     """
 
     def __init__(
         self,
-        first: Observation,
+        state: State,
         *,
         look: Callable[[], Observation],
         intake: Intake,
+        audience: Audience,
         on_look: Callable[[], None],
-        on_follow: Callable[[], None],
-        on_change: Callable[[], None],
-        listening: Callable[[], bool] = lambda: False,
+        on_reopen: Callable[[], None],
         target: str | None = None,
         log: FilteringBoundLogger,
-        beside: Beside = Beside(),  # noqa: B008 - frozen
         lasting: float = _LONGEST_DELAY,
     ) -> None:
-        self._observation = first
+        self._state = state
         self._look = look
         self._intake = intake
+        self._audience = audience
         self._on_look = on_look
-        self._on_follow = on_follow
-        self._on_change = on_change
-        self._listening = listening
+        self._on_reopen = on_reopen
         self._target = target
-        self._awaited: Stream | None = None
-        self._held_back = False
         self._log = log
         self._lasting = lasting
         self._stopping = threading.Event()
-        self._refreshing = threading.Lock()
+        self._opened = self._held_back = False
         self._following: Following | None = None
-        self._beside = beside
-
-    @property
-    def observation(self) -> Observation:
-        """What is known now."""
-        return self._observation
-
-    @observation.setter
-    def observation(self, now: Observation) -> None:
-        self._observation = with_beside(now, self._beside)
-        self._on_change()
-
-    def add(self, change: Callable[[Beside], Beside]) -> None:
-        """Change what is known beside the looks, from now on; from any thread."""
-        with self._refreshing:
-            self._beside = change(self._beside)
-            if with_beside(self.observation, self._beside) is not self.observation:
-                self.observation = self.observation
-
-    @property
-    def following(self) -> bool:
-        """Whether the event streams are open."""
-        return self._following is not None
+        self._awaited: Stream | None = None
 
     def run(self) -> None:
-        """Keep on until `stop` is called, or there is nothing to keep on for."""
+        """Go on until `stop` is called, or there is no engine to look for."""
         failed = 0
         while not self._stopping.is_set():
             looked = time.time_ns()
@@ -130,17 +101,11 @@ class Keeper:
                 begun = time.monotonic()
                 self._await_target(Prober(found.connection), looked)
                 if time.monotonic() - begun < _SOON:
-                    # An engine whose clock is ahead tells of the container that is gone, again.
+                    # An engine whose clock is ahead replays the events of the removed container.
                     self._stopping.wait(_pause(failed))
             else:
-                self._stopping.wait(delay(self.observation, failed))
+                self._stopping.wait(delay(self._state.observation, failed))
             failed += 1
-
-    def hurry(self) -> None:
-        """Somebody began to listen. Call from any thread."""
-        following = self._following
-        if following is not None:
-            following.hurry()
 
     def stop(self) -> None:
         """End `run`, from any thread."""
@@ -150,53 +115,44 @@ class Keeper:
                 open_now.cancel()
 
     def _take(self, found: Observation) -> None:
-        """Swap in a new look. What was known stays where the new look knows nothing."""
-        last, missing = self.observation, found.missing
-        if found.client is None and last.snapshot.inspect is not None:
-            known = replace(
-                last.snapshot, failure=found.snapshot.failure, tried=found.snapshot.tried
-            )
-            found = replace(last, snapshot=known)
-            found = gone(found) if missing else found
-        if last.client is not None and last.client is not found.client:
+        """Swap in a new look; where it found no engine, the last document stays."""
+        last = self._state.observation
+        self._state.change(lambda last: _succeeding(last, found))
+        if found.client is not None:
             last.close()
-        with self._refreshing:
-            self.observation = found
         if found.extras is not None:
             found.extras.on_arrival(self._fill_in)
             self._fill_in()  # what arrived just before
         self._on_look()
 
     def _fill_in(self) -> None:
-        """Show what the engine said late, beside the inspect document. Call from any thread."""
-        with self._refreshing:
-            filled = filled_in(self.observation)
-            if filled is not self.observation:
-                self.observation = filled
+        """Show what the engine returned late. Call from any thread."""
+        self._state.change(filled_in)
 
     def _follow(self, client: Client) -> None:
         """Follow events until the engine cannot be followed any more, and say why.
 
         Streams that lasted are opened again at once: proxies cut those that are idle for long.
         """
-        failure = EngineFailure(f"{client.connection.engine.endpoint}: the engine went away")
+        failure = EngineFailure(f"{client.connection.engine.endpoint}: lost the connection")
         lasted = True
         while lasted and not self._stopping.is_set():
             begun = time.monotonic()
             following = None
             try:
-                following = Following(
+                following = self._following = Following(
                     client,
-                    current=lambda: self.observation,
-                    refresh=self._refresh,
+                    state=self._state,
                     intake=self._intake,
-                    listening=self._listening,
+                    audience=self._audience,
                     others=self._target is not None,
                     log=self._log,
                 )
-                self._following = following
-                self._tell_of_proxy(client, held_back=not following.live)
-                self._on_follow()
+                self._state.followed = True
+                self._warn_of_proxy(client, held_back=following.polled)
+                if self._opened:
+                    self._on_reopen()
+                self._opened = True
                 if self._stopping.is_set():
                     following.cancel()
                 following.run()
@@ -204,32 +160,29 @@ class Keeper:
             except EngineError as error:
                 failure = _failure(error)
             finally:
+                self._state.followed = False
                 self._following = None
             lasted = time.monotonic() - begun > self._lasting
-            lasted = lasted and following is not None and not following.misled
+            lasted = lasted and following is not None and not following.rediscover
+            # What cut the streams may be about to cut what is idle.
+            client.connection.transport.close()
             if following is not None and following.gone:
                 self._lose_target(client)
                 return
-            # What cut the streams may be about to cut what is idle.
-            client.connection.transport.close()
         if not self._stopping.is_set():
-            with self._refreshing:
-                snapshot = replace(self.observation.snapshot, failure=failure)
-                self.observation = replace(self.observation, snapshot=snapshot)
+            self._state.change(lambda last: _lost(last, failure))
             self._on_look()
 
     def _lose_target(self, client: Client) -> None:
-        """The container that is reported on was removed: so say its state and the log."""
-        client.connection.transport.close()
-        with self._refreshing:
-            self.observation = gone(self.observation)
+        """Show and log that the container that is reported on was removed."""
+        self._state.change(gone)
         self._log.warning("target.gone", target=self._target, container=client.id)
         self._on_look()
 
     def _await_target(self, prober: Prober, since: int) -> None:
-        """Wait until a container may bear the name that is to be reported on.
+        """Wait until a container may have the name that is to be reported on.
 
-        Where the engine's events do not tell, until it is time to look again.
+        Where the engine's events do not come, until it is time to look again.
 
         Args:
             prober: the engine that has no such container.
@@ -243,25 +196,32 @@ class Keeper:
                         return
         self._awaited = None
         prober.connection.transport.close()
-        self._stopping.wait(LISTENED if self._listening() else UNHEARD)
+        self._stopping.wait(self._audience.interval)
 
-    def _tell_of_proxy(self, client: Client, *, held_back: bool) -> None:
-        """Say once that a proxy holds events back, and what mends it."""
+    def _warn_of_proxy(self, client: Client, *, held_back: bool) -> None:
+        """Warn once that a proxy holds events back, with how to configure it."""
         if held_back and not self._held_back:
             proxy = client.connection.proxy
             self._log.warning(
                 "events.held-back",
-                reason=f"{proxy or 'a proxy'} before the engine holds back what happens;"
-                f" the engine is asked every {LISTENED:g} s while somebody listens, else once"
-                " a minute",
+                reason=f"{proxy or 'a proxy'} in front of the engine buffers its events; the engine"
+                f" is polled every {LISTENED:g} s while somebody listens, else once a minute",
                 hint=unbuffered(proxy),
             )
         self._held_back = held_back
 
-    def _refresh(self) -> Observation:
-        with self._refreshing:
-            self.observation = look_again(self.observation)
-            return self.observation
+
+def _succeeding(last: Observation, found: Observation) -> Observation:
+    """What a new look leads to: without an engine, the last document with the reason why."""
+    if found.client is not None or last.snapshot.inspect is None:
+        return found
+    failure, tried = found.snapshot.failure, found.snapshot.tried
+    kept = replace(last, snapshot=replace(last.snapshot, failure=failure, tried=tried))
+    return gone(kept) if found.missing else kept
+
+
+def _lost(last: Observation, failure: EngineFailure) -> Observation:
+    return replace(last, snapshot=replace(last.snapshot, failure=failure))
 
 
 def _failure(error: EngineError) -> EngineFailure:
@@ -270,7 +230,7 @@ def _failure(error: EngineError) -> EngineFailure:
 
 
 def bears_name(line: bytes, name: str | None) -> bool:
-    """Whether an event says that a container bears a name from now on.
+    """Whether an event says that a container has a name from now on.
 
     Raises:
         EngineUnreachableError: the line cannot be read as an event.
@@ -281,7 +241,7 @@ def bears_name(line: bytes, name: str | None) -> bool:
 
 
 def delay(observation: Observation, failed: int) -> float:
-    """Seconds until the next look: jittered, doubling, and long where asking soon is in vain.
+    """Seconds until the next look: jittered, doubling, and long where soon would be in vain.
 
     Args:
         observation: what the last look found.

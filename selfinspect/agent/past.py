@@ -1,12 +1,10 @@
-"""The runs of this container, put together whenever something new was told of them.
-
-Reads what PID 1 wrote down of this container's runs.
-"""
+"""The container's runs: put together from the journal, inspect and what PID 1 wrote down."""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.following import created, translated
@@ -19,66 +17,67 @@ from selfinspect.runs.runs import OF_RUNS, previous_run, runs
 from selfinspect.supervise.record import lines, mark_of, path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from selfinspect.agent.observe import Observation
-    from selfinspect.engine.api.client import Client
-    from selfinspect.model import Event, Occurrence, Run, Snapshot
+    from selfinspect.agent.state import Observation, State
+    from selfinspect.model import Event, Run, Snapshot
     from selfinspect.settings import Settings
 
 # Of some five hundred runs: a container that restarts for ever is not to fill its memory with them.
 _EVENTS = 2000
 # Memory that ran out once may bring hundreds of `oom`, and some apps get a signal every minute:
-# how a run ended its last events tell.
+# a run's last events say how it ended.
 _OF_EACH = 16
+_FACTS = (5, 6)  # the sixth is younger than the others
+_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 class Past:
-    """The runs as they were put together last.
+    """The runs as they were put together last; the last one that is over goes into the state.
 
     Args:
-        settings: where PID 1 writes its records, and whom to report on.
+        settings: where PID 1 writes its records, and which container is reported on.
         journal: the events held.
+        state: has inspect and the engine.
 
     Attributes:
         runs: newest first.
     """
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(self, settings: Settings, journal: Journal, state: State) -> None:
         self.runs: tuple[Run, ...] = ()
         self._settings = settings
         self._journal = journal
+        self._state = state
 
-    @property
-    def previous_run(self) -> Run | None:
-        """The last run that is over."""
-        return previous_run(self.runs)
-
-    def update(self, snapshot: Snapshot) -> None:
-        """Put the runs together anew."""
-        settings = self._settings
-        own = settings.target == "self"
+    def update(self) -> None:
+        """Put the runs together again."""
+        settings, snapshot = self._settings, self._state.snapshot
+        records = read_records(settings.journal, settings.root) if settings.target == "self" else ()
         self.runs = runs(
             self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
-            read_records(settings.journal, settings.root) if own else (),
+            records,
             oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
         )
+        last = previous_run(self.runs)
+        self._state.add(lambda beside: replace(beside, previous_run=last))
 
-
-def tells_of_runs(event: Event) -> bool:
-    """Whether an event is a reason to put them together anew."""
-    return event.action in OF_RUNS
+    def update_after(self, events: Iterable[Event]) -> None:
+        """The same, if any of these events says something of runs."""
+        if any(event.action in OF_RUNS for event in events):
+            self.update()
 
 
 def names_of_journal(settings: Settings, snapshot: Snapshot) -> tuple[str, str | None] | None:
-    """Whose the journal on disk is, and the ID by which an earlier version may have named it.
+    """The name of the journal on disk, and the ID by which an earlier version may have named it.
 
-    Ours is named by what tells us apart from every other container of the folder: whoever the
-    evidence takes us for, it is our own, and stays. Another container's is named by its ID.
+    Ours is named by a mark that differs from every other container's in the folder: whatever the
+    evidence says we are, it is our own, and stays. Another container's is named by its ID.
 
     Returns:
-        None while it is not known who is reported on, or where nothing tells us apart.
+        None while the container is unresolved, or where we have neither a mark nor an ID.
     """
     own = snapshot.self
     if own is None:
@@ -95,7 +94,7 @@ def recall(settings: Settings, observation: Observation) -> Journal:
 
     Args:
         settings: where the agent's journal is.
-        observation: which container this is; where that does not stand, nothing is held.
+        observation: which container this is; empty while that is unresolved.
     """
     journal = Journal(settings.journal_max_events, memory=None)
     client = observation.client
@@ -103,20 +102,13 @@ def recall(settings: Settings, observation: Observation) -> Journal:
         journal.read(settings.journal, *names)
     if client is not None:
         with suppress(EngineError):  # a proxy's denial, most likely: then the file is all
-            past = _past(journal, observation, client)
+            since = journal.newest() or created(observation)
+            raws = past_events(client, since, time.time_ns())
+            past = translated(raws, client, observation, "replay")
             intake = Intake(journal, on_events=lambda _: None, on_check=lambda _: None)
             intake.resume(client.id)
             intake.write(past, observation.snapshot.inspect, observation.health_check)
     return journal
-
-
-def _past(journal: Journal, observation: Observation, client: Client) -> list[Occurrence]:
-    since = journal.newest() or created(observation)
-    return translated(past_events(client, since, time.time_ns()), client, observation, "replay")
-
-
-_FACTS = (5, 6)  # the sixth is younger than the others
-_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
@@ -134,7 +126,7 @@ def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
 
 
 def mark_below(root: Path) -> str | None:
-    """What tells this container apart, see `mark_of`; None where its mounts cannot be read.
+    """The mark of this container, see `mark_of`; None where its mounts cannot be read.
 
     Args:
         root: the folder below which `proc/` is this container's.
@@ -146,14 +138,13 @@ def mark_below(root: Path) -> str | None:
 
 
 def parse_record(line: str) -> RunRecord | None:
-    """One line, None where it is none that PID 1 writes."""
-    words = line.split(" ")
-    started, boot, *facts = words if len(words) > 1 else ("", "")
-    if len(facts) not in _FACTS:
-        return None
+    """The record of one line, None where PID 1 did not write it."""
     try:
+        started, boot, *facts = line.split(" ")
         numbers = [None if fact == "-" else _number(fact) for fact in facts]
         finished, exit_code, signal, forwarded, oom_kills, *mapped = numbers
+        if len(facts) not in _FACTS:
+            return None
         return RunRecord(
             _number(started),
             None if boot == "-" else boot,
@@ -169,10 +160,10 @@ def parse_record(line: str) -> RunRecord | None:
 
 
 def _number(word: str) -> int:
-    """A number that PID 1 may have written; anybody else with the folder may have written more.
+    """A number that PID 1 may have written; others may write to the folder, too.
 
     Raises:
-        ValueError: it is none, or larger than any time, code or count.
+        ValueError: the word is not a number, or larger than any time, code or count.
     """
     if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS):
         raise ValueError(word)

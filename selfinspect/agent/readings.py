@@ -1,4 +1,4 @@
-"""Readings of the container's resources: whence they come, and what metrics they make."""
+"""Readings of the container's resources: where they come from, and what metrics they become."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from selfinspect.agent.observe import NOT_KNOWN_YET
+from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
 from selfinspect.errors import BadRequestError
@@ -15,21 +15,18 @@ from selfinspect.kernel.reader import CgroupReader
 from selfinspect.kernel.routes import is_host, links
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.family import DEFAULT_LABELS, container_labels
+from selfinspect.model import Sample
 from selfinspect.stats.sampler import EngineSource, FsUsage, KernelSource, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation, State
     from selfinspect.engine.api.client import Client
     from selfinspect.metrics.collectors import Condition
     from selfinspect.metrics.family import Family, Labels
     from selfinspect.model import (
-        Filesystem,
-        Identity,
         Json,
-        Processes,
-        Sample,
         Specification,
         StatsSource,
     )
@@ -45,18 +42,20 @@ class Readings:
 
     Args:
         settings: where figures are to come from, and which labels metrics carry.
-        observation: what is known of the container now.
+        state: has the engine's client and the container's labels.
 
     Attributes:
         taken: whether there has been a sample.
     """
 
-    def __init__(self, settings: Settings, observation: Callable[[], Observation]) -> None:
+    def __init__(self, settings: Settings, state: State) -> None:
         self.taken = False
         self._settings = settings
-        self._observation = observation
+        self._state = state
         self._samplers = {"engine": Sampler(), "kernel": Sampler()}
         self._cgroup = CgroupReader(settings.root)
+        # The kernel's files are not those of another container that is reported on.
+        self._ours = self._cgroup if settings.target == "self" else None
         self._devices = Devices(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
         self._labels: tuple[Observation | None, Labels] = None, {}
@@ -73,15 +72,15 @@ class Readings:
         """A reading of the container's resources, None while there is none.
 
         Args:
-            source: whose figures; None for where the settings say.
+            source: where figures are to come from; None for what the settings say.
             max_age: seconds for which the engine's last figures are good enough.
             timeout: seconds to wait for the engine.
 
         Raises:
-            EngineError: only the engine could say, and does not.
+            EngineError: only the engine has figures, and it does not return them.
             BadRequestError: the kernel's figures are wanted, and are not this container's.
         """
-        observation = self._observation()
+        observation = self._state.observation
         chosen = self._source(observation, source)
         sampler = self._samplers["engine" if chosen.waits else "kernel"]
         reading = sampler.sample(chosen, max_age=max_age, timeout=timeout)
@@ -99,83 +98,79 @@ class Readings:
         """The engine's stats as they are.
 
         Raises:
-            EngineError: there is no engine, or it does not say.
+            EngineError: there is no engine, or it does not return them.
         """
-        return self._client(self._observation()).stats()
+        return self._client(self._state.observation).stats()
 
     def collectors(
         self, condition: Condition, timeout: float | None = None
     ) -> tuple[Mapping[str, Callable[[], Iterable[Family]]], Labels]:
         """What makes up a page of metrics, on a reading taken when first asked for.
 
-        With it the labels on every series about the container, as the same look has them: a page
-        with figures and without labels would be another container's to Prometheus.
+        With it the labels on every series about the container, from the same observation: figures
+        without labels would be another container's to Prometheus.
 
         Args:
             condition: how the agent is.
             timeout: seconds to wait for the engine.
         """
-        observation = self._observation()
+        observation = self._state.observation
 
         @cache
-        def taken() -> tuple[Sample | None, Exception | None]:
+        def taken() -> Sample | Exception | None:
             try:
-                return self.sample(max_age=_SCRAPE_MAX_AGE, timeout=timeout), None
+                return self.sample(max_age=_SCRAPE_MAX_AGE, timeout=timeout)
             except Exception as error:  # noqa: BLE001 - raised again in each group
-                return None, error
+                return error
 
         def sample() -> Sample | None:
-            reading, failed = taken()
-            if failed is not None:
-                raise failed
+            reading = taken()
+            if isinstance(reading, Exception):
+                raise reading
             return reading
 
+        def tasks() -> int | None:
+            reading = taken()
+            return reading.pids.current if isinstance(reading, Sample) else None
+
+        ours = self._ours
         sources = Sources(
             sample,
             specification=partial(self._specification, observation),
-            processes=lambda: self._processes(taken()[0]),
-            filesystem=self._filesystem,
+            processes=lambda: ours.processes(tasks()) if ours else None,
+            filesystem=lambda: ours.filesystem() if ours else None,
             fs_usage=partial(self._used, observation.client),
             machine=self._cgroup.machine if self._settings.metrics_machine else None,
             info=lambda: observation.info,
-            started_at=lambda: self._cgroup.started_at() if self._is_ours else None,
+            started_at=lambda: ours.started_at() if ours else None,
         )
-        settled = observation.snapshot.identity is not NOT_KNOWN_YET
+        settled = observation.snapshot.identity is not UNRESOLVED
         groups = collectors(observation.snapshot, sources, replace(condition, settled=settled))
         return groups, self._labels_of(observation)
 
     def _labels_of(self, observation: Observation) -> Labels:
-        known, labels = self._labels
-        if known is not observation:
-            labels = self._labels_from(observation)
+        own, admitted = observation.snapshot.self, self._settings.metrics_labels
+        if own is None:
+            return {}
+        cached_for, labels = self._labels
+        if cached_for is not observation:
+            seen = self._ours.cgroup_path(own.id) if own.id and self._ours else None
+            labels = container_labels(
+                own,
+                cgroup_path=seen or observation.cgroup_path,
+                masking=observation.masking.unrevealed(),
+                admitted=DEFAULT_LABELS if admitted is None else admitted,
+            )
             self._labels = observation, labels
         return labels
 
-    def _labels_from(self, observation: Observation) -> Labels:
-        own = observation.snapshot.self
-        if own is None:
-            return {}
-        admitted = self._settings.metrics_labels
-        seen = self._cgroup.cgroup_path(own.id) if own.id and self._is_ours else None
-        return container_labels(
-            own,
-            cgroup_path=seen or observation.cgroup_path,
-            masking=observation.masking.unrevealed(),
-            admitted=DEFAULT_LABELS if admitted is None else admitted,
-        )
-
-    @property
-    def _is_ours(self) -> bool:
-        """Whether the kernel's files are those of the container reported on."""
-        return self._settings.target == "self"
-
     def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
         choice = source or self._settings.stats_source
-        if choice != "engine" and self._cgroup.folders and self._is_ours:
-            return KernelSource(self._cgroup)
+        if choice != "engine" and self._ours and self._ours.folders:
+            return KernelSource(self._ours)
         if source == "kernel":
             raise BadRequestError(
-                "the kernel's files are not of the container reported on",
+                "the kernel's files are this container's, not those of the container reported on",
                 hint="source=engine asks the engine",
             )
         if choice == "kernel":
@@ -189,31 +184,22 @@ class Readings:
         return observation.client
 
     def _own_network(self, observation: Observation) -> bool:
-        """Whether the network is the container's alone, as far as that can be told."""
+        """Whether the network is the container's alone, as far as we can see."""
         if observation.snapshot.inspect is not None:
             return observation.own_network
-        return not self._in_hosts_network and not in_anothers_network(observation.snapshot.identity)
+        identity = observation.snapshot.identity
+        # The files that a network brings with it name the container that it belongs to.
+        in_anothers = identity.id is not None and any(
+            candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
+            for candidate in identity.candidates
+        )
+        return not (self._in_hosts_network or in_anothers)
 
     def _specification(self, observation: Observation) -> Specification | None:
         configured = specification(observation.snapshot.inspect)
-        if configured is not None or not self._is_ours:
+        if configured is not None or self._ours is None:
             return configured
-        return self._cgroup.specification()
-
-    def _processes(self, sample: Sample | None) -> Processes | None:
-        tasks = sample.pids.current if sample is not None else None
-        return self._cgroup.processes(tasks) if self._is_ours else None
-
-    def _filesystem(self) -> Filesystem | None:
-        return self._cgroup.filesystem() if self._is_ours else None
+        return self._ours.specification()
 
     def _used(self, client: Client | None) -> int | None:
         return self._fs_usage.bytes(client) if self._fs_usage and client else None
-
-
-def in_anothers_network(identity: Identity) -> bool:
-    """Whether the files that a network brings with it name another container. Pure."""
-    return identity.id is not None and any(
-        candidate.source in _OF_THE_NETWORK and candidate.id != identity.id
-        for candidate in identity.candidates
-    )

@@ -1,24 +1,31 @@
-"""What the agent says in its log: of where it listens, and of what it found."""
+"""What the agent reports of itself: where it listens, what it found, and that it is ready."""
 
 from __future__ import annotations
 
+import threading
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from selfinspect.agent.state import GONE
+from selfinspect.frozen import dataclass
 from selfinspect.supervise.listeners import bound
+from selfinspect.web.app import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from socket import socket
 
     from structlog.typing import FilteringBoundLogger
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.readings import Readings
+    from selfinspect.agent.state import Observation, State
     from selfinspect.journal.files import Notice
+    from selfinspect.journal.journal import Journal
     from selfinspect.model import EngineFailure, Identity, Snapshot
 
 
 class Reporter:
-    """Says what is the same only once. `found` belongs to the keeper's thread.
+    """Logs a finding once, until it changes. `found` belongs to the keeper's thread.
 
     Args:
         log: the agent's log.
@@ -26,53 +33,53 @@ class Reporter:
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
-        self._told: tuple[object, ...] = ()
+        self._last: tuple[object, ...] = ()
         self._warned: set[str] = set()
 
     def listening(self, api: Iterable[socket], metrics: Iterable[socket]) -> None:
-        """Say where, as the options write it."""
+        """Log the addresses, as the options write them."""
         self._log.info("agent.listening", api=_addresses(api), metrics=_addresses(metrics))
 
     def passed_over(self, warnings: Iterable[str]) -> None:
-        """Say which variables were of no use."""
+        """Warn of environment variables that were ignored."""
         for warning in warnings:
             self._log.warning("environment.passed-over", reason=warning)
 
     def only_tls(self) -> None:
-        """Say that nobody can ask in the clear."""
+        """Warn that nobody can connect without TLS."""
         self._log.warning(
             "api.only-tls",
-            hint="clients and health checks in this container need a listener in the clear:"
+            hint="clients and health checks in this container need a listener without TLS:"
             " add --listen 127.0.0.1:10310 or unix:///path",
         )
 
     def found(self, observation: Observation) -> None:
-        """Say what a look found, or that the engine was lost."""
+        """Log what a look found, or that the engine was lost."""
         self._warn_of_clear_text(observation)
-        self._warn_of_what_is_cut(observation)
+        self._warn_of_truncation(observation)
         snapshot = observation.snapshot
         identity, failure = snapshot.identity, snapshot.failure
-        told = (identity.id, identity.level, failure)
-        if told == self._told:
+        finding = (identity.id, identity.level, failure)
+        if finding == self._last:
             return
-        self._told = told
+        self._last = finding
         if failure is not None:
-            self._tell_of_failure(failure, snapshot)
+            self._log_failure(failure, snapshot)
         if identity.id is None or failure is None or snapshot.engine is None:
-            self._tell_of_identity(identity)
+            self._log_identity(identity)
 
     def noticed(self, notice: Notice) -> None:
-        """Say what became of the journal's file. Call from any thread."""
+        """Warn of what happened to the journal's file. Call from any thread."""
         self._log.warning(
             notice.event, file=str(notice.file), reason=notice.reason, hint=notice.hint
         )
 
-    def _tell_of_failure(self, failure: EngineFailure, snapshot: Snapshot) -> None:
-        say = self._log.warning if snapshot.tried else self._log.info
+    def _log_failure(self, failure: EngineFailure, snapshot: Snapshot) -> None:
+        log = self._log.warning if snapshot.tried else self._log.info
         event = "engine.lost" if snapshot.engine else "engine.missing"
-        say(event, reason=failure.detail, hint=failure.hint)
+        log(event, reason=failure.detail, hint=failure.hint)
 
-    def _tell_of_identity(self, identity: Identity) -> None:
+    def _log_identity(self, identity: Identity) -> None:
         if identity.id is None:
             self._log.warning("identity.refused", reason=identity.reason)
         else:
@@ -81,7 +88,7 @@ class Reporter:
             )
 
     def _warn_of_clear_text(self, observation: Observation) -> None:
-        """Say of each engine that everyone on the way reads what it says, and may forge it."""
+        """Warn, once for each engine, that its answers can be read and forged on the way."""
         if observation.client is None:
             return
         transport = observation.client.connection.transport
@@ -94,17 +101,66 @@ class Reporter:
             hint="whoever reaches it is root on the engine's host: let it listen with --tlsverify",
         )
 
-    def _warn_of_what_is_cut(self, observation: Observation) -> None:
-        """Say what the engine said and was too much to be kept."""
+    def _warn_of_truncation(self, observation: Observation) -> None:
+        """Warn once of what was left out because the engine returned too much of it."""
         own = observation.snapshot.self
         if own is not None and own.truncated and "truncated" not in self._warned:
             self._warned.add("truncated")
             self._log.warning(
                 "inspect.truncated",
                 left_out=dict(own.truncated),
-                hint="no more than 4096 entries of each are kept; what is secret in the rest is"
-                " masked all the same",
+                hint="at most 4096 entries of each are kept; secrets among the rest are masked all"
+                " the same",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Checks whether the agent is ready, and announces it once.
+
+    Attributes:
+        target: the name or ID of the container reported on.
+        state: has the identity.
+        readings: has the first sample.
+        journal: may hang.
+        log: the agent's log.
+        on_ready: called once, by whichever thread finds out first.
+    """
+
+    target: str
+    state: State
+    readings: Readings
+    journal: Journal
+    log: FilteringBoundLogger
+    on_ready: Callable[[Snapshot], None]
+    # Taken by the first to announce, and never released.
+    _announced: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def checks(self) -> tuple[Check, ...]:
+        """What readiness depends on, as it stands now."""
+        snapshot, identity = self.state.snapshot, self.state.snapshot.identity
+        taken, keeps = self.readings.taken, self.journal.answers
+        is_gone = snapshot.self is not None and snapshot.self.state == GONE
+        gone = f"{self.target} was removed: waiting for the next container of that name"
+        resolved = f"{identity.level} by {identity.method}"
+        return (
+            Check(
+                "identity",
+                identity.id is not None,
+                resolved if identity.id else str(identity.reason),
+            ),
+            Check("sample", taken, "taken" if taken else "none taken yet"),
+            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
+            *([Check("target", ok=False, detail=gone)] if is_gone else []),
+        )
+
+    def announce(self) -> None:
+        """Announce that the agent is ready, once it is. Call from any thread."""
+        if self._announced.locked() or not all(check.ok for check in self.checks()):
+            return
+        if self._announced.acquire(blocking=False):
+            self.log.info("agent.ready")
+            self.on_ready(self.state.snapshot)
 
 
 def _addresses(listeners: Iterable[socket]) -> str:

@@ -1,9 +1,7 @@
-"""Says when the container's memory is short, as soon as the kernel does: no timer, no polling.
-
-How often memory was short in the container, as the kernel counts and says at once.
+"""Reports short memory as soon as the kernel counts it: no timer, no polling.
 
 `memory.events` of cgroup v2: the kernel's admin-guide/cgroup-v2. A change of it is a priority event
-of poll(2), so that neither a timer nor a privilege is needed. On v1 notice takes a write to
+of poll(2), so that no privilege is needed either. On v1 a notification needs a write to
 `cgroup.event_control`, which a container's read-only mount refuses.
 """
 
@@ -20,14 +18,15 @@ from selfinspect.model import MemoryEvents
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
-    from typing import Self
-
 
 _PAUSE = 1.0
 """Seconds between two readings at least: a container at its limit meets it thousands of times."""
 
 BETWEEN = 60.0
 """Seconds between two reports of the limit at least: page cache alone meets it, too."""
+
+_LONGEST = 4096
+_COUNTED = ("max", "high", "oom", "oom_kill")
 
 
 class Shortage:
@@ -36,8 +35,8 @@ class Shortage:
     Args:
         watch: the file with the counts.
         loop: the running loop, in whose thread everything happens.
-        on_counts: takes the counts, now and whenever they are others.
-        on_limit: takes how often the limit was met since it was called last.
+        on_counts: takes the counts, now and after each change.
+        on_limit: takes how often the limit was met since the last call.
     """
 
     def __init__(
@@ -84,26 +83,22 @@ class Shortage:
         self._on_limit(met)
 
 
-_LONGEST = 4096
-_COUNTED = ("max", "high", "oom", "oom_kill")
-
-
 class MemoryWatch:
     """The file, open for as long as its changes matter.
 
-    Its descriptor is readable, to any loop, once the counts are others than those read last.
+    Its descriptor is readable, to any loop, once the counts differ from those read last.
 
     Args:
         folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
 
     Raises:
-        OSError: there is no such file: cgroup v1, or no controller of memory.
+        OSError: the file does not exist: cgroup v1, or no controller of memory.
     """
 
     def __init__(self, folders: Mapping[str, str]) -> None:
         folder = folders.get(UNIFIED)
         if folder is None:
-            raise FileNotFoundError("no cgroup of version 2 is known")
+            raise FileNotFoundError("there is no cgroup of version 2")
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         self._file = os.open(f"{folder}/memory.events", flags)
         self._changes = select.epoll()
@@ -113,12 +108,6 @@ class MemoryWatch:
         except OSError:  # a plain file, such as a copied tree's, never changes
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
@@ -135,6 +124,6 @@ class MemoryWatch:
         return MemoryEvents(*(figures.get(name) for name in _COUNTED))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close both descriptors."""
         self._changes.close()
         os.close(self._file)

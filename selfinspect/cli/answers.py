@@ -17,7 +17,7 @@ from selfinspect.client import ask, find, follow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.cli.streams import Streams
     from selfinspect.client import Agent
     from selfinspect.model import Json

@@ -29,7 +29,7 @@ from selfinspect.records import read_self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.errors import SelfinspectError
     from selfinspect.model import Json, Self
 

@@ -11,8 +11,9 @@ import click
 
 from selfinspect import times
 from selfinspect.agent.following import Following
-from selfinspect.agent.observe import inquiry, look_again
+from selfinspect.agent.observe import inquiry
 from selfinspect.agent.past import recall
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import answers, fetched, streamed
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
@@ -20,6 +21,7 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, standing
 from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
+from selfinspect.events.stream import Audience
 from selfinspect.journal.rows import Query
 from selfinspect.jsonread import mapping, sequence, text
 from selfinspect.logs import logger
@@ -28,7 +30,7 @@ from selfinspect.terminal import in_colour, print_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.client import Agent
     from selfinspect.engine.api.client import Client
     from selfinspect.journal.journal import Journal
@@ -152,20 +154,17 @@ def _follow(
         for event in arrived:
             show(as_document(event))
 
-    Following(
-        client,
-        current=lambda: observation,
-        refresh=lambda: look_again(observation),
-        intake=Intake(journal, on_events=show_all, on_check=lambda _: None),
-        listening=lambda: True,
-        log=logger(
-            streams.err,
-            level="error",
-            form="auto",
-            mask=observation.masking.text,
-            colours=in_colour(streams.err, streams.environ),
-        ),
-    ).run()
+    state, audience = State(observation), Audience()
+    log = logger(
+        streams.err,
+        level="error",
+        form="auto",
+        mask=state.masked,
+        colours=in_colour(streams.err, streams.environ),
+    )
+    intake = Intake(journal, on_events=show_all, on_check=lambda _: None)
+    with audience.joined():
+        Following(client, state=state, intake=intake, audience=audience, log=log).run()
 
 
 def _plain(value: Json) -> str:

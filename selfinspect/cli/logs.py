@@ -19,7 +19,7 @@ from selfinspect.engine.inspect.log import LogQuery, written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.client import Agent
     from selfinspect.engine.inspect.log import LogLine
 

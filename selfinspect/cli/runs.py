@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfinspect.agent.past import Past, recall
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import answer
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of, table
@@ -15,7 +16,7 @@ from selfinspect.documents import as_document, standing
 from selfinspect.jsonread import mapping, sequence
 
 if TYPE_CHECKING:
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.model import Json
 
 _HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
@@ -37,8 +38,8 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
     def put_together(observation: Observation) -> Json:
         standing(observation.snapshot)
         chosen = settings(given, streams.environ)
-        past = Past(chosen, recall(chosen, observation))
-        past.update(observation.snapshot)
+        past = Past(chosen, recall(chosen, observation), State(observation))
+        past.update()
         return {"runs": as_document(past.runs)}
 
     document = answer(streams, given, "/v1/runs", put_together)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,11 +25,15 @@ from selfinspect.supervise.stopping import SIGNAL
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from selfinspect.listen import ListenAddress
-    from selfinspect.model import Self
+    from selfinspect.model import Self, Snapshot
     from selfinspect.settings import Settings
+
+_TRACE = "SELFINSPECT_TRACE_START"
+_STARTED = 22
+"""The field of `/proc/PID/stat` with the process's start, in clock ticks since boot: proc(5)."""
 
 _LONGEST_MESSAGE = 4096
 _STOP_FACTS = 3
@@ -48,35 +55,60 @@ def serve(streams: Streams, /, **given: Any) -> int:
     commas.
     """
     chosen = settings(given, streams.environ)
+    reached = _timeline(streams)
+    reached("loaded")
     try:
         handed = Handover.from_environment(streams.environ)
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{HANDOVER}: only `run` sets it") from error
-    well = asyncio.run(_serve(chosen, streams, handed))
+    well = asyncio.run(_serve(chosen, streams, handed, reached))
     return ExitCode.OK if well else ExitCode.NO
 
 
-async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) -> bool:
+async def _serve(
+    chosen: Settings,
+    streams: Streams,
+    handed: Handover | None,
+    reached: Callable[[str], None],
+) -> bool:
+    def ready(snapshot: Snapshot) -> None:
+        reached("ready")
+        if handed is not None:
+            handed.ready(_offered(snapshot.self, streams.environ))
+
+    token = handed.token if handed else None
     try:
-        agent = Agent(chosen, streams.environ, streams.err, handed.token if handed else None)
+        agent = Agent(chosen, streams.environ, streams.err, token, on_ready=ready)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if handed is not None:
         _end_with(handed.control, agent)
-        return await agent.run(
-            handed.api,
-            handed.metrics,
-            on_ready=lambda known: handed.ready(_offered(known.self, streams.environ)),
-        )
+        reached("listening")
+        return await agent.run(handed.api, handed.metrics)
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()
     metrics = _bind("--metrics-listen", [] if asked == "off" else [asked])
     announcement = Announcement()
     announcement.write(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
+    reached("listening")
     try:
-        return await agent.run(api, metrics, on_ready=lambda _: None)
+        return await agent.run(api, metrics)
     finally:
         announcement.withdraw()
+
+
+def _timeline(streams: Streams) -> Callable[[str], None]:
+    """What prints how long after exec the agent reached a stage, where the variable asks for it."""
+    if not streams.environ.get(_TRACE):
+        return lambda _: None
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    started = int(fields[_STARTED - 3]) / os.sysconf("SC_CLK_TCK")
+
+    def reached(stage: str) -> None:
+        passed = time.clock_gettime(time.CLOCK_BOOTTIME) - started
+        print(f"start: {stage} after {passed * 1e3:.0f} ms", file=streams.err, flush=True)
+
+    return reached
 
 
 def _offered(own: Self | None, environ: Mapping[str, str]) -> Mapping[str, str]:

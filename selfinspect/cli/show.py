@@ -29,7 +29,7 @@ from selfinspect.jsonread import sequence, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.model import Json
 
 _NO_MEMBER = "There is no such member."

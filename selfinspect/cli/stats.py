@@ -11,6 +11,7 @@ import click
 
 from selfinspect.agent.observe import inquiry
 from selfinspect.agent.readings import Readings
+from selfinspect.agent.state import State
 from selfinspect.cli.answers import answer, answers, fetched, streamed
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of, table
@@ -22,7 +23,7 @@ from selfinspect.terminal import columns, steer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selfinspect.agent.observe import Observation
+    from selfinspect.agent.state import Observation
     from selfinspect.client import Agent
     from selfinspect.model import Json
     from selfinspect.settings import Settings
@@ -120,7 +121,7 @@ def _asked_for(agent: Agent, sample: Json) -> Iterator[Json]:
 
 def _taken_here(observation: Observation, chosen: Settings) -> Iterator[Json]:
     standing(observation.snapshot)
-    readings = Readings(chosen, lambda: observation)
+    readings = Readings(chosen, State(observation))
     while (sample := readings.sample()) is not None:
         document = as_document(sample)
         yield {name: each for name, each in mapping(document).items() if name != "detail"}

@@ -1,10 +1,10 @@
-"""The events that an engine still holds: what is read of them, and whether it was all."""
+"""The events that an engine still holds: reading them, and whether some are missing."""
 
 from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from selfinspect import jsonread, times
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
@@ -16,25 +16,55 @@ if TYPE_CHECKING:
     from selfinspect.engine.http.stream import Stream
     from selfinspect.model import Actor, Json
 
+    GapReason: TypeAlias = Literal["engine-buffer", "restart"]
+
 BUFFERED = 256
-"""As many events of all kinds Docker holds, in memory; see daemon/events/events.go of moby."""
+"""Docker holds as many events of all kinds, in memory; see daemon/events/events.go of moby."""
 
 _SECOND = 10**9
 
 
+class Gap(NamedTuple):
+    """A time of which the engine holds no events any more.
+
+    Attributes:
+        start: nanoseconds since the Unix epoch.
+        end: the same.
+        reason: why they are missing.
+    """
+
+    start: int
+    end: int
+    reason: GapReason
+
+    def event(self, container: Actor) -> Occurrence:
+        """The gap as an event of its own."""
+        start, end = times.rfc3339(self.start), times.rfc3339(self.end)
+        return Occurrence(
+            nanoseconds=self.end,
+            time=end,
+            type="agent",
+            action="gap",
+            actor=container,
+            attributes={"from": start, "to": end, "reason": self.reason},
+            source="reconciled",
+            key=(self.end, "agent", "gap", container.id, str(self.start)),
+        )
+
+
 def past_events(client: Client, since: int, now: int) -> list[Json]:
-    """This container's events, and those of what surrounds any, that the engine still holds.
+    """This container's events, and those of networks, volumes and the daemon, held by the engine.
 
     Ordered by their times: Podman's log may be out of order, and these are two answers. The
     moments are by our clock, which is the engine's: a container's kernel is its engine's.
 
     Args:
-        client: whom to ask.
-        since: nanoseconds since the Unix epoch of the first that is wanted.
+        client: asks the engine.
+        since: nanoseconds since the Unix epoch of the first event wanted.
         now: the same of the last.
 
     Raises:
-        EngineError: the engine does not tell.
+        EngineError: the engine does not return them.
     """
     podman = client.connection.engine.is_podman
     between = _podmans(since, now) if podman else (times.unix(since), times.unix(now))
@@ -46,46 +76,31 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
         return sorted((raw for each in streams for raw in _events(each)), key=when)
 
 
-def gap(client: Client, alive: int, now: int) -> tuple[int, int, str] | None:
-    """From when to when, and why, the engine may have told events that it holds no more.
+def gap(client: Client, alive: int, now: int) -> Gap | None:
+    """Between when and when events may be missing because the engine holds them no more.
 
-    Asked only where its history does not go back to what is known. Of others' events nothing but
-    the times is looked at.
+    Asked only where its history does not reach back to the journal's last event. Of other
+    containers' events only the times are read.
 
     Args:
-        client: whom to ask.
+        client: asks the engine.
         alive: nanoseconds since the Unix epoch up to which nothing was missed.
-        now: the same of the moment.
+        now: the present, in the same unit.
 
     Raises:
         EngineUnreachableError: no answer.
     """
-    if client.connection.engine.is_podman:  # its log is a file, cut or begun anew when it pleases
-        return alive, now, "engine-buffer"
+    if client.connection.engine.is_podman:  # its log is a file, cut or replaced at any time
+        return Gap(alive, now, "engine-buffer")
     try:
         with client.all_events(until=times.unix(now)) as stream:
             moments = [when(raw) for raw in _events(stream)]
     except EngineAnswerError:  # a proxy's: others' events are none of our business
-        return alive, now, "engine-buffer"
+        return Gap(alive, now, "engine-buffer")
     oldest = min(moments, default=now)
     if oldest <= alive:
         return None
-    return alive, oldest, "engine-buffer" if len(moments) >= BUFFERED else "restart"
-
-
-def gap_event(found: tuple[int, int, str], container: Actor) -> Occurrence:
-    """The gap as an event of its own."""
-    start, end, reason = found
-    return Occurrence(
-        nanoseconds=end,
-        time=times.rfc3339(end),
-        type="agent",
-        action="gap",
-        actor=container,
-        attributes={"from": times.rfc3339(start), "to": times.rfc3339(end), "reason": reason},
-        source="reconciled",
-        key=(end, "agent", "gap", container.id, str(start)),
-    )
+    return Gap(alive, oldest, "engine-buffer" if len(moments) >= BUFFERED else "restart")
 
 
 def when(raw: Json) -> int:
@@ -93,8 +108,23 @@ def when(raw: Json) -> int:
     return integer(raw, "timeNano") or 0
 
 
+def decoded(line: bytes) -> tuple[Json, int]:
+    """An event from a line of the engine's, and the bytes it takes in memory.
+
+    Newer engines may begin a line with a record separator.
+
+    Raises:
+        EngineUnreachableError: the line is not JSON, so no engine wrote it.
+    """
+    try:
+        text = jsonread.decoded(line.strip(b"\x1e"))
+        return jsonread.parsed(text), jsonread.weight(text, HEAVIEST)
+    except ValueError as error:
+        raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
+
+
 def _podmans(since: int, now: int) -> tuple[str, str]:
-    """Podman compares whole seconds, without the one named; and what ends in the past comes cut.
+    """Podman compares whole seconds and leaves out the first; a past `until` is cut off early.
 
     Half a second from now, at the earliest: its reader looks at the log four times a second.
     """
@@ -112,16 +142,3 @@ def _events(stream: Stream) -> list[Json]:
             raise EngineUnreachableError("more events at once than an engine holds")
         found.append(event)
     return found
-
-
-def decoded(line: bytes) -> tuple[Json, int]:
-    """One line of the engine's, and what it weighs; newer ones may begin with a record separator.
-
-    Raises:
-        EngineUnreachableError: it is no JSON: whoever writes that is no engine.
-    """
-    try:
-        text = jsonread.decoded(line.strip(b"\x1e"))
-        return jsonread.parsed(text), jsonread.weight(text, HEAVIEST)
-    except ValueError as error:
-        raise EngineUnreachableError(f"an event that is no JSON: {error}") from error

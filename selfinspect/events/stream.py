@@ -1,9 +1,8 @@
-"""The engine's two event streams of one container, merged as they arrive.
+"""The container's events as they arrive: from the engine's live streams, or by polling.
 
-The engine's events by asking again and again: behind a proxy that holds back what is live.
-
-nginx with its default buffering keeps even the headers of `/events` until 1460 bytes are there;
-an answer that has an end, `/events?since=&until=`, gets through at once.
+Polling is for proxies that hold live events back: nginx with its default buffering keeps even the
+headers of `/events` until 1460 bytes are there. An answer that has an end, `/events?since=&until=`,
+gets through at once.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
@@ -19,21 +18,86 @@ from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.history import decoded, past_events, when
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from selfinspect.engine.api.client import Client
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.stream import Stream
     from selfinspect.model import Json
 
+LISTENED, UNHEARD = 10.0, 60.0
+"""Seconds between two polls, while somebody listens and while nobody does."""
+
+_STREAM_AGAIN = 600.0
+"""Seconds after which the live streams are tried again: the proxy may have been reconfigured."""
+
+_PROXY_PATIENCE = 5.0
+"""Seconds for the headers of a live stream from a proxy: an engine sends them at once."""
+
+_LATE = 2 * 10**9
+"""Nanoseconds for which an event may be missing from the engine's history."""
+
 _BACKLOG = 16 * 2**20
 _OWN_COST = 256
-"""Bytes that events may take which wait, and what each takes beside its own: more than any
-engine holds. Who sends more is broken off, and asked for the past when it is followed again.
+"""Bytes that waiting events may take, and what each takes beside its JSON: more than any engine
+holds. An engine that sends more is disconnected, and asked for the past when followed again.
 """
 
 
-class EventStream:
+class Audience:
+    """How many wait for events or changes now: polling is more frequent while somebody does.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._changed = threading.Condition()
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls now."""
+        return LISTENED if self._size else UNHEARD
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """One more waits for as long as the context lasts."""
+        with self._changed:
+            self._size += 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._size -= 1
+
+    def wait(self, left: Callable[[], float]) -> None:
+        """Wait while any seconds are left; asks again when somebody joins and after `wake`."""
+        with self._changed:
+            while (seconds := left()) > 0:
+                self._changed.wait(seconds)
+
+    def wake(self) -> None:
+        """Let all who wait ask again how long."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+def open_events(client: Client, audience: Audience) -> LiveEvents | PolledEvents:
+    """The container's events as they happen, or by polling where a proxy holds those back.
+
+    Raises:
+        EngineError: the engine does not let us subscribe.
+    """
+    try:
+        return LiveEvents(client, patience(client.connection))
+    except EngineUnreachableError as error:
+        if not held_back(client, error):
+            raise
+    return PolledEvents(client, audience)
+
+
+class LiveEvents:
     """Both streams, open from entry on: what happens after that is not missed.
 
     Two, because the engine's filter for a container misses its networks and volumes, and a
@@ -41,7 +105,7 @@ class EventStream:
     as fast as the engine writes it, for an engine drops what a slow reader leaves behind.
 
     Args:
-        client: whom to ask, for which container.
+        client: the engine's client, for one container.
         patience: seconds for the streams' headers, None for as long as any answer may take.
 
     Raises:
@@ -50,7 +114,7 @@ class EventStream:
 
     def __init__(self, client: Client, patience: float | None = None) -> None:
         self._client = client
-        self._arrived: SimpleQueue[tuple[Json, int] | EngineError | None] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[Json, int] | None] = SimpleQueue()
         self._backlog = 0
         self._counting = threading.Lock()
         with ExitStack() as opened:
@@ -77,13 +141,13 @@ class EventStream:
         """The events that the engine holds, see `past_events`."""
         return past_events(self._client, since, now)
 
-    def hurry(self) -> None:
-        """Somebody began to listen: nothing can come sooner than at once."""
-
     def take(self, within: float | None = None) -> list[Json]:
-        """What has arrived, by its times; waits for something, for ever or so many seconds.
+        """The events that have arrived, ordered by their times; waits for the first.
 
-        Empty where nothing came within that time, or where there is no more to come.
+        Empty where nothing came in time, or where the streams have ended.
+
+        Args:
+            within: seconds to wait, None for ever.
 
         Raises:
             EngineUnreachableError: a stream broke off, and all before that was taken.
@@ -95,9 +159,7 @@ class EventStream:
                 found = self._arrived.get(block=not taken, timeout=within)
             except Empty:
                 break
-            if isinstance(found, EngineError):
-                self._failure = found
-            elif found is None:
+            if found is None:
                 self._open -= 1
             else:
                 event, cost = found
@@ -110,7 +172,7 @@ class EventStream:
 
     @property
     def ended(self) -> bool:
-        """Whether all that came has been taken, and nothing more will come."""
+        """Whether all that came was taken, and nothing more will come."""
         return not self._open and self._failure is None
 
     def cancel(self) -> None:
@@ -127,57 +189,39 @@ class EventStream:
                     raise EngineUnreachableError("more events at once than an engine holds")
                 self._arrived.put((event, cost))
         except EngineError as error:
-            self._arrived.put(error)
+            self._failure = error
         finally:
             self.cancel()
             self._arrived.put(None)
 
     def _count(self, cost: int) -> int:
-        """What waits to be taken, with so much more or less."""
+        """Bytes of waiting events, after adding so many, or taking them away."""
         with self._counting:
             self._backlog += cost
             return self._backlog
 
 
-LISTENED, UNHEARD = 10.0, 60.0
-"""Seconds between two questions, while somebody listens and while nobody does."""
-
-_STREAM_AGAIN = 600.0
-"""Seconds after which the live streams are tried again: the proxy may have been mended."""
-
-_PROXY_PATIENCE = 5.0
-"""Seconds for the headers of a live stream from a proxy: an engine sends them at once."""
-
-_LATE = 2 * 10**9
-"""Nanoseconds for which an event may be missing from the engine's history."""
-
-
 class PolledEvents:
-    """What `EventStream` brings, later: at most as late as the time between two questions.
+    """What `LiveEvents` brings, late by at most the time between two polls.
 
-    Belongs to one thread, but for `cancel` and `hurry`.
+    Belongs to one thread, but for `cancel`.
 
     Args:
         client: the engine's client, for one container.
-        listening: whether somebody waits for events now.
+        audience: who waits for events now.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self,
-        client: Client,
-        *,
-        listening: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
+        self, client: Client, audience: Audience, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
-        self._listening = listening
+        self._audience = audience
         self._clock = clock
         self._begun = self._asked = clock()
         self._until = time.time_ns()
-        self._told: dict[str, int] = {}
-        self._changed = threading.Event()
-        self._cancelled = False
+        self._seen: dict[str, int] = {}
+        self._cancelled = threading.Event()
         self.ended = False
 
     def __enter__(self) -> Self:
@@ -191,64 +235,47 @@ class PolledEvents:
         events = past_events(self._client, since, now)
         self._asked, self._until = self._clock(), now
         oldest = now - 2 * _LATE
-        self._told = {key: moment for key, moment in self._told.items() if moment >= oldest}
-        self._told |= {_key(raw): when(raw) for raw in events if when(raw) >= oldest}
+        self._seen = {key: moment for key, moment in self._seen.items() if moment >= oldest}
+        self._seen |= {_key(raw): when(raw) for raw in events if when(raw) >= oldest}
         return events
 
     def take(self, within: float | None = None) -> list[Json]:
-        """What happened since the last question; waits until the next is due.
+        """The events since the last poll; waits until the next is due.
 
         Args:
-            within: ask after so many seconds, whether it is due or not; not at all after 0.
+            within: poll after so many seconds, whether it is due or not; not at all after 0.
 
         Raises:
-            EngineError: the engine does not tell any more.
+            EngineError: the engine does not return them any more.
         """
         if within is not None:
-            if within > 0:
-                self._changed.wait(within)
-            return self._news() if within > 0 and not self._cancelled else []
-        while not self._cancelled:
-            self._changed.clear()
-            left = self._asked + (LISTENED if self._listening() else UNHEARD) - self._clock()
-            if left > 0:
-                self._changed.wait(left)
-                continue
-            events = self._news()
-            # After a last question, for opening the streams again may take a while.
-            self.ended = self._clock() - self._begun >= _STREAM_AGAIN
-            if events or self.ended:
-                return events
-        self.ended = True
-        return []
-
-    def hurry(self) -> None:
-        """Somebody began to listen. Call from any thread."""
-        self._changed.set()
+            return [] if within <= 0 or self._cancelled.wait(within) else self._news()
+        events: list[Json] = []
+        while not (events or self.ended):
+            self._audience.wait(self._left)
+            if self._cancelled.is_set():
+                self.ended = True
+            else:
+                events = self._news()
+                # After a last poll, for opening the streams again may take a while.
+                self.ended = self._clock() - self._begun >= _STREAM_AGAIN
+        return events
 
     def cancel(self) -> None:
-        """Ask no more, from any thread."""
-        self._cancelled = True
-        self._changed.set()
+        """Poll no more, from any thread."""
+        self._cancelled.set()
+        self._audience.wake()
+
+    def _left(self) -> float:
+        """Seconds until the next poll is due, none once cancelled."""
+        if self._cancelled.is_set():
+            return 0.0
+        return self._asked + self._audience.interval - self._clock()
 
     def _news(self) -> list[Json]:
-        now, known = time.time_ns(), frozenset(self._told)
+        now, seen = time.time_ns(), frozenset(self._seen)
         events = self.past(max(min(self._until, now) - _LATE, 0), now)
-        return [raw for raw in events if _key(raw) not in known]
-
-
-def open_events(client: Client, *, listening: Callable[[], bool]) -> EventStream | PolledEvents:
-    """The container's events as they happen, or by asking where a proxy holds those back.
-
-    Raises:
-        EngineError: the engine does not tell.
-    """
-    try:
-        return EventStream(client, patience(client.connection))
-    except EngineUnreachableError as error:
-        if not held_back(client, error):
-            raise
-    return PolledEvents(client, listening=listening)
+        return [raw for raw in events if _key(raw) not in seen]
 
 
 def patience(connection: Connection) -> float | None:
@@ -257,10 +284,10 @@ def patience(connection: Connection) -> float | None:
 
 
 def held_back(client: Client, error: EngineUnreachableError) -> bool:
-    """Whether live events did not begin to come, and those of the past do.
+    """Whether the live streams timed out although past events are returned.
 
     Raises:
-        EngineError: those do not come, either, for a reason of their own.
+        EngineError: past events are refused, for a reason of their own.
     """
     if error.outcome != "timeout":
         return False

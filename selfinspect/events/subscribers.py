@@ -1,4 +1,4 @@
-"""Who listens now, each with a queue of its own that nobody else waits for."""
+"""Subscribers to events, each with a queue of its own, and the places for open streams."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from selfinspect.errors import TooManyStreamsError
+from selfinspect.events.stream import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from selfinspect.model import Event
 
@@ -18,16 +19,16 @@ _QUEUED = 256
 
 
 class Subscription:
-    """The events published since it began. Belongs to the event loop's thread."""
+    """The events published since it was opened. Belongs to the event loop's thread."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.overflowed = False
 
     def offer(self, *events: Event) -> None:
-        """Queue events; a subscriber far behind already gets no more and may resume.
+        """Queue events; a subscriber that is far behind gets no more, and may resume later.
 
-        However many come at once: nobody is slow for what there was no time to take.
+        Events that come together are queued whole: there was no time to take any of them.
         """
         if self.overflowed:
             return
@@ -57,7 +58,7 @@ class Subscription:
 
 
 class Ended(Protocol):
-    """Something open that the agent's stop ends."""
+    """A stream that ends when the agent stops."""
 
     def end(self) -> None:
         """End it soon."""
@@ -68,37 +69,37 @@ class Subscribers:
 
     Args:
         limit: how many may be open at once.
-        on_begin: called whenever another one is.
+        audience: counts them among those who wait.
     """
 
-    def __init__(self, limit: int = 256, on_begin: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, limit: int = 256, audience: Audience | None = None) -> None:
         self._limit = limit
-        self._on_begin = on_begin
+        self._audience = audience or Audience()
         self._open: set[Ended] = set()
         self._to_events: set[Subscription] = set()
-        self._told: deque[tuple[Event, ...]] = deque()
+        self._published: deque[tuple[Event, ...]] = deque()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def publish(self, *events: Event) -> None:
-        """Queue events that came together for everybody who listens.
+        """Queue events that came together for every subscriber.
 
         What is published next waits for a turn of the loop, in which these can be taken.
         """
-        self._told.append(events)
-        if len(self._told) == 1:
-            self._hand_out()
+        self._published.append(events)
+        if len(self._published) == 1:
+            self._deliver()
 
-    def _hand_out(self) -> None:
+    def _deliver(self) -> None:
         for subscription in self._to_events:
-            subscription.offer(*self._told[0])
+            subscription.offer(*self._published[0])
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        self._told.popleft()
-        if self._told:
-            self._hand_out()
+        self._published.popleft()
+        if self._published:
+            self._deliver()
 
     def end(self) -> None:
         """End every stream: the agent stops."""
@@ -110,7 +111,7 @@ class Subscribers:
         """A subscription to events for as long as the context lasts.
 
         Raises:
-            TooManyStreamsError: as many streams are open as may be.
+            TooManyStreamsError: the limit of open streams is reached.
         """
         subscription = Subscription()
         with self.place(subscription):
@@ -125,7 +126,7 @@ class Subscribers:
         """A place among the open streams for as long as the context lasts.
 
         Raises:
-            TooManyStreamsError: as many are open as may be.
+            TooManyStreamsError: the limit of open streams is reached.
         """
         if len(self._open) >= self._limit:
             raise TooManyStreamsError(
@@ -133,8 +134,8 @@ class Subscribers:
                 hint="close one, or ask without a stream",
             )
         self._open.add(stream)
-        self._on_begin()
         try:
-            yield
+            with self._audience.joined():
+                yield
         finally:
             self._open.discard(stream)

@@ -1,12 +1,12 @@
-"""The engine's event JSON as what happened to this container.
+"""Translates the engine's event JSON into what happened to this container. Pure.
 
-A container's labels stand among its event's attributes and overwrite them: a container
-labelled `exitCode=99` reports that on `die`. What stands under a label's name is therefore
-never the engine's word.
+A container's labels stand among its event's attributes and overwrite them: a container labelled
+`exitCode=99` reports that on `die`. A value under a label's name is therefore never trusted as the
+engine's.
 
-Podman's compatible API has words of its own for what Docker tells as well; ours are Docker's.
+Podman's compatible API has its own names for some of Docker's actions; ours are Docker's.
 
-Events that no engine tells of: what PID 1 and the kernel say themselves. Pure.
+The events that no engine reports are made here, too: what PID 1 and the kernel say.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selfinspect.masking import Masking
     from selfinspect.model import EventSource, Json, Memory, Stopping
 
-_DOCKERS_WORD = {
+_DOCKERS_ACTION = {
     "died": "die",
     "exec": "exec_start",
     "exec_died": "exec_die",
@@ -32,12 +32,16 @@ _DOCKERS_WORD = {
 }
 # The rest of these actions, behind the colon, and its name among the attributes.
 _REST = {"exec_create": "command", "exec_start": "command", "health_status": "status"}
+# What the engine itself writes among a container's attributes: under a label of the same
+# name the value is lost, and None says so.
+_ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "container"})
+_EXIT_CODE = "containerExitCode"
 _NANOSECONDS = range(2**63)
-"""Those since the Unix epoch that an engine's time can be: up to the year 2262."""
+"""What an engine's time can be, since the Unix epoch: up to the year 2262."""
 
 
 class _EveryName:
-    """Stands for labels not all of which are known: any name may be one, and is not believed."""
+    """Stands for labels of which some were cut off: any name may be one, and is not trusted."""
 
     def __contains__(self, _: object) -> bool:
         return True
@@ -54,21 +58,21 @@ def translate(
     masking: Masking,
     source: EventSource = "live",
 ) -> Occurrence | None:
-    """One line of the engine's event stream; None where it is not about this container.
+    """Translate one event of the engine; None where it is not about this container.
 
     Args:
         raw: the event as the engine wrote it.
         container: our own full ID.
-        labels: the names of our own labels, `EVERY_NAME` where not all are known.
-        masking: what is a secret.
-        source: whether it came as it happened.
+        labels: the names of our own labels, `EVERY_NAME` where some were cut off.
+        masking: masks what is secret.
+        source: how we got it.
     """
     type_, whole, actor = text(raw, "Type"), text(raw, "Action"), text(raw, "Actor", "ID")
     when = integer(raw, "timeNano")
     if type_ is None or whole is None or when is None or when not in _NANOSECONDS:
         return None
     word, _, rest = whole.partition(": ")
-    action = _DOCKERS_WORD.get(word, word)
+    action = _DOCKERS_ACTION.get(word, word)
     stated = _dockers(text_mapping(raw, "Actor", "Attributes"), action)
     own_labels = labels if type_ == "container" else ()
     # A neighbour may be labelled `container=<our ID>`: of a container only the actor counts.
@@ -102,18 +106,11 @@ def translate(
     )
 
 
-_EXIT_CODE = "containerExitCode"
-
-# What the engine itself writes among a container's attributes: under a label of the same
-# name the value is lost, and None says so.
-_ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "container"})
-
-
 def _dockers(stated: Mapping[str, str], action: str) -> Mapping[str, str]:
-    """A container's attributes as Docker has them.
+    """A container's attributes as Docker names them.
 
-    Podman adds an exit code to events without one (only an exec's end and `die` have one, and
-    `die` has it under Docker's name, too), a pod where there is none, and an empty image.
+    Podman adds an exit code to every event (only an exec's end and `die` have one, and `die` has it
+    under Docker's name, too), a pod where there is none, and an empty image.
     """
     if "podId" not in stated:
         return stated
@@ -141,13 +138,13 @@ def stopping(stop: Stopping, container: Actor) -> Occurrence:
 
 
 def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -> Occurrence:
-    """The container met its memory limit.
+    """The container reached its memory limit.
 
     Args:
         when: nanoseconds since the Unix epoch.
-        count: how often, since that was last said.
-        memory: the figures then, None where they are not known.
-        container: who it was.
+        count: how often, since the last such event.
+        memory: the figures then, None where there are none.
+        container: which container it was.
     """
     attributes: Mapping[str, Json] = {
         "count": count,

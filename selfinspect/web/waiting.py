@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.errors import SelfinspectError, TooManyStreamsError
+from selfinspect.events.stream import Audience
 from selfinspect.web.parameters import boolean, seconds, single
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ class Waiting:
 
     Args:
         limit: how many may wait at once.
-        on_begin: called whenever another one does.
+        audience: counts them among those who wait.
     """
 
-    def __init__(self, limit: int = 1024, on_begin: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, limit: int = 1024, audience: Audience | None = None) -> None:
         self._limit = limit
-        self._on_begin = on_begin
+        self._audience = audience or Audience()
         self._bells: set[asyncio.Event] = set()
         self._ended = False
 
@@ -116,9 +117,9 @@ class Waiting:
             )
         bell = asyncio.Event()
         self._bells.add(bell)
-        self._on_begin()
         try:
-            yield bell
+            with self._audience.joined():
+                yield bell
         finally:
             self._bells.discard(bell)
 

@@ -178,6 +178,20 @@ def test_a_verb_loads_only_what_it_uses(words: tuple[str, ...], absent: set[str]
     assert not loaded & absent
 
 
+def test_the_stages_of_a_start_are_printed_on_demand(here: tuple[str, ...]) -> None:
+    """By a variable of the agent's developers, in the order in which they are reached."""
+    command = [*PROGRAM, "serve", "--listen=127.0.0.1:0", "--metrics-listen=off", *here]
+    environ = environment({"SELFINSPECT_TRACE_START": "1"})
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as agent:
+        assert agent.stderr is not None
+        try:
+            lines = (line for line in agent.stderr if line.startswith("start: "))
+            stages = [next(lines).split()[1] for _ in range(3)]
+        finally:
+            agent.terminate()
+    assert stages == ["loaded", "listening", "ready"]
+
+
 def test_nothing_that_guesses_encodings_is_loaded() -> None:
     """It takes two MiB, and requests, which would load it, says nothing of its absence."""
     command = [sys.executable, "-X", "importtime", "-m", "selfinspect", "serve", "--help"]

@@ -269,21 +269,21 @@ def test_secrets_are_hidden_everywhere(engine: Engine) -> None:
     until(lambda: app.curl("/v1/self/health/status") == "healthy", "a check")
     until(lambda: "said" in app.curl("/v1/logs"), "what the app prints")
     own_log = "\n".join(line for line in app.logs().splitlines() if '"event"' in line)
-    told = {page: app.curl(page) for page in EVERYTHING}
-    told |= {verb: app.exec("selfinspect", *verb.split()) for verb in VERBS}
-    told["metrics listener"] = app.curl("/metrics", port=10311)
-    told["files"] = app.exec(
+    shown = {page: app.curl(page) for page in EVERYTHING}
+    shown |= {verb: app.exec("selfinspect", *verb.split()) for verb in VERBS}
+    shown["metrics listener"] = app.curl("/metrics", port=10311)
+    shown["files"] = app.exec(
         "sh", "-c", "cat /var/lib/selfinspect/* /run/selfinspect/* | tr -cd '[:print:]'"
     )
-    told["log"] = own_log
-    assert [(secret, page) for page in told for secret in SECRETS if secret in told[page]] == []
-    assert blob not in told["/v1/self"]
+    shown["log"] = own_log
+    assert [(secret, page) for page in shown for secret in SECRETS if secret in shown[page]] == []
+    assert blob not in shown["/v1/self"]
     assert app.curl("/v1/self/env/COLOUR") == "blue"
     assert app.curl("/v1/self/env/DB_PASSWORD") == "[masked]"
 
 
 def test_what_is_revealed_stays_hidden_on_the_metrics_listener(engine: Engine) -> None:
-    """Callers inside read the named variable; a label that repeats it tells scrapers nothing."""
+    """Callers inside read the named variable; a label that repeats it is masked for scrapers."""
     app = engine.start(
         "--env", "A_TOKEN=hunter2-token", "--label", "note=uses hunter2-token",
         "--env", "SELFINSPECT_REVEAL=A_TOKEN", "--env", "SELFINSPECT_METRICS_LABELS=*",

@@ -40,7 +40,7 @@ def events(app: Container, *types: str) -> list[Json]:
 
 
 def actions(app: Container, *types: str) -> list[str]:
-    """What happened, as far as it was told."""
+    """The actions reported so far."""
     return [text(event, "action") or "" for event in events(app, *types)]
 
 
@@ -50,13 +50,13 @@ def of(app: Container, action: str) -> list[Json]:
 
 
 def happened(app: Container, action: str, times: int = 1) -> None:
-    """Wait until it is told."""
+    """Wait until it is reported."""
     until(lambda: actions(app).count(action) >= times, f"{action}, {times} times: {actions(app)}")
 
 
-def in_order(wanted: list[str], told: list[str]) -> bool:
+def in_order(wanted: list[str], reported: list[str]) -> bool:
     """Whether these stand in that order among others."""
-    rest = iter(told)
+    rest = iter(reported)
     return all(one in rest for one in wanted)
 
 
@@ -130,7 +130,7 @@ def ask(engine: Engine, method: str, path: str, body: Json = None) -> None:
 
 
 def test_each_thing_done_to_it_is_an_event(engine: Engine) -> None:
-    """Once each, in order, with what is known by then; its health checks are only counted."""
+    """Once each, in order, with the state of then; its health checks are only counted."""
     app = engine.start(
         "--health-cmd", "test ! -e /tmp/sick", "--health-interval", "1s", "--health-retries", "1",
         command=WAITS_FOR_SIGNALS,
@@ -152,20 +152,20 @@ def test_each_thing_done_to_it_is_an_event(engine: Engine) -> None:
         happened(app, "kill")
     finally:
         engine.docker("network", "rm", "e-side")
-    told = actions(app)
+    reported = actions(app)
     assert in_order(
         ["create", "start", "health_status", "exec_create", "exec_start", "exec_die",
          "health_status", "exec_create", "exec_start", "exec_die", "health_status", "rename",
          "pause", "unpause", "connect", "disconnect", "update", "kill"],
-        told,
-    ), told  # fmt: skip
-    assert [told.count(one) for one in ("rename", "pause", "update", "kill")] == [1, 1, 1, 1]
+        reported,
+    ), reported  # fmt: skip
+    assert [reported.count(one) for one in ("rename", "pause", "update", "kill")] == [1, 1, 1, 1]
     verdicts = [text(event, "attributes", "status") for event in of(app, "health_status")]
     assert verdicts[:3] == ["healthy", "unhealthy", "healthy"]
     commands = [member(event, "attributes", "command") for event in of(app, "exec_start")]
     assert commands == [["touch", "/tmp/sick"], ["rm", "/tmp/sick"]]
     assert [text(event, "attributes", "signal") for event in of(app, "kill")] == ["10"]
-    assert "gap" not in told
+    assert "gap" not in reported
     counted = [
         line
         for line in app.curl("/metrics").splitlines()
@@ -174,7 +174,7 @@ def test_each_thing_done_to_it_is_an_event(engine: Engine) -> None:
     assert float(counted[0].rpartition(" ")[2]) > 2
 
 
-def test_what_ended_it_is_told_after_its_restart(engine: Engine) -> None:
+def test_what_ended_it_is_reported_after_its_restart(engine: Engine) -> None:
     """A crash, a restart and a stop: the next run has the events of the last."""
     crash = "test -e /tmp/again || { touch /tmp/again; sleep 3; exit 3; }; exec sleep 1000"
     app = engine.start(
@@ -190,22 +190,22 @@ def test_what_ended_it_is_told_after_its_restart(engine: Engine) -> None:
     engine.docker("start", app.id)
     app.ready()
     happened(app, "start", 4)
-    told = actions(app, "container")
+    reported = actions(app, "container")
     assert in_order(
         ["create", "start", "die", "start", "kill", "die", "start", "restart", "kill", "die",
          "start"],
-        told,
-    ), told  # fmt: skip
-    assert (told.count("start"), told.count("die")) == (4, 3)
+        reported,
+    ), reported  # fmt: skip
+    assert (reported.count("start"), reported.count("die")) == (4, 3)
     assert text(of(app, "die")[0], "attributes", "exit_code") == "3"
-    assert {"gap"}.isdisjoint(told)
+    assert {"gap"}.isdisjoint(reported)
     assert {text(event, "source") for event in events(app)} <= {"live", "replay"}
 
 
-def test_memory_that_ran_out_is_told(engine: Engine) -> None:
+def test_memory_that_ran_out_is_reported(engine: Engine) -> None:
     """An `oom`, then the end it brought, both before the next start.
 
-    One may bring hundreds (cgroup v1), more than the engine holds: then that is told, too.
+    One may bring hundreds (cgroup v1), more than the engine holds: then that is reported, too.
     """
     hog = "test -e /tmp/again && exec sleep 1000; touch /tmp/again; sleep 3; x=$(yes | tr -d '\\n')"
     app = engine.start(
@@ -215,9 +215,9 @@ def test_memory_that_ran_out_is_told(engine: Engine) -> None:
     until(lambda: app.inspect("{{.RestartCount}}") == "1", "the restart by policy")
     app.ready()
     happened(app, "start", 2)
-    told = actions(app, "container")
-    assert in_order(["start", "oom", "die", "start"], told), told
-    assert told.count("oom") > BUFFERED / 2 or "gap" not in actions(app)
+    reported = actions(app, "container")
+    assert in_order(["start", "oom", "die", "start"], reported), reported
+    assert reported.count("oom") > BUFFERED / 2 or "gap" not in actions(app)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -247,7 +247,7 @@ def test_an_engine_that_was_restarted(
 
 
 def test_a_container_that_died_while_the_engine_was_away(restartable: Engine) -> None:
-    """Its end, of which no engine tells, stands before the start that followed."""
+    """Its end, which no engine reports, stands before the start that followed."""
     engine = restartable
     with live_restore(engine):
         app = engine.start(
@@ -265,9 +265,9 @@ def test_a_container_that_died_while_the_engine_was_away(restartable: Engine) ->
         app.ready()
         happened(app, "start", 2)
         found = events(app)
-    told = [text(event, "action") or "" for event in found]
-    assert in_order(["start", "gap", "die", "start"], told), told
-    assert (told.count("start"), told.count("die")) == (2, 1)
+    reported = [text(event, "action") or "" for event in found]
+    assert in_order(["start", "gap", "die", "start"], reported), reported
+    assert (reported.count("start"), reported.count("die")) == (2, 1)
     assert [text(event, "source") for event in found if text(event, "action") == "die"] == [
         "reconciled"
     ]
@@ -275,7 +275,7 @@ def test_a_container_that_died_while_the_engine_was_away(restartable: Engine) ->
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.slow)])
 def test_an_engine_that_stands_still_is_waited_for(restartable: Engine, seconds: float) -> None:
-    """A stopped process is no dead peer: its streams go on where they were."""
+    """A stopped process is not a dead peer: its streams go on where they were."""
     engine = restartable
     app = engine.start("--no-healthcheck").ready()
     happened(app, "start")
@@ -318,8 +318,8 @@ def test_what_was_missed_is_replayed(engine: Engine, relay: Relay) -> None:
     engine.docker("rename", app.id, "e-two")
     relay.restore()
     happened(app, "rename", 2)
-    told = [(text(event, "action"), text(event, "source")) for event in events(app)]
-    assert told[-5:] == [
+    reported = [(text(event, "action"), text(event, "source")) for event in events(app)]
+    assert reported[-5:] == [
         (action, "replay")
         for action in ("rename", "exec_create", "exec_start", "exec_die", "rename")
     ]
@@ -328,7 +328,7 @@ def test_what_was_missed_is_replayed(engine: Engine, relay: Relay) -> None:
 @pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.timeout(900)
 def test_an_agent_killed_between_two_events(engine: Engine, rounds: int) -> None:
-    """Nothing is lost and nothing told twice, however often."""
+    """Nothing is lost and nothing reported twice, however often."""
     app = engine.start("--no-healthcheck", "--entrypoint", "sh", command=RESTARTS_ITS_AGENT).ready()
     names = [f"e-{rounds}-{number}" for number in range(2 * rounds)]
     for before, after in zip(names[::2], names[1::2], strict=True):
@@ -339,6 +339,6 @@ def test_an_agent_killed_between_two_events(engine: Engine, rounds: int) -> None
         app.ready()
     happened(app, "rename", len(names))
     assert [text(event, "actor", "name") for event in of(app, "rename")] == names
-    told = actions(app, "container")
-    assert [told.count(one) for one in ("create", "start", "rename")] == [1, 1, len(names)]
+    reported = actions(app, "container")
+    assert [reported.count(one) for one in ("create", "start", "rename")] == [1, 1, len(names)]
     assert "gap" not in actions(app)

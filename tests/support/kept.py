@@ -8,8 +8,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.keeper import Keeper
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation, observe
+from selfinspect.agent.observe import observe
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.events.intake import Intake
+from selfinspect.events.stream import Audience
 from selfinspect.journal.journal import Journal
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 _moments = count(1_795_264_570_000_000_000, 10**6)
-_FIRST = Observation(Snapshot(NOT_KNOWN_YET), Masking())
+_FIRST = Observation(Snapshot(UNRESOLVED), Masking())
 
 
 def happened(action: str, **attributes: Json) -> dict[str, Json]:
@@ -39,7 +41,7 @@ def happened(action: str, **attributes: Json) -> dict[str, Json]:
 
 
 class Kept:
-    """A keeper in a thread of its own, and what it told."""
+    """A keeper in a thread of its own, and what it reported."""
 
     def __init__(
         self,
@@ -49,26 +51,27 @@ class Kept:
         lasting: float = 60.0,
     ) -> None:
         self.settings = settings
-        self.listening = False
+        self.audience = Audience()
+        self.state = State(_FIRST)
+        self.state.subscribe(self._changed)
         self.events: list[tuple[str, str | None]] = []
         self.looks = 0
         self.names: list[str | None] = []
         self.reasons: list[str | None] = []
         self.log = StringIO()
         self._after_look = after_look
-        self._told = threading.Condition()
+        self._news = threading.Condition()
         self._connections: list[Observation] = []
         self.journal = Journal(1000)
         self.checks: list[Occurrence] = []
-        self.followed = 0
+        self.reopened = 0
         self.keeper = Keeper(
-            _FIRST,
+            self.state,
             look=self._look,
             intake=Intake(self.journal, on_events=self._events, on_check=self.checks.append),
+            audience=self.audience,
             on_look=self._looked,
-            on_follow=self._follows,
-            on_change=self._changed,
-            listening=lambda: self.listening,
+            on_reopen=self._reopens,
             target=None if settings.target == "self" else settings.target,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,
@@ -77,28 +80,28 @@ class Kept:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known now."""
-        return self.keeper.observation.snapshot
+        """The present snapshot."""
+        return self.state.snapshot
 
     @property
     def name(self) -> str | None:
-        """The container's name as known now."""
+        """The container's present name."""
         return self.snapshot.self.name if self.snapshot.self else None
 
     @property
     def actions(self) -> list[str]:
-        """What happened, as far as it was told."""
+        """The actions reported so far."""
         return [action for action, _ in self.events]
 
     def wait_for(self, reached: Callable[[], bool]) -> None:
-        """Wait until what was told makes it true."""
-        with self._told:
-            assert self._told.wait_for(reached, PATIENCE), f"only {self.events} was told"
+        """Wait until the reported events make it true."""
+        with self._news:
+            assert self._news.wait_for(reached, PATIENCE), f"only {self.events} was reported"
 
     def wait_for_change(self, reached: Callable[[], bool]) -> None:
-        """Wait until what is known makes it true."""
-        with self._told:
-            assert self._told.wait_for(reached, PATIENCE), f"only {self.snapshot} is known"
+        """Wait until the state makes it true."""
+        with self._news:
+            assert self._news.wait_for(reached, PATIENCE), f"only {self.snapshot} is there"
 
     def start(self, engine: CannedEngine) -> None:
         """Start it, and see it follow: a quiet event comes through."""
@@ -124,22 +127,22 @@ class Kept:
         return found
 
     def _events(self, events: Sequence[Event]) -> None:
-        with self._told:
+        with self._news:
             self.events += [(event.action, self.name) for event in events]
-            self._told.notify_all()
+            self._news.notify_all()
 
-    def _follows(self) -> None:
-        self.followed += 1
+    def _reopens(self) -> None:
+        self.reopened += 1
 
     def _changed(self) -> None:
         self.names.append(self.name)
-        with self._told:
-            self._told.notify_all()
+        with self._news:
+            self._news.notify_all()
 
     def _looked(self) -> None:
         self._after_look()
         failure = self.snapshot.failure
         self.reasons.append(failure.detail if failure else None)
-        with self._told:
+        with self._news:
             self.looks += 1
-            self._told.notify_all()
+            self._news.notify_all()

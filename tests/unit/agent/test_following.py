@@ -1,4 +1,4 @@
-"""One connection's life: what was missed is told once, in order, before what comes live."""
+"""One connection: what was missed is reported once, in order, before live events."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def known(engine: CannedEngine) -> CannedEngine:
+def docker(engine: CannedEngine) -> CannedEngine:
     """An engine that knows the container."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     return engine
 
 
 @pytest.fixture
-def begin(known: CannedEngine, tmp_path: Path) -> Iterator[Callable[..., Kept]]:
+def begin(docker: CannedEngine, tmp_path: Path) -> Iterator[Callable[..., Kept]]:
     """Start to follow, and see to the end of it."""
     started: list[Kept] = []
 
     def start(*, lasting: float = 60.0) -> Kept:
         root = lay_container(tmp_path / "root")
-        started.append(Kept(Settings(engine=known.url, root=root), lasting=lasting))
+        started.append(Kept(Settings(engine=docker.url, root=root), lasting=lasting))
         started[-1].thread.start()
         return started[-1]
 
@@ -43,11 +43,11 @@ def _told(kept: Kept) -> list[tuple[str, str]]:
     return [(event.action, event.source) for event in kept.journal.held()]
 
 
-def test_the_past_is_told_first(known: CannedEngine, begin: Callable[..., Kept]) -> None:
+def test_the_past_is_reported_first(docker: CannedEngine, begin: Callable[..., Kept]) -> None:
     """Since the container's creation, then what comes live."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.emit(happened("pause"))
+    docker.emit(happened("pause"))
     kept.wait_for(lambda: len(kept.events) == 4)
     assert _told(kept) == [
         ("create", "replay"),
@@ -57,47 +57,47 @@ def test_the_past_is_told_first(known: CannedEngine, begin: Callable[..., Kept])
     ]
 
 
-def test_what_was_missed_is_replayed_once(known: CannedEngine, begin: Callable[..., Kept]) -> None:
-    """The engine is asked from the newest event on, and tells that again."""
+def test_what_was_missed_is_replayed_once(docker: CannedEngine, begin: Callable[..., Kept]) -> None:
+    """The engine is asked from the newest event on, and returns that one again."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.held.append(happened("pause"))
-    known.end_streams()
+    docker.held.append(happened("pause"))
+    docker.end_streams()
     kept.wait_for(lambda: len(kept.events) == 4)
-    known.held.append(happened("unpause"))
-    known.end_streams()
+    docker.held.append(happened("unpause"))
+    docker.end_streams()
     kept.wait_for(lambda: len(kept.events) == 5)
     assert [action for action, _ in _told(kept)][2:] == ["health_status", "pause", "unpause"]
 
 
-def test_an_event_that_comes_late_is_not_told_twice(
-    known: CannedEngine, begin: Callable[..., Kept]
+def test_an_event_that_comes_late_is_not_reported_twice(
+    docker: CannedEngine, begin: Callable[..., Kept]
 ) -> None:
     """Inspect is ahead of the stream: what it says more is waited for, and not made up."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    asked = len(known.matching(r"/json$"))
-    known.end_streams()
-    known.wait_for_streams(2)
-    known.wait_for_requests(asked + 3, r"/json$")  # the look's two, then the one after the past
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    asked = len(docker.matching(r"/json$"))
+    docker.end_streams()
+    docker.wait_for_streams(2)
+    docker.wait_for_requests(asked + 3, r"/json$")  # the look's two, then the one after the past
     rename = happened("rename", oldName="/web")
-    known.emit(rename)
+    docker.emit(rename)
     kept.wait_for(lambda: "rename" in kept.actions)
-    known.emit(happened("pause"))
+    docker.emit(happened("pause"))
     kept.wait_for(lambda: "pause" in kept.actions)
     assert _told(kept)[3:] == [("rename", "live"), ("pause", "live")]
 
 
-def test_a_gap_is_told_where_the_engine_forgot(
-    known: CannedEngine, begin: Callable[..., Kept]
+def test_a_gap_is_reported_where_the_engine_forgot(
+    docker: CannedEngine, begin: Callable[..., Kept]
 ) -> None:
     """Before what inspect says must have happened."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.held.clear()
-    known.end_streams()
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.held.clear()
+    docker.end_streams()
     kept.wait_for(lambda: "rename" in kept.actions)
     gap, rename = kept.journal.held()[3:]
     assert (gap.type, gap.action, gap.attributes["reason"]) == ("agent", "gap", "restart")
@@ -105,23 +105,23 @@ def test_a_gap_is_told_where_the_engine_forgot(
 
 
 def test_a_past_that_begins_with_its_creation_has_no_gap(
-    known: CannedEngine, begin: Callable[..., Kept]
+    docker: CannedEngine, begin: Callable[..., Kept]
 ) -> None:
     """Nor is the engine asked for others' events then."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
     assert "gap" not in kept.actions
-    assert all("filters" in request for request in known.matching("/events"))
+    assert all("filters" in request for request in docker.matching("/events"))
 
 
-def test_health_checks_are_only_counted(known: CannedEngine, begin: Callable[..., Kept]) -> None:
-    """Those with the container's own command; a person's exec is told."""
+def test_health_checks_are_only_counted(docker: CannedEngine, begin: Callable[..., Kept]) -> None:
+    """Those with the container's own command; a person's exec is an event."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
     for command, number in (("/bin/sh -c test ! -e /tmp/sick", "a"), ("ls ", "b")):
-        known.emit(happened(f"exec_create: {command}", execID=number))
-        known.emit(happened(f"exec_start: {command}", execID=number))
-        known.emit(happened("exec_die", execID=number))
+        docker.emit(happened(f"exec_create: {command}", execID=number))
+        docker.emit(happened(f"exec_start: {command}", execID=number))
+        docker.emit(happened("exec_die", execID=number))
     kept.wait_for(lambda: len(kept.events) == 6)
     assert kept.actions[3:] == ["exec_create", "exec_start", "exec_die"]
     assert {check.exec_id for check in kept.checks} == {"a"}
@@ -130,29 +130,29 @@ def test_health_checks_are_only_counted(known: CannedEngine, begin: Callable[...
 
 @pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])
 def test_streams_that_lasted_are_opened_again_at_once(
-    known: CannedEngine, begin: Callable[..., Kept], end: Callable[[CannedEngine], None]
+    docker: CannedEngine, begin: Callable[..., Kept], end: Callable[[CannedEngine], None]
 ) -> None:
-    """A proxy that cuts idle streams is no engine that went away: there is no new look."""
+    """A proxy that cuts idle streams is not a lost engine: there is no new look."""
     kept = begin(lasting=0.0)
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.held.append(happened("pause"))
-    end(known)
+    docker.held.append(happened("pause"))
+    end(docker)
     kept.wait_for(lambda: "pause" in kept.actions)
-    assert (kept.looks, kept.followed) == (1, 2)
+    assert (kept.looks, kept.reopened) == (1, 1)
     assert kept.snapshot.failure is None
 
 
 def test_a_past_that_cannot_be_read_is_read_later(
-    known: CannedEngine, begin: Callable[..., Kept]
+    docker: CannedEngine, begin: Callable[..., Kept]
 ) -> None:
-    """Nothing of it is told before all of it is known."""
+    """Nothing of it is reported before all of it was read."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.held.append(happened("pause"))
-    known.answers["/events"] = Answer(raw=b"")
-    known.end_streams()
+    docker.held.append(happened("pause"))
+    docker.answers["/events"] = Answer(raw=b"")
+    docker.end_streams()
     kept.wait_for(lambda: kept.looks >= 3)
     assert "pause" not in kept.actions
-    del known.answers["/events"]
+    del docker.answers["/events"]
     kept.wait_for(lambda: "pause" in kept.actions)
     assert "gap" not in kept.actions

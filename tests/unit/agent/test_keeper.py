@@ -1,4 +1,4 @@
-"""What is known of ourselves, kept true while an engine comes, speaks, goes and returns."""
+"""The state is current while an engine comes, reports events, goes and returns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.agent.keeper import delay
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
+from selfinspect.agent.state import UNRESOLVED, Observation
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
 from selfinspect.masking import Masking
-from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
+from selfinspect.model import Attempt, EngineFailure, Run, Snapshot, Stopping
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID, lay_container
 from tests.support.canned_engine import PING, Answer, CannedEngine, recorded
@@ -32,7 +32,7 @@ AWAITING = r"/events\?filters=.*web.*&since=[^&]*$"
 
 
 @pytest.fixture
-def known(engine: CannedEngine) -> CannedEngine:
+def docker(engine: CannedEngine) -> CannedEngine:
     """An engine that knows the container."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     engine.answers["/info"] = Answer(body=recorded("info"))
@@ -40,10 +40,10 @@ def known(engine: CannedEngine) -> CannedEngine:
 
 
 @pytest.fixture
-def kept(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
+def kept(docker: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
     """A keeper that follows the engine's events already."""
-    made = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
-    made.start(known)
+    made = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
+    made.start(docker)
     yield made
     made.stop()
 
@@ -52,29 +52,29 @@ def _away(kept: Kept) -> bool:
     return kept.snapshot.failure is not None
 
 
-def test_an_event_is_told_after_what_it_changed_is_known(known: CannedEngine, kept: Kept) -> None:
+def test_an_event_is_reported_after_what_it_changed(docker: CannedEngine, kept: Kept) -> None:
     """Who hears of a rename asks for the name and gets the new one."""
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.emit(happened("rename", oldName="/web"))
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("rename", "shop")]
 
 
-def test_a_change_is_told_before_its_event_and_once(known: CannedEngine, kept: Kept) -> None:
-    """Who waits for one hears of it as soon as it is known; a quiet event is none."""
+def test_a_change_is_reported_before_its_event_and_once(docker: CannedEngine, kept: Kept) -> None:
+    """Who waits for one hears of it as soon as it is in the state; a quiet event is none."""
     kept.names.clear()
-    known.emit(happened("top"))
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.emit(happened("rename", oldName="/web"))
+    docker.emit(happened("top"))
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: len(kept.events) == 2)
     assert kept.names == ["shop"]
 
 
-def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: Kept) -> None:
+def test_following_costs_nothing_but_the_two_streams(docker: CannedEngine, kept: Kept) -> None:
     """The engine's past and one more inspect close the gap; then nothing is asked."""
-    known.emit(happened("exec_create: true"))
+    docker.emit(happened("exec_create: true"))
     kept.wait_for(lambda: len(kept.events) == 1)
-    asked = [request.split(" ")[1].split("?")[0] for request in known.requests]
+    asked = [request.split(" ")[1].split("?")[0] for request in docker.requests]
     image = recorded("inspect")["Image"]
     inspect = f"/v1.41/containers/{ID}/json"
     beside = {"/v1.41/info", f"/v1.41/images/{image}/json", "/v1.41/version"}
@@ -90,152 +90,155 @@ def test_following_costs_nothing_but_the_two_streams(known: CannedEngine, kept: 
 
 
 def test_what_the_engine_says_late_is_shown_when_it_comes(
-    known: CannedEngine, tmp_path: Path
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
     """Without an event and without another question."""
     late = threading.Event()
-    known.answers[f"/images/{recorded('inspect')['Image']}/json"] = Answer(
+    docker.answers[f"/images/{recorded('inspect')['Image']}/json"] = Answer(
         body=recorded("image"), after=late
     )
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
-    kept.start(known)
-    assert kept.keeper.observation.image is None
-    extras = kept.keeper.observation.extras
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
+    kept.start(docker)
+    assert kept.state.observation.image is None
+    extras = kept.state.observation.extras
     assert extras is not None
     late.set()
     extras.wait(20)
-    kept.wait_for_change(lambda: kept.keeper.observation.image == recorded("image"))
-    assert len(known.matching("/images/")) == 1
+    kept.wait_for_change(lambda: kept.state.observation.image == recorded("image"))
+    assert len(docker.matching("/images/")) == 1
     kept.stop()
 
 
 @pytest.mark.slow
 def test_behind_a_proxy_that_buffers_the_past_is_asked_for(
-    known: CannedEngine, tmp_path: Path
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
     """At once for who begins to listen; the proxy is named once, with what mends it."""
-    known.holds_back = True
-    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    docker.holds_back = True
+    docker.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
     kept.thread.start()
     kept.wait_for(lambda: len(kept.events) == 3)
-    known.emit({**happened("pause"), "timeNano": time.time_ns()})
-    asked = len(known.matching("until="))
-    kept.listening = True
-    kept.keeper.hurry()
-    kept.wait_for(lambda: "pause" in kept.actions)
-    assert len(known.matching("until=")) == asked + 2
+    docker.emit({**happened("pause"), "timeNano": time.time_ns()})
+    asked = len(docker.matching("until="))
+    with kept.audience.joined():
+        kept.wait_for(lambda: "pause" in kept.actions)
+    assert len(docker.matching("until=")) == asked + 2
     assert kept.snapshot.failure is None
-    assert kept.keeper.following
+    assert kept.state.followed
     assert kept.log.getvalue().count("events.held-back") == 1
     assert "in nginx's location for the engine: proxy_buffering off;" in kept.log.getvalue()
     kept.stop()
 
 
-def test_an_engine_that_hangs_is_no_proxy(known: CannedEngine, tmp_path: Path) -> None:
+def test_an_engine_that_hangs_is_not_a_proxy(docker: CannedEngine, tmp_path: Path) -> None:
     """Where the past does not come, either, the engine is lost."""
-    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
-    known.answers["/events"] = Answer(raw=b"")
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    docker.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": "nginx/1.22.1"})
+    docker.answers["/events"] = Answer(raw=b"")
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
     kept.thread.start()
     kept.wait_for(lambda: kept.looks >= 2)
     assert "events.held-back" not in kept.log.getvalue()
-    assert not kept.keeper.following
+    assert not kept.state.followed
     kept.stop()
 
 
 def test_what_happened_before_the_streams_opened_is_seen(
-    known: CannedEngine, tmp_path: Path
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
-    """Renamed between the look and the subscription, it is known by its new name."""
+    """Renamed between the look and the subscription, it has its new name."""
     made = Kept(
-        Settings(engine=known.url, root=lay_container(tmp_path)),
-        after_look=lambda: known.knows({**recorded("inspect"), "Name": "/shop"}),
+        Settings(engine=docker.url, root=lay_container(tmp_path)),
+        after_look=lambda: docker.knows({**recorded("inspect"), "Name": "/shop"}),
     )
-    made.start(known)
+    made.start(docker)
     assert made.name == "shop"
     made.stop()
 
 
-def test_others_events_are_not_ours(known: CannedEngine, kept: Kept) -> None:
-    """An event of a network without us is passed over, the next one of ours told."""
-    known.emit({"Type": "network", "Action": "create", "Actor": {"ID": "n"}, "timeNano": 1})
-    known.emit(happened("pause"))
+def test_others_events_are_not_ours(docker: CannedEngine, kept: Kept) -> None:
+    """An event of a network without us is ignored, the next one of ours reported."""
+    docker.emit({"Type": "network", "Action": "create", "Actor": {"ID": "n"}, "timeNano": 1})
+    docker.emit(happened("pause"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("pause", "web")]
 
 
-def test_an_inspect_that_fails_costs_no_event(known: CannedEngine, kept: Kept) -> None:
-    """A removed container cannot be inspected: the event is told, the last inspect kept."""
-    del known.answers[f"/containers/{ID}/json"]
-    known.emit(happened("destroy"))
+def test_an_inspect_that_fails_costs_no_event(docker: CannedEngine, kept: Kept) -> None:
+    """A removed container cannot be inspected: the event is reported, the last inspect kept."""
+    del docker.answers[f"/containers/{ID}/json"]
+    docker.emit(happened("destroy"))
     kept.wait_for(lambda: len(kept.events) == 1)
     assert kept.events == [("destroy", "web")]
     assert "inspect.failed" in kept.log.getvalue()
 
 
-def test_of_podmans_health_checks_the_changes_are_told(known: CannedEngine, kept: Kept) -> None:
-    """Podman has an event for each check; the first after a start tells of a change, too."""
-    asked = len(known.matching(r"/json$"))
+def test_of_podmans_health_checks_the_changes_are_reported(
+    docker: CannedEngine, kept: Kept
+) -> None:
+    """Podman has an event for each check; the first after a start is a change, too."""
+    asked = len(docker.matching(r"/json$"))
     for status in ("starting", "healthy", "healthy", "unhealthy"):
-        known.emit(happened("health_status") | {"HealthStatus": status})
-    known.emit(happened("start"))
-    known.emit(happened("health_status") | {"HealthStatus": "unhealthy"})
+        docker.emit(happened("health_status") | {"HealthStatus": status})
+    docker.emit(happened("start"))
+    docker.emit(happened("health_status") | {"HealthStatus": "unhealthy"})
     kept.wait_for(lambda: len(kept.events) >= 5)
-    told = ["health_status"] * 3 + ["start", "health_status"]
-    assert [action for action, _ in kept.events] == told
-    assert asked < len(known.matching(r"/json$")) <= asked + len(told)
+    expected = ["health_status"] * 3 + ["start", "health_status"]
+    assert [action for action, _ in kept.events] == expected
+    assert asked < len(docker.matching(r"/json$")) <= asked + len(expected)
     assert [check.attributes["status"] for check in kept.checks] == ["healthy"]
 
 
 @pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])
 def test_a_lost_engine_is_found_again(
-    known: CannedEngine, kept: Kept, end: Callable[[CannedEngine], None]
+    docker: CannedEngine, kept: Kept, end: Callable[[CannedEngine], None]
 ) -> None:
-    """However the streams end, it looks anew, follows again, and tells what it missed."""
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    end(known)
+    """However the streams end, it looks again, follows again, and reports what it missed."""
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    end(docker)
     kept.wait_for(lambda: kept.looks >= 3)
-    known.wait_for_streams(2)
+    docker.wait_for_streams(2)
     kept.wait_for(lambda: len(kept.events) == 1)
-    known.emit(happened("unpause"))
+    docker.emit(happened("unpause"))
     kept.wait_for(lambda: len(kept.events) == 2)
     assert kept.events == [("rename", "shop"), ("unpause", "shop")]
     assert kept.snapshot.failure is None
 
 
-def test_while_the_engine_is_away_what_was_known_stays(known: CannedEngine, kept: Kept) -> None:
+def test_while_the_engine_is_away_the_last_document_stays(docker: CannedEngine, kept: Kept) -> None:
     """The last inspect is served with the reason why it is old, and is true again afterwards."""
-    known.stop()
+    docker.stop()
     kept.wait_for(lambda: any(a.outcome == "missing" for a in kept.snapshot.tried))
     assert kept.name == "web"
     assert kept.snapshot.inspect is not None
     assert kept.snapshot.failure is not None
     assert "there is no engine's socket" in kept.snapshot.failure.detail
-    assert not kept.keeper.following
+    assert not kept.state.followed
 
 
-def test_an_engine_that_returns_is_followed(known: CannedEngine, kept: Kept) -> None:
-    """Refused for a while, the engine comes back; what changed meanwhile is told."""
-    known.stop(unlink=False)
+def test_an_engine_that_returns_is_followed(docker: CannedEngine, kept: Kept) -> None:
+    """Refused for a while, the engine comes back; what changed meanwhile is reported."""
+    docker.stop(unlink=False)
     kept.wait_for(lambda: any(a.outcome == "refused" for a in kept.snapshot.tried))
     assert kept.name == "web"
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.stop()
-    known.start()
-    known.wait_for_streams(2)
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.stop()
+    docker.start()
+    docker.wait_for_streams(2)
     kept.wait_for(lambda: len(kept.events) == 1)
-    known.emit(happened("unpause"))
+    docker.emit(happened("unpause"))
     kept.wait_for(lambda: len(kept.events) == 2)
     assert kept.events == [("rename", "shop"), ("unpause", "shop")]
     assert kept.snapshot.failure is None
-    assert kept.keeper.following
+    assert kept.state.followed
 
 
-def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_path: Path) -> None:
+def test_a_proxy_that_lets_no_events_through_is_reported(
+    docker: CannedEngine, tmp_path: Path
+) -> None:
     """What was found stays, with the denial, and nothing is asked again soon."""
-    known.answers["/events"] = Answer(403, b"no")
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    docker.answers["/events"] = Answer(403, b"no")
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
     kept.thread.start()
     kept.wait_for(lambda: kept.looks == 2)
     assert kept.name == "web"
@@ -243,27 +246,27 @@ def test_a_proxy_that_lets_no_events_through_is_told(known: CannedEngine, tmp_pa
     assert kept.snapshot.failure.denied
     assert kept.snapshot.failure.hint is not None
     assert kept.snapshot.failure.hint.endswith("allow GET /events")
-    assert delay(kept.keeper.observation, 0) == 600.0
+    assert delay(kept.state.observation, 0) == 600.0
     kept.stop()
-    assert len(known.matching("/_ping")) == 1
+    assert len(docker.matching("/_ping")) == 1
 
 
 def test_an_engine_without_events_is_not_asked_again_soon(
-    known: CannedEngine, tmp_path: Path
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
     """What it cannot do it cannot do in a moment, either."""
-    known.answers["/events"] = Answer(501, b"no such thing")
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root")))
+    docker.answers["/events"] = Answer(501, b"no such thing")
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root")))
     kept.thread.start()
     kept.wait_for(lambda: kept.looks == 2)
-    assert delay(kept.keeper.observation, 0) == 600.0
+    assert delay(kept.state.observation, 0) == 600.0
     kept.stop()
 
 
-def test_stopping_ends_it(known: CannedEngine, kept: Kept) -> None:
-    """Stopped while it follows, it ends, and nothing is told of a loss."""
+def test_stopping_ends_it(docker: CannedEngine, kept: Kept) -> None:
+    """Stopped while it follows, it ends, and reports no loss."""
     kept.stop()
-    known.wait_for_streams(0)
+    docker.wait_for_streams(0)
     assert not _away(kept)
     assert kept.looks == 1
 
@@ -277,13 +280,13 @@ def test_stopping_while_it_waits_for_an_engine(tmp_path: Path) -> None:
     assert kept.snapshot.self is not None
 
 
-def test_stopped_before_it_begins_it_does_nothing(known: CannedEngine, tmp_path: Path) -> None:
+def test_stopped_before_it_begins_it_does_nothing(docker: CannedEngine, tmp_path: Path) -> None:
     """A stop that comes first counts."""
-    kept = Kept(Settings(engine=known.url, root=tmp_path))
+    kept = Kept(Settings(engine=docker.url, root=tmp_path))
     kept.keeper.stop()
     kept.keeper.run()
-    assert known.requests == []
-    assert kept.snapshot.identity == NOT_KNOWN_YET
+    assert docker.requests == []
+    assert kept.snapshot.identity == UNRESOLVED
 
 
 def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None:
@@ -294,25 +297,25 @@ def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def other(known: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
+def other(docker: CannedEngine, tmp_path: Path) -> Iterator[Kept]:
     """A keeper that reports on the container called web, which is there."""
-    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
-    kept.start(known)
+    docker.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept.start(docker)
     yield kept
     kept.stop()
 
 
-def _remove(known: CannedEngine) -> None:
+def _remove(docker: CannedEngine) -> None:
     for name in ("web", ID):
-        del known.answers[f"/containers/{name}/json"]
-    known.emit(happened("destroy"))
+        del docker.answers[f"/containers/{name}/json"]
+    docker.emit(happened("destroy"))
 
 
-def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> None:
-    """What was known of it stays, with that state, and one stream waits for the next."""
-    _remove(known)
-    known.wait_for_requests(1, AWAITING)
+def test_a_target_that_is_removed_is_gone(docker: CannedEngine, other: Kept) -> None:
+    """Its last document stays, with that state, and one stream waits for the next."""
+    _remove(docker)
+    docker.wait_for_requests(1, AWAITING)
     assert other.snapshot.self is not None
     assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
     assert other.snapshot.failure is not None
@@ -322,57 +325,59 @@ def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> N
 
 
 @pytest.mark.parametrize("action", ["create", "rename", "start"])
-def test_the_next_of_a_targets_name_is_taken(known: CannedEngine, other: Kept, action: str) -> None:
+def test_the_next_of_a_targets_name_is_taken(
+    docker: CannedEngine, other: Kept, action: str
+) -> None:
     """As soon as one bears the name, whatever others of similar names do."""
-    _remove(known)
-    known.wait_for_requests(1, AWAITING)
-    known.wait_for_streams(1)
-    lookups = len(known.matching("/containers/web/json"))
+    _remove(docker)
+    docker.wait_for_requests(1, AWAITING)
+    docker.wait_for_streams(1)
+    lookups = len(docker.matching("/containers/web/json"))
     for name, unrelated in (("web-2", action), ("web", "die")):
-        known.emit(_of_another(unrelated, name))
-    known.knows({**recorded("inspect"), "Id": ANOTHER})
-    known.answers["/containers/web/json"] = Answer(
+        docker.emit(_of_another(unrelated, name))
+    docker.knows({**recorded("inspect"), "Id": ANOTHER})
+    docker.answers["/containers/web/json"] = Answer(
         body={**recorded("inspect"), "Id": ANOTHER, "State": {"Status": "running"}}
     )
-    known.emit(_of_another(action, "web"))
+    docker.emit(_of_another(action, "web"))
     other.wait_for(lambda: other.snapshot.identity.id == ANOTHER)
-    known.wait_for_streams(2)
+    docker.wait_for_streams(2)
     assert other.snapshot.self is not None
     assert other.snapshot.self.state == "running"
-    assert len(known.matching("/containers/web/json")) == lookups + 1
+    assert len(docker.matching("/containers/web/json")) == lookups + 1
 
 
-def test_stopping_while_a_target_is_awaited(known: CannedEngine, other: Kept) -> None:
+def test_stopping_while_a_target_is_awaited(docker: CannedEngine, other: Kept) -> None:
     """The stream that waits for it ends with the keeper."""
-    _remove(known)
-    known.wait_for_requests(1, AWAITING)
-    known.wait_for_streams(1)
+    _remove(docker)
+    docker.wait_for_requests(1, AWAITING)
+    docker.wait_for_streams(1)
     other.stop()
-    known.wait_for_streams(0)
+    docker.wait_for_streams(0)
 
 
-def test_a_target_that_is_not_there_yet_is_awaited(known: CannedEngine, tmp_path: Path) -> None:
+def test_a_target_that_is_not_there_yet_is_awaited(docker: CannedEngine, tmp_path: Path) -> None:
     """An agent that starts before the app takes it as soon as it is made."""
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root"), target="web"))
     kept.thread.start()
-    known.wait_for_streams(1)
+    docker.wait_for_streams(1)
     assert kept.snapshot.self is None
-    known.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
-    known.emit(_of_another("create", "web"))
+    docker.answers["/containers/web/json"] = Answer(body=recorded("inspect"))
+    docker.emit(_of_another("create", "web"))
     kept.wait_for(lambda: kept.snapshot.identity.id == ID)
     kept.stop()
 
 
-def test_an_engine_that_tells_of_a_name_again_is_asked_less_and_less(
-    known: CannedEngine, tmp_path: Path
+def test_an_engine_that_repeats_a_name_is_asked_less_and_less(
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
     """One whose clock is ahead repeats what is past; one that lies does so for ever."""
-    told = json.dumps(_of_another("create", "web")).encode() + b"\n"
-    known.answers["/events"] = Answer(body=told)
-    kept = Kept(Settings(engine=known.url, root=lay_container(tmp_path / "root"), target="web"))
+    expected = json.dumps(_of_another("create", "web")).encode() + b"\n"
+    docker.answers["/events"] = Answer(body=expected)
+    kept = Kept(Settings(engine=docker.url, root=lay_container(tmp_path / "root"), target="web"))
     begun = time.monotonic()
     kept.thread.start()
-    known.wait_for_requests(5, AWAITING)
+    docker.wait_for_requests(5, AWAITING)
     kept.stop()
     assert time.monotonic() - begun >= 0.05 + 0.1 + 0.2 + 0.4  # at least: halves of the pauses
 
@@ -383,7 +388,7 @@ def _of_another(action: str, name: str) -> dict[str, Json]:
 
 def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
-    return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
+    return Observation(Snapshot(UNRESOLVED, tried=tried, failure=failure), Masking())
 
 
 @pytest.mark.parametrize(
@@ -408,21 +413,23 @@ def test_what_waiting_cannot_mend_is_seldom_asked(observation: Observation) -> N
     assert delay(observation, 0) == 60.0
 
 
-def test_an_engine_out_of_reach_is_looked_for_anew(known: CannedEngine, kept: Kept) -> None:
+def test_an_engine_out_of_reach_is_looked_for_again(docker: CannedEngine, kept: Kept) -> None:
     """An event that costs an inspect, which fails, is the end of the streams."""
     path = f"/containers/{ID}/json"
-    inspect, known.answers[path] = known.answers[path], Answer(raw=b"")
-    known.emit(happened("rename", oldName="/web"))
+    inspect, docker.answers[path] = docker.answers[path], Answer(raw=b"")
+    docker.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: len(kept.events) == 1)
-    known.answers[path] = inspect
+    docker.answers[path] = inspect
     kept.wait_for(lambda: kept.looks >= 3)
-    known.wait_for_streams(2)
+    docker.wait_for_streams(2)
 
 
-def test_the_reason_of_a_refused_inspect_is_told_first(known: CannedEngine, kept: Kept) -> None:
-    """Not that the engine went away: we left it, and why is known."""
-    known.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
-    known.emit(happened("rename", oldName="/web"))
+def test_the_reason_of_a_refused_inspect_is_reported_first(
+    docker: CannedEngine, kept: Kept
+) -> None:
+    """Not that the connection was lost: we closed it, and say why."""
+    docker.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
+    docker.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: kept.looks >= 2)
     lost = next(line for line in kept.reasons if line is not None)
     assert lost.endswith("it hung up without an answer")
@@ -452,12 +459,12 @@ def test_a_doubt_is_looked_at_again_soon_and_then_seldom() -> None:
 def test_a_gateway_that_nobody_named_is_seldom_asked() -> None:
     """Where no engine was ever found, the network is probed once a minute and no more."""
     guess = Attempt("tcp://172.17.0.1:2375", "refused", guessed=True)
-    assert delay(Observation(Snapshot(NOT_KNOWN_YET, tried=(guess,)), Masking()), 0) == 60.0
+    assert delay(Observation(Snapshot(UNRESOLVED, tried=(guess,)), Masking()), 0) == 60.0
 
 
 def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
     """A socket that went missing under us is looked for as soon as one that refuses."""
-    assert delay(replace(_tried("missing"), client=kept.keeper.observation.client), 0) <= 0.1
+    assert delay(replace(_tried("missing"), client=kept.state.observation.client), 0) <= 0.1
 
 
 @pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
@@ -466,15 +473,34 @@ def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
     assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1
 
 
-def test_the_run_before_is_told_from_then_on(kept: Kept, known: CannedEngine) -> None:
+def test_the_run_before_is_reported_from_then_on(kept: Kept, docker: CannedEngine) -> None:
     """Through every new look; telling the same again changes nothing."""
     run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
-    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
-    told = len(kept.names)
-    kept.keeper.add(lambda beside: replace(beside, previous_run=run))
-    assert len(kept.names) == told
-    known.knows({**recorded("inspect"), "Name": "/shop"})
-    known.emit(happened("rename"))
+    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    expected = len(kept.names)
+    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    assert len(kept.names) == expected
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.emit(happened("rename"))
     kept.wait_for(lambda: "rename" in kept.actions)
     assert kept.snapshot.self is not None
     assert (kept.snapshot.self.name, kept.snapshot.self.previous_run) == ("shop", run)
+
+
+def test_what_is_announced_is_shown_while_the_engine_is_asked(
+    docker: CannedEngine, kept: Kept
+) -> None:
+    """PID 1's word comes in the event loop's thread, which must not wait for an engine."""
+    path, late = f"/containers/{ID}/json", threading.Event()
+    docker.answers[path] = replace(docker.answers[path], after=late)
+    asked = len(docker.matching(r"/json$"))
+    docker.emit(happened("rename", oldName="/web"))
+    docker.wait_for_requests(asked + 1, r"/json$")
+    stop = Stopping("SIGTERM", "2026-11-21T12:00:00Z", None)
+    kept.state.add(lambda beside: replace(beside, stopping=stop))
+    assert kept.actions == []
+    late.set()
+    kept.wait_for(lambda: "rename" in kept.actions)
+    assert kept.snapshot.self is not None
+    assert kept.snapshot.self.stopping == stop
+    assert "inspect.failed" not in kept.log.getvalue()  # as it would had that waited for it

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.observe import Observation, filled_in, look_again, observe
+from selfinspect.agent.observe import filled_in, inspect_again, observe
+from selfinspect.agent.state import Observation, State
 from selfinspect.errors import EngineUnreachableError, UnknownContainerError
 from selfinspect.model import Attempt, Limits
 from selfinspect.settings import Settings
@@ -23,7 +24,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @pytest.fixture
-def known(engine: CannedEngine) -> CannedEngine:
+def docker(engine: CannedEngine) -> CannedEngine:
     """An engine that knows the container, and answers all that is asked of it."""
     engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
     engine.answers["/info"] = Answer(body=recorded("info"))
@@ -37,13 +38,20 @@ def _look(root: Path, endpoint: str, **environ: str) -> Observation:
     return found
 
 
+def _again(found: Observation) -> Observation:
+    assert found.client is not None
+    return inspect_again(State(found), found.client)
+
+
 def _changed(engine: CannedEngine, **members: Json) -> None:
     engine.knows({**recorded("inspect"), **members})
 
 
-def test_an_engine_that_knows_us_tells_everything(known: CannedEngine, tmp_path: Path) -> None:
+def test_an_engine_with_our_container_returns_everything(
+    docker: CannedEngine, tmp_path: Path
+) -> None:
     """Identity, our document, the masked inspect, the image and the cgroup's path."""
-    found = _look(tmp_path, known.url)
+    found = _look(tmp_path, docker.url)
     snapshot = found.snapshot
     assert (snapshot.identity.id, snapshot.identity.level) == (ID, "proven")
     assert (snapshot.identity.method, snapshot.identity.name) == ("layer", "web")
@@ -51,36 +59,36 @@ def test_an_engine_that_knows_us_tells_everything(known: CannedEngine, tmp_path:
     assert (snapshot.self.name, snapshot.self.hostname) == ("web", "box")
     assert snapshot.self.inspected_at is not None
     assert snapshot.engine == snapshot.self.engine
-    assert snapshot.tried == (Attempt(known.url, "answers"),)
+    assert snapshot.tried == (Attempt(docker.url, "answers"),)
     assert snapshot.failure is None
     assert found.image == recorded("image")
     assert found.cgroup_path == f"/docker/{ID}"
     assert found.own_network
 
 
-def test_pid_1_of_another_tree_is_not_ours(known: CannedEngine, tmp_path: Path) -> None:
+def test_pid_1_of_another_tree_is_not_ours(docker: CannedEngine, tmp_path: Path) -> None:
     """Seen through the machine's tree it is the machine's, and contradicts nothing."""
     root = lay_container(tmp_path)
     (root / "proc/1").mkdir(exist_ok=True)
     (root / "proc/1/cgroup").write_text("4:memory:/\n0::/init.scope\n")
-    _changed(known, GraphDriver={"Name": "overlayfs", "Data": None}, Mounts=[])
-    found = _look(root, known.url).snapshot.identity
+    _changed(docker, GraphDriver={"Name": "overlayfs", "Data": None}, Mounts=[])
+    found = _look(root, docker.url).snapshot.identity
     assert (found.id, found.level) == (ID, "confirmed")
 
 
-def test_what_is_known_is_masked(known: CannedEngine, tmp_path: Path) -> None:
+def test_what_was_found_is_masked(docker: CannedEngine, tmp_path: Path) -> None:
     """Neither our document nor the inspect holds a secret in the clear."""
-    snapshot = _look(tmp_path, known.url).snapshot
+    snapshot = _look(tmp_path, docker.url).snapshot
     for secret in ("hunter2-correct-horse", "s3cr3t-pa55", "tok-abcdefgh12345678"):
         assert secret not in repr(snapshot)
     assert "live" in repr(snapshot)
 
 
-def test_every_request_is_observed(known: CannedEngine, tmp_path: Path) -> None:
-    """Each request's name and status is told, for the metrics."""
+def test_every_request_is_observed(docker: CannedEngine, tmp_path: Path) -> None:
+    """Each request's name and status is reported, for the metrics."""
     seen: list[tuple[str, int]] = []
     found = observe(
-        Settings(engine=known.url, root=lay_container(tmp_path)),
+        Settings(engine=docker.url, root=lay_container(tmp_path)),
         {},
         observe_request=lambda name, code, _: seen.append((name, code)),
     )
@@ -93,11 +101,11 @@ def test_every_request_is_observed(known: CannedEngine, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/info", "/images/IMAGE/json"])
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_what_a_proxy_keeps_back_is_done_without(
-    known: CannedEngine, tmp_path: Path, path: str, status: int
+    docker: CannedEngine, tmp_path: Path, path: str, status: int
 ) -> None:
     """Neither the image nor the engine's own words are needed to know ourselves."""
-    known.answers[path.replace("IMAGE", str(recorded("inspect")["Image"]))] = Answer(status)
-    found = _look(tmp_path, known.url)
+    docker.answers[path.replace("IMAGE", str(recorded("inspect")["Image"]))] = Answer(status)
+    found = _look(tmp_path, docker.url)
     assert found.snapshot.self is not None
     assert found.snapshot.failure is None
     assert (found.image is None, found.cgroup_path is None) == (path != "/info", path == "/info")
@@ -109,12 +117,12 @@ EXTRAS = ("/info", "/version", f"/images/{recorded('inspect')['Image']}/json")
 @pytest.mark.timeout(8)
 @pytest.mark.parametrize("path", [*EXTRAS, None], ids=["info", "version", "image", "all"])
 def test_what_never_comes_is_done_without(
-    known: CannedEngine, tmp_path: Path, path: str | None
+    docker: CannedEngine, tmp_path: Path, path: str | None
 ) -> None:
     """Proof and inspect make the document: what hangs beside them holds it back a second."""
     for each in EXTRAS if path is None else [path]:
-        known.answers[each] = Answer(hangs=True)
-    found = _look(tmp_path, known.url)
+        docker.answers[each] = Answer(hangs=True)
+    found = _look(tmp_path, docker.url)
     assert found.snapshot.identity.level == "proven"
     assert found.snapshot.self is not None
     assert (found.image is None) is (path in (None, EXTRAS[2]))
@@ -122,42 +130,42 @@ def test_what_never_comes_is_done_without(
 
 
 @pytest.mark.parametrize("path", EXTRAS)
-def test_what_breaks_off_is_done_without(known: CannedEngine, tmp_path: Path, path: str) -> None:
+def test_what_breaks_off_is_done_without(docker: CannedEngine, tmp_path: Path, path: str) -> None:
     """An engine that hangs up on one of these has answered what matters."""
-    known.answers[path] = Answer(raw=b"")
-    found = _look(tmp_path, known.url)
-    assert found.snapshot.tried == (Attempt(known.url, "answers"),)
+    docker.answers[path] = Answer(raw=b"")
+    found = _look(tmp_path, docker.url)
+    assert found.snapshot.tried == (Attempt(docker.url, "answers"),)
     assert found.snapshot.failure is None
 
 
 @pytest.mark.timeout(8)
-def test_a_version_that_hangs_holds_no_denial_back(known: CannedEngine, tmp_path: Path) -> None:
+def test_a_version_that_hangs_holds_no_denial_back(docker: CannedEngine, tmp_path: Path) -> None:
     """Nor what the kernel knows, where a proxy denies the inspect."""
-    known.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
-    known.answers["/version"] = Answer(hangs=True)
-    snapshot = _look(tmp_path, known.url).snapshot
+    docker.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
+    docker.answers["/version"] = Answer(hangs=True)
+    snapshot = _look(tmp_path, docker.url).snapshot
     assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
 
 
-def test_a_later_look_fills_in_what_came_late(known: CannedEngine, tmp_path: Path) -> None:
+def test_a_later_look_fills_in_what_came_late(docker: CannedEngine, tmp_path: Path) -> None:
     """Without another question: the answer is waited for beside."""
     late = threading.Event()
-    known.answers["/info"] = Answer(body=recorded("info"), after=late)
-    found = _look(tmp_path, known.url)
+    docker.answers["/info"] = Answer(body=recorded("info"), after=late)
+    found = _look(tmp_path, docker.url)
     assert (found.info, found.cgroup_path) == (None, None)
     assert found.extras is not None
     late.set()
     found.extras.wait(20)
-    again = look_again(found)
+    again = _again(found)
     assert (again.info, again.cgroup_path) == (recorded("info"), f"/docker/{ID}")
-    assert len(known.matching("/info")) == 1
+    assert len(docker.matching("/info")) == 1
 
 
-def test_what_comes_late_is_as_old_as_the_document(known: CannedEngine, tmp_path: Path) -> None:
+def test_what_comes_late_is_as_old_as_the_document(docker: CannedEngine, tmp_path: Path) -> None:
     """Filling in inspects nothing: `inspected_at` stays."""
     late = threading.Event()
-    known.answers[EXTRAS[2]] = Answer(body=recorded("image"), after=late)
-    found = _look(tmp_path, known.url)
+    docker.answers[EXTRAS[2]] = Answer(body=recorded("image"), after=late)
+    found = _look(tmp_path, docker.url)
     late.set()
     assert found.extras is not None
     found.extras.wait(20)
@@ -178,13 +186,13 @@ def test_what_comes_late_is_as_old_as_the_document(known: CannedEngine, tmp_path
         ("nginx", {"Version": "28.5.2"}, "Docker"),
     ],
 )
-def test_behind_a_proxy_the_version_tells_the_product(
-    known: CannedEngine, tmp_path: Path, server: str, release: Json, product: str
+def test_behind_a_proxy_the_version_names_the_product(
+    docker: CannedEngine, tmp_path: Path, server: str, release: Json, product: str
 ) -> None:
     """What the proxy calls itself is not the engine's name."""
-    known.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": server})
-    known.answers["/version"] = Answer(body=release)
-    found = _look(tmp_path, known.url)
+    docker.answers["/_ping"] = replace(PING, headers={**PING.headers, "Server": server})
+    docker.answers["/version"] = Answer(body=release)
+    found = _look(tmp_path, docker.url)
     engine = found.snapshot.engine
     assert engine is not None
     assert (engine.product, engine.version) == (product, "28.5.2")
@@ -195,21 +203,21 @@ def test_behind_a_proxy_the_version_tells_the_product(
     assert found.client.connection.proxy == server.partition("/")[0]
 
 
-def test_the_systemd_driver_has_another_path(known: CannedEngine, tmp_path: Path) -> None:
+def test_the_systemd_driver_has_another_path(docker: CannedEngine, tmp_path: Path) -> None:
     """The cgroup's path follows the engine's driver."""
-    known.answers["/info"] = Answer(body={**recorded("info"), "CgroupDriver": "systemd"})
-    assert _look(tmp_path, known.url).cgroup_path == f"/system.slice/docker-{ID}.scope"
+    docker.answers["/info"] = Answer(body={**recorded("info"), "CgroupDriver": "systemd"})
+    assert _look(tmp_path, docker.url).cgroup_path == f"/system.slice/docker-{ID}.scope"
 
 
 @pytest.mark.parametrize(
     ("mode", "own"), [("host", False), (f"container:{'cd' * 32}", False), ("bridge", True)]
 )
-def test_whose_network_it_is(known: CannedEngine, tmp_path: Path, mode: str, *, own: bool) -> None:
+def test_whose_network_it_is(docker: CannedEngine, tmp_path: Path, mode: str, *, own: bool) -> None:
     """The host's and another container's are not ours."""
     host = recorded("inspect")["HostConfig"]
     assert isinstance(host, dict)
-    _changed(known, HostConfig={**host, "NetworkMode": mode})
-    assert _look(tmp_path, known.url).own_network is own
+    _changed(docker, HostConfig={**host, "NetworkMode": mode})
+    assert _look(tmp_path, docker.url).own_network is own
 
 
 def test_no_socket_names_the_mount(tmp_path: Path) -> None:
@@ -245,7 +253,7 @@ def test_an_engine_that_is_not_running(engine: CannedEngine, tmp_path: Path) -> 
 
 
 def test_an_engine_that_does_not_know_us(engine: CannedEngine, tmp_path: Path) -> None:
-    """Another machine's engine is told apart from none."""
+    """Another machine's engine is not the same as none."""
     engine.answers["/containers/json"] = Answer(body=[])
     found = _look(tmp_path, engine.url)
     assert found.client is None
@@ -256,13 +264,13 @@ def test_an_engine_that_does_not_know_us(engine: CannedEngine, tmp_path: Path) -
 
 
 def test_of_two_engines_ours_is_used_and_the_other_named(
-    known: CannedEngine, tmp_path: Path
+    docker: CannedEngine, tmp_path: Path
 ) -> None:
     """A stranger in `DOCKER_HOST`, as CI has it, and the engine that knows us behind it."""
     with CannedEngine(tmp_path / "stranger.sock") as stranger:
         stranger.answers["/containers/json"] = Answer(body=[])
         environ = {"DOCKER_HOST": stranger.url, "XDG_RUNTIME_DIR": str(tmp_path)}
-        (tmp_path / "docker.sock").symlink_to(known.url.removeprefix("unix://"))
+        (tmp_path / "docker.sock").symlink_to(docker.url.removeprefix("unix://"))
         found = _look(tmp_path / "root", "auto", **environ).snapshot
         assert stranger.matching("/containers/json|/top") == []
     assert (found.identity.id, found.identity.level) == (ID, "proven")
@@ -270,9 +278,7 @@ def test_of_two_engines_ours_is_used_and_the_other_named(
     assert "unset DOCKER_HOST" in str(found.tried[0].hint)
 
 
-def test_an_unknown_target_is_told_apart_from_a_stranger(
-    engine: CannedEngine, tmp_path: Path
-) -> None:
+def test_an_unknown_target_is_not_a_stranger(engine: CannedEngine, tmp_path: Path) -> None:
     """The engine is not asked who we are."""
     settings = Settings(engine=engine.url, root=lay_container(tmp_path), target="db")
     found = observe(settings, {}).snapshot
@@ -281,12 +287,12 @@ def test_an_unknown_target_is_told_apart_from_a_stranger(
     assert "--target" in str(found.failure.hint)
 
 
-def test_a_proxy_that_denies_inspect_is_named(known: CannedEngine, tmp_path: Path) -> None:
+def test_a_proxy_that_denies_inspect_is_named(docker: CannedEngine, tmp_path: Path) -> None:
     """The identity is the kernel's, and the failure says what the proxy would have to allow."""
-    known.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
-    snapshot = _look(tmp_path, known.url).snapshot
+    docker.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
+    snapshot = _look(tmp_path, docker.url).snapshot
     assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
-    assert snapshot.tried == (Attempt(known.url, "denied"),)
+    assert snapshot.tried == (Attempt(docker.url, "denied"),)
     assert snapshot.failure is not None
     assert snapshot.failure.denied
     assert "CONTAINERS=1" in str(snapshot.failure.hint)
@@ -301,7 +307,7 @@ def test_a_proxy_that_denies_everything_is_named(engine: CannedEngine, tmp_path:
     assert snapshot.failure.denied
 
 
-def test_another_refusal_is_told_as_it_is(engine: CannedEngine, tmp_path: Path) -> None:
+def test_another_refusal_is_reported_as_it_is(engine: CannedEngine, tmp_path: Path) -> None:
     """A status without a meaning of its own stands in the list with its words."""
     engine.answers["/_ping"] = Answer(500, {"message": "on fire"})
     snapshot = _look(tmp_path, engine.url).snapshot
@@ -310,26 +316,26 @@ def test_another_refusal_is_told_as_it_is(engine: CannedEngine, tmp_path: Path) 
     assert not snapshot.failure.denied
 
 
-def test_an_engine_that_goes_away_while_it_is_asked(known: CannedEngine, tmp_path: Path) -> None:
+def test_an_engine_that_goes_away_while_it_is_asked(docker: CannedEngine, tmp_path: Path) -> None:
     """An engine lost in the middle of a look is an attempt that failed, not a crash."""
-    known.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
-    snapshot = _look(tmp_path, known.url).snapshot
-    assert snapshot.tried == (Attempt(known.url, "no engine"),)
+    docker.answers[f"/containers/{ID}/json"] = Answer(raw=b"")
+    snapshot = _look(tmp_path, docker.url).snapshot
+    assert snapshot.tried == (Attempt(docker.url, "no engine"),)
     assert snapshot.identity.id == ID
     assert snapshot.failure is not None
 
 
-def test_the_next_place_is_tried(known: CannedEngine, tmp_path: Path) -> None:
+def test_the_next_place_is_tried(docker: CannedEngine, tmp_path: Path) -> None:
     """A place that does not count is passed over, and remembered."""
     environ = {"DOCKER_HOST": f"unix://{tmp_path}/no.sock", "XDG_RUNTIME_DIR": str(tmp_path)}
-    (tmp_path / "docker.sock").symlink_to(known.url.removeprefix("unix://"))
+    (tmp_path / "docker.sock").symlink_to(docker.url.removeprefix("unix://"))
     found = _look(tmp_path, "auto", **environ)
     assert found.snapshot.self is not None
     assert found.snapshot.tried[0] == Attempt(f"unix://{tmp_path}/no.sock", "missing")
     assert found.snapshot.tried[-1] == Attempt(f"unix://{tmp_path}/docker.sock", "answers")
 
 
-def test_of_several_failures_the_one_that_can_be_mended_is_told(tmp_path: Path) -> None:
+def test_of_several_failures_the_one_that_can_be_mended_is_reported(tmp_path: Path) -> None:
     """A socket that is there and fails says more than those that are missing."""
     with CannedEngine(tmp_path / "docker.sock") as engine:
         engine.answers["/_ping"] = Answer(403)
@@ -341,19 +347,19 @@ def test_of_several_failures_the_one_that_can_be_mended_is_told(tmp_path: Path) 
 
 
 def test_nobody_at_all_has_no_document(tmp_path: Path) -> None:
-    """Without evidence there is no identity, and a reason."""
+    """Without evidence the identity is null, with a reason."""
     snapshot = observe(Settings(engine="off", root=tmp_path), {}).snapshot
     assert (snapshot.identity.id, snapshot.self) == (None, None)
     assert snapshot.identity.reason
 
 
-def test_looking_again_asks_for_inspect_alone(known: CannedEngine, tmp_path: Path) -> None:
+def test_looking_again_asks_for_inspect_alone(docker: CannedEngine, tmp_path: Path) -> None:
     """A rename is seen with one request, and what is secret stays so."""
-    found = _look(tmp_path, known.url)
-    _changed(known, Name="/shop")
-    known.requests.clear()
-    again = look_again(found)
-    assert known.requests == [f"GET /v1.41/containers/{ID}/json"]
+    found = _look(tmp_path, docker.url)
+    _changed(docker, Name="/shop")
+    docker.requests.clear()
+    again = _again(found)
+    assert docker.requests == [f"GET /v1.41/containers/{ID}/json"]
     assert again.snapshot.self is not None
     assert (again.snapshot.self.name, again.snapshot.identity.name) == ("shop", "shop")
     assert again.snapshot.identity.level == "proven"
@@ -361,32 +367,28 @@ def test_looking_again_asks_for_inspect_alone(known: CannedEngine, tmp_path: Pat
     assert again.masking == found.masking
 
 
-def test_looking_again_tells_why_it_cannot(known: CannedEngine, tmp_path: Path) -> None:
+def test_looking_again_raises_why_it_cannot(docker: CannedEngine, tmp_path: Path) -> None:
     """A removed container and a lost engine are errors of their own."""
-    found = _look(tmp_path, known.url)
-    del known.answers[f"/containers/{ID}/json"]
+    found = _look(tmp_path, docker.url)
+    del docker.answers[f"/containers/{ID}/json"]
     with pytest.raises(UnknownContainerError):
-        look_again(found)
-    known.stop()
+        _again(found)
+    docker.stop()
     with pytest.raises(EngineUnreachableError):
-        look_again(found)
+        _again(found)
 
 
 @pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
-def test_without_an_engine_the_kernel_tells_what_binds_us(version: str) -> None:
-    """CPUs, memory and tasks as its cgroup limits them; of the rest nothing is known."""
+def test_without_an_engine_limits_are_the_kernels(version: str) -> None:
+    """CPUs, memory and tasks as its cgroup limits them; the rest is null."""
     own = observe(Settings(engine="off", root=FIXTURES / version), {}).snapshot.self
     assert own is not None
     assert own.limits == Limits(cpus=0.5, memory_bytes=128 << 20, pids=64)
     assert (own.name, own.ports, own.image.reference) == (None, None, None)
 
 
-def test_without_an_engine_there_is_nobody_to_ask_again(
-    known: CannedEngine, tmp_path: Path
-) -> None:
-    """Looking again needs a first look that found an engine."""
-    with pytest.raises(ValueError, match="no engine to ask"):
-        look_again(_look(tmp_path, "off"))
-    found = _look(tmp_path, known.url)
+def test_without_an_engine_there_is_no_inspect(docker: CannedEngine, tmp_path: Path) -> None:
+    """Inspecting again needs a first look that found an engine."""
+    found = _look(tmp_path, docker.url)
     with pytest.raises(ValueError, match="comes from an engine"):
-        look_again(replace(found, snapshot=replace(found.snapshot, engine=None)))
+        _again(replace(found, snapshot=replace(found.snapshot, engine=None)))

@@ -1,4 +1,4 @@
-"""The runs, from wherever the agent has what tells of them."""
+"""The runs, from events, inspect and PID 1's records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 from selfinspect import times
 from selfinspect.agent.observe import observe
 from selfinspect.agent.past import Past, mark_below, names_of_journal, recall
+from selfinspect.agent.state import Observation, State
 from selfinspect.journal.journal import Journal
+from selfinspect.masking import Masking
 from selfinspect.model import Engine, Identity, Snapshot
+from selfinspect.runs.runs import previous_run
 from selfinspect.settings import Settings
 from selfinspect.supervise.record import Record
 from tests.support.canned_container import ID, lay_container
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
-SNAPSHOT = Snapshot(Identity(ID, "proven", "layer"))
+IDENTITY = Identity(ID, "proven", "layer")
+
+
+def _state() -> State:
+    return State(Observation(Snapshot(IDENTITY), Masking()))
 
 
 def settings(path: Path, *, target: str = "self", engine: str = "off") -> Settings:
@@ -34,71 +41,75 @@ def settings(path: Path, *, target: str = "self", engine: str = "off") -> Settin
     return Settings(root=root, journal=folder, target=target, engine=engine)
 
 
-def test_our_own_journal_is_named_by_what_tells_us_apart(tmp_path: Path) -> None:
+def test_our_own_journal_is_named_by_our_mark(tmp_path: Path) -> None:
     """Whoever the evidence takes us for; the ID only leads to a journal of an earlier version."""
     chosen = settings(tmp_path)
     mark = mark_below(chosen.root)
-    known = observe(chosen, {}).snapshot
-    assert known.self is not None
+    snapshot = observe(chosen, {}).snapshot
+    assert snapshot.self is not None
     assert mark is not None
-    assert names_of_journal(chosen, known) == (mark, ID)
-    unused = replace(known, self=replace(known.self, id=None, short_id=None))
+    assert names_of_journal(chosen, snapshot) == (mark, ID)
+    unused = replace(snapshot, self=replace(snapshot.self, id=None, short_id=None))
     assert names_of_journal(chosen, unused) == (mark, None)
-    assert names_of_journal(chosen, replace(known, self=None)) is None
+    assert names_of_journal(chosen, replace(snapshot, self=None)) is None
 
 
 def test_anothers_journal_is_named_by_its_id(tmp_path: Path) -> None:
-    """So is ours where nothing else tells us apart; without an ID there is none on disk."""
+    """So is ours where it has no mark; without an ID there is none on disk."""
     chosen = settings(tmp_path)
-    known = observe(chosen, {}).snapshot
-    assert known.self is not None
-    assert names_of_journal(replace(chosen, target="web"), known) == (ID, None)
+    snapshot = observe(chosen, {}).snapshot
+    assert snapshot.self is not None
+    assert names_of_journal(replace(chosen, target="web"), snapshot) == (ID, None)
     (chosen.root / "proc/self/mountinfo").write_text("")
-    assert names_of_journal(chosen, known) == (ID, None)
-    unused = replace(known, self=replace(known.self, id=None, short_id=None))
+    assert names_of_journal(chosen, snapshot) == (ID, None)
+    unused = replace(snapshot, self=replace(snapshot.self, id=None, short_id=None))
     assert names_of_journal(chosen, unused) is None
 
 
 def test_records_and_events_are_put_together(tmp_path: Path) -> None:
-    """Both are read anew each time."""
-    past = Past(settings(tmp_path), journal := Journal(100))
-    past.update(SNAPSHOT)
-    assert past.previous_run is not None
-    assert (past.previous_run.exit_code, past.previous_run.sources) == (3, ("supervisor",))
+    """Both are read again each time."""
+    past = Past(settings(tmp_path), journal := Journal(100), _state())
+    past.update()
+    run = previous_run(past.runs)
+    assert run is not None
+    assert (run.exit_code, run.sources) == (3, ("supervisor",))
     journal.append(occurrence(10**18, "start"), occurrence(10**18 + 1, "die"))
-    past.update(SNAPSHOT)
+    past.update()
     assert len(past.runs) == 2
 
 
-def test_pid_1_tells_nothing_of_another_container(tmp_path: Path) -> None:
+def test_pid_1_has_no_records_of_another_container(tmp_path: Path) -> None:
     """Its records are ours, whomever the agent reports on."""
-    past = Past(settings(tmp_path, target="web"), Journal(100))
-    past.update(SNAPSHOT)
-    assert (past.runs, past.previous_run) == ((), None)
+    past = Past(settings(tmp_path, target="web"), Journal(100), _state())
+    past.update()
+    assert past.runs == ()
 
 
 def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) -> None:
     """Memory that ran out by the hundred, a signal every minute: how the last run ended stays."""
     journal = Journal(10_000)
-    told = ["start", "die", "start", *["oom"] * 1500, *["kill"] * 1500]
-    journal.append(*(occurrence(10**18 + n, action) for n, action in enumerate(told)))
-    past = Past(settings(tmp_path, target="web"), journal)
-    past.update(SNAPSHOT)
+    actions = ["start", "die", "start", *["oom"] * 1500, *["kill"] * 1500]
+    journal.append(*(occurrence(10**18 + n, action) for n, action in enumerate(actions)))
+    past = Past(settings(tmp_path, target="web"), journal, _state())
+    past.update()
     assert [run.number for run in past.runs] == [2, 1]
-    assert past.previous_run is not None
+    assert previous_run(past.runs) is not None
 
 
 @pytest.mark.parametrize(("product", "oom_killed"), [("Docker", False), ("Podman", None)])
-def test_an_engine_without_an_event_for_want_of_memory(
+def test_an_engine_without_an_oom_event(
     tmp_path: Path, product: str, *, oom_killed: bool | None
 ) -> None:
-    """Its silence tells nothing."""
+    """Without such an event nothing is concluded."""
     journal = Journal(100)
     journal.append(occurrence(1, "start"), occurrence(2, "die"), occurrence(3, "start"))
-    past = Past(Settings(root=tmp_path, journal=tmp_path), journal)
-    past.update(Snapshot(SNAPSHOT.identity, engine=Engine("unix:///e", product, "1", "1.41")))
-    assert past.previous_run is not None
-    assert past.previous_run.oom_killed is oom_killed
+    engine = Engine("unix:///e", product, "1", "1.41")
+    state = State(Observation(Snapshot(IDENTITY, engine=engine), Masking()))
+    past = Past(Settings(root=tmp_path, journal=tmp_path), journal, state)
+    past.update()
+    run = previous_run(past.runs)
+    assert run is not None
+    assert run.oom_killed is oom_killed
 
 
 def test_what_the_engine_still_holds_follows_what_the_file_does(
@@ -133,7 +144,7 @@ def test_what_the_engine_still_holds_follows_what_the_file_does(
 def test_an_engine_that_denies_its_events_leaves_the_file(
     tmp_path: Path, engine: CannedEngine
 ) -> None:
-    """What it holds is told all the same."""
+    """What it holds is returned all the same."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     engine.answers["/events"] = Answer(status=403, body=b"no")
     chosen = settings(tmp_path, engine=engine.url)

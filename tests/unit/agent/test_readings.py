@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
 from selfinspect.agent.readings import Readings
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
@@ -17,61 +17,63 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONDITION = Condition(following=False, subscribers=0, now=1.0)
 
 
-def test_the_labels_are_those_of_what_is_known_now(tmp_path: Path) -> None:
+def test_the_labels_are_those_of_the_present_state(tmp_path: Path) -> None:
     """A rename is in the next scrape; nobody who scrapes sees a secret, revealed or not."""
     identity = Identity(ID, "proven", "layer", "web")
     own = replace(
         without_engine(identity, hostname=None), name="web", labels={"note": "it is hunter2222"}
     )
-    known = Observation(
+    observation = Observation(
         Snapshot(identity, self=own), Masking(("*",), frozenset({"hunter2222"})), cgroup_path="/x"
     )
-    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), lambda: known)
+    state = State(observation)
+    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), state)
     labels = {"id": "/x", "image": "", "container_label_note": "it is [masked]"}
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "web"}
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "web"}
-    known = replace(known, snapshot=replace(known.snapshot, self=replace(own, name="other")))
+    renamed = replace(observation.snapshot, self=replace(own, name="other"))
+    state.change(lambda last: replace(last, snapshot=renamed))
     assert readings.collectors(CONDITION)[1] == {**labels, "name": "other"}
 
 
-def test_a_label_does_not_tell_what_is_revealed_elsewhere(tmp_path: Path) -> None:
+def test_a_label_hides_what_is_revealed_elsewhere(tmp_path: Path) -> None:
     """Who scrapes sees no value that `--reveal` opens for callers inside, under any name."""
     masking = Masking(("A_TOKEN",)).learn({"Config": {"Env": ["A_TOKEN=hunter2222"]}})
     identity = Identity(ID, "proven", "layer", "web")
     own = replace(without_engine(identity, hostname=None), labels={"note": "it is hunter2222"})
-    known = Observation(Snapshot(identity, self=own), masking, cgroup_path="/x")
-    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), lambda: known)
+    observation = Observation(Snapshot(identity, self=own), masking, cgroup_path="/x")
+    readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), State(observation))
     assert readings.collectors(CONDITION)[1]["container_label_note"] == "it is [masked]"
 
 
-def families(known: Observation, root: Path) -> set[str]:
+def families(observation: Observation, root: Path) -> set[str]:
     """The names of what is collected of a container."""
-    groups, _ = Readings(Settings(root=root), lambda: known).collectors(CONDITION)
+    groups, _ = Readings(Settings(root=root), State(observation)).collectors(CONDITION)
     return {each.name for collect in groups.values() for each in collect() if each.points}
 
 
 def test_there_are_no_figures_before_the_identity_is_settled() -> None:
     """Without its labels they would be another container's, which then seems to be gone."""
-    known = Observation(Snapshot(NOT_KNOWN_YET), Masking())
-    found = families(known, FIXTURES / "cgroup-v1")
+    observation = Observation(Snapshot(UNRESOLVED), Masking())
+    found = families(observation, FIXTURES / "cgroup-v1")
     assert not any(name.startswith("container_") for name in found)
 
 
 def test_a_refused_identity_has_figures_and_what_the_kernel_says_of_limits() -> None:
-    """Once nobody can tell which container this is, its figures come without labels."""
+    """Once it is refused, the container's figures come without labels."""
     refused = Identity(None, None, None, reason="no evidence")
-    known = Observation(Snapshot(refused), Masking())
-    found = families(known, FIXTURES / "cgroup-v1")
+    observation = Observation(Snapshot(refused), Masking())
+    found = families(observation, FIXTURES / "cgroup-v1")
     assert {"container_last_seen", "container_memory_rss", "container_spec_cpu_quota"} <= found
 
 
 def test_the_machine_is_reported_only_where_that_is_wanted() -> None:
     """From the kernel where no engine says more."""
-    known = Observation(Snapshot(Identity(None, None, None)), Masking())
+    observation = Observation(Snapshot(Identity(None, None, None)), Masking())
     root = FIXTURES / "cgroup-v1"
-    groups, _ = Readings(Settings(root=root), lambda: known).collectors(CONDITION)
+    groups, _ = Readings(Settings(root=root), State(observation)).collectors(CONDITION)
     assert "machine" not in groups
-    groups, _ = Readings(Settings(root=root, metrics_machine=True), lambda: known).collectors(
+    groups, _ = Readings(Settings(root=root, metrics_machine=True), State(observation)).collectors(
         CONDITION
     )
     assert any(each.name == "cadvisor_version_info" for each in groups["machine"]())

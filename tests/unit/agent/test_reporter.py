@@ -1,20 +1,23 @@
-"""What the log says of a look, and how often."""
+"""What the log says of a look, and how often; and when the agent is ready."""
 
 from __future__ import annotations
 
 import json
+import threading
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.observe import Observation
-from selfinspect.agent.reporter import Reporter
+from selfinspect.agent.readings import Readings
+from selfinspect.agent.reporter import Readiness, Reporter
+from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import Connection
 from selfinspect.engine.http.transport import Transport
 from selfinspect.journal.files import Notice
+from selfinspect.journal.journal import Journal
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
 from selfinspect.model import (
@@ -26,6 +29,7 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
+from selfinspect.settings import Settings
 from tests.support.canned_container import ID
 
 if TYPE_CHECKING:
@@ -34,10 +38,10 @@ if TYPE_CHECKING:
 ENGINE = Engine("unix:///run/docker.sock", "Docker", "20.10.24", "1.41")
 FAILURE = EngineFailure("it does not answer", "start it")
 PROVEN = Identity(ID, "proven", "layer")
-REFUSED = Identity(None, None, None, reason="nothing tells")
+REFUSED = Identity(None, None, None, reason="no evidence")
 
 
-class Told:
+class Logged:
     """A reporter, and what it said."""
 
     def __init__(self) -> None:
@@ -74,18 +78,18 @@ class Told:
         ),
     ],
 )
-def test_a_look_is_told_of_once(snapshot: Snapshot, said: list[tuple[Json, Json]]) -> None:
+def test_a_look_is_reported_of_once(snapshot: Snapshot, said: list[tuple[Json, Json]]) -> None:
     """A second look that finds the same adds nothing to the log."""
-    told = Told()
-    assert told.found(snapshot) == said
-    assert told.found(snapshot) == []
+    logged = Logged()
+    assert logged.found(snapshot) == said
+    assert logged.found(snapshot) == []
 
 
-def test_what_has_changed_is_told_anew() -> None:
+def test_what_has_changed_is_reported_again() -> None:
     """An engine lost, and found again."""
-    told = Told()
+    logged = Logged()
     there, lost = Snapshot(PROVEN, engine=ENGINE), Snapshot(PROVEN, engine=ENGINE, failure=FAILURE)
-    assert [told.found(one) for one in (there, lost, there)] == [
+    assert [logged.found(one) for one in (there, lost, there)] == [
         [("info", "identity.proven")],
         [("info", "engine.lost")],
         [("info", "identity.proven")],
@@ -97,37 +101,81 @@ def test_what_has_changed_is_told_anew() -> None:
 )
 def test_an_engine_in_the_clear_is_warned_of_once(endpoint: str, times: int) -> None:
     """However often it is found again."""
-    told = Told()
+    logged = Logged()
     client = Client(Connection(Transport(endpoint), ENGINE), ID)
-    said = [line for _ in range(3) for line in told.found(Snapshot(PROVEN, engine=ENGINE), client)]
+    said = [
+        line for _ in range(3) for line in logged.found(Snapshot(PROVEN, engine=ENGINE), client)
+    ]
     client.connection.transport.close()
     assert said.count(("warning", "engine.unencrypted")) == times
 
 
 def test_the_journals_notices_are_warnings() -> None:
     """With the file, the reason and what to do."""
-    told = Told()
-    told.reporter.noticed(Notice("journal.in_memory", Path("/lib/x.db"), "it is full", "tidy up"))
-    [line] = told.lines()
+    logged = Logged()
+    logged.reporter.noticed(Notice("journal.in_memory", Path("/lib/x.db"), "it is full", "tidy up"))
+    [line] = logged.lines()
     assert (line["level"], line["event"]) == ("warning", "journal.in_memory")
     assert (line["file"], line["reason"], line["hint"]) == ("/lib/x.db", "it is full", "tidy up")
 
 
-def test_what_was_too_much_to_be_kept_is_told_once() -> None:
+def test_what_was_too_much_to_be_kept_is_reported_once() -> None:
     """Whatever else a later look finds."""
     own = Self(
         id=ID, short_id=ID[:12], truncated={"env": 7}, identity=IdentitySummary("proven", "layer")
     )
-    told = Told()
-    lines = [told.found(Snapshot(PROVEN, self=own)) for _ in range(2)]
+    logged = Logged()
+    lines = [logged.found(Snapshot(PROVEN, self=own)) for _ in range(2)]
     assert lines[0][0] == ("warning", "inspect.truncated")
     assert lines[1] == []
 
 
-def test_variables_that_were_of_no_use_are_told() -> None:
+def test_variables_that_were_of_no_use_are_reported() -> None:
     """They stop nothing, and somebody meant something by them."""
-    told = Told()
-    told.reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
-    [line] = told.lines()
+    logged = Logged()
+    logged.reporter.passed_over(("DOCKER_API_VERSION 'newest' is passed over",))
+    [line] = logged.lines()
     assert (line["level"], line["event"]) == ("warning", "environment.passed-over")
     assert line["reason"] == "DOCKER_API_VERSION 'newest' is passed over"
+
+
+class _Meeting(Journal):
+    """A journal that two threads ask for its state at the same time."""
+
+    _both = threading.Barrier(2)
+
+    @property
+    def answers(self) -> bool:
+        self._both.wait(timeout=20)
+        return True
+
+
+def _readiness(
+    journal: Journal, snapshot: Snapshot, root: Path
+) -> tuple[Readiness, list[Snapshot]]:
+    state = State(Observation(snapshot, Masking()))
+    readings = Readings(Settings(root=root), state)
+    readings.taken = True
+    log = logger(StringIO(), level="info", form="json", mask=str)
+    announced: list[Snapshot] = []
+    made = Readiness("self", state, readings, journal, log=log, on_ready=announced.append)
+    return made, announced
+
+
+def test_it_is_announced_once_that_the_agent_is_ready(tmp_path: Path) -> None:
+    """Though two threads find it out at the same time: a sample and a look."""
+    readiness, announced = _readiness(_Meeting(1), Snapshot(PROVEN), tmp_path)
+    both = [threading.Thread(target=readiness.announce) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert announced == [Snapshot(PROVEN)]
+
+
+def test_nothing_is_announced_while_a_check_fails(tmp_path: Path) -> None:
+    """Here the identity is not resolved."""
+    readiness, announced = _readiness(Journal(1), Snapshot(UNRESOLVED), tmp_path)
+    readiness.announce()
+    assert announced == []
+    assert [check.name for check in readiness.checks() if not check.ok] == ["identity"]

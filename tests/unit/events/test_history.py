@@ -10,7 +10,7 @@ from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.stream import MAX_BODY
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.events.history import gap, gap_event, past_events
+from selfinspect.events.history import Gap, gap, past_events
 from selfinspect.jsonread import integer
 from selfinspect.model import Actor
 from tests.support.canned_engine import PING, Answer
@@ -63,7 +63,7 @@ def test_the_past_is_in_the_order_of_its_times(engine: CannedEngine, client: Cli
     "endless", [Answer(drips=True), Answer(body=b"{}\n" * MAX_BODY)], ids=["slow", "long"]
 )
 def test_the_past_has_an_end(engine: CannedEngine, endless: Answer) -> None:
-    """Who goes on telling of it is no engine, however small each piece is."""
+    """An answer without an end does not come from an engine, however small each piece is."""
     hasty = Client(connect(engine.url, timeout=BRIEF, patience=PATIENCE), ID)
     engine.answers["/events"] = endless
     with pytest.raises(EngineUnreachableError, match=r"an answer of more|no whole"):
@@ -79,15 +79,15 @@ def test_podman_is_asked_in_whole_seconds(engine: CannedEngine, podman: Client) 
     assert bounds == ["6.000000000&until=11"] * 2 + ["6.000000000&until=10"] * 2
 
 
-def test_a_past_that_is_no_json(engine: CannedEngine, client: Client) -> None:
-    """Who answers that is no engine."""
+def test_a_past_that_is_not_json(engine: CannedEngine, client: Client) -> None:
+    """An engine does not answer that."""
     engine.answers["/events"] = Answer(body=b"<html>\n")
-    with pytest.raises(EngineUnreachableError, match="no JSON"):
+    with pytest.raises(EngineUnreachableError, match="not JSON"):
         past_events(client, 1, 2)
 
 
 def test_nothing_fell_out_of_what_the_engine_holds(engine: CannedEngine, client: Client) -> None:
-    """Its oldest event is from before the moment up to which all is known."""
+    """Its oldest event is from before the moment up to which nothing was missed."""
     engine.held.extend([_event(5, actor="cd" * 32), _event(50)])
     assert gap(client, alive=5, now=99) is None
 
@@ -110,14 +110,14 @@ def test_what_may_be_missing(
 
 
 def test_podmans_log_is_not_read_whole(engine: CannedEngine, podman: Client) -> None:
-    """It may go back for years; where it does not reach what is known, something may be missing."""
+    """It may go back for years; where it ends too early, something may be missing."""
     assert gap(podman, alive=5, now=99) == (5, 99, "engine-buffer")
     assert engine.matching("/events") == []
 
 
 def test_a_gap_is_an_event() -> None:
-    """Of the agent, about the container, with what is not known and why."""
-    event = gap_event((5, 7, "restart"), Actor(ID, "web"))
+    """Of the agent, about the container, with what is missing and why."""
+    event = Gap(5, 7, "restart").event(Actor(ID, "web"))
     assert (event.type, event.action, event.actor) == ("agent", "gap", Actor(ID, "web"))
     assert event.attributes == {
         "from": "1970-01-01T00:00:00.000000005Z",

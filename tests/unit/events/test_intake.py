@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.events.intake import Intake
-from selfinspect.events.known import from_json
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.journal.journal import Journal
 from selfinspect.model import Actor
 from tests.support.occurrences import occurrence
@@ -22,7 +22,7 @@ CHECK = "true"
 
 
 class World:
-    """An intake, and what it told."""
+    """An intake, and what it published."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -32,7 +32,7 @@ class World:
         self.intake.resume("ab")
 
     def write(self, *occurrences: Occurrence) -> list[str]:
-        """What is told of these."""
+        """What is published of these."""
         self.events.clear()
         self.intake.write(occurrences, None, CHECK)
         return [event.action for event in self.events]
@@ -52,7 +52,7 @@ def _check(when: int) -> Occurrence:
     return replace(occurrence(when, "exec_start"), exec_id="c", command=CHECK)
 
 
-def test_what_is_told_is_in_the_journal(world: World) -> None:
+def test_what_is_published_is_in_the_journal(world: World) -> None:
     """Each once, in its order."""
     assert world.write(occurrence(1, "start"), occurrence(2, "die")) == ["start", "die"]
     assert world.write(occurrence(2, "die")) == []
@@ -66,13 +66,13 @@ def test_health_checks_are_counted_and_no_more(world: World) -> None:
     assert [check.nanoseconds for check in world.checks] == [1, 3]
 
 
-def test_what_is_in_the_journal_is_known(world: World) -> None:
+def test_what_is_in_the_journal_is_not_new(world: World) -> None:
     """The others have their place before them."""
     world.write(occurrence(1, "start"))
-    assert world.intake.unknown([occurrence(1, "start"), occurrence(2, "die")]) == (
+    assert world.intake.journal.unknown(occurrence(1, "start"), occurrence(2, "die")) == (
         occurrence(2, "die"),
     )
-    assert world.intake.newest() == 1
+    assert world.intake.journal.newest() == 1
 
 
 def test_the_next_agent_knows_what_events_said(world: World) -> None:
@@ -81,15 +81,15 @@ def test_the_next_agent_knows_what_events_said(world: World) -> None:
     world.intake.alive(7)
     world.journal.append(_rename(2, "store"), occurrence(3, "start"))
     then = World(world.journal)
-    assert (then.intake.known.name, then.intake.known.alive) == ("store", 7)
-    assert then.intake.known.running
+    assert (then.intake.lifecycle.name, then.intake.lifecycle.alive) == ("store", 7)
+    assert then.intake.lifecycle.running
 
 
 def test_facts_are_kept_when_they_change(world: World) -> None:
     """An exec changes none, and costs no write."""
     world.write(_rename(1, "shop"))
     kept = world.journal.remembered()
-    assert from_json(kept).name == "shop"
+    assert Lifecycle.from_json(kept).name == "shop"
     world.write(occurrence(2, "exec_create"))
     assert world.journal.remembered() == kept
 
@@ -101,6 +101,6 @@ def test_each_container_has_its_own(world: World, tmp_path: Path) -> None:
     names = []
     for container in ("ab", "cd"):
         world.intake.resume(container)
-        names.append(world.intake.known.name)
+        names.append(world.intake.lifecycle.name)
     assert names == ["shop", None]
     world.journal.close()

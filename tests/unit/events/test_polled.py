@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,8 @@ from selfinspect.errors import EngineDeniedError, EngineUnreachableError
 from selfinspect.events.stream import (
     LISTENED,
     UNHEARD,
-    EventStream,
+    Audience,
+    LiveEvents,
     PolledEvents,
     held_back,
     open_events,
@@ -43,13 +45,15 @@ def client(engine: CannedEngine) -> Iterator[Client]:
 
 
 class Clock:
-    """Seconds that pass when the test says so, and whether somebody listens."""
+    """Seconds that pass when the test says so, and who waits for events."""
 
     now = 1000.0
-    listening = False
+
+    def __init__(self) -> None:
+        self.audience = Audience()
 
     def polled(self, client: Client) -> PolledEvents:
-        return PolledEvents(client, listening=lambda: self.listening, clock=lambda: self.now)
+        return PolledEvents(client, self.audience, clock=lambda: self.now)
 
 
 def happened(action: str) -> dict[str, Json]:
@@ -67,7 +71,7 @@ def actions(events: list[Json]) -> list[str | None]:
 
 
 def test_each_event_comes_once(engine: CannedEngine, client: Client) -> None:
-    """Questions overlap, for an event may be told late; what was told stays told."""
+    """Polls overlap, for an event may be returned late; none is reported twice."""
     clock = Clock()
     with clock.polled(client) as polled:
         engine.held.append(happened("start"))
@@ -99,17 +103,16 @@ def test_how_often_depends_on_who_listens(
 ) -> None:
     """Every ten seconds for somebody, once a minute for nobody: both streams, once."""
     clock = Clock()
-    clock.listening = listening
-    with clock.polled(client) as polled:
+    with clock.audience.joined() if listening else nullcontext(), clock.polled(client) as polled:
         engine.held.append(happened("pause"))
         taken: list[list[Json]] = []
         taking = threading.Thread(target=lambda: taken.append(polled.take()))
         clock.now += seconds - 1
         taking.start()
-        polled.hurry()
+        clock.audience.wake()
         early = len(engine.requests)
         clock.now += 1
-        polled.hurry()
+        clock.audience.wake()
         taking.join(PATIENCE)
         assert actions(taken[0]) == ["pause"]
     assert early == 1  # the greeting
@@ -146,10 +149,10 @@ def test_a_short_wait_is_one_question(engine: CannedEngine, client: Client) -> N
         assert actions(polled.take(0.01)) == ["pause"]
 
 
-def test_the_past_that_gets_through_tells_a_proxy_from_a_dead_engine(
+def test_past_events_distinguish_a_proxy_from_a_dead_engine(
     engine: CannedEngine, client: Client
 ) -> None:
-    """Only what hangs is looked at; a refusal is told as it is."""
+    """Only what hangs is looked at; a refusal is raised as it is."""
     assert held_back(client, SLOW)
     assert not held_back(client, EngineUnreachableError("gone", outcome="refused"))
     engine.answers["/events"] = Answer(raw=b"")
@@ -162,5 +165,5 @@ def test_the_past_that_gets_through_tells_a_proxy_from_a_dead_engine(
 def test_where_events_come_live_they_are_taken_live(engine: CannedEngine, client: Client) -> None:
     """An engine sends the headers of its streams at once."""
     engine.holds_back = False
-    with open_events(client, listening=bool) as opened:
-        assert isinstance(opened, EventStream)
+    with open_events(client, Audience()) as opened:
+        assert isinstance(opened, LiveEvents)

@@ -1,4 +1,4 @@
-"""What must have happened, told from inspect and what events have said."""
+"""What must have happened, by inspect and the events so far."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfinspect import times
-from selfinspect.events.known import Known, from_json, to_json
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.events.reconcile import adopt, reconcile
 from selfinspect.model import Actor, Occurrence
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID = "ab" * 32
 NOW = 1_000
 STARTED = 100
-RUNNING = Known(
+RUNNING = Lifecycle(
     cursor="ab-3", name="web", started=STARTED + 1, running=True, networks=("front",), restarts=0
 )
 
@@ -78,10 +78,10 @@ def _told(found: Iterable[Occurrence]) -> list[tuple[str, int]]:
     return [(event.action, event.nanoseconds) for event in found]
 
 
-def _after(known: Known, events: Iterable[Occurrence]) -> Known:
+def _after(lifecycle: Lifecycle, events: Iterable[Occurrence]) -> Lifecycle:
     for event in events:
-        known = known.after(event)
-    return known
+        lifecycle = lifecycle.after(event)
+    return lifecycle
 
 
 def test_nothing_is_missed_where_events_said_it_all() -> None:
@@ -110,7 +110,7 @@ def test_a_run_that_began_and_ended() -> None:
     assert _told(found) == [("start", 200), ("die", 300)]
 
 
-def test_an_end_before_a_start_that_is_known() -> None:
+def test_an_end_before_a_reported_start() -> None:
     """The start was replayed, the end before it was lost: it has its place by its time."""
     start = _event("start", 301)
     found = reconcile(RUNNING, [start], _inspect(started=300, finished=200), NOW)
@@ -128,15 +128,15 @@ def test_memory_that_ran_out_ended_the_run() -> None:
     [(), (_event("start", 301),), (_event("die", 201), _event("start", 301))],
     ids=["nothing more", "the start", "the end and the start"],
 )
-def test_memory_that_ran_out_is_told_once(events: tuple[Occurrence, ...]) -> None:
+def test_memory_that_ran_out_is_reported_once(events: tuple[Occurrence, ...]) -> None:
     """Whatever else of the same end was missed; the engine's flag outlives the restart."""
-    known = RUNNING.after(_event("oom", 199))
-    found = reconcile(known, events, _inspect(started=300, finished=200, oom=True), NOW)
+    lifecycle = RUNNING.after(_event("oom", 199))
+    found = reconcile(lifecycle, events, _inspect(started=300, finished=200, oom=True), NOW)
     assert "oom" not in dict(_told(found))
 
 
 def test_memory_that_ran_out_without_an_end() -> None:
-    """A child was killed: when is not known but for now."""
+    """A child was killed: when is unknown, so it is now."""
     assert _told(reconcile(RUNNING, (), _inspect(oom=True), NOW)) == [("oom", NOW)]
 
 
@@ -148,8 +148,8 @@ def test_a_restart_by_policy() -> None:
     assert found[-1].attributes["restart_count"] == 2
 
 
-def test_a_start_that_is_known_is_no_restart() -> None:
-    """The engine tells of none by policy, so there is none to add."""
+def test_a_reported_start_is_not_a_restart() -> None:
+    """The engine reports none by policy, so there is none to add."""
     events = (_event("die", 201), _event("start", 301))
     inspect = _inspect(started=300, finished=200, restarts=1)
     assert reconcile(RUNNING, events, inspect, NOW) == ()
@@ -162,10 +162,10 @@ def test_a_rename() -> None:
     assert found.attributes["old_name"] == "/web"
 
 
-def test_a_rename_before_one_that_is_known() -> None:
-    """The known one says from which name it was, and that was not the last."""
-    known = _event("rename", 500, "shop", old_name="/store")
-    [found] = reconcile(RUNNING, [known], _inspect(name="/shop"), NOW)
+def test_a_rename_before_a_reported_one() -> None:
+    """The reported one says from which name it was, and that was not the last."""
+    lifecycle = _event("rename", 500, "shop", old_name="/store")
+    [found] = reconcile(RUNNING, [lifecycle], _inspect(name="/shop"), NOW)
     assert (found.nanoseconds, found.attributes["old_name"]) == (500, "/web")
     assert found.actor.name == "store"
 
@@ -190,7 +190,7 @@ def test_a_verdict_of_the_health_check(health: str) -> None:
     ],
     ids=["starting", "none", "paused", "down"],
 )
-def test_what_is_no_verdict(inspect: Json) -> None:
+def test_a_status_without_a_check_is_not_reported(inspect: Json) -> None:
     """A start, a pause and an end change the health without a check."""
     assert "health_status" not in dict(_told(reconcile(RUNNING, (), inspect, NOW)))
 
@@ -205,15 +205,15 @@ def test_networks() -> None:
     assert {event.attributes["container"] for event in found} == {ID}
 
 
-def test_networks_across_a_restart_are_not_told() -> None:
+def test_networks_across_a_restart_are_not_reported() -> None:
     """The end took them away and the start brought them back, unseen."""
     found = reconcile(RUNNING, (), _inspect(started=300, finished=200, networks=("back",)), NOW)
     assert _told(found) == [("die", 200), ("start", 300)]
 
 
-def test_of_a_new_journal_the_run_is_told() -> None:
+def test_of_a_new_journal_the_run_is_reported() -> None:
     """Where the engine holds nothing any more: the start, and the last end before it."""
-    found = reconcile(Known(), (), _inspect(started=300, finished=200), NOW)
+    found = reconcile(Lifecycle(), (), _inspect(started=300, finished=200), NOW)
     assert _told(found) == [("die", 200), ("start", 300)]
 
 
@@ -224,8 +224,8 @@ def test_an_inspect_that_says_nothing(inspect: Json) -> None:
 
 
 MOMENTS = st.one_of(st.none(), st.integers(1, 900))
-KNOWN = st.builds(
-    Known,
+LIFECYCLE = st.builds(
+    Lifecycle,
     name=st.sampled_from([None, "web", "shop"]),
     started=MOMENTS,
     died=MOMENTS,
@@ -250,18 +250,18 @@ INSPECT = st.builds(
 )
 
 
-@given(KNOWN, INSPECT)
-def test_a_second_look_finds_nothing_more(known: Known, inspect: Json) -> None:
-    """Once told, the same is never told again, nor by an agent that begins anew."""
-    found = reconcile(known, (), inspect, NOW)
-    then = adopt(_after(known, found), inspect)
+@given(LIFECYCLE, INSPECT)
+def test_a_second_look_finds_nothing_more(lifecycle: Lifecycle, inspect: Json) -> None:
+    """Once reported, it is never reported again, nor by the next agent."""
+    found = reconcile(lifecycle, (), inspect, NOW)
+    then = adopt(_after(lifecycle, found), inspect)
     assert reconcile(then, (), inspect, NOW + 1) == ()
-    assert reconcile(from_json(to_json(then)), (), inspect, NOW + 1) == ()
+    assert reconcile(Lifecycle.from_json(then.to_json()), (), inspect, NOW + 1) == ()
 
 
 @given(INSPECT)
 def test_what_no_event_says_is_taken_over(inspect: Json) -> None:
     """The name, and the networks of a container that is up: changes of them are seen from then."""
-    known = adopt(Known(), inspect)
-    assert known.name in ("web", "shop")
-    assert adopt(known, inspect) == known
+    lifecycle = adopt(Lifecycle(), inspect)
+    assert lifecycle.name in ("web", "shop")
+    assert adopt(lifecycle, inspect) == lifecycle

@@ -11,7 +11,7 @@ import pytest
 from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import connect
 from selfinspect.errors import EngineDeniedError, EngineUnreachableError
-from selfinspect.events.stream import EventStream
+from selfinspect.events.stream import LiveEvents
 from selfinspect.jsonread import integer
 from tests.support.canned_engine import Answer
 
@@ -36,7 +36,7 @@ def client(engine: CannedEngine) -> Iterator[Client]:
     made.connection.transport.close()
 
 
-def taken(stream: EventStream, count: int) -> list[Json]:
+def taken(stream: LiveEvents, count: int) -> list[Json]:
     """As many events as these, waited for."""
     found: list[Json] = []
     while len(found) < count:
@@ -46,7 +46,7 @@ def taken(stream: EventStream, count: int) -> list[Json]:
     return found
 
 
-def drained(stream: EventStream) -> list[Json]:
+def drained(stream: LiveEvents) -> list[Json]:
     """All that still comes."""
     found = []
     while not stream.ended:
@@ -56,7 +56,7 @@ def drained(stream: EventStream) -> list[Json]:
 
 def test_both_streams_are_delivered(engine: CannedEngine, client: Client) -> None:
     """Our own events and those of what surrounds us arrive, each once, others' not at all."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         for event in (OWN, NETWORK, FOREIGN, OWN):
             engine.emit(event)
@@ -67,7 +67,7 @@ def test_both_streams_are_delivered(engine: CannedEngine, client: Client) -> Non
 
 def test_what_comes_together_is_ordered_by_its_times(engine: CannedEngine, client: Client) -> None:
     """Two streams have no order of their own, and Podman's may be out of order."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit({**OWN, "timeNano": 3})
         engine.emit({**NETWORK, "timeNano": 2})
@@ -83,7 +83,7 @@ def test_what_comes_together_is_ordered_by_its_times(engine: CannedEngine, clien
 
 def test_nothing_after_entry_is_missed(engine: CannedEngine, client: Client) -> None:
     """What happens between subscribing and reading is delivered."""
-    stream = EventStream(client)
+    stream = LiveEvents(client)
     engine.wait_for_streams(2)
     engine.emit(OWN)
     engine.end_streams()
@@ -93,7 +93,7 @@ def test_nothing_after_entry_is_missed(engine: CannedEngine, client: Client) -> 
 
 def test_waiting_ends_with_its_time(engine: CannedEngine, client: Client) -> None:
     """Nothing within the time is nothing, and no end."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         assert stream.take(0) == []
         assert not stream.ended
         engine.emit(OWN)
@@ -102,7 +102,7 @@ def test_waiting_ends_with_its_time(engine: CannedEngine, client: Client) -> Non
 
 def test_a_record_separator_is_passed_over(engine: CannedEngine, client: Client) -> None:
     """Newer engines may write a JSON text sequence."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit_line(b'\x1e{"Type": "x"}\n')
         assert taken(stream, 2) == [{"Type": "x"}, {"Type": "x"}]
@@ -110,7 +110,7 @@ def test_a_record_separator_is_passed_over(engine: CannedEngine, client: Client)
 
 def test_cancel_ends_it_without_an_error(engine: CannedEngine, client: Client) -> None:
     """Both blocked reads end."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         threading.Timer(0.01, stream.cancel).start()
         assert stream.take() == []
@@ -119,8 +119,8 @@ def test_cancel_ends_it_without_an_error(engine: CannedEngine, client: Client) -
 
 
 def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Client) -> None:
-    """A stream cut in the middle is told from one that ended, once what came before is taken."""
-    with EventStream(client) as stream:
+    """A stream cut in the middle is an error, once what came before is taken."""
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit(OWN)
         assert taken(stream, 1) == [OWN]
@@ -130,8 +130,8 @@ def test_an_engine_that_breaks_off_is_an_error(engine: CannedEngine, client: Cli
 
 
 def test_what_came_before_it_broke_off_hides_no_error(engine: CannedEngine, client: Client) -> None:
-    """It is told once the last event is taken, however late that is."""
-    with EventStream(client) as stream:
+    """It is raised once the last event is taken, however late that is."""
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit(OWN)
         engine.cut_streams()
@@ -144,12 +144,12 @@ def test_what_came_before_it_broke_off_hides_no_error(engine: CannedEngine, clie
             drained(stream)
 
 
-def test_a_line_that_is_no_json_ends_it(engine: CannedEngine, client: Client) -> None:
-    """Who sends that is no engine: both streams end, with an error of ours."""
-    with EventStream(client) as stream:
+def test_a_line_that_is_not_json_ends_it(engine: CannedEngine, client: Client) -> None:
+    """An engine does not send that: both streams end, with an error of ours."""
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         engine.emit_line(b"<html>\n")
-        with pytest.raises(EngineUnreachableError, match="no JSON"):
+        with pytest.raises(EngineUnreachableError, match="not JSON"):
             drained(stream)
     engine.wait_for_streams(0)
 
@@ -158,13 +158,13 @@ def test_a_denied_stream_leaves_none_open(engine: CannedEngine, client: Client) 
     """Where the engine refuses to be followed nothing stays behind."""
     engine.answers["/events"] = Answer(403)
     with pytest.raises(EngineDeniedError):
-        EventStream(client)
+        LiveEvents(client)
     engine.wait_for_streams(0)
 
 
 def test_more_than_can_be_held_ends_it(engine: CannedEngine, client: Client) -> None:
     """Who sends events faster than they can be taken does not fill the memory."""
-    with EventStream(client) as stream:
+    with LiveEvents(client) as stream:
         engine.wait_for_streams(2)
         for _ in range(400):
             engine.emit_line(json.dumps({"Type": "x" * 65_536}).encode() + b"\n")

@@ -127,7 +127,7 @@ def test_what_stands_under_a_labels_name_is_not_the_engines_word(name: str, ours
     assert _translated(raw, labels=()).attributes == {ours: "99"}
 
 
-def test_of_more_labels_than_are_known_any_name_may_be_one() -> None:
+def test_where_labels_were_cut_off_any_name_may_be_one() -> None:
     """What a label could overwrite is unknown, and what only a label says is left out."""
     found = _translated(_event("die", exitCode="0", team="blue"), labels=EVERY_NAME)
     assert found.attributes == {"exit_code": None}
@@ -174,7 +174,7 @@ def test_podman_names_the_container_as_a_networks_actor() -> None:
     ("podmans", "dockers"),
     [("died", "die"), ("exec", "exec_start"), ("exec_died", "exec_die"), ("remove", "destroy")],
 )
-def test_podmans_words_are_told_as_dockers(podmans: str, dockers: str) -> None:
+def test_podmans_words_are_reported_as_dockers(podmans: str, dockers: str) -> None:
     """Who reads our events need not know which engine it was."""
     assert _translated(_event(podmans)).action == dockers
 
@@ -184,8 +184,8 @@ def test_a_recorded_life_on_podman(version: str) -> None:
     """The same words as Docker's, exit codes where something ended, and nothing of Podman's own."""
     events = recorded_events(f"events-podman-{version}")
     [identifier] = {str(text(raw, "Actor", "ID")) for raw in events}
-    told = [translate(raw, container=identifier, labels=(), masking=Masking()) for raw in events]
-    seen = [one for one in told if one is not None]
+    found = [translate(raw, container=identifier, labels=(), masking=Masking()) for raw in events]
+    seen = [one for one in found if one is not None]
     assert len(seen) == len(events)
     assert {"rename", "pause", "connect", "exec_start", "exec_die", "health_status", "die"} <= {
         one.action for one in seen
@@ -199,7 +199,7 @@ def test_a_recorded_life_on_podman(version: str) -> None:
 
 @pytest.mark.parametrize("missing", ["Type", "Action", "timeNano"])
 @pytest.mark.parametrize("junk", [None, [], 1.5])
-def test_what_is_no_event_is_dropped(missing: str, junk: Json) -> None:
+def test_a_line_that_is_not_an_event_is_dropped(missing: str, junk: Json) -> None:
     """A line without type, action or time says nothing."""
     raw = _event("die")
     assert isinstance(raw, dict)
@@ -219,13 +219,13 @@ def test_each_event_has_a_key_of_its_own() -> None:
     assert len(set(kept)) == len(kept) // 2
 
 
-def test_an_exec_is_told_from_another_at_the_same_time() -> None:
+def test_an_exec_is_reported_from_another_at_the_same_time() -> None:
     """Two equal commands in one nanosecond differ in the ID of their exec."""
     first, second = (_translated(_event("exec_die", execID=one)) for one in ("a", "b"))
     assert first.key != second.key
 
 
-def test_the_source_is_told() -> None:
+def test_the_source_is_reported() -> None:
     """What was replayed is marked as such."""
     found = translate(_event("die"), container=ID, labels=(), masking=Masking(), source="replay")
     assert found is not None
@@ -240,7 +240,7 @@ def test_a_quiet_event_changes_nothing_in_inspect(action: str) -> None:
 
 @pytest.mark.parametrize("action", ["rename", "die", "health_status: unhealthy", "update", "new"])
 def test_any_other_event_may_change_inspect(action: str) -> None:
-    """What is not known to be quiet is looked at."""
+    """Any action that is not listed as quiet leads to an inspect."""
     assert _translated(_event(action)).changes_inspect
 
 

@@ -1,4 +1,4 @@
-"""Health checks told from what people run."""
+"""Health checks are distinguished from what people run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.events.known import Checks, Known, is_news
+from selfinspect.events.intake import HealthChecks
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.events.translate import translate
 from selfinspect.masking import Masking
 
@@ -32,8 +33,8 @@ def _event(action: str, *, exec_id: str = "", when: int = 10, **members: str) ->
 
 
 def _routine(*events: Occurrence, command: str | None = CHECK) -> list[bool]:
-    checks = Checks()
-    return [checks.is_routine(event, Known(), command) for event in events]
+    checks = HealthChecks()
+    return [checks.is_routine(event, Lifecycle(), command) for event in events]
 
 
 def test_a_checks_three_events_are_routine() -> None:
@@ -66,35 +67,37 @@ def test_a_check_without_arguments() -> None:
 
 
 def test_podmans_ends_without_a_beginning_are_routine() -> None:
-    """It tells of an exec's beginning only where a person began it, and of no command."""
+    """It reports an exec's start only where a person started it, and never the command."""
     events = [_event("exec_died"), _event("exec"), _event("exec_died"), _event("exec_died")]
     assert _routine(*events) == [True, False, False, True]
     assert _routine(*events, command=None) == [False] * 4
 
 
 def test_a_start_forgets_what_was_open() -> None:
-    """Execs end with the container, whether that is told or not."""
+    """Execs end with the container, whether that is reported or not."""
     assert _routine(_event("exec"), _event("start"), _event("exec_died")) == [False, False, True]
 
 
 @pytest.mark.parametrize(
-    ("known", "when", "news"),
+    ("lifecycle", "when", "news"),
     [
-        (Known(), 10, True),
-        (Known(health="healthy", checked=5), 10, False),
-        (Known(health="unhealthy", checked=5), 10, True),
-        (Known(health="unhealthy", checked=15), 10, False),
+        (Lifecycle(), 10, True),
+        (Lifecycle(health="healthy", checked=5), 10, False),
+        (Lifecycle(health="unhealthy", checked=5), 10, True),
+        (Lifecycle(health="unhealthy", checked=15), 10, False),
     ],
     ids=["the first", "the same", "another", "long past"],
 )
-def test_of_podmans_verdicts_a_new_one_is_news(known: Known, when: int, *, news: bool) -> None:
+def test_of_podmans_verdicts_a_new_one_is_news(
+    lifecycle: Lifecycle, when: int, *, news: bool
+) -> None:
     """It has an event for each check; a replay brings those of long ago, too."""
     verdict = _event("health_status", when=when, HealthStatus="healthy")
-    assert is_news(verdict, known) is news
-    assert Checks().is_routine(verdict, known, CHECK) is not news
+    assert lifecycle.is_news(verdict) is news
+    assert HealthChecks().is_routine(verdict, lifecycle, CHECK) is not news
 
 
 def test_dockers_verdict_is_always_news() -> None:
-    """It tells of changes alone."""
+    """It reports changes alone."""
     verdict = _event("health_status: healthy")
-    assert is_news(verdict, Known(health="healthy", checked=15))
+    assert Lifecycle(health="healthy", checked=15).is_news(verdict)

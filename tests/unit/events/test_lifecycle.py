@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.events.known import Known, from_json, to_json
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.model import Actor
 from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
     from selfinspect.model import Json, Occurrence
 
-FRONT = Known(started=100, running=True, networks=("front",))
+FRONT = Lifecycle(started=100, running=True, networks=("front",))
 
 
-def _after(known: Known, *events: Occurrence) -> Known:
+def _after(state: Lifecycle, *events: Occurrence) -> Lifecycle:
     for event in events:
-        known = known.after(event)
-    return known
+        state = state.after(event)
+    return state
 
 
 def _network(action: str, actor: Actor, **attributes: Json) -> Occurrence:
@@ -28,17 +28,17 @@ def _network(action: str, actor: Actor, **attributes: Json) -> Occurrence:
 
 
 def test_a_life() -> None:
-    """The last of each kind counts, and a start begins anew."""
+    """The last of each kind counts, and a start begins again."""
     verdict = replace(occurrence(310, "health_status"), attributes={"status": "healthy"})
     renamed = replace(occurrence(320, "rename"), actor=Actor("ab", "shop"))
-    known = _after(Known(), occurrence(300), verdict, renamed, occurrence(330, "oom"))
-    assert (known.started, known.health, known.checked, known.name) == (300, "healthy", 310, "shop")
-    assert (known.running, known.oom, known.oom_before) == (True, True, False)
-    known = _after(known, occurrence(340, "die"))
-    assert (known.died, known.running, known.oom) == (340, False, True)
-    known = _after(known, occurrence(350))
-    assert (known.started, known.running, known.health) == (350, True, None)
-    assert (known.oom, known.oom_before) == (False, True)
+    state = _after(Lifecycle(), occurrence(300), verdict, renamed, occurrence(330, "oom"))
+    assert (state.started, state.health, state.checked, state.name) == (300, "healthy", 310, "shop")
+    assert (state.running, state.oom, state.oom_before) == (True, True, False)
+    state = _after(state, occurrence(340, "die"))
+    assert (state.died, state.running, state.oom) == (340, False, True)
+    state = _after(state, occurrence(350))
+    assert (state.started, state.running, state.health) == (350, True, None)
+    assert (state.oom, state.oom_before) == (False, True)
 
 
 def test_networks_come_and_go() -> None:
@@ -50,13 +50,13 @@ def test_networks_come_and_go() -> None:
 
 
 @pytest.mark.parametrize("action", ["die", "start"])
-def test_what_a_run_does_to_networks_is_not_known(action: str) -> None:
-    """Engines tell of it differently, or not at all."""
+def test_what_a_run_does_to_networks_is_unknown(action: str) -> None:
+    """Engines report it differently, or not at all."""
     assert _after(FRONT, occurrence(200, action)).networks is None
 
 
 def test_podmans_network_may_have_no_name() -> None:
-    """Its event is about the container; without a name it is not known which are connected."""
+    """Its event is about the container; without a name it is unknown which are connected."""
     connect = _network("connect", Actor("ab", "web"))
     assert _after(FRONT, connect).networks is None
     assert _after(FRONT, replace(connect, attributes={"network": "side"})).networks == (
@@ -77,18 +77,17 @@ def test_what_says_nothing(event: Occurrence) -> None:
 
 def test_facts_come_back_as_they_were() -> None:
     """From the journal."""
-    assert from_json(to_json(FRONT)) == FRONT
+    assert Lifecycle.from_json(FRONT.to_json()) == FRONT
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"cursor": 1}, "x"])
 def test_facts_of_another_form_are_none(document: Json) -> None:
     """Those of another version of ours: what they said is looked up in the events."""
-    assert from_json(document) == Known()
+    assert Lifecycle.from_json(document) == Lifecycle()
 
 
 @pytest.mark.parametrize("damage", [{"cursor": "5F2c-17"}, {"alive": 1.5}])
 def test_facts_that_are_damaged_are_none(damage: dict[str, Json]) -> None:
     """A letter of the file is another: nobody stumbles over it."""
-    facts = to_json(FRONT)
-    assert isinstance(facts, dict)
-    assert from_json({**facts, **damage}) == Known()
+    facts = FRONT.to_json()
+    assert Lifecycle.from_json({**facts, **damage}) == Lifecycle()
