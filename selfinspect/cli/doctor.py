@@ -59,8 +59,8 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
     itself, asks the engine once for everything that the agent may ask it for, and changes nothing.
     """
     chosen = settings(given, streams.environ)
-    with progress(streams, "looking for an engine that knows this container") as tell:
-        checks = diagnose(_facts(chosen, streams, tell))
+    with progress(streams, "looking for an engine that knows this container") as show:
+        checks = diagnose(_facts(chosen, streams, show))
     well = all(check.status != "fail" for check in checks)
     if as_json:
         streams.print_json({"ok": well, "checks": as_document(checks)})
@@ -69,7 +69,7 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
     return ExitCode.OK if well else ExitCode.NO
 
 
-def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> Facts:
+def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> Facts:
     """Look at everything once, and show what is being looked at."""
     observation = observe(chosen, streams.environ)
     failed: dict[str, EngineError] = {}
@@ -77,14 +77,14 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
     if observation.client is not None:
         extras = observation.extras
         failed |= extras.failures() if extras else {}
-        failed |= _try_all(observation.client, tell)
+        failed |= _try_all(observation.client, show)
         held = _is_held_back(observation.client, failed.get("events"))
     if held:
         del failed["events"]
     observation.close()
     folders = CgroupReader(chosen.root).folders
     agent = find(streams.environ, streams.uri_file)
-    tell("asking this container's agent")
+    show("asking this container's agent")
     reply = ask(agent, "/healthz", timeout=_TIMEOUT) if agent else None
     folder = Path(streams.uri_file).parent
     return Facts(
@@ -144,7 +144,7 @@ def _existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, EngineError]:
+def _try_all(client: Client, show: Callable[[str], None]) -> Mapping[str, EngineError]:
     """Request once what the first look did not; returns what failed, and why."""
     connection = client.connection
     trials: dict[str, Callable[[], object]] = {
@@ -157,7 +157,7 @@ def _try_all(client: Client, tell: Callable[[str], None]) -> Mapping[str, Engine
     }
     failed: dict[str, EngineError] = {}
     for name, trial in trials.items():
-        tell(f"asking the engine for {name}")
+        show(f"asking the engine for {name}")
         try:
             trial()
         except EngineError as error:

@@ -88,7 +88,7 @@ def _one(streams: Streams, samples: Iterator[Json], *, for_people: bool) -> Iter
 
 
 def row(sample: Json) -> tuple[str, ...]:
-    """A sample's cells; a dash is not known."""
+    """A sample's cells; what is unknown is a dash."""
     network = [mapping(each) for each in mapping(sample, "network").values()]
     devices = [mapping(each) for each in mapping(sample, "io").values()]
     return (

@@ -38,12 +38,12 @@ def wait(streams: Streams, /, timeout: float) -> int:
     run yet is waited for, too.
     """
     deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
-    with progress(streams, "waiting for the agent") as tell:
+    with progress(streams, "waiting for the agent") as show:
         while lack := _lack(streams, max(deadline - time.monotonic(), 1.0)):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            tell(f"waiting: {lack}")
+            show(f"waiting: {lack}")
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
     if lack:
