@@ -1,4 +1,4 @@
-"""Whom a verb asks: the agent, or nobody."""
+"""Where a verb's answer comes from: the agent, or a look of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class AgentServer(TCPServer):
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a command is told of it."""
+        """The environment of a command beside it."""
         return {"SELFINSPECT_URI": f"http://127.0.0.1:{self.server_address[1]}"}
 
 
@@ -96,7 +96,7 @@ def test_an_option_in_the_environment_is_the_agents_too(
 @pytest.mark.parametrize(
     ("status", "media_type"), [(503, "application/problem+json"), (200, "text/html")]
 )
-def test_an_agent_that_cannot_tell_is_done_without(  # noqa: PLR0917 - fixtures
+def test_without_a_usable_answer_the_verb_looks_itself(  # noqa: PLR0917 - fixtures
     call: Call,
     agent: AgentServer,
     here: tuple[str, ...],
@@ -126,9 +126,7 @@ def test_healthcheck_follows_the_status(
     assert (f"answers {status}\n" in outcome.err) is (code == 1)
 
 
-def test_healthcheck_asks_where_the_agent_was_told_to_listen(
-    call: Call, agent: AgentServer
-) -> None:
+def test_healthcheck_asks_where_the_agent_is_to_listen(call: Call, agent: AgentServer) -> None:
     """Where its address stands nowhere, and a process of this container listens there."""
     address = agent.environ["SELFINSPECT_URI"].removeprefix("http://")
     assert call("healthcheck", environ={"SELFINSPECT_LISTEN": address}).out == "ok\n"

@@ -90,7 +90,7 @@ def reaching(endpoint: str, *, encrypted: bool | None = None, **learnt: Access) 
     )
 
 
-def test_where_all_is_well_nothing_needs_mending() -> None:
+def test_where_all_is_well_nothing_needs_a_fix() -> None:
     """Every check passes and none has a fix."""
     assert {(check.status, check.fix) for check in diagnose(WELL)} == {("pass", None)}
 
@@ -124,7 +124,7 @@ def test_an_assumed_identity_that_is_not_used_says_how_it_would_be() -> None:
     assert checked(used)["identity"].fix is None
 
 
-def test_a_missing_mount_is_mended_by_a_mount() -> None:
+def test_a_missing_mount_is_fixed_by_a_mount() -> None:
     """One place fails, the usual one, with the whole option; the rest only warn."""
     checks = checked(without_engine(MISSING, PODMAN, GATEWAY))
     assert checks[f"engine {SOCKET}"].status == "fail"
@@ -133,7 +133,7 @@ def test_a_missing_mount_is_mended_by_a_mount() -> None:
     assert (podman.status, podman.fix) == ("warn", None)
 
 
-def test_a_stranger_is_mended_by_being_rid_of_it() -> None:
+def test_a_stranger_is_fixed_by_removing_it() -> None:
     """The hint says how, and the identity is what it is without."""
     stranger = Attempt("tcp://docker:2375", STRANGER, "it is another's", "unset DOCKER_HOST")
     checks = checked(without_engine(stranger, MISSING))
@@ -178,7 +178,7 @@ def test_no_permission_names_the_group() -> None:
     ],
 )
 def test_certificates_are_mended_by_the_script(outcome: str, command: str) -> None:
-    """The engine's is made anew with the gateway's name in it; ours is mounted."""
+    """The engine's is made again with the gateway's name in it; ours is mounted."""
     attempt = replace(GATEWAY, outcome=outcome, detail="at length")
     check = checked(without_engine(MISSING, attempt))["engine tcp://172.17.0.1:2376"]
     assert (check.status, check.seen) == ("fail", "at length")
@@ -336,7 +336,7 @@ def _answered(name: str, code: int, words: str, hint: str | None = None) -> Engi
 def test_each_request_that_fails_is_a_warning_in_the_engines_words(
     name: str, error: EngineError, seen: str, fix: str | None
 ) -> None:
-    """Whatever its status; with what mends it where that is known."""
+    """Whatever its status; with the fix where there is one."""
     learnt: dict[str, Any] = {"inspect": "allowed", name: "allowed"}
     facts = reaching(SOCKET, **learnt)
     inspect: Json = {"HostConfig": {"LogConfig": {"Type": "none"}}}
@@ -349,7 +349,7 @@ def test_each_request_that_fails_is_a_warning_in_the_engines_words(
 
 
 def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:
-    """Docker answers 501 to that, and its words and the option are told."""
+    """Docker answers 501 to that, and the check has its words and the option."""
     words = "configured logging driver does not support reading"
     error = EngineUnsupportedError(f"logs: {words}", code=501, capability="logs")
     facts = replace(reaching(SOCKET, logs="unsupported"), failed={"logs": error}, podman=True)
@@ -358,7 +358,7 @@ def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:
     assert check.fix == "podman run --log-driver k8s-file …"
 
 
-def test_what_a_plugin_denies_is_told_in_its_words() -> None:
+def test_what_a_plugin_denies_is_reported_in_its_words() -> None:
     """With the plugin's name, not a proxy's variable."""
     error = EngineDeniedError("stats: no", code=403, capability="stats", hint="let plugin opa")
     facts = replace(reaching(SOCKET, stats="denied"), failed={"stats": error})
@@ -399,7 +399,7 @@ def test_where_the_inspect_is_denied_the_place_says_so_alone() -> None:
     assert not [name for name in checks if name.startswith("capabilit")]
 
 
-def test_what_an_engine_has_not_cannot_be_mended() -> None:
+def test_what_an_engine_lacks_has_no_fix() -> None:
     """A warning without a fix."""
     check = checked(reaching(SOCKET, top="unsupported"))["capability top"]
     assert (check.status, check.fix) == ("warn", None)

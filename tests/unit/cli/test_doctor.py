@@ -175,3 +175,15 @@ def test_a_variable_that_is_passed_over_is_warned_of(call: Call, known: tuple[st
     outcome = call("doctor", *known, environ={"DOCKER_API_VERSION": "newest"})
     assert outcome.code == 0
     assert "DOCKER_API_VERSION 'newest' is passed over" in outcome.out
+
+
+def test_an_agent_that_left_its_address_and_died_fails(tmp_path: Path) -> None:
+    """The address is read where the caller says, not where this machine's own agent leaves its."""
+    file = tmp_path / "uri"
+    file.write_text("http://127.0.0.1:1\n")
+    out = io.StringIO()
+    words = ["doctor", "--json", "--engine=off", f"--root={lay_container(tmp_path / 'root')}"]
+    assert main(words, Streams(out, io.StringIO(), {}, str(file))) == 1
+    checks = {check["name"]: check for check in json.loads(out.getvalue())["checks"]}
+    assert checks["agent"]["seen"] == "http://127.0.0.1:1 does not answer"
+    assert checks["address"]["seen"].startswith(f"{tmp_path}/uri can be written")

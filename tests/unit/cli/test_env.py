@@ -30,7 +30,7 @@ def test_the_other_formats_say_the_same(call: Call, here: tuple[str, ...]) -> No
 
 
 def test_an_engine_that_is_not_there_is_4(call: Call, here: tuple[str, ...]) -> None:
-    """What is known is printed all the same."""
+    """The variables that have a value are printed all the same."""
     outcome = call("env", "--engine", "unix:///no/such.sock", *here[2:])
     assert outcome.code == 4
     assert outcome.out == f"export SELFINSPECT_CONTAINER_ID={ID}\n"

@@ -32,20 +32,20 @@ def options(here: tuple[str, ...], tmp_path: Path) -> tuple[str, ...]:
     return (*here, "--journal", str(tmp_path / "journal"))
 
 
-def event(action: str, *, kind: str = "container", source: str = "live", **told: Json) -> Json:
+def event(action: str, *, kind: str = "container", source: str = "live", **shown: Json) -> Json:
     """An event as `/v1/events` has it."""
     return {
         "time": "2026-11-21T08:00:00.123456789Z",
         "type": kind,
         "action": action,
         "actor": {"id": "ab", "name": "front"},
-        "attributes": {"image": "base", "maintainer": "a label's", **told},
+        "attributes": {"image": "base", "maintainer": "a label's", **shown},
         "source": source,
     }
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "shown"),
     [
         (event("start"), "container start"),
         (event("die", exit_code="137"), "container die           exit_code=137"),
@@ -57,9 +57,9 @@ def event(action: str, *, kind: str = "container", source: str = "live", **told:
         (event("oom", source="reconciled"), "container oom           (reconciled)"),
     ],
 )
-def test_a_line_for_people(document: Json, told: str) -> None:
+def test_a_line_for_people(document: Json, shown: str) -> None:
     """When, what, and what the engine says of it: no labels, which stand beside that."""
-    assert line(document) == f"2026-11-21T08:00:00.123456789Z {told}"
+    assert line(document) == f"2026-11-21T08:00:00.123456789Z {shown}"
 
 
 def test_a_gap_has_no_time_of_its_own() -> None:

@@ -48,7 +48,7 @@ def cases(*codes: int) -> pytest.MarkDecorator:
 
 
 def check(outcome: Outcome, verb: tuple[str, ...], code: int) -> None:
-    """It ended so, and told what is wrong; where the answer itself does that, nothing else."""
+    """It ended with that code and an error, unless the answer itself says what is wrong."""
     assert outcome.code == code
     if code == OK or verb in {("id", "--json"), ("doctor",)}:
         assert outcome.err == ""
@@ -85,7 +85,7 @@ def test_with_an_engine_all_is_well(
 @cases(OK, OK, OK, NO, UNREACHABLE, UNREACHABLE, UNREACHABLE, UNREACHABLE, OK, UNREACHABLE,
        UNREACHABLE, UNREACHABLE, NO)  # fmt: skip
 def test_without_an_engine_it_is_4(call: Call, root: str, verb: tuple[str, ...], code: int) -> None:
-    """Where only an engine knows; what else is known is told."""
+    """Where only an engine has the answer; the rest is printed."""
     check(call(*verb, "--engine=unix:///no/such.sock", root), verb, code)
 
 
@@ -93,7 +93,7 @@ def test_without_an_engine_it_is_4(call: Call, root: str, verb: tuple[str, ...],
 def test_where_a_proxy_denies_all_it_is_5(
     call: Call, engine: CannedEngine, root: str, verb: tuple[str, ...], code: int
 ) -> None:
-    """Where only an engine knows; what else is known is told."""
+    """Where only an engine has the answer; the rest is printed."""
     engine.knows(CONTAINER)
     engine.answers |= {path: Answer(403, b"no") for path in engine.answers if path != "/_ping"}
     check(call(*verb, f"--engine={engine.url}", root), verb, code)
@@ -103,7 +103,7 @@ def test_where_a_proxy_denies_all_it_is_5(
 def test_where_a_proxy_denies_all_but_inspect_it_is_5(
     call: Call, engine: CannedEngine, root: str, verb: tuple[str, ...], code: int
 ) -> None:
-    """Where inspect does not tell."""
+    """Where inspect does not have the answer."""
     engine.knows(CONTAINER, image=recorded("image"))
     others = ("stats", "top", "logs", "changes")
     engine.answers |= {f"{PATH}/{each}": Answer(403, b"no") for each in others}
@@ -115,7 +115,7 @@ def test_where_a_proxy_denies_all_but_inspect_it_is_5(
 def test_nobody_is_3(
     call: Call, engine: CannedEngine, nowhere: tuple[str, ...], verb: tuple[str, ...], code: int
 ) -> None:
-    """Whatever is asked: nothing is told of another container."""
+    """Whatever is asked: nothing of another container is printed."""
     engine.knows(CONTAINER)
     check(call(*verb, f"--engine={engine.url}", *nowhere[2:]), verb, code)
 

@@ -50,7 +50,7 @@ def answered(kind: type[EngineAnswerError]) -> EngineAnswerError:
     return kind("no", code=500, capability="inspect")
 
 
-def test_the_version_is_told(call: Call) -> None:
+def test_the_version_is_printed(call: Call) -> None:
     """Program and version, on standard output."""
     outcome = call("version")
     assert (outcome.code, outcome.out, outcome.err) == (0, f"selfinspect {__version__}\n", "")
@@ -65,7 +65,7 @@ def test_help_lists_the_verbs(call: Call, capsys: pytest.CaptureFixture[str]) ->
     assert not [line for line in lines if line.endswith("...")]
 
 
-def test_help_tells_what_holds_for_all_verbs(
+def test_help_says_what_is_true_of_all_verbs(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The exit codes, how options are variables, and how a shell completes."""
@@ -164,5 +164,5 @@ def test_no_verb_shows_the_help(call: Call) -> None:
     ],
 )
 def test_an_error_has_its_exit_code(error: SelfinspectError, code: int) -> None:
-    """A script tells "no" from "cannot say" by the code alone."""
+    """A script distinguishes "no" from "unknown" by the code alone."""
     assert exit_code(error) == code

@@ -77,5 +77,5 @@ def test_nothing_is_known(call: Call, here: tuple[str, ...], tmp_path: Path) -> 
 
 
 def test_without_an_identity(call: Call, nowhere: tuple[str, ...]) -> None:
-    """Exit 3: it is not known whose runs they would be."""
+    """Exit 3: whose runs they would be is unknown."""
     assert call("runs", *nowhere).code == 3

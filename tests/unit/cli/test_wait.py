@@ -65,7 +65,7 @@ def test_it_waits_no_longer_than_told(call: Call, agent: HTTPServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "said"),
     [
         (
             b"""{"ready": false, "checks": [
@@ -77,11 +77,11 @@ def test_it_waits_no_longer_than_told(call: Call, agent: HTTPServer) -> None:
     ],
 )
 def test_what_is_waited_for_is_told(
-    call: Call, agent: HTTPServer, monkeypatch: pytest.MonkeyPatch, body: bytes, told: str
+    call: Call, agent: HTTPServer, monkeypatch: pytest.MonkeyPatch, body: bytes, said: str
 ) -> None:
-    """As far as the agent tells."""
+    """As far as the agent reports it."""
     monkeypatch.setattr(Unready, "body", body)
-    assert call("wait", "--timeout", "0", environ=environ(agent)).err.endswith(told)
+    assert call("wait", "--timeout", "0", environ=environ(agent)).err.endswith(said)
 
 
 def test_it_does_not_hammer(call: Call, agent: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:

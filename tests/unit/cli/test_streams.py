@@ -1,4 +1,4 @@
-"""What takes long is told on a terminal, and nowhere else."""
+"""Progress is shown on a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
         return True
 
     def write(self, text: str) -> int:
-        """Take a text, and tell that there is one."""
+        """Take a text, and notify that there is one."""
         count = super().write(text)
         self.written.set()
         return count
@@ -43,19 +43,19 @@ def streams(err: io.StringIO, environ: dict[str, str] | None = None) -> Streams:
 def test_what_takes_long_is_told_until_it_is_over() -> None:
     """With what is being done now; then the line is empty again."""
     err = Terminal()
-    with progress(streams(err), "looking", after=0) as tell:
+    with progress(streams(err), "looking", after=0) as show:
         assert err.written.wait(PATIENCE)
         assert err.line == "looking"
-        tell("asking")
+        show("asking")
         assert err.line == "asking"
     assert err.line == ""
 
 
 def test_what_is_over_soon_is_not_told() -> None:
-    """No line that comes and goes; what was told meanwhile is not told late either."""
+    """No line that comes and goes; what was shown meanwhile is not shown late either."""
     err = Terminal()
-    with progress(streams(err), "looking", after=PATIENCE) as tell:
-        tell("asking")
+    with progress(streams(err), "looking", after=PATIENCE) as show:
+        show("asking")
     assert err.getvalue() == ""
 
 
@@ -86,6 +86,6 @@ def test_the_line_goes_away_when_it_fails() -> None:
 )
 def test_nothing_is_told_elsewhere(err: io.StringIO, environ: dict[str, str]) -> None:
     """In a file, or on a terminal that can't take it back."""
-    with progress(streams(err, environ), "looking", after=0) as tell:
-        tell("asking")
+    with progress(streams(err, environ), "looking", after=0) as show:
+        show("asking")
     assert err.getvalue() == ""
