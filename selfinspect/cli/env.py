@@ -74,8 +74,7 @@ def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given:
     variables = {} if agent is None else {"SELFINSPECT_URI": agent.uri}
     if what.needs_agent:
         own, lack = _own(streams, given)
-        found = of_container(own, streams.environ)
-        variables |= {name: found[name] for name in found if wants(what, name)}
+        variables |= what.admitted(of_container(own, streams.environ), streams.environ)
     if what.runtimes:
         space = read_room(taken=taken_by_us() or OWN_BYTES)
         variables |= sizes(space, what.runtimes, streams.environ)
@@ -99,11 +98,6 @@ def of_container(
     variables = exported(own, gateway)
     attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
     return {**variables, **fitting({RESOURCE: attributes})}
-
-
-def wants(what: Wanted, name: str) -> bool:
-    """Whether a variable of the sets `self` and `otel` is of a set that is wanted."""
-    return what.otel if name == RESOURCE else what.own
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:
