@@ -74,10 +74,11 @@ def _shape(cls: Any) -> _Shape:
 
 def _init(self: Any, /, *values: object, **named: object) -> None:
     shape: _Shape = self.__shape__
-    given = dict(zip(shape.positional, values, strict=False))
-    if len(values) > len(given) or not given.keys().isdisjoint(named):
-        raise TypeError(f"{type(self).__name__} takes {', '.join(shape.defaults)}, each once")
-    given.update(named)
+    given = named
+    if values:
+        given = {**dict(zip(shape.positional, values, strict=False)), **named}
+        if len(given) != len(values) + len(named):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(shape.defaults)}, each once")
     for name, default in shape.defaults.items():
         value = given.pop(name, default)
         if value is MISSING:
