@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Access, Attempt, Mount, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
+Cgroup: TypeAlias = Literal["cgroup v1", "cgroup v2"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
 _CLOSED = frozenset({"refused", "timeout"})
@@ -79,7 +80,7 @@ class Facts:
     reach: Reach | None
     agent: str | None
     agent_answers: bool
-    cgroup: str | None
+    cgroup: Cgroup | None
     uri_folder: str
     uri_folder_writable: bool
     journal: str
@@ -290,7 +291,7 @@ def _request_fix(name: str, error: EngineError, facts: Facts) -> str | None:
     return error.hint
 
 
-def _figures(cgroup: str | None, *, engine: bool) -> Check:
+def _figures(cgroup: Cgroup | None, *, engine: bool) -> Check:
     if cgroup is not None:
         events = "" if cgroup == "cgroup v2" else "; memory events are unsupported"
         return Check("figures", "pass", f"from the kernel, {cgroup}{events}")

@@ -100,7 +100,7 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
             chosen.journal, names_of_journal(chosen, observation.snapshot)
         ),
         journal_space=_space(chosen.journal),
-        read_only=bool(os.statvfs(chosen.root).f_flag & os.ST_RDONLY),
+        read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
         failed=failed,
         held_back=held,

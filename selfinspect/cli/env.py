@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
@@ -27,11 +27,13 @@ from selfinspect.kernel.routes import default_gateway, routes
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from selfinspect.agent.state import Observation
     from selfinspect.errors import SelfinspectError
     from selfinspect.model import Json, Self
+
+Form: TypeAlias = Literal["sh", "dotenv", "json"]
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
 
@@ -63,7 +65,7 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 @click.option("--explain", is_flag=True, help="Print where each variable comes from instead.")
 @observing
 @streams_of
-def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given: Any) -> None:
+def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given: Any) -> None:
     """Print what this container is as environment variables.
 
     They are those that `run --export-env` gives its command, and SELFINSPECT_URI. An unknown
@@ -160,4 +162,8 @@ def _json(variables: Mapping[str, str]) -> str:
     return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
 
 
-_FORMS = {"sh": sh, "dotenv": dotenv, "json": _json}
+_FORMS: Mapping[Form, Callable[[Mapping[str, str]], str]] = {
+    "sh": sh,
+    "dotenv": dotenv,
+    "json": _json,
+}

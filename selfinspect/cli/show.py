@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
 import click
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from selfinspect.agent.state import Observation
     from selfinspect.model import Json
 
+Form: TypeAlias = Literal["short", "explain", "json"]
+
 _NO_MEMBER = "There is no such member."
 _SHORT = 12
 _PLAIN = "@:+,~"
@@ -57,7 +59,7 @@ _LEVELS = {
 @click.option("--json", "form", flag_value="json", help="What /v1/identity answers.")
 @observing
 @streams_of
-def identify(streams: Streams, /, form: str | None, **given: Any) -> int:
+def identify(streams: Streams, /, form: Form | None, **given: Any) -> int:
     """Print which container this is.
 
     In doubt it prints none, and --json a null: --explain shows what speaks for which container,
