@@ -165,10 +165,11 @@ def test_the_open_api_may_be_had(serve: Serve, here: tuple[str, ...]) -> None:
         (("healthcheck",), {"requests", "selfinspect.masking", "selfinspect.agent.observe"}),
         (("wait", "--timeout=0"), {"requests", "selfinspect.masking"}),
         (("events", "--since=1h", "--engine=off"), {"starlette", "uvicorn", "prometheus_client"}),
+        (("serve", "--help"), {"selfinspect.cli.env", "selfinspect.cli.answers"}),
     ],
 )
 def test_a_verb_loads_only_what_it_uses(words: tuple[str, ...], absent: set[str]) -> None:
-    """`healthcheck` runs every minute, and an answer on the command line is waited for."""
+    """`healthcheck` runs every minute, a verb's answer is waited for, an agent's memory counts."""
     command = [sys.executable, "-X", "importtime", "-m", "selfinspect", *words]
     plain = environment({"SELFINSPECT_URI": "http://127.0.0.1:1"})
     ended = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
