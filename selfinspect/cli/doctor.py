@@ -48,7 +48,7 @@ _NO_COLOUR = "\x1b[0m"
     examples=("docker exec CONTAINER selfinspect doctor",),
     exits=exits(no="A check fails."),
 )
-@click.option("--json", "as_json", is_flag=True, help="The checks as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @observing
 @journalling
 @streams_of

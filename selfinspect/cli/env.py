@@ -60,7 +60,7 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
     type=click.Choice(("sh", "dotenv", "json")),
     default="sh",
     show_default=True,
-    help="What is to read it: a shell, a .env file's reader, or anything else.",
+    help="For a shell, for a .env file, or as JSON.",
 )
 @click.option("--explain", is_flag=True, help="Print where each variable comes from instead.")
 @observing

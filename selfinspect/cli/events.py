@@ -46,9 +46,13 @@ _SHOWN = ("command", "status", "exit_code", "signal", "old_name", "reason", "fro
     examples=("selfinspect events --since 12h", "selfinspect events --follow --json"),
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
 )
-@click.option("--follow", "-f", "following", is_flag=True, help="Go on with what happens next.")
-@click.option("--since", help="From then on: RFC 3339, Unix seconds, or so long ago, as 12h.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line.")
+@click.option(
+    "--follow", "-f", "following", is_flag=True, help="Keep printing events as they happen."
+)
+@click.option(
+    "--since", help="Only from then on: RFC 3339, Unix seconds, or a duration back such as 12h."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
 @journalling
 @observing
 @streams_of

@@ -39,9 +39,11 @@ def _count(text: str) -> int:
     examples=("selfinspect logs --tail 20", "selfinspect logs --follow --json"),
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
 )
-@click.option("--follow", "-f", "following", is_flag=True, help="Go on with what is printed next.")
-@click.option("--tail", "-n", type=Parsed("lines", _count), help="Begin with so many of the last.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, a document a line, with its time.")
+@click.option("--follow", "-f", "following", is_flag=True, help="Keep printing new lines.")
+@click.option("--tail", "-n", type=Parsed("lines", _count), help="Begin with this many last lines.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, one document a line, with its time."
+)
 @observing
 @streams_of
 def logs(

@@ -28,7 +28,7 @@ _SECONDS = len("2026-11-21T15:00:00")
     examples=("selfinspect runs", "selfinspect runs --json"),
     exits=exits(ExitCode.NO_IDENTITY),
 )
-@click.option("--json", "as_json", is_flag=True, help="What /v1/runs answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print what /v1/runs returns.")
 @journalling
 @observing
 @streams_of

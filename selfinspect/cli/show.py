@@ -40,7 +40,7 @@ _PLAIN = "@:+,~"
 _COMPLETION_TIMEOUT = 1.0
 _LEVELS = {
     "proven": "the engine showed something that only this container can have",
-    "confirmed": "the engine knows it and it runs, our own files name it; no proof could be had",
+    "confirmed": "the engine has it running and our own files name it; no proof was possible",
     "observed": "our own files name it, without contradiction; no engine confirms it",
     "assumed": "only files and names that containers can share name it; no engine confirms it",
 }
@@ -52,19 +52,22 @@ _LEVELS = {
     examples=("selfinspect id --short", "selfinspect id --explain"),
     exits=exits(ExitCode.NO_IDENTITY),
 )
-@click.option("--short", "form", flag_value="short", help="Its first 12 digits.")
+@click.option("--short", "form", flag_value="short", help="Print its first 12 digits.")
 @click.option(
-    "--explain", "form", flag_value="explain", help="How sure that is, the evidence, who was asked."
+    "--explain",
+    "form",
+    flag_value="explain",
+    help="How certain it is, why, and which engines were asked.",
 )
-@click.option("--json", "form", flag_value="json", help="What /v1/identity answers.")
+@click.option("--json", "form", flag_value="json", help="Print what /v1/identity returns.")
 @observing
 @streams_of
 def identify(streams: Streams, /, form: Form | None, **given: Any) -> int:
     """Print which container this is.
 
-    In doubt it prints none, and --json a null: --explain shows what speaks for which container,
-    and why none could be proven. An ID that is only assumed is printed by --json and --explain
-    alone, unless --assume says to use it.
+    In doubt it prints none, and --json a null: --explain shows the evidence for each container, and
+    why none could be proven. An ID that is only assumed is printed by --json and --explain alone,
+    unless --assume is given.
     """
     document = answer(
         streams, given, "/v1/identity", lambda observation: identity_document(observation.snapshot)

@@ -41,11 +41,11 @@ _STEP = 1024
         ExitCode.NO_IDENTITY,
         ExitCode.ENGINE_UNREACHABLE,
         ExitCode.DENIED,
-        no="There are no figures now.",
+        no="No figures are available.",
     ),
 )
-@click.option("--follow", "-f", "following", is_flag=True, help="Go on, once a second.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, one document a sample.")
+@click.option("--follow", "-f", "following", is_flag=True, help="Keep printing, once a second.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a sample.")
 @observing
 @streams_of
 def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) -> int:
@@ -73,7 +73,7 @@ def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) 
         streams.out.flush()
         none = False
     if none:
-        streams.complain("there are no figures now")
+        streams.complain("no figures are available")
     return ExitCode.NO if none else ExitCode.OK
 
 
@@ -160,7 +160,7 @@ def _sum(parts: list[dict[str, Json]], name: str) -> str:
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
 )
 @click.option("--args", help="The columns, as ps takes them: -ef, or -eo pid,comm.")
-@click.option("--json", "as_json", is_flag=True, help="What /v1/top answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print what /v1/top returns.")
 @observing
 @streams_of
 def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -> None:
