@@ -17,10 +17,10 @@ What is inferred, and from what:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.frozen import dataclass
 from selfinspect.jsonread import decimal
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ What the routes need of the agent, and nothing more of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from selfinspect.errors import SelfinspectError
-from selfinspect.frozen import dataclass
 from selfinspect.web import assets
 from selfinspect.web.answers import problem_handler
 from selfinspect.web.guard import Guard, names_of

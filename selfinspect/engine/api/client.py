@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,7 +18,6 @@ from selfinspect import times
 from selfinspect.engine.api.capabilities import check
 from selfinspect.engine.api.connection import container_path
 from selfinspect.engine.inspect.listings import listed
-from selfinspect.frozen import dataclass
 from selfinspect.jsonread import integer, parsed, sequence, text
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from selfinspect.engine.inspect import listings
 from selfinspect.engine.inspect.listings import arguments, processes
 from selfinspect.engine.inspect.log import Log
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
-from selfinspect.frozen import dataclass
 from selfinspect.jsonread import boolean, text
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import stat
+from dataclasses import dataclass
 from http.client import BadStatusLine, UnknownProtocol
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from selfinspect.engine.http import tls
 from selfinspect.engine.http.names import is_address
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
