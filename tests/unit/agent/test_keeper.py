@@ -33,7 +33,7 @@ AWAITING = r"/events\?filters=.*web.*&since=[^&]*$"
 
 @pytest.fixture
 def docker(engine: CannedEngine) -> CannedEngine:
-    """An engine that knows the container."""
+    """An engine that has the container."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     engine.answers["/info"] = Answer(body=recorded("info"))
     return engine

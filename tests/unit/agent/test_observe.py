@@ -25,7 +25,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 @pytest.fixture
 def docker(engine: CannedEngine) -> CannedEngine:
-    """An engine that knows the container, and answers all that is asked of it."""
+    """An engine that has the container, and answers all that is asked of it."""
     engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
     engine.answers["/info"] = Answer(body=recorded("info"))
     return engine
