@@ -475,10 +475,10 @@ def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
 
 def test_the_run_before_is_reported_from_then_on(kept: Kept, docker: CannedEngine) -> None:
     """Through every new look; telling the same again changes nothing."""
-    run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
-    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    run = Run(1, None, "2026-11-21T12:00:00Z", 3, None, oom_killed=False, cause="exit")
+    kept.state.add(lambda beside: replace(beside, runs=(run,)))
     expected = len(kept.names)
-    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    kept.state.add(lambda beside: replace(beside, runs=(run,)))
     assert len(kept.names) == expected
     docker.knows({**recorded("inspect"), "Name": "/shop"})
     docker.emit(happened("rename"))
