@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from selfinspect.endpoint import parse_endpoint
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.failures import failed, unanswered
-from selfinspect.engine.http.names import is_address, is_public
+from selfinspect.engine.http.pools import is_address, is_public
 from selfinspect.engine.locate import gateway_places, places
 from selfinspect.errors import EngineError, EngineUnreachableError
 

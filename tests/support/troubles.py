@@ -21,7 +21,7 @@ from selfinspect.model import Attempt, Engine, Identity, Reach, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selfinspect.engine.http.failures import Why
+    from selfinspect.engine.http.tls import Why
 
 PAGE = Path(__file__).parents[2] / "selfinspect" / "help" / "engines.md"
 BEGIN, END = "<!-- troubles -->\n", "<!-- /troubles -->\n"

@@ -15,10 +15,11 @@ import stat
 from dataclasses import dataclass
 from http.client import BadStatusLine, UnknownProtocol
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from selfinspect.engine.http import tls
-from selfinspect.engine.http.names import is_address
+from selfinspect.engine.http.pools import is_address
+from selfinspect.engine.http.tls import Why
 from selfinspect.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def unreachable(
     causes = tuple(_causes(error))
     refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
     if refused is not None and certificates is not None:
-        why = tls.explain(refused, endpoint, certificates)
-        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, tls.explain(refused, endpoint, certificates))
     if any(isinstance(one, TimeoutError) for one in causes):
         return unanswered(endpoint, timeout)
     cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)
@@ -57,6 +57,11 @@ def failed(
     return EngineUnreachableError(
         f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
     )
+
+
+def because(endpoint: Endpoint, why: Why) -> EngineUnreachableError:
+    """The error of an endpoint that cannot be used for a reason that was found out."""
+    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
 
 
 def unanswered(endpoint: Endpoint, seconds: float) -> EngineUnreachableError:
@@ -108,8 +113,7 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
             + ("--tlsverify …" if certificates else "(best with TLS: see deploy/tls)"),
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
-        why = tls.client_refused(certificates)
-        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, tls.client_refused(certificates))
     return failed(endpoint, cause.strerror or str(cause))
 
 
@@ -123,12 +127,10 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
             hint=f"mount the engine's socket: -v {path}:{path}",
         )
     if isinstance(cause, PermissionError):
-        why = denied(file_at(path), us())
-    elif isinstance(cause, ConnectionRefusedError):
-        why = refused(file_at(path))
-    else:
-        return failed(endpoint, cause.strerror or str(cause))
-    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, denied(file_at(path), us()))
+    if isinstance(cause, ConnectionRefusedError):
+        return because(endpoint, refused(file_at(path)))
+    return failed(endpoint, cause.strerror or str(cause))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -184,14 +186,6 @@ class Us:
     unmapped: int | None
     label: str
     kernel: str
-
-
-class Why(NamedTuple):
-    """What is wrong, in a word or two and in a sentence, and what a person does about it."""
-
-    outcome: Outcome
-    detail: str
-    hint: str
 
 
 def file_at(path: str) -> File:

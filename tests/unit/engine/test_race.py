@@ -11,7 +11,7 @@ import pytest
 from selfinspect.engine import contacts
 from selfinspect.engine.api.connection import Connection, connect
 from selfinspect.engine.contacts import Race
-from selfinspect.engine.http.names import addresses, is_public
+from selfinspect.engine.http.pools import addresses, is_public
 from selfinspect.engine.locate import Place
 from selfinspect.errors import EngineError, EngineUnreachableError
 from tests.support.canned_engine import CannedEngine
