@@ -16,7 +16,7 @@ from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
 from selfinspect.engine.inspect.describe import command_line, describe, health_check, without_engine
 from selfinspect.engine.inspect.limits import cgroup_path
-from selfinspect.engine.quirks import named
+from selfinspect.engine.quirks import named, quirks_of
 from selfinspect.engine.tried import (
     NO_TARGET,
     STRANGER,
@@ -290,7 +290,7 @@ def filled_in(last: Observation) -> Observation:
             client.id,
             driver=driver,
             parent=text(inspect, "HostConfig", "CgroupParent") or "",
-            podman=engine.is_podman,
+            quirks=quirks_of(engine),
         )
         if driver
         else None,

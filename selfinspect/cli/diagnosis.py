@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from selfinspect.engine.api.capabilities import allowing
 from selfinspect.engine.http.failures import group_of
-from selfinspect.engine.quirks import unbuffered
+from selfinspect.engine.quirks import DOCKER, unbuffered
 from selfinspect.engine.tried import meaning
 from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 from selfinspect.jsonread import text
@@ -18,6 +18,7 @@ from selfinspect.jsonread import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from selfinspect.engine.quirks import Quirks
     from selfinspect.errors import EngineError
     from selfinspect.model import Access, Attempt, Capability, Mount, Reach, Snapshot
 
@@ -61,7 +62,7 @@ class Facts:
         held_back: whether a proxy holds back events as they happen; those of the past come.
         proxy: what the proxy before the engine calls itself, None where none does.
         kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
-        podman: whether Podman made this container.
+        made_by: the ways of the engine that made this container.
         rootless: whether root in here is somebody else on the host.
         warnings: what was wrong with variables that are passed over.
         agent: where this container's agent is said to be, None where nothing says it.
@@ -92,7 +93,7 @@ class Facts:
     held_back: bool = False
     proxy: str | None = None
     kernel: str = ""
-    podman: bool = False
+    made_by: Quirks = DOCKER
     rootless: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -192,12 +193,13 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
 
 def _mount(path: str, facts: Facts) -> str:
     """How a container gets the socket of the engine that makes it, in that engine's words."""
-    if facts.podman and path in _USUAL:
+    unit = facts.made_by.socket_unit
+    if unit and path in _USUAL:
         source, user = ("/run/podman/podman.sock", "")
         if facts.rootless:
             source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
         run = f"podman run -v {source}:/run/podman/podman.sock"
-        return f"systemctl{user} enable --now podman.socket && {run} …"
+        return f"systemctl{user} enable --now {unit} && {run} …"
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
@@ -299,10 +301,9 @@ def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
         return "on the engine's host: apt-get install procps, or what brings ps there"
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
-        run = (
-            "podman run --log-driver k8s-file" if facts.podman else "docker run --log-driver local"
+        return f"{facts.made_by.logging} …" + (
+            f", in place of --log-driver {driver}" if driver else ""
         )
-        return f"{run} …" + (f", in place of --log-driver {driver}" if driver else "")
     return error.hint
 
 

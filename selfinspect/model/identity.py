@@ -123,11 +123,6 @@ class Engine:
     version: str | None
     api_version: str
 
-    @property
-    def is_podman(self) -> bool:
-        """Whether it has Podman's ways: events, cgroups and figures of its own."""
-        return self.product == "Podman"
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:

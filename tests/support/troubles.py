@@ -15,6 +15,7 @@ from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.engine.api.capabilities import mending
 from selfinspect.engine.http.failures import File, Us, denied, refused
 from selfinspect.engine.http.tls import Tls, client_refused
+from selfinspect.engine.quirks import PODMAN
 from selfinspect.errors import EngineAnswerError
 from selfinspect.model import Attempt, Engine, Identity, Reach, Snapshot
 
@@ -75,10 +76,10 @@ _PLACES: dict[str, tuple[Attempt, Facts]] = {
         Attempt(_SOCKET, "missing"),
         replace(_FACTS, kernel="6.10.14-linuxkit"),
     ),
-    "no socket, Podman": (Attempt(_SOCKET, "missing"), replace(_FACTS, podman=True)),
+    "no socket, Podman": (Attempt(_SOCKET, "missing"), replace(_FACTS, made_by=PODMAN)),
     "no socket, rootless Podman": (
         Attempt(_SOCKET, "missing"),
-        replace(_FACTS, podman=True, rootless=True),
+        replace(_FACTS, made_by=PODMAN, rootless=True),
     ),
     **{
         trouble: (Attempt(_SOCKET, why.outcome, why.detail, why.hint), _FACTS)

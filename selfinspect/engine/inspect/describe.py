@@ -1,10 +1,7 @@
-"""The engine's inspect JSON, already masked, as the document about ourselves.
+"""The engine's inspect JSON, already masked, as the document about ourselves. Pure.
 
-Field meanings follow the engine's API reference for `ContainerInspect` and `ImageInspect`.
-
-What orchestrators write on the containers they start: their labels, read back.
-
-A container's own health check, as its execs' events tell the command. Pure.
+Field meanings follow the engine's API reference for `ContainerInspect` and `ImageInspect`; the
+labels are those that orchestrators write on the containers they start.
 """
 
 from __future__ import annotations
@@ -12,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.engine.inspect.limits import limits
 from selfinspect.errors import IdentityError
 from selfinspect.jsonread import (
     boolean,
     decimal,
     integer,
     mapping,
-    member,
     sequence,
     text,
     text_mapping,
@@ -112,7 +109,7 @@ def describe(
             for name, network in mapping(inspect, "NetworkSettings", "Networks").items()
         },
         mounts=_mounts(inspect),
-        limits=_limits(inspect),
+        limits=limits(inspect),
         compose=compose_of(labels),
         swarm=swarm_of(labels),
         kubernetes=kubernetes_of(labels) or kubernetes,
@@ -284,34 +281,6 @@ def _mounts(inspect: Json) -> tuple[Mount, ...]:
         for destination, options in text_mapping(inspect, "HostConfig", "Tmpfs").items()
     )
     return listed + tmpfs
-
-
-def _limits(inspect: Json) -> Limits:
-    host = member(inspect, "HostConfig")
-    return Limits(
-        cpus=_cpus(host),
-        cpu_shares=_positive(host, "CpuShares"),
-        cpuset=text(host, "CpusetCpus"),
-        memory_bytes=_positive(host, "Memory"),
-        memory_reservation_bytes=_positive(host, "MemoryReservation"),
-        memory_swap_bytes=_positive(host, "MemorySwap"),
-        pids=_positive(host, "PidsLimit"),
-    )
-
-
-def _cpus(host: Json) -> float | None:
-    """`--cpus` in CPUs, however it was given: as nano CPUs or as a quota over a period."""
-    if (nano := _positive(host, "NanoCpus")) is not None:
-        return nano / 10**9
-    if (quota := _positive(host, "CpuQuota")) is not None:
-        return quota / (_positive(host, "CpuPeriod") or 100_000)
-    return None
-
-
-def _positive(host: Json, name: str) -> int | None:
-    """A limit; engines write "unlimited" as 0, as -1 or not at all."""
-    value = integer(host, name)
-    return value if value is not None and value > 0 else None
 
 
 def compose_of(labels: Mapping[str, str]) -> Compose | None:

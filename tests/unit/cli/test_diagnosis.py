@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from selfinspect.cli.diagnosis import Facts, diagnose
+from selfinspect.engine import quirks
 from selfinspect.engine.tried import STRANGER
 from selfinspect.errors import (
     EngineAnswerError,
@@ -254,9 +255,9 @@ DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
 @pytest.mark.parametrize(
     ("facts", "fix"),
     [
-        ({"podman": True}, f"systemctl enable --now {PODMANS} /run/podman/podman.sock:"),
+        ({"made_by": quirks.PODMAN}, f"systemctl enable --now {PODMANS} /run/podman/podman.sock:"),
         (
-            {"podman": True, "rootless": True},
+            {"made_by": quirks.PODMAN, "rootless": True},
             f"systemctl --user enable --now {PODMANS} $XDG_RUNTIME_DIR/podman/podman.sock:",
         ),
         (
@@ -354,7 +355,9 @@ def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:
     """Docker answers 501 to that, and its words and the option are told."""
     words = "configured logging driver does not support reading"
     error = EngineUnsupportedError(f"logs: {words}", code=501, capability="logs")
-    facts = replace(reaching(SOCKET, logs="unsupported"), failed={"logs": error}, podman=True)
+    facts = replace(
+        reaching(SOCKET, logs="unsupported"), failed={"logs": error}, made_by=quirks.PODMAN
+    )
     check = checked(facts)["capability logs"]
     assert words in check.seen
     assert check.fix == "podman run --log-driver k8s-file …"
