@@ -94,7 +94,7 @@ def _memory_events(snapshot: Snapshot) -> Access:
 
 
 def _tried(snapshot: Snapshot) -> Json:
-    return [{"endpoint": one.endpoint, "outcome": one.outcome} for one in snapshot.tried]
+    return [{"endpoint": one.endpoint, "outcome": one.said} for one in snapshot.tried]
 
 
 def refused(snapshot: Snapshot) -> IdentityError:

@@ -13,7 +13,7 @@ from selfinspect.agent.following import Following
 from selfinspect.agent.observe import Beside, filled_in, gone, look_again, with_beside
 from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
-from selfinspect.engine.tried import STRANGER, UNPROVEN, meaning
+from selfinspect.engine.tried import MEANINGS, STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.events.history import decoded
 from selfinspect.events.stream import LISTENED, UNHEARD
@@ -295,7 +295,7 @@ def delay(observation: Observation, failed: int) -> float:
         return _DENIED_DELAY
     in_doubt = failed < _DOUBTS
     if observation.client is None and all(
-        one.guessed or meaning(one.outcome).hopeless or (one.outcome == UNPROVEN and not in_doubt)
+        one.guessed or MEANINGS[one.outcome].hopeless or (one.outcome == UNPROVEN and not in_doubt)
         for one in tried
     ):
         return _HOPELESS_DELAY

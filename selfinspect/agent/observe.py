@@ -23,8 +23,8 @@ from selfinspect.engine.tried import (
     UNPROVEN,
     attempt,
     failure,
+    matters,
     no_target,
-    tells,
     unquoted,
     unusable,
 )
@@ -152,7 +152,7 @@ class _Look:
                 return observation
         except EngineError as error:
             told = unquoted(error) if place.guessed else error
-            if tells(place, told):
+            if matters(place, told):
                 self._failures.append(told)
             self._tried.append(attempt(place, told))
             return None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from selfinspect.engine.api.capabilities import allowing
 from selfinspect.engine.http.failures import group_of
 from selfinspect.engine.quirks import DOCKER, unbuffered
-from selfinspect.engine.tried import meaning
+from selfinspect.engine.tried import MEANINGS
 from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 from selfinspect.jsonread import text
 
@@ -141,7 +141,7 @@ def _places(facts: Facts) -> Iterator[Check]:
     nearest = None if counts else max(snapshot.tried, key=_nearness, default=None)
     for attempt in snapshot.tried:
         name = f"engine {attempt.endpoint}"
-        seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
+        seen = (attempt.detail or attempt.said).removeprefix(f"{attempt.endpoint}: ")
         if attempt.outcome == "answers":
             yield Check(name, "pass", _answering(snapshot))
         elif attempt is nearest:
@@ -158,7 +158,7 @@ def _nearness(attempt: Attempt) -> int:
 
     A gateway need not listen: where it does not, a mount is the shorter way.
     """
-    means = meaning(attempt.outcome)
+    means = MEANINGS[attempt.outcome]
     if attempt.guessed and (means.nobody or means.absent):
         return 0
     return 1 if means.absent else _THERE
@@ -168,26 +168,14 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command where one mends it, else the hint that came with the outcome."""
     own = facts.snapshot.self
     container = ((own and own.id) or "<container>")[:_SHORT]  # never one that is only assumed
-    match attempt.outcome:
-        case "missing":
-            return _mount(attempt.endpoint.removeprefix("unix://"), facts)
-        case "stale":
-            return (attempt.hint or "").replace(
-                "restart this container", f"docker restart {container}"
-            )
-        case "wrong name" | "certificate expired":
-            host = urlsplit(attempt.endpoint).hostname
-            given = re.search(r"--engine-server-name \S+", attempt.hint or "")
-            other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
-            return f"deploy/tls/certificates.sh DIR {host}, then restart the engine{other}"
-        case (
-            "wrong CA"
-            | "no client certificate"
-            | "client certificate refused"
-            | "client certificate expired"
-        ):
-            mount = "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
-            return f"{mount}, where deploy/tls/certificates.sh made DIR for the engine"
+    if attempt.outcome == "missing":
+        return _mount(attempt.endpoint.removeprefix("unix://"), facts)
+    if attempt.outcome == "stale":
+        return (attempt.hint or "").replace("restart this container", f"docker restart {container}")
+    if fix := MEANINGS[attempt.outcome].fix:
+        given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+        other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
+        return fix.format(host=urlsplit(attempt.endpoint).hostname) + other
     return attempt.hint or "mount the socket of the engine that started this container"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from selfinspect.errors import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -99,6 +101,19 @@ CAPABILITIES: tuple[Capability, ...] = (
 """Those whose state is shown."""
 
 
+AttemptOutcome: TypeAlias = (
+    Outcome
+    | Literal[
+        "answers",
+        "error",
+        "does not know this container",
+        "does not know the target",
+        "not proven to be this container's",
+    ]
+)
+"""What came of a place: an engine that answers, and is used or not; an error status; no answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A place where an engine was looked for, and the outcome in a word or two.
@@ -108,10 +123,15 @@ class Attempt:
     """
 
     endpoint: str
-    outcome: str
+    outcome: AttemptOutcome
     detail: str | None = field(default=None, compare=False)
     hint: str | None = field(default=None, compare=False)
     guessed: bool = field(default=False, compare=False)
+
+    @property
+    def said(self) -> str:
+        """The outcome as it is listed: an error status in the engine's own words."""
+        return self.detail or self.outcome if self.outcome == "error" else self.outcome
 
 
 @dataclass(frozen=True, slots=True)

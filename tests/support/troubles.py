@@ -95,15 +95,15 @@ _PLACES: dict[str, tuple[Attempt, Facts]] = {
         _FACTS,
     ),
     "a proxy with no engine behind it (502, 503, 504)": (
-        Attempt(_SOCKET, "503", "seen", mending(502, "ping", "", _SOCKET, "nginx")),
+        Attempt(_SOCKET, "error", "seen", mending(502, "ping", "", _SOCKET, "nginx")),
         _FACTS,
     ),
     "a proxy for the web (407)": (
-        Attempt(_GATEWAY, "407", "seen", mending(407, "ping", "", _GATEWAY, "squid")),
+        Attempt(_GATEWAY, "error", "seen", mending(407, "ping", "", _GATEWAY, "squid")),
         _FACTS,
     ),
     "an engine below a path (404)": (
-        Attempt(_GATEWAY, "404", "seen", mending(404, "ping", "", _GATEWAY, "nginx")),
+        Attempt(_GATEWAY, "error", "seen", mending(404, "ping", "", _GATEWAY, "nginx")),
         _FACTS,
     ),
     "an authorization plugin (401, 403)": (

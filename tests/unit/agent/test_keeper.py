@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from selfinspect.model import Json
+    from selfinspect.model import AttemptOutcome, Json
 
 
 ANOTHER = "cd" * 32
@@ -381,7 +381,7 @@ def _of_another(action: str, name: str) -> dict[str, Json]:
     return {**happened(action), "Actor": {"ID": ANOTHER, "Attributes": {"name": name}}}
 
 
-def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
+def _tried(*outcomes: AttemptOutcome, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
     return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
 
@@ -461,7 +461,7 @@ def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
-def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
+def test_what_may_come_back_is_asked_soon(outcomes: tuple[AttemptOutcome, ...]) -> None:
     """One place with hope is enough."""
     assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1
 

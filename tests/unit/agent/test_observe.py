@@ -305,7 +305,7 @@ def test_another_refusal_is_told_as_it_is(engine: CannedEngine, tmp_path: Path) 
     """A status without a meaning of its own stands in the list with its words."""
     engine.answers["/_ping"] = Answer(500, {"message": "on fire"})
     snapshot = _look(tmp_path, engine.url).snapshot
-    assert snapshot.tried[0].outcome == "ping: the engine answered 500: on fire"
+    assert snapshot.tried[0].said == "ping: the engine answered 500: on fire"
     assert snapshot.failure is not None
     assert not snapshot.failure.denied
 

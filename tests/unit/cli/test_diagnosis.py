@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.cli.diagnosis import Check
-    from selfinspect.model import Access, Json
+    from selfinspect.model import Access, AttemptOutcome, Json
 
 ID = "a1b2c3d4" * 8
 SOCKET = "unix:///var/run/docker.sock"
@@ -146,7 +146,7 @@ def test_a_stranger_is_mended_by_being_rid_of_it() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["refused", "timeout"])
-def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: str) -> None:
+def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: AttemptOutcome) -> None:
     """By the daemon's option or a firewall's rule: the longer way, so a warning."""
     closed = replace(GATEWAY, outcome=outcome, hint="the very command")
     check = checked(without_engine(MISSING, closed))["engine tcp://172.17.0.1:2376"]
@@ -154,7 +154,7 @@ def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["denied", "timeout", "refused", "API too old", "no TLS"])
-def test_what_is_nearest_fails_with_its_own_hint(outcome: str) -> None:
+def test_what_is_nearest_fails_with_its_own_hint(outcome: AttemptOutcome) -> None:
     """An engine that is there and does not let us in is nearer than one that is missing."""
     there = Attempt("tcp://engine:2376", outcome, "seen", "the very command")
     checks = checked(without_engine(MISSING, there))
@@ -180,7 +180,7 @@ def test_no_permission_names_the_group() -> None:
         ("client certificate refused", "-e DOCKER_CERT_PATH=/certs"),
     ],
 )
-def test_certificates_are_mended_by_the_script(outcome: str, command: str) -> None:
+def test_certificates_are_mended_by_the_script(outcome: AttemptOutcome, command: str) -> None:
     """The engine's is made anew with the gateway's name in it; ours is mounted."""
     attempt = replace(GATEWAY, outcome=outcome, detail="at length")
     check = checked(without_engine(MISSING, attempt))["engine tcp://172.17.0.1:2376"]
