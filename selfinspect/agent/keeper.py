@@ -46,7 +46,7 @@ class Keeper:
 
     Args:
         first: what is known before the first look.
-        look: a whole new look: identity, engine, inspect.
+        look: a whole new look, given the last one: identity, engine, inspect.
         intake: takes each event of this container, after what it changed is known.
         on_look: called after every whole look and after every loss of the engine.
         on_change: called whenever the observation is another, from any thread.
@@ -62,7 +62,7 @@ class Keeper:
         self,
         first: Observation,
         *,
-        look: Callable[[], Observation],
+        look: Callable[[Observation], Observation],
         intake: Intake,
         on_look: Callable[[], None],
         on_follow: Callable[[], None],
@@ -117,7 +117,7 @@ class Keeper:
         failed = 0
         while not self._stopping.is_set():
             looked = time.time_ns()
-            found = self._look()
+            found = self._look(self.observation)
             self._take(found)
             if found.client is not None:
                 begun = time.monotonic()

@@ -167,6 +167,7 @@ def no_target(name: str) -> EngineFailure:
         f"the engine has no container {name}",
         "--target takes the name or the ID of a container of that engine; it is looked up again as"
         " soon as there is one of that name",
+        no_target=True,
     )
 
 

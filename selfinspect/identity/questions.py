@@ -132,6 +132,7 @@ class Resolution:
             without it.
         reason: why it is not ours.
         error: its answer where it denied the questions.
+        proven: whether it was proven that we are a container of that engine.
     """
 
     identity: Identity
@@ -139,6 +140,7 @@ class Resolution:
     engine: Answer = "none"
     reason: str | None = None
     error: EngineAnswerError | None = None
+    proven: bool = False
 
 
 def named(name: str, prober: Prober | None) -> Resolution:

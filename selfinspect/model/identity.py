@@ -162,8 +162,13 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailure:
-    """Why the engine gives nothing now, and what a person can do about it."""
+    """Why the engine gives nothing now, and what a person can do about it.
+
+    `denied`: it answers, and denies us that. `no_target`: it answers, and has no container of the
+    name that is to be reported on.
+    """
 
     detail: str
     hint: str | None = None
     denied: bool = False
+    no_target: bool = False

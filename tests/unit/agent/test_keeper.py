@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.agent.keeper import delay
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
+from selfinspect.agent.observe import NOT_KNOWN_YET, Observation, reach
+from selfinspect.documents import engine_document
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
+from selfinspect.jsonread import member
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
 from selfinspect.settings import Settings
@@ -317,8 +319,24 @@ def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> N
     assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
     assert other.snapshot.failure is not None
     assert other.snapshot.failure.detail == "the engine has no container web"
+    document = engine_document(other.snapshot, reach(other.keeper.observation))
+    assert member(document, "reachable") is True
     assert "destroy" in other.actions
     assert "target.gone" in other.log.getvalue()
+
+
+def test_a_target_that_was_renamed_is_not_gone(known: CannedEngine, other: Kept) -> None:
+    """When its engine comes back it is the same container, whatever it is called by now."""
+    del known.answers["/containers/web/json"]
+    known.knows({**recorded("inspect"), "Name": "/web-old"})
+    known.stop()
+    other.wait_for(lambda: _away(other))
+    known.start()
+    known.wait_for_streams(2)
+    assert other.snapshot.self is not None
+    assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "running")
+    assert other.name == "web-old"
+    assert not _away(other)
 
 
 @pytest.mark.parametrize("action", ["create", "rename", "start"])
