@@ -1,10 +1,4 @@
-"""Where an engine may listen, in the order in which the places are tried.
-
-The engine of Docker's current context, from files that nobody in the container can have written.
-
-`DOCKER_CONTEXT`, else `currentContext` of `~/.docker/config.json`, names it; its endpoint stands
-in `~/.docker/contexts/meta/<SHA-256 of the name>/meta.json`.
-"""
+"""Where an engine may listen, in the order in which the places are tried."""
 
 from __future__ import annotations
 
@@ -19,11 +13,12 @@ from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.http.tls import Tls, certificates
 from selfinspect.files import read_named
 from selfinspect.jsonread import parsed, text
+from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.routes import bridge_hosts, ipv6_routes, is_host, links, routes
 from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selfinspect.kernel.routes import Link
     from selfinspect.model import Json
@@ -33,14 +28,20 @@ NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "context", "mount", "netwo
 HOST_NAME = "host.docker.internal"
 """What Docker Desktop, and `--add-host …:host-gateway` elsewhere, call the engine's host."""
 
+_MOST = 64 * 2**10
+"""Bytes that are read of a context's file; a longer one is passed over."""
+
+_NONE = "default"
+"""The context that names no engine: the usual places."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """An endpoint to try, and the certificates to try it with.
 
     `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly, and
-    what it says counts only once it has proven who we are. `named_by` is what names it; that of a
-    context counts only where it proves who we are.
+    what it answers counts only once we are proven to be a container of it. So is that of a
+    context: `named_by`.
     """
 
     endpoint: str
@@ -52,7 +53,7 @@ class Place:
 def places(
     setting: str, environ: Mapping[str, str], *, server_name: str | None = None
 ) -> tuple[Place, ...]:
-    """What was named or mounted, first to last, each once.
+    """The places that were named or mounted, first to last, each once.
 
     Args:
         setting: `auto`, `off` or one endpoint.
@@ -60,36 +61,26 @@ def places(
             `DOCKER_CERT_PATH` and `HOME`, and for `XDG_RUNTIME_DIR`.
         server_name: the name that the engine's certificate bears, None for its address.
     """
-    named = context_host(environ) if setting == "auto" else None
-    context = _spelled(named) if named else None
-    return tuple(
-        Place(
-            endpoint,
-            _tls(endpoint, environ, server_name),
-            named_by=_named_by(endpoint, setting, environ, context),
-        )
-        for endpoint in endpoints(setting, environ, context)
-    )
-
-
-def endpoints(
-    setting: str, environ: Mapping[str, str], context: str | None = None
-) -> tuple[str, ...]:
-    """The endpoints of those places; `context` is the one of Docker's current context."""
-    if setting == "off":
-        return ()
-    if setting != "auto":
-        return (setting,)
-    host = environ.get("DOCKER_HOST")
-    usual = (
-        *((_spelled(host),) if host else ()),
-        *((context,) if context else ()),
-        *_sockets(environ),
-    )
-    found: dict[str, str] = {}
-    for endpoint in usual:
-        found.setdefault(_identity(endpoint), endpoint)
+    found: dict[str, Place] = {}
+    for endpoint, named_by in _named(setting, environ):
+        place = Place(endpoint, _tls(endpoint, environ, server_name), named_by=named_by)
+        found.setdefault(_identity(endpoint), place)
     return tuple(found.values())
+
+
+def _named(setting: str, environ: Mapping[str, str]) -> Iterator[tuple[str, NamedBy]]:
+    if setting != "auto":
+        if setting != "off":
+            yield setting, "option"
+        return
+    if host := environ.get("DOCKER_HOST"):
+        yield _spelled(host), "DOCKER_HOST"
+    sockets = _sockets(environ)
+    if context := context_host(environ):
+        endpoint = _spelled(context)
+        yield endpoint, "mount" if endpoint in sockets else "context"
+    for socket in sockets:
+        yield socket, "mount"
 
 
 def _sockets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -124,8 +115,8 @@ def gateway_places(
         return ()
     seen = links(root) if seen is None else seen
     table = (
-        *routes(_text(root / "proc/net/route")),
-        *ipv6_routes(_text(root / "proc/net/ipv6_route")),
+        *routes(kernel_text(f"{root}/proc/net/route")),
+        *ipv6_routes(kernel_text(f"{root}/proc/net/ipv6_route")),
     )
     offered = certificates(environ, server_name)
     tls = offered if offered.at_hand else None
@@ -166,17 +157,6 @@ def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> 
     return offered if verified or (parsed.port == TLS_PORT and offered.at_hand) else None
 
 
-def _named_by(
-    endpoint: str, setting: str, environ: Mapping[str, str], context: str | None
-) -> NamedBy:
-    if setting != "auto":
-        return "option"
-    host = environ.get("DOCKER_HOST")
-    if host and endpoint == _spelled(host):
-        return "DOCKER_HOST"
-    return "context" if endpoint == context and endpoint not in _sockets(environ) else "mount"
-
-
 def _identity(endpoint: str) -> str:
     """What two names of one socket have in common: `/var/run` is most often a link to `/run`."""
     path = endpoint.removeprefix("unix://")
@@ -186,22 +166,12 @@ def _identity(endpoint: str) -> str:
         return path
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-_MOST = 64 * 2**10
-"""Bytes that are read of a file; a longer one is passed over."""
-
-_NONE = "default"
-"""The context that is none: the usual places."""
-
-
 def context_host(environ: Mapping[str, str]) -> str | None:
-    """The endpoint of the current context as it is written there, None where there is none.
+    """The endpoint of Docker's current context as it is written there, None where there is none.
+
+    `DOCKER_CONTEXT`, else `currentContext` of `~/.docker/config.json`, names it; its endpoint is
+    in `~/.docker/contexts/meta/<SHA-256 of the name>/meta.json`. Only files count that nobody in
+    the container can have written.
 
     Args:
         environ: read for `DOCKER_CONTEXT` and `HOME`.

@@ -21,6 +21,7 @@ from selfinspect.engine.http import tls
 from selfinspect.engine.http.pools import is_address
 from selfinspect.engine.http.tls import Why
 from selfinspect.errors import EngineUnreachableError
+from selfinspect.kernel.files import text as kernel_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -198,15 +199,17 @@ def file_at(path: str) -> File:
 
 def us() -> Us:
     """This process, by what the kernel says of it."""
-    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.MULTILINE)
-    whole = _text("/proc/self/gid_map").split() == ["0", "0", "4294967295"]
-    overflow = _text("/proc/sys/kernel/overflowgid").strip()
+    capabilities = re.search(
+        r"^CapEff:\s*([0-9a-f]+)", kernel_text("/proc/self/status"), re.MULTILINE
+    )
+    whole = kernel_text("/proc/self/gid_map").split() == ["0", "0", "4294967295"]
+    overflow = kernel_text("/proc/sys/kernel/overflowgid").strip()
     return Us(
         uid=os.geteuid(),
         groups=frozenset((os.getegid(), *os.getgroups())),
         overrides=bool(capabilities and int(capabilities[1], 16) & _DAC_OVERRIDE),
         unmapped=int(overflow) if overflow.isdecimal() and not whole else None,
-        label=_text("/proc/self/attr/current").strip("\0\n "),
+        label=kernel_text("/proc/self/attr/current").strip("\0\n "),
         kernel=os.uname().release,
     )
 
@@ -305,10 +308,3 @@ def _unconfined(label: str) -> str:
     if label and not label.startswith("unconfined"):
         return f"AppArmor confines this container, as {label}: {apparmor}"
     return f"where the host has SELinux: {selinux}; where it has AppArmor: {apparmor}"
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
