@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,6 +214,16 @@ class EngineAnswerError(EngineError):
         super().__init__(detail, endpoint=endpoint, hint=hint)
         self.code = code
         self.capability = capability
+
+    def copy(self, detail: str | None = None) -> Self:
+        """The same error without its traceback, or with other words."""
+        return type(self)(
+            self.detail if detail is None else detail,
+            code=self.code,
+            capability=self.capability,
+            endpoint=self.endpoint,
+            hint=self.hint,
+        )
 
 
 class EngineDeniedError(EngineAnswerError):

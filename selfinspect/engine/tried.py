@@ -123,13 +123,7 @@ def unquoted(error: EngineError) -> EngineError:
     """The same without the words of the answer, for a place that nobody named."""
     if not isinstance(error, EngineAnswerError):
         return error
-    return type(error)(
-        f"{error.capability}: answered {error.code}",
-        code=error.code,
-        capability=error.capability,
-        endpoint=error.endpoint,
-        hint=error.hint,
-    )
+    return error.copy(f"{error.capability}: answered {error.code}")
 
 
 def matters(place: Place, error: EngineError) -> bool:

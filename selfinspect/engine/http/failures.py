@@ -220,13 +220,15 @@ def denied(file: File, we: Us) -> Why:
     detail = f"permission denied for uid {we.uid}"
     if status is not None and stat.S_ISDIR(status.st_mode):
         return _folder(path)
-    if status is None or (_usual(status, we) and status.st_mode & stat.S_IWGRP):
+    lets_in = status is not None and _lets_in(status, we)
+    mapped = status is not None and status.st_gid != we.unmapped
+    if status is None or (mapped and not lets_in and status.st_mode & stat.S_IWGRP):
         group = group_of(path, we.kernel) if status is None else str(status.st_gid)
         hint = f"join the group the socket belongs to: --group-add {group}"
         return Why("denied", detail, hint)
-    if _lets_in(status, we):
+    if lets_in:
         return Why("denied", f"{detail}, although the file's mode allows it", _unconfined(we.label))
-    if status.st_gid == we.unmapped:
+    if not mapped:
         return Why(
             "denied",
             f"{detail}: its group is none of this user namespace, and reads {status.st_gid}",
@@ -281,11 +283,6 @@ def _folder(path: str) -> Why:
         "a folder is there, as a mount makes one of what is missing",
         f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
     )
-
-
-def _usual(status: os.stat_result, we: Us) -> bool:
-    """Whether modes alone keep us out, by a group that can be joined."""
-    return not _lets_in(status, we) and status.st_gid != we.unmapped
 
 
 def _lets_in(status: os.stat_result, we: Us) -> bool:
