@@ -110,7 +110,7 @@ def _started(place: Place, to: Callable[[Place, float], Connection]) -> Future[C
         try:
             if is_public(parse_endpoint(place.endpoint).host, PATIENCE):
                 raise EngineUnreachableError(  # noqa: TRY301
-                    f"{place.endpoint}: a public address is no container's host",
+                    f"{place.endpoint}: the name resolves to a public address: not this host's",
                     endpoint=place.endpoint,
                     outcome="unknown name",
                 )

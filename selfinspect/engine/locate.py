@@ -59,7 +59,7 @@ def places(
         setting: `auto`, `off` or one endpoint.
         environ: read for `DOCKER_HOST`, `DOCKER_CONTEXT`, `DOCKER_TLS_VERIFY`,
             `DOCKER_CERT_PATH` and `HOME`, and for `XDG_RUNTIME_DIR`.
-        server_name: the name that the engine's certificate bears, None for its address.
+        server_name: the name in the engine's certificate, None for its address.
     """
     found: dict[str, Place] = {}
     for endpoint, named_by in _named(setting, environ):
@@ -103,13 +103,13 @@ def gateway_places(
 ) -> tuple[Place, ...]:
     """Where the host's engine may be reached over the network, first to last.
 
-    None in a Kubernetes pod, whose network is no bridge of an engine.
+    None in a Kubernetes pod, whose network is not an engine's bridge.
 
     Args:
         root: the folder below which `proc/net` and `sys/class/net` are read.
         environ: read for the certificates, and for `KUBERNETES_SERVICE_HOST`.
-        server_name: the name that the engine's certificate bears, None for its address.
-        seen: the network's links, where they are known already.
+        server_name: the name in the engine's certificate, None for its address.
+        seen: the network's links, None to read them.
     """
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return ()
@@ -136,10 +136,7 @@ def gateway_places(
 
 
 def _spelled(host: str) -> str:
-    """An endpoint in its usual spelling; what is none as it stands there, without a password.
-
-    That is shown among what was tried, with what is taken.
-    """
+    """An endpoint in its usual spelling, else as it was written; with its password masked."""
     try:
         return str(parse_endpoint(host))
     except ValueError:
@@ -147,7 +144,7 @@ def _spelled(host: str) -> str:
 
 
 def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> Tls | None:
-    """TLS where it is asked for, and at its own port where there are certificates."""
+    """The certificates where TLS is asked for, or at its own port where there are any."""
     try:
         parsed = parse_endpoint(endpoint)
     except ValueError:
@@ -158,7 +155,7 @@ def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> 
 
 
 def _identity(endpoint: str) -> str:
-    """What two names of one socket have in common: `/var/run` is most often a link to `/run`."""
+    """What is equal for two names of one socket: `/var/run` is most often a link to `/run`."""
     path = endpoint.removeprefix("unix://")
     try:
         return endpoint if path == endpoint else str(Path(path).resolve())
@@ -187,7 +184,7 @@ def context_host(environ: Mapping[str, str]) -> str | None:
 
 
 def _document(path: Path) -> Json:
-    """A file's JSON, None where it is missing, too long, no JSON or within reach of the app."""
+    """A file's JSON, None where it is missing, too long, not JSON or within reach of the app."""
     try:
         path = path.resolve()
         return parsed(read_named(path, _MOST)) if _is_out_of_reach(path) else None
@@ -196,7 +193,7 @@ def _document(path: Path) -> Json:
 
 
 def _is_out_of_reach(path: Path) -> bool:
-    """Whether the app, whoever it runs as, can change neither the file nor what leads to it.
+    """Whether the app, as any user, can change neither the file nor the folders above it.
 
     On a file system that is read-only; else where everything is root's and we are not root:
     as root the app may be, too.
@@ -207,7 +204,7 @@ def _is_out_of_reach(path: Path) -> bool:
 
 
 def _is_roots(path: Path) -> bool:
-    """Whether root alone can replace it; in a sticky folder nobody renames what is root's."""
+    """Whether root alone can replace it; in a sticky folder only root renames what is root's."""
     status = path.stat()
     others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return status.st_uid == 0 and (not others or bool(status.st_mode & stat.S_ISVTX))

@@ -102,7 +102,7 @@ def lister(engine: Engine, inspect: Json) -> Lister:
 
 
 def first_process(listed_by: Lister, inspect: Json) -> str | None:
-    """The PID that a container's first process has in such a list, None where that is not known."""
+    """The PID that a container's first process has in such a list, None where it is unclear."""
     pid = str(integer(inspect, "State", "Pid") or "") or None
     mode = member(inspect, "HostConfig", "PidMode")
     if listed_by == "machine" or (listed_by == "namespace" and mode == "host"):
@@ -119,7 +119,7 @@ def hides_processes(inspect: Json) -> bool:
 
 
 def gives_folders(inspect: Json) -> bool:
-    """Whether a container's storage driver is known to give it a folder, not a mount of its own."""
+    """Whether a container's storage driver gives it a folder, not a mount of its own."""
     return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS
 
 

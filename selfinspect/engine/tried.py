@@ -34,12 +34,12 @@ UNPROVEN: Final = "not proven to be this container's"
 _UNUSABLE: tuple[Unusable, ...] = (STRANGER, NO_TARGET, UNPROVEN)
 _MENDED_BY: Mapping[NamedBy, str] = {
     "option": "name the engine that started this container, or none: --engine off",
-    "DOCKER_HOST": "unset DOCKER_HOST, which leads to another engine, or say --engine off",
-    "context": "set DOCKER_CONTEXT=default, for the present context leads to another engine, or say"
+    "DOCKER_HOST": "unset DOCKER_HOST, which leads to another engine, or use --engine off",
+    "context": "set DOCKER_CONTEXT=default: the current context leads to another engine; or use"
     " --engine off",
-    "mount": "mount the socket of the engine that started this container, or say --engine off",
+    "mount": "mount the socket of the engine that started this container, or use --engine off",
     "network": "mount the socket of the engine that started this container, or name it with"
-    " --engine; --engine off asks nobody",
+    " --engine; --engine off uses none",
 }
 _MOUNT = (
     "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
@@ -149,8 +149,8 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
     if not there:
         sockets = [one.endpoint.removeprefix("unix://") for one in tried if not one.guessed]
         hosts = [one.endpoint for one in tried if one.guessed]
-        nor = f", and nobody answers at {', '.join(hosts)}" if hosts else ""
-        return EngineFailure(f"there is no engine's socket at {', '.join(sockets)}{nor}", _MOUNT)
+        nor = f", and no answer from {', '.join(hosts)}" if hosts else ""
+        return EngineFailure(f"no engine socket at {', '.join(sockets)}{nor}", _MOUNT)
     worst = next((error for error in there if _outcome(error) == "denied"), there[0])
     return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
 

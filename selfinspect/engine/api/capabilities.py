@@ -204,8 +204,8 @@ def _version_refused(transport: Transport, version: re.Match[str]) -> EngineUnre
             f" {bound}"
         )
     return transport.failed(
-        f"the engine wants API version at {'least' if old else 'most'} {bound}, and was spoken to"
-        f" in {spoken}",
+        f"the engine requires API version {bound} or {'later' if old else 'earlier'}, and was"
+        f" asked in {spoken}",
         outcome="API too old" if old else "API too new",
         hint=hint,
     )

@@ -1,4 +1,4 @@
-"""An engine that answers, and the version of its API that is spoken with it."""
+"""A connection to an engine that answered, in a version of the API that both have."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def connect(
     observe: Observe | None = None,
     tls: Tls | None = None,
 ) -> Connection:
-    """Ask who is there and agree on a version of the API.
+    """Connect to an engine, and agree on a version of the API.
 
     Args:
         endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         api_version: speak this one and do not negotiate (`DOCKER_API_VERSION`).
         timeout: seconds for each whole answer.
         patience: the same for the first one, connecting included; None for `timeout`.
-        observe: told of each request: its name, the answer's status (0 for none), seconds.
-        tls: the certificates, None to speak in the clear.
+        observe: called for each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates, None for no encryption.
 
     Raises:
-        EngineUnreachableError: nobody answers there, or not as an engine does.
-        EngineAnswerError: somebody answers, and refuses.
+        EngineUnreachableError: no answer, or not as an engine does.
+        EngineAnswerError: an answer that is not a success.
     """
     transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
     try:
@@ -75,7 +75,7 @@ def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str |
         raise transport.failed("answers /_ping, but not as an engine does")
     if _version(offered) < _version(LOWEST_API):
         raise transport.failed(
-            f"speaks API version {offered}, and {LOWEST_API} is the oldest understood here",
+            f"speaks API version {offered}, and {LOWEST_API} is the oldest supported here",
             outcome="API too old",
             hint="update the engine",
         )
@@ -93,8 +93,8 @@ class Connection:
     """An engine that answered, and the version of the API agreed with it.
 
     Attributes:
-        proxy: what the proxy before the engine calls itself, None where none says its name.
-        capabilities: what is let through, as far as it was asked for.
+        proxy: the name of the proxy before the engine, None where none is seen.
+        capabilities: what is allowed, as far as it was asked for.
     """
 
     transport: Transport
@@ -154,13 +154,13 @@ class Connection:
         del text
         if wrong:
             raise self.transport.failed(
-                f"the answer to {capability} is no JSON to be read: {wrong}"
+                f"the answer to {capability} cannot be read as JSON: {wrong}"
             )
         if not isinstance(document, request.answer) and (
             document is not None or request.answer is dict
         ):
             kind = "object" if request.answer is dict else "array"
-            raise self.transport.failed(f"the answer to {capability} is no JSON {kind}")
+            raise self.transport.failed(f"the answer to {capability} is not a JSON {kind}")
         return document
 
     def stream(
@@ -191,7 +191,7 @@ class Connection:
         return stream
 
     def speaks(self, version: str) -> bool:
-        """Whether the version spoken is this one of the API or a later."""
+        """Whether the API version in use is this one or a later."""
         return _version(self.engine.api_version) >= _version(version)
 
     def _path(self, capability: Capability, of: str, query: Mapping[str, str]) -> str:
@@ -203,7 +203,7 @@ class Connection:
 def _read(
     read: Callable[[_Raw, int], _Result], raw: _Raw, heaviest: int
 ) -> tuple[_Result | None, str | None]:
-    """What is read of an answer, or why it cannot be."""
+    """What was read of an answer, or why it cannot be read."""
     try:
         return read(raw, heaviest), None
     except ValueError as error:

@@ -1,8 +1,6 @@
 """Why a request got no whole answer, and what mends it: the one place where errors become ours.
 
-Why a socket's file does not lead to an engine, and what mends it.
-
-The texts are commands for the engine's host, with the path, the group or the label that was seen.
+Hints are commands for the engine's host, with the path, the group or the label that was seen.
 """
 
 from __future__ import annotations
@@ -31,12 +29,18 @@ if TYPE_CHECKING:
     from selfinspect.errors import Outcome
 
 MAX_SOCKET_PATH = 107
+_DAC_OVERRIDE = 1 << 1
+"""CAP_DAC_OVERRIDE of linux/capability.h: file modes do not apply to us."""
+
+_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
+_DESKTOP = ("linuxkit", "microsoft")
+"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
 
 
 def unreachable(
     error: BaseException, endpoint: Endpoint, certificates: Tls | None, timeout: float
 ) -> EngineUnreachableError:
-    """The error of ours for one of the libraries', of a request that has no headers yet."""
+    """Our error for one of the libraries', raised before the headers of an answer came."""
     causes = tuple(_causes(error))
     refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
     if refused is not None and certificates is not None:
@@ -54,7 +58,7 @@ def unreachable(
 def failed(
     endpoint: Endpoint, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
 ) -> EngineUnreachableError:
-    """The error of an endpoint that does not do as engines do."""
+    """The error of an endpoint that does not answer as an engine does."""
     return EngineUnreachableError(
         f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
     )
@@ -66,10 +70,10 @@ def because(endpoint: Endpoint, why: Why) -> EngineUnreachableError:
 
 
 def unanswered(endpoint: Endpoint, seconds: float) -> EngineUnreachableError:
-    """The error of an endpoint that says nothing for so long; what drops it is on its host."""
+    """The error of an endpoint that did not answer in time; a firewall on its host may be why."""
     host, hint = endpoint.host, None
     if host:
-        to = f"-d {host} " if is_address(host) else ""  # the host may know itself by another name
+        to = f"-d {host} " if is_address(host) else ""  # the host may have another name for itself
         hint = (
             f"a firewall may drop it; on the engine's host: ip{'6' if ':' in host else ''}tables"
             f" -I INPUT {to}-p tcp --dport {endpoint.port} -j ACCEPT"
@@ -83,16 +87,16 @@ def timed_out(error: BaseException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, without what it wraps: urllib3 repeats that beside its own words."""
+    """An error's own words: urllib3 repeats what it wraps beside them."""
     return str(error.args[0] if error.args else error)
 
 
 def _unspoken(causes: Sequence[BaseException]) -> str:
-    """What went wrong with an answer that somebody began."""
+    """What went wrong with an answer that was begun."""
     if any(isinstance(one, ConnectionError) for one in causes):
-        return "it hung up without an answer"
+        return "it closed the connection without an answer"
     if any(isinstance(one, BadStatusLine | UnknownProtocol) for one in causes):
-        return "what answers there speaks no HTTP"
+        return "what answers there does not speak HTTP"
     return said(causes[-1])
 
 
@@ -100,9 +104,9 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
     if isinstance(cause, socket.gaierror):
         return failed(
             endpoint,
-            f"the name {endpoint.host} is not known",
+            f"the name {endpoint.host} does not resolve",
             outcome="unknown name",
-            hint="give the address, or let the container know the name:"
+            hint="give the address, or add the name to the container:"
             f" --add-host {endpoint.host}:host-gateway",
         )
     if isinstance(cause, ConnectionRefusedError):
@@ -123,7 +127,7 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
     if isinstance(cause, FileNotFoundError):
         return failed(
             endpoint,
-            "there is no such socket",
+            "the socket does not exist",
             outcome="missing",
             hint=f"mount the engine's socket: -v {path}:{path}",
         )
@@ -146,21 +150,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]
 
 
-_DAC_OVERRIDE = 1 << 1
-"""CAP_DAC_OVERRIDE of linux/capability.h: modes of files do not bind who has it."""
-
-_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
-_DESKTOP = ("linuxkit", "microsoft")
-"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
-
-
 @dataclass(frozen=True, slots=True)
 class File:
-    """What stands at a socket's path.
+    """What is at a socket's path.
 
     Attributes:
         path: as it was asked for.
-        status: what it is and whose, None where that may not be seen.
+        status: its type, owner and mode, None where we may not look.
     """
 
     path: str
@@ -169,15 +165,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Us:
-    """Who asks.
+    """The process that connects.
 
     Attributes:
         uid: the user.
         groups: the groups, the supplementary ones included.
-        overrides: whether modes of files do not bind us, as they do not bind root.
-        unmapped: the group that those have here which this user namespace does not know, None
-            where it knows all.
-        label: what SELinux or AppArmor call us, empty where there is neither.
+        overrides: whether file modes do not apply to us, as they do not to root.
+        unmapped: the group ID shown for groups that this user namespace does not map, None where
+            it maps all.
+        label: our SELinux or AppArmor label, empty where there is neither.
         kernel: its release.
     """
 
@@ -190,7 +186,7 @@ class Us:
 
 
 def file_at(path: str) -> File:
-    """The file, as far as it may be seen."""
+    """The file, its status None where we may not look."""
     try:
         return File(path, os.stat(path))  # noqa: PTH116 - a path may hold bytes that are no text
     except (OSError, ValueError):
@@ -198,7 +194,7 @@ def file_at(path: str) -> File:
 
 
 def us() -> Us:
-    """This process, by what the kernel says of it."""
+    """This process, as the kernel reports it."""
     capabilities = re.search(
         r"^CapEff:\s*([0-9a-f]+)", kernel_text("/proc/self/status"), re.MULTILINE
     )
@@ -245,7 +241,7 @@ def denied(file: File, we: Us) -> Why:
 
 
 def refused(file: File) -> Why:
-    """Why nobody took the connection. Pure."""
+    """Why the connection was refused. Pure."""
     status, path = file.status, file.path
     if status is not None and stat.S_ISDIR(status.st_mode):
         return _folder(path)
@@ -265,7 +261,7 @@ def refused(file: File) -> Why:
 
 
 def group_of(path: str, kernel: str) -> str:
-    """The shell's words for the group of a socket on the engine's host. Pure."""
+    """The shell command that prints a socket's group on the engine's host. Pure."""
     if is_desktop(kernel):
         # The socket is in a VM: the shell of macOS or Windows sees another, or none.
         return f"$(docker run --rm -v {path}:/s busybox stat -c %g /s)"
@@ -280,7 +276,7 @@ def is_desktop(kernel: str) -> bool:
 def _folder(path: str) -> Why:
     return Why(
         "folder",
-        "a folder is there, as a mount makes one of what is missing",
+        "a directory is there in place of the socket: mounting a missing file creates one",
         f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
     )
 
@@ -297,7 +293,7 @@ def _lets_in(status: os.stat_result, we: Us) -> bool:
 
 
 def _unconfined(label: str) -> str:
-    """What frees a container from the module that denies what modes allow."""
+    """The option that lifts the security module which denies what the mode allows."""
     selinux = "docker run --security-opt label=disable …"
     apparmor = "docker run --security-opt apparmor=unconfined …"
     if _SELINUX.match(label):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selfinspect.errors import Outcome
 
 _DER = b"\x30"
-"""The first byte of every certificate and key that is no text: an ASN.1 sequence."""
+"""The first byte of every certificate and key in DER: an ASN.1 sequence."""
 
 _PATIENCE = 3.0
 _SHOWN = 4
@@ -46,10 +46,10 @@ class Tls:
     """What TLS with an engine takes.
 
     Attributes:
-        folder: holds `ca.pem`, whom to trust, and `cert.pem` with `key.pem`, who we are.
-        server_name: the name the engine's certificate bears, None for its address.
-        named: whether the folder is one that somebody named, not the usual one.
-        switch: what stands in `DOCKER_TLS_VERIFY`, None where it is not set.
+        folder: has `ca.pem`, the authority to trust, and our own `cert.pem` with `key.pem`.
+        server_name: the name in the engine's certificate, None for its address.
+        named: whether the folder was named, and is not the usual one.
+        switch: the value of `DOCKER_TLS_VERIFY`, None where it is not set.
     """
 
     folder: Path
@@ -59,17 +59,17 @@ class Tls:
 
     @property
     def at_hand(self) -> bool:
-        """Whether there is anybody to trust; where that can't be seen, if somebody says so."""
+        """Whether there is an authority to trust; where we may not look, if it was named."""
         try:
             return (self.folder / "ca.pem").is_file()
-        except OSError:  # a folder of somebody else's: HOME may still be root's
+        except OSError:  # no permission to look: HOME may still be root's
             return self.named
 
     def context(self) -> ssl.SSLContext:
-        """Trusts the folder's authority and nobody else.
+        """A context that trusts the folder's authority alone.
 
         Raises:
-            OSError: a file is missing, may not be read or is no certificate.
+            OSError: a file is missing, may not be read or is not a certificate.
         """
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         with InMemory(read_named(self.folder / "ca.pem")) as authorities:
@@ -109,10 +109,10 @@ def explain(error: ssl.SSLError, endpoint: Endpoint, tls: Tls) -> Why:
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
         return Why(
             "no TLS",
-            "who listens there speaks no TLS",
+            "what listens there does not speak TLS",
             f"start the engine with --tlsverify, {_or_off(tls)}",
         )
-    return Why("TLS failed", f"TLS failed: {reason}", "see the engine's own log")
+    return Why("TLS failed", f"TLS failed: {reason}", "see the log of the engine")
 
 
 def _or_off(tls: Tls) -> str:
@@ -143,9 +143,9 @@ def unusable(error: OSError, tls: Tls) -> Why:
         if content.startswith(_DER):
             kind = "pkey" if name == "key.pem" else "x509"
             command = f"openssl {kind} -inform der -in {path} {_into(path)}"
-            return _not_usable(f"{path} is DER, and PEM is wanted", command)
+            return _not_usable(f"{path} is DER, and PEM is required", command)
         if name == "key.pem" and b"ENCRYPTED" in content:
-            detail = f"{path} has a passphrase, which nobody can be asked for"
+            detail = f"{path} has a passphrase, which cannot be entered here"
             return _not_usable(detail, f"openssl pkey -in {path} {_into(path)}")
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         return _not_usable(
@@ -170,7 +170,7 @@ def _not_usable(detail: str, hint: str) -> Why:
 
 
 def client_refused(tls: Tls, reason: str = "") -> Why:
-    """The engine wants a client certificate and takes none of ours.
+    """The engine requires a client certificate, and accepts none of ours.
 
     Args:
         tls: what was shown to it.
@@ -180,7 +180,7 @@ def client_refused(tls: Tls, reason: str = "") -> Why:
     if not ours.exists():
         return Why(
             "no client certificate",
-            "the engine asks for a client certificate, and there is none",
+            "the engine requires a client certificate, and there is none",
             f"put cert.pem and key.pem, signed by the engine's CA, into {tls.folder}",
         )
     if "CERTIFICATE_EXPIRED" in reason:
@@ -227,13 +227,13 @@ def _not_trusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint, tls: T
         name = tls.server_name or endpoint.host
         kind = "IP" if is_address(name) else "DNS"
         bears = _names(endpoint, tls)
-        known = f": --engine-server-name {bears[0]}" if bears else " with --engine-server-name"
+        given = f": --engine-server-name {bears[0]}" if bears else " with --engine-server-name"
         return Why(
             "wrong name",
             f"the engine's certificate is not for {name}"
             + (f", it is for {', '.join(bears[:_SHOWN])}" if bears else ""),
             f"make it a certificate with subjectAltName={kind}:{name},"
-            f" or give the name that it bears{known}",
+            f" or give the name that it has{given}",
         )
     return Why(
         "wrong CA",

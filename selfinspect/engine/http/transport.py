@@ -48,12 +48,12 @@ class Transport:
     Args:
         endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         timeout: seconds for a whole answer, and for the headers of a stream.
-        observe: told of each request: its name, the answer's status (0 for none), seconds.
-        tls: whom to trust and who we are; None speaks in the clear.
+        observe: called for each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates; None for no encryption.
 
     Raises:
-        EngineUnreachableError: from every request, when no whole answer came in time; at once,
-            when it cannot be spoken to such an endpoint, or without the certificates.
+        EngineUnreachableError: by every request, when no whole answer came in time; at once, when
+            the endpoint or the certificates cannot be used.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Transport:
         try:
             return pool(self._place, self._tls)
         except LocationParseError as error:
-            raise self.failed("that is not a host's name", outcome="unknown name") from error
+            raise self.failed("not a valid host name", outcome="unknown name") from error
         except OSError as error:
             if self._tls is None:
                 raise
@@ -158,7 +158,7 @@ def _place(endpoint: str, tls: Tls | None) -> Endpoint:
         place = parse_endpoint(endpoint)
     except ValueError as error:
         raise EngineUnreachableError(
-            f"{endpoint}: there is no way to speak to it",
+            f"{endpoint}: not an endpoint that can be used",
             endpoint=endpoint,
             outcome="unsupported",
             hint=f"name the engine's socket: it {error}",

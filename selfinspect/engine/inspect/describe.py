@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Engine, Identity, Json, StopSource
 
-_SHORT = 12
-
 DEFAULT_STOP_SIGNAL = "SIGTERM"
+_SHORT = 12
+_SHELL = ("/bin/sh", "-c")
 
 
 def describe(
@@ -64,12 +64,12 @@ def describe(
 
     Args:
         inspect: the masked inspect document of the container.
-        identity: which container that is; it stands.
-        engine: who said so.
-        image: the image's inspect document, None where the engine would not say.
-        info: what the engine says of its machine, None where it would not say.
+        identity: which container that is; it has an ID.
+        engine: the engine that returned it.
+        image: the image's inspect document, None where the engine did not return it.
+        info: what the engine reports of its machine, None where it did not.
         inspected_at: when the engine was asked.
-        kubernetes: what the kubelet's mounts say.
+        kubernetes: the pod, by the kubelet's mounts.
         truncated: how much of it was not kept, by member.
     """
     identifier, summary = _stands(identity)
@@ -129,20 +129,20 @@ def without_engine(
     kubernetes: Kubernetes | None = None,
     assume: bool = False,
 ) -> Self:
-    """Our own document where no engine speaks: what only an engine knows is None.
+    """Our own document without an engine: what only an engine has is None.
 
     Args:
         identity: which container this is; where that is only assumed, the document has no ID.
-        hostname: the kernel's name for us.
-        limits: what our cgroup says.
-        kubernetes: what the kubelet's mounts say.
+        hostname: of the kernel.
+        limits: of our cgroup.
+        kubernetes: the pod, by the kubelet's mounts.
         assume: have an assumed ID all the same.
     """
     identifier, summary = _stands(identity)
-    known = identifier if assume or identity.level != "assumed" else None
+    used = identifier if assume or identity.level != "assumed" else None
     return Self(
-        id=known,
-        short_id=known[:_SHORT] if known else None,
+        id=used,
+        short_id=used[:_SHORT] if used else None,
         name=identity.name,
         hostname=hostname,
         limits=limits,
@@ -323,9 +323,6 @@ def kubernetes_of(labels: Mapping[str, str]) -> Kubernetes | None:
         pod_uid=labels.get("io.kubernetes.pod.uid"),
         container=labels.get("io.kubernetes.container.name"),
     )
-
-
-_SHELL = ("/bin/sh", "-c")
 
 
 def command_line(inspect: Json) -> str | None:

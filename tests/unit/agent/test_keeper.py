@@ -443,7 +443,7 @@ def test_the_reason_of_a_refused_inspect_is_told_first(known: CannedEngine, kept
     known.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: kept.looks >= 2)
     lost = next(line for line in kept.reasons if line is not None)
-    assert lost.endswith("it hung up without an answer")
+    assert lost.endswith("it closed the connection without an answer")
 
 
 def test_a_denial_is_believed_for_ten_minutes() -> None:

@@ -221,7 +221,7 @@ def test_no_socket_names_the_mount(tmp_path: Path) -> None:
     assert snapshot.self is not None
     assert (snapshot.self.hostname, snapshot.self.state) == ("box", None)
     assert snapshot.failure is not None
-    assert snapshot.failure.detail == f"there is no engine's socket at {tmp_path}/no.sock"
+    assert snapshot.failure.detail == f"no engine socket at {tmp_path}/no.sock"
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(snapshot.failure.hint)
     assert not snapshot.failure.denied
 

@@ -40,8 +40,10 @@ SOCKET = "unix:///var/run/docker.sock"
 GATEWAY = Attempt(
     "tcp://172.17.0.1:2376", "refused", "the connection was refused", "dockerd -H …", guessed=True
 )
-MISSING = Attempt(SOCKET, "missing", "there is no such socket", "mount it")
-PODMAN = Attempt("unix:///run/podman/podman.sock", "missing", "there is no such socket", "mount it")
+MISSING = Attempt(SOCKET, "missing", "the socket does not exist", "mount it")
+PODMAN = Attempt(
+    "unix:///run/podman/podman.sock", "missing", "the socket does not exist", "mount it"
+)
 DENIED = Attempt(
     SOCKET, "denied", f"{SOCKET}: permission denied for uid 65534", "join: --group-add 998"
 )
