@@ -58,11 +58,10 @@ def contacts(
     auto, name = settings.engine == "auto", settings.engine_server_name
     for place in places(settings.engine, environ, server_name=name):
         try:
-            connection = to(place, PATIENCE if auto else None)
+            outcome: Connection | EngineError = to(place, PATIENCE if auto else None)
         except EngineError as error:
-            yield place, error
-        else:
-            yield place, connection
+            outcome = error
+        yield place, outcome
     if guess:
         yield from race(gateway_places(settings.root, environ, server_name=name), to)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from selfinspect.engine.api.capabilities import REQUESTS, Capabilities, check
@@ -16,15 +16,12 @@ from selfinspect.jsonread import HEAVIEST, decoded, parsed
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from selfinspect.engine.http.stream import Stream
     from selfinspect.engine.http.tls import Tls
     from selfinspect.engine.http.transport import Observe
     from selfinspect.model import Capability, Json
-
-_Raw = TypeVar("_Raw", bytes, str)
-_Result = TypeVar("_Result")
 
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
@@ -127,9 +124,17 @@ class Connection:
 
         Raises:
             EngineUnreachableError: no answer, or not what engines answer.
-            EngineAnswerError: an answer that is not a success; to `top`, an empty one.
+            EngineAnswerError: an answer that is not a success.
         """
-        body = self.get(capability, of, **query)
+        return self.decoded(capability, self.get(capability, of, **query))
+
+    def decoded(self, capability: Capability, body: bytes) -> Json:
+        """An answer's JSON.
+
+        Raises:
+            EngineUnreachableError: it is not JSON, or not what engines answer.
+            EngineUnsupportedError: an empty answer to `top`.
+        """
         if capability == "top" and not body.strip():  # Podman 4, without a `ps` to run
             raise EngineUnsupportedError(
                 "top: the engine answered nothing",
@@ -137,21 +142,17 @@ class Connection:
                 capability=capability,
                 endpoint=self.engine.endpoint,
             )
-        return self.decoded(capability, body)
-
-    def decoded(self, capability: Capability, body: bytes) -> Json:
-        """An answer's JSON.
-
-        Raises:
-            EngineUnreachableError: it is not JSON, or not what engines answer.
-        """
-        # Neither is kept while the next is made, nor by an error: each may be of many MiB.
         request = REQUESTS[capability]
         heaviest = _HEAVY if request.kept_in_part else HEAVIEST
-        text, wrong = _read(decoded, body, heaviest)
-        del body
-        document, wrong = (None, wrong) if text is None else _read(parsed, text, heaviest)
-        del text
+        text, document, wrong = "", None, None
+        try:
+            text = decoded(body, heaviest)
+            body = b""
+            document = parsed(text, heaviest)
+        except ValueError as error:
+            wrong = str(error)
+        # Neither is kept while the next is made, nor by an error: each may be of many MiB.
+        body, text = b"", ""
         if wrong:
             raise self.transport.failed(
                 f"the answer to {capability} cannot be read as JSON: {wrong}"
@@ -198,13 +199,3 @@ class Connection:
         """A request's path and query; whatever a container is called, it stays one segment."""
         path = REQUESTS[capability].path.format(quote(of, safe=":"))
         return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _read(
-    read: Callable[[_Raw, int], _Result], raw: _Raw, heaviest: int
-) -> tuple[_Result | None, str | None]:
-    """What was read of an answer, or why it cannot be read."""
-    try:
-        return read(raw, heaviest), None
-    except ValueError as error:
-        return None, str(error)
