@@ -62,7 +62,7 @@ class Past:
             self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
             read_records(settings.journal, settings.root) if own else (),
-            oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
+            has_oom_events=snapshot.engine is None or not snapshot.engine.is_podman,
         )
 
 
