@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.masking.names import is_plain, is_prose, is_reference, is_secret_word, words
-from selfinspect.masking.rules import PROGRAMS
-from selfinspect.masking.rules.rule import taken
+from selfinspect.masking.rules import taken
+from selfinspect.masking.rules.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -14,10 +14,18 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from selfinspect.masking.commands import passed, spoken
-from selfinspect.masking.encodings import encoded, recognised, set_in, unescaped
+from selfinspect.masking.encodings import encoded, unescaped
 from selfinspect.masking.learnt import Known, Many, portions, worth_knowing
-from selfinspect.masking.names import declared, hints_at_secret, is_secret
-from selfinspect.masking.pairs import announced, announces, assigned, told
+from selfinspect.masking.names import hints_at_secret, is_secret
+from selfinspect.masking.texts import (
+    announced,
+    announces,
+    assigned,
+    declared,
+    recognised,
+    set_in,
+    stated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -207,7 +215,7 @@ class Masking:
                 yield places[start], places[end]
         if hints_at_secret(lowered):
             yield from assigned(text, self._secret)
-            yield from told(text, self._secret)
+            yield from stated(text, self._secret)
         yield from declared(text, self._secret)
         yield from spoken(text, self._given)
         if depth < _NESTING:

@@ -1,22 +1,15 @@
-"""Which name says that its value is secret, and which value is plainly none all the same.
-
-Variables and labels as an image's history tells them: no quotes stand around their values.
-"""
+"""Which names say that their value is secret, and which values plainly are none all the same."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.masking.rules.names import ABOUT, METHODS, NAMES
+from selfinspect.masking.rules.words import ABOUT, METHODS, NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Judge: TypeAlias = "Callable[[str, str], bool]"
-    from collections.abc import Iterator
-
+    from collections.abc import Sequence
 
 # A text without any of these names no secret: most do not, and are passed over quickly.
 _STEMS = """
@@ -200,7 +193,7 @@ def is_secret(name: str, value: str) -> bool:
         or _is_count(read, value)
         or _is_method(read, value)
         or _is_no_key(read, value)
-        or (read.about and _tells_about(value))
+        or (read.about and _describes_secret(value))
     )
 
 
@@ -224,7 +217,7 @@ def _read(name: str) -> _Name:
     )
 
 
-def _tells_about(value: str) -> bool:
+def _describes_secret(value: str) -> bool:
     return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
 
 
@@ -257,21 +250,3 @@ def _is_no_key(read: _Name, value: str) -> bool:
     if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
         return _FINGERPRINTS.fullmatch(value) is not None
     return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)
-
-
-# `ENV A=b C=d`, or `#(nop)  ENV …`; build arguments stand in `|2 A=b C=d /bin/sh -c …`.
-_INSTRUCTION = re.compile(
-    r"(?:\A|#\(nop\) {1,4})(?:ENV|ARG|LABEL) (.+)|(?:\A|\ARUN )\|\d{1,3} (.+?) /bin/\w{0,8}sh -",
-    re.DOTALL,
-)
-_PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}=|\Z)", re.DOTALL)
-
-
-def declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where the value of a secret name stands in the instruction that made a layer."""
-    if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
-        return
-    for instruction in _INSTRUCTION.finditer(text):
-        for pair in _PAIR.finditer(text, *instruction.span(instruction.lastindex or 0)):
-            if secret(pair[1], pair[2]):
-                yield pair.span(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.rule import Rule
+from selfinspect.masking.rules import Rule
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:

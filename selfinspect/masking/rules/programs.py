@@ -6,7 +6,7 @@ name, that name included.
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.rule import Rule
+from selfinspect.masking.rules import Rule
 
 _WORD = "([^ ]+)"
 _BARE = "([^ -][^ ]*)"

@@ -11,7 +11,11 @@ import pytest
 
 from selfinspect.masking import Masking
 from selfinspect.masking.names import is_secret
-from selfinspect.masking.rules import NAMES, PROGRAMS, SETTINGS, TEXTS, NameRule, Rule
+from selfinspect.masking.rules import Rule
+from selfinspect.masking.rules.programs import PROGRAMS
+from selfinspect.masking.rules.settings import SETTINGS
+from selfinspect.masking.rules.words import NAMES, NameRule
+from selfinspect.masking.texts import TEXTS
 
 ROWS = (*(rule for _, rules in TEXTS for rule in rules), *SETTINGS, *PROGRAMS)
 SAMPLES: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
