@@ -55,7 +55,7 @@ def encoded(
 
 
 def _decoded(run: str) -> str | None:
-    """The text of a run of base64; None where it is no base64, or not of text."""
+    """The text that a run of base64 encodes; None if it is not base64, or not of text."""
     whole = run[: len(run) // 4 * 4] if len(run) % 4 == 1 else run + "=" * (-len(run) % 4)
     try:
         text = urlsafe_b64decode(whole.translate(_URL_SAFE)).decode()

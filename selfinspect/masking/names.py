@@ -11,16 +11,6 @@ from selfinspect.masking.rules.words import ABOUT, METHODS, NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A text without any of these names no secret: most do not, and are passed over quickly.
-_STEMS = """
-    pass pwd pw psw secret token key auth cred dsn cookie sess sid private salt sig jwt psk otp pin
-    pat bearer hmac pepper csrf xsrf sas phrase mnemonic identified gslt
-    sudo kinit cryptsetup netrc
-    senha segred segret secret contrase clave chave chiav llave mdp jeton cle kennwort passwort
-    geheim losung zugang anmelde schlues schlus parol credenz haslo hasla klucz sekret tajn
-    poswiad wacht sleutel losen adgang kodeord salasana heslo jelszo sifre lozink geslo identifiants
-""".split()  # noqa: SIM905
-
 # What parts a name from its value, in whatever dress.
 _MARK = re.compile(r"[\s=:<%\\]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -34,6 +24,18 @@ _SECRET = _KEYS.union(*(language.words.split() for language in NAMES))
 _PHRASES = tuple(tuple(phrase.split("_")) for phrase in sorted(_SECRET) if "_" in phrase)
 _ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
 _METHODS = frozenset(METHODS.split())
+
+
+def _stems() -> tuple[str, ...]:
+    """One of these is in every name of a secret: most texts have none, and are passed quickly."""
+    stems: list[str] = []
+    for word in sorted((word.partition("_")[0] for word in _SECRET), key=len):
+        if not any(stem in word for stem in stems):
+            stems.append(word)
+    return tuple(stems)
+
+
+_STEMS = _stems()
 
 # Words that people join without a mark between them.
 _JOINED = re.compile(
@@ -94,7 +96,7 @@ _PUBLIC_KEY = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-(?:ssh|ecdsa)-[\w@.-]+)(?: AAAA.*)?", re.DOTALL
 )
 _ALGORITHM = re.compile(
-    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|scram|scrypt|sha|x)"
+    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|s3v|scram|scrypt|sha|x)"
     r"[\w/-]{0,24}",
     re.IGNORECASE,
 )
@@ -173,7 +175,7 @@ def is_secret(name: str, value: str) -> bool:
     """Whether the name says that its value is secret, and the value does not plainly deny it.
 
     A switch, a number of one or two digits, a path below a well-known folder and one to a file
-    of a well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
+    of a well-known kind are not secret under any name. Other numbers, words, hosts and URLs are not
     under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
     """
     read = _read(name)

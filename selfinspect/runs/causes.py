@@ -3,7 +3,7 @@
 What is inferred, and from what:
 
 - an exit code of 128 + n is taken for signal n: engines report it so when a signal ended the main
-  process. An app may exit so by itself; only PID 1's record tells the two apart;
+  process. An app may exit so by itself; only PID 1's record distinguishes the two;
 - the OOM killer ended the main process if SIGKILL did, nobody sent that through the engine, and
   an `oom` event came within ten seconds of the end; an earlier one was about a child. Without
   such events (Podman has none) PID 1's reading of the kernel's count decides, or inspect's

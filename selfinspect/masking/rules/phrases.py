@@ -1,4 +1,4 @@
-"""Secrets that are told without a mark: in SQL, in protocols, in what is piped to a program."""
+"""Secrets without a mark before them: in SQL, in protocols, in what is piped to a program."""
 
 from __future__ import annotations
 

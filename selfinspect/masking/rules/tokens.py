@@ -222,7 +222,14 @@ ADDRESSES = (
         r"https?://(?:web)?hooks?\.[\w.:-]{1,253}/"
         rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{7,256}}){_END}",
     ),
-    # Hosts that know their caller by the path alone.
+    # A short one is mixed as no name in a manual is: `k8x9w2`, not `route53`.
+    _address(
+        "web-hook-short",
+        "hook",
+        r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}(?:hooks?|webhooks?)/"
+        rf"((?=[A-Za-z0-9]{{0,8}}[A-Za-z]\d[A-Za-z])[A-Za-z0-9]{{5,9}}){_END}",
+    ),
+    # Hosts that identify their caller by the path alone.
     _address(
         "web-hook-host",
         ".com/ .in/ .app/ .cn/ .link/ .io/ .site/ .org/",
@@ -268,5 +275,14 @@ ADDRESSES = (
         r"(?<![\w.*-])[\w.*-]{1,253}:(?:5432|\*):[^:\s]{1,128}:[^:\s]{1,128}:([^\s\"']+)",
     ),
     _address("aws-pair", "akia asia", r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})"),
+    # Postfix's `sasl_passwd`: a relay, its port, and who logs in there.
+    _address(
+        "postfix-sasl",
+        "]: smtp mail mx relay",
+        r"(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
+        r"|(?<![\w.@/-])\[?(?:smtp|mail|mx|relay)[\w-]{0,60}(?:\.[\w-]{1,64}){1,8}\]?(?::\w{2,10})?)"
+        r"[ \t]{1,8}[\w.@+-]{1,64}:((?=[^\s:\"']{0,64}\d)(?=[^\s:\"']{0,64}[A-Za-z])"
+        r"[^\s:\"']{5,256})(?=[\s\"']|\Z)",
+    ),
     _address("samba-map", "login=", r"\blogin=[^\s:,\"']{1,128}:([^\s\"',;]{3,})"),
 )

@@ -62,7 +62,7 @@ def masked(rule: Rule, text: str) -> str:
 
 
 def test_every_row_has_samples_and_every_sample_a_row() -> None:
-    """A row without a sample is not known to hide anything; names are unique where they apply."""
+    """A row without a sample may hide nothing; names are unique where they apply."""
     rows = [(rule.where, rule.name) for rule in ROWS]
     assert len(rows) == len(set(rows))
     assert {(where, name) for where, rules in SAMPLES.items() for name in rules} == set(rows)
