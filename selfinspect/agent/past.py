@@ -44,7 +44,7 @@ def container_runs(settings: Settings, journal: Journal, snapshot: Snapshot) -> 
         journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
         snapshot.inspect,
         read_records(settings.journal, settings.root) if settings.target == "self" else (),
-        oom_told=quirks_of(snapshot.engine).reports_oom,
+        has_oom_events=quirks_of(snapshot.engine).reports_oom,
     )
 
 

@@ -61,7 +61,7 @@ def test_the_next_cursor_misses_nothing(
 
 
 def test_a_query_goes_on_behind_a_cursor() -> None:
-    """The conditions hold for what follows the cursor, and a gap is told whatever matches."""
+    """The conditions hold for what follows the cursor, and a gap is reported whatever matches."""
     journal = _journal()
     first = journal.after(None, 1).next
     assert [event.seq for event in journal.after(first, query=Query(type="container")).events] == [

@@ -408,7 +408,7 @@ def test_every_way_to_carry_a_secret_is_masked(document: Json, secret: str) -> N
 
 @pytest.mark.parametrize("document", READABLE, ids=str)
 def test_ordinary_values_stay_readable(document: Json) -> None:
-    """What is no secret passes through unchanged."""
+    """What is not secret passes through unchanged."""
     assert Masking().inspect(document) == document
 
 
@@ -439,7 +439,7 @@ def test_a_masked_document_masked_again_is_the_same(document: Json, secret: str)
     ],
 )
 def test_only_the_secret_part_of_a_text_is_masked(text: str, masked: str) -> None:
-    """What stands around a secret stays, so that a person can still tell what it was."""
+    """What stands around a secret stays, so that a person can still see what it was."""
     assert Masking().text(text) == masked
 
 
@@ -583,7 +583,7 @@ def test_nothing_is_learnt_from_what_a_program_printed() -> None:
 
 
 def test_learning_leaves_the_masking_as_it_was() -> None:
-    """A masking is a value: learning makes another, which keeps what was known."""
+    """A masking is a value: learning makes another, which keeps what was learnt."""
     first = Masking().learn(env("PASSWORD=hunter2x"))
     second = first.learn(env("PASSWORD=changed-now"))
     assert first.text("hunter2x changed-now") == "[masked] changed-now"
@@ -709,7 +709,7 @@ def test_any_document_keeps_its_shape_and_comes_to_rest(document: Json) -> None:
 
 @given(TEXTS, SECRETS, TEXTS)
 def test_a_known_secret_never_gets_through(before: str, secret: str, after: str) -> None:
-    """A secret that is no mere word or number is gone from any text that holds it."""
+    """A secret that is not a mere word or number is gone from any text that holds it."""
     secret += "-7"
     assert secret not in Masking(secrets=frozenset({secret})).text(before + secret + after)
 

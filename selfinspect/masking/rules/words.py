@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 
 class NameRule(NamedTuple):
-    """Words of one language, small and without accents, as `names.words` makes them; as text, for
-    the sets that are looked into are made of all languages together.
+    """Words of one language, small and without accents, as `names.words` makes them.
+
+    As text: the sets in which names are looked up are made of all languages together.
 
     Attributes:
         name: what a failing sample is reported under.
         words: each says by itself that a value is secret; with a `_`, one behind another.
         keys: those that mean a key, which may also find data or be public.
-        about: what names behind such a word say that it is no secret.
+        about: words that, after such a word, say that the value is not secret.
     """
 
     name: str
@@ -39,8 +40,8 @@ NAMES = (
     ),
     NameRule(
         "spanish",
-        "contrasena contrasenas contrasenya contrasenia secreto secretos credenciales clave"
-        " llave_api",
+        "contrasen contrasena contrasenas contrasenya contrasenia secreto secretos credenciales"
+        " clave llave_api",
         "llave llaves claves",
         "publica primaria foranea orden",
     ),

@@ -1,13 +1,14 @@
-"""Names and their values inside a text: assignments, headers, JSON, YAML, XML, query strings.
+"""Where secrets stand in a text: what a rule recognises, values of secret names, sentences.
 
-Secrets that sentences tell, `the password is …`, in the same line or in the next.
+Names and their values stand in assignments, headers, JSON, YAML, XML, query strings and the
+instructions of image layers. Sentences say `the password is …`, or announce one for the next line.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.masking.names import (
     is_datum,
@@ -18,12 +19,34 @@ from selfinspect.masking.names import (
     names_secret,
     words,
 )
+from selfinspect.masking.rules.phrases import PHRASES
+from selfinspect.masking.rules.settings import SETTINGS
+from selfinspect.masking.rules.tokens import ADDRESSES, FORMATS, TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from selfinspect.masking.names import Judge
+    from selfinspect.masking.rules import Rule
 
+    Judge: TypeAlias = "Callable[[str, str], bool]"
+
+# Rules, and what a text must have for any of them: a test that is cheaper than all their hints.
+TEXTS = (
+    (r"[:=]", ADDRESSES),
+    (r"", FORMATS),
+    (r"[\s(]", PHRASES),
+    (r"[\w.~+-]{12}", TOKENS),
+)
+# One hint after another in a flat loop: most texts have none, and are passed over quickly.
+_Hinted: TypeAlias = "tuple[tuple[str, Rule], ...]"
+
+
+def _hinted(rules: Iterable[Rule]) -> _Hinted:
+    return tuple((hint, rule) for rule in rules for hint in rule.hint)
+
+
+_TEXTS = tuple((re.compile(needs).search, _hinted(rules)) for needs, rules in TEXTS)
+_SETTINGS = _hinted(SETTINGS)
 
 _NAME = re.compile(
     r"""
@@ -76,6 +99,60 @@ _TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
 
 
+# What a person reads: `the password is …`, `Unseal Key 1: …`.
+_SENTENCE = re.compile(
+    r"""
+    (?: \b | _ )
+    (?: (?P<pass> pass(?:word|phrase|code) ) | secret | token
+      | (?: access | api | encryption | private | recovery | secret | unseal ) [ -] key )
+    (?: [ ] \d{1,2} )? (?P<is> [ ] (?: is | was | set[ ]to | changed[ ]to ) )?
+    (?: (?: [ ] generated )? [ ] for [ ] (?! (?: account | host | user ) : )
+        [^\s:]{1,128} (?= : ) )?
+    (?: (?P<colon> [:=] ) [ ]? | \s )
+    ["'`]? (?P<value> [^\s"'`:,;()\[\]{}]{6,256} )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# A line that a line with nothing but a secret follows.
+_ANNOUNCES = re.compile(
+    r"(?:passw|passphrase|secret|token|\bkey\b)[^\n]{0,160}:(?:[ \t]{0,8}[|>]-?)?\Z", re.IGNORECASE
+)
+_ANNOUNCED = re.compile(
+    r"\s*+(?!\S{0,64}://|/)(?!(?:[A-Z]?[a-z-]+|[A-Z_-]+)[:.,]?\s)([^\s=\[]\S{7,255})\s*"
+)
+# `ENV A=b C=d`, or `#(nop)  ENV …`; build arguments stand in `|2 A=b C=d /bin/sh -c …`.
+_INSTRUCTION = re.compile(
+    r"(?:\A|#\(nop\) {1,4})(?:ENV|ARG|LABEL) (.+)|(?:\A|\ARUN )\|\d{1,3} (.+?) /bin/\w{0,8}sh -",
+    re.DOTALL,
+)
+_PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}=|\Z)", re.DOTALL)
+
+
+def recognised(text: str, lowered: str) -> Iterator[tuple[int, int]]:
+    """Yield where a rule recognises a secret, in a text and that text in small letters."""
+    for needed, rules in _TEXTS:
+        if needed(text):
+            yield from _found(text, lowered, rules)
+
+
+def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
+    """Yield where in the value of one variable, label or argument a secret stands.
+
+    The name and the form of the value say so together, as in `SFTP_USERS=bob:hunter2x`.
+    """
+    setting = f"{name}={value}"
+    for start, end in _found(setting, setting.lower(), _SETTINGS):
+        if start > len(name):
+            yield start - len(name) - 1, end - len(name) - 1
+
+
+def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]:
+    for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
+        for start, end in rule.found(text):
+            if not is_reference(text[start:end]):
+                yield start, end
+
+
 def assigned(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
     """Yield where the value of a secret name stands.
 
@@ -107,12 +184,10 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _named(text: str) -> Iterator[tuple[str, int, int]]:
-    for match in _NAMED.finditer(text):
-        if value := _VALUE.match(text, match.end()):
-            yield match[1], *value.span(value.lastgroup or 0)
-    for match in _DEFINED.finditer(text) if "define(" in text else ():
-        if value := _VALUE.match(text, match.end()):
-            yield match[1], *value.span(value.lastgroup or 0)
+    for pattern in (_NAMED, _DEFINED):
+        for match in pattern.finditer(text):
+            if value := _VALUE.match(text, match.end()):
+                yield match[1], *value.span(value.lastgroup or 0)
     if "</" in text or "&lt;/" in text:
         for match in _ELEMENT.finditer(text):
             yield match[1], *match.span(2)
@@ -164,39 +239,16 @@ def _is_address(text: str, at: int, last: str, before: str) -> bool:
     return before in {"/", "@", ":"} or not is_secret_word(last) or bool(_TAG.match(text, at))
 
 
-# What a person is told: `the password is …`, `Unseal Key 1: …`.
-_TOLD = re.compile(
-    r"""
-    (?: \b | _ )
-    (?: (?P<pass> pass(?:word|phrase|code) ) | secret | token
-      | (?: access | api | encryption | private | recovery | secret | unseal ) [ -] key )
-    (?: [ ] \d{1,2} )? (?P<is> [ ] (?: is | was | set[ ]to | changed[ ]to ) )?
-    (?: (?: [ ] generated )? [ ] for [ ] (?! (?: account | host | user ) : )
-        [^\s:]{1,128} (?= : ) )?
-    (?: (?P<colon> [:=] ) [ ]? | \s )
-    ["'`]? (?P<told> [^\s"'`:,;()\[\]{}]{6,256} )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-# A line that a line with nothing but a secret follows.
-_ANNOUNCES = re.compile(
-    r"(?:passw|passphrase|secret|token|\bkey\b)[^\n]{0,160}:(?:[ \t]{0,8}[|>]-?)?\Z", re.IGNORECASE
-)
-_ANNOUNCED = re.compile(
-    r"\s*+(?!\S{0,64}://|/)(?!(?:[A-Z]?[a-z-]+|[A-Z_-]+)[:.,]?\s)([^\s=\[]\S{7,255})\s*"
-)
-
-
-def told(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where a secret stands behind the words that tell of it.
+def stated(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Yield where a secret stands behind the words that introduce it.
 
     Args:
         text: whatever a program printed, a script, a document.
         secret: says whether the value of a name is one.
     """
-    for match in _TOLD.finditer(text):
-        if _is_told(match, secret):
-            yield match.span("told")
+    for match in _SENTENCE.finditer(text):
+        if _is_stated(match, secret):
+            yield match.span("value")
     yield from _below(text)
 
 
@@ -222,11 +274,21 @@ def _below(text: str) -> Iterator[tuple[int, int]]:
         at += len(line)
 
 
-def _is_told(match: re.Match[str], secret: Judge) -> bool:
+def _is_stated(match: re.Match[str], secret: Judge) -> bool:
     """Whether what follows is a secret, and not the next word of a sentence about one."""
-    value = match["told"].rstrip(".!")
+    value = match["value"].rstrip(".!")
     if is_reference(value):
         return False
     if match["colon"]:
         return secret("password", value)
     return not (is_prose(value) if match["pass"] or match["is"] else is_plain(value))
+
+
+def declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Yield where the value of a secret name stands in the instruction that made a layer."""
+    if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
+        return
+    for instruction in _INSTRUCTION.finditer(text):
+        for pair in _PAIR.finditer(text, *instruction.span(instruction.lastindex or 0)):
+            if secret(pair[1], pair[2]):
+                yield pair.span(2)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_each_escape_is_the_character_it_stands_for(text: str, meant: str) -> None:
-    """However often it was escaped; what is no escape stays."""
+    """However often it was escaped; anything else stays."""
     plain = unescaped(text)
     assert plain is not None
     assert plain[0] == meant

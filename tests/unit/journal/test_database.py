@@ -54,7 +54,7 @@ def test_large_events_are_held_as_far_as_there_is_room() -> None:
 
 
 def test_one_event_is_held_however_large_it_is() -> None:
-    """What came last can be read, and is known when it comes again."""
+    """What came last can be read, and is recognised when it comes again."""
     journal = Journal(10_000)
     huge = replace(occurrence(2), attributes={"command": "x" * 2 * BYTES})
     journal.append(occurrence(1), huge)

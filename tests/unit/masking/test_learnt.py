@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from selfinspect.jsonread import mapping
 from selfinspect.masking import MASK, Masking
-from selfinspect.masking.learnt import Many, portions
+from selfinspect.masking.learnt import Fingerprints, portions
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
@@ -64,19 +64,19 @@ def test_a_second_document_adds_to_the_first(masking: Masking) -> None:
 
 def test_a_short_word_is_found_where_it_stands_alone() -> None:
     """Inside another word it is part of that."""
-    many = Many()
+    many = Fingerprints()
     many.add("walnut")
-    assert [*many.again("a walnut, walnuts")] == [(2, 8)]
+    assert [*many.found("a walnut, walnuts")] == [(2, 8)]
 
 
 @given(st.lists(st.text("abcXYZ019-_/ é", min_size=6, max_size=40), min_size=1, max_size=30))
 def test_whatever_was_added_is_found(secrets: list[str]) -> None:
     """From its first character on, unless it is a word that stands inside another."""
-    many = Many()
+    many = Fingerprints()
     for secret in secrets:
         many.add(secret)
     for secret in secrets:
-        spans = [*many.again(f"<{secret}>")]
+        spans = [*many.found(f"<{secret}>")]
         assert spans
         assert spans[0][0] == 1
 
