@@ -6,7 +6,7 @@
 
 `/v1/image`: the container's image, and how it was made.
 
-`/openapi.json`: what every path takes and answers. `python -m tests.openapi` writes it.
+`/openapi.json`: what every path takes and answers. `python -m selfinspect.web.openapi` writes it.
 
 `/v1/top`: the container's processes.
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.jsonread import member
-from tests.openapi.__main__ import FILE
-from tests.openapi.document import document
-from tests.openapi.problems import slugs
+from selfinspect.web.openapi import document, slugs
+from selfinspect.web.openapi.__main__ import FILE
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask
 
 
 def test_it_is_what_the_records_say() -> None:
-    """Where it is not: `python -m tests.openapi` writes it anew."""
+    """Where it is not: `python -m selfinspect.web.openapi` writes it again."""
     assert json.loads(FILE.read_text()) == document()
 
 
