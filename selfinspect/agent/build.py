@@ -37,7 +37,7 @@ from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
-from selfinspect.web.app import Check, Exposition, Service, api, metrics_only
+from selfinspect.web.app import Exposition, ReadinessCheck, Service, api, metrics_only
 from selfinspect.web.credentials import credentials
 from selfinspect.web.server import Served, serve
 from selfinspect.web.waiting import Waiting
@@ -156,7 +156,7 @@ class Agent:
         if stop is not None:
             self._note(lambda container: stopping(stop, container))
 
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[ReadinessCheck, ...]:
         """What readiness depends on."""
         snapshot, target = self._keeper.observation.snapshot, self._settings.target
         identity = snapshot.identity
@@ -165,12 +165,12 @@ class Agent:
         gone = f"{target} was removed: the next container of that name is awaited"
         stands = f"{identity.level} by {identity.method}"
         return (
-            Check(
+            ReadinessCheck(
                 "identity", identity.id is not None, stands if identity.id else str(identity.reason)
             ),
-            Check("sample", taken, "taken" if taken else "none taken yet"),
-            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
-            *([Check("target", ok=False, detail=gone)] if is_gone else []),
+            ReadinessCheck("sample", taken, "taken" if taken else "none taken yet"),
+            ReadinessCheck("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
+            *([ReadinessCheck("target", ok=False, detail=gone)] if is_gone else []),
         )
 
     def _served(

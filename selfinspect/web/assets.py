@@ -70,7 +70,7 @@ def is_asset(path: str) -> bool:
 def _answer(request: Request, name: str) -> Response:
     if name not in _FILES:
         raise NotFoundError(f"the page has no file {name!r}", members=_FILES)
-    body = read_file("selfinspect.web", name)
+    body = read_file(f"page/{name}")
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**_HEADERS, "etag": tag}
     known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
@@ -79,14 +79,14 @@ def _answer(request: Request, name: str) -> Response:
     return Response(body, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
 
 
-def read_file(package: str, name: str) -> bytes:
-    """A file of the page in a package, be that a folder or in an archive.
+def read_file(name: str, package: str = "selfinspect.web") -> bytes:
+    """A file beside a package's modules, be that in a folder or in an archive.
 
     Raises:
         OSError: there is none.
     """
     from pkgutil import get_data  # noqa: PLC0415 - who never opens the page need not load it
 
-    body = get_data(package, f"page/{name}")
-    assert body is not None  # noqa: S101 - only a loader that cannot read files says None
+    body = get_data(package, name)
+    assert body is not None  # noqa: S101 - only a loader that cannot read files returns None
     return body

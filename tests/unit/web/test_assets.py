@@ -110,7 +110,7 @@ def test_the_files_are_read_from_an_archive_as_well(
         for name in ("web_in_zip/__init__.py", "web_in_zip/page/page.css"):
             zipped.writestr(name, "/* zipped */" if name.endswith("css") else "")
     monkeypatch.syspath_prepend(str(archive))
-    assert assets.read_file("web_in_zip", "page.css") == b"/* zipped */"
+    assert assets.read_file("page/page.css", "web_in_zip") == b"/* zipped */"
 
 
 def test_uplot_comes_with_its_licence() -> None:
