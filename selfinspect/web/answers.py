@@ -13,13 +13,14 @@ from selfinspect.documents import as_json, as_text, drill
 from selfinspect.errors import MethodNotAllowedError, NotFoundError, SelfinspectError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from starlette.requests import Request
 
     from selfinspect.model import Json
 
 _DIGEST_BYTES = 16
+_ETAG = re.compile(r'(?:W/)?"[^"]*"')
 _WEIGHT = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _HEADERS = {
     401: {"www-authenticate": "Bearer"},
@@ -41,6 +42,34 @@ _HINTS = {
 def json_answer(document: Json, *, status: int = 200) -> Response:
     """A JSON document, whole."""
     return Response(as_json(document), status, media_type="application/json")
+
+
+def conditional(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str]
+) -> Response:
+    """A body, or 304 for a client that has it: If-None-Match, RFC 9110, section 13.1.2.
+
+    Args:
+        request: has that header, or has not.
+        body: the whole.
+        media_type: the body's.
+        headers: of both answers; `etag` among them.
+    """
+    cached = ",".join(request.headers.getlist("if-none-match"))
+    matches = (opaque(tag) == opaque(headers["etag"]) for tag in _ETAG.findall(cached))
+    if cached.strip() == "*" or any(matches):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def etag_of(body: bytes) -> str:
+    """A strong entity tag, RFC 9110, section 8.8.3."""
+    return f'"{hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()}"'
+
+
+def opaque(etag: str) -> str:
+    """An ETag without its quotes and the mark of a weak one."""
+    return etag.strip().removeprefix("W/").strip('"')
 
 
 def problem(error: SelfinspectError) -> Response:
@@ -156,7 +185,7 @@ class Document:
             lasting = {
                 name: member for name, member in self._content.items() if name not in self._passing
             }
-            self._state = _etag(as_json(lasting))
+            self._state = etag_of(as_json(lasting))
         return self._state
 
 
@@ -165,9 +194,4 @@ def _represent(member: Json, *, json: bool) -> Representation:
         body, media_type = as_json(member), "application/json"
     else:
         body, media_type = as_text(member), "text/plain"
-    return Representation(body, media_type, _etag(body))
-
-
-def _etag(body: bytes) -> str:
-    """A strong entity tag, RFC 9110, section 8.8.3."""
-    return f'"{hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()}"'
+    return Representation(body, media_type, etag_of(body))

@@ -1,17 +1,17 @@
-"""`/` and `/page/…`: the page for a person. Its files hold no data and need no token."""
+"""`/` and `/page/…`: the page for people. Its files contain no data and need no token."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from selfinspect.errors import NotFoundError
+from selfinspect.web.answers import conditional, etag_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
 FOLDER = "/page/"
 _INDEX = "index.html"
@@ -51,7 +51,7 @@ _HEADERS = {
 
 
 def routes() -> list[Route]:
-    """The page and its files. None is kept in memory: they are read when they are asked for."""
+    """The page and its files, each read when it is asked for: none is kept in memory."""
 
     async def index(request: Request) -> Response:
         return _answer(request, _INDEX)
@@ -69,14 +69,10 @@ def is_asset(path: str) -> bool:
 
 def _answer(request: Request, name: str) -> Response:
     if name not in _FILES:
-        raise NotFoundError(f"the page has no file {name!r}", members=_FILES)
+        raise NotFoundError(f"no file {name!r} in the page", members=_FILES)
     body = read_file(f"page/{name}")
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**_HEADERS, "etag": tag}
-    known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
-    if any(each.removeprefix("W/") in (tag, "*") for each in known):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
+    headers = {**_HEADERS, "etag": etag_of(body)}
+    return conditional(request, body, _TYPES[name.rpartition(".")[2]], headers)
 
 
 def read_file(name: str, package: str = "selfinspect.web") -> bytes:

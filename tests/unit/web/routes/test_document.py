@@ -169,6 +169,7 @@ def test_what_is_known_already_is_304(ask: Ask, path: str) -> None:
         reply = ask(path, headers={"if-none-match": known})
         assert (reply.status, reply.body) == (304, b"")
         assert (reply.headers["etag"], reply.headers["vary"]) == (tag, "Accept")
+        assert reply.headers["cache-control"] == "no-cache"
         assert "content-type" not in reply.headers
 
 
