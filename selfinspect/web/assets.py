@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-FOLDER = "/page/"
+_FOLDER = "/page/"
 _INDEX = "index.html"
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -51,23 +51,18 @@ _HEADERS = {
 
 
 def routes() -> list[Route]:
-    """The page and its files, each read when it is asked for: none is kept in memory."""
-
-    async def index(request: Request) -> Response:
-        return _answer(request, _INDEX)
-
-    async def file(request: Request) -> Response:
-        return _answer(request, request.path_params["name"])
-
-    return [Route("/", index), Route(f"{FOLDER}{{name:path}}", file)]
+    """The page and its files."""
+    return [Route("/", _file), Route(f"{_FOLDER}{{name:path}}", _file)]
 
 
 def is_asset(path: str) -> bool:
     """Whether a path is the page or one of its files, which are the same for everyone."""
-    return path == "/" or path.startswith(FOLDER)
+    return path == "/" or path.startswith(_FOLDER)
 
 
-def _answer(request: Request, name: str) -> Response:
+async def _file(request: Request) -> Response:
+    """A file, read when it is asked for: none is kept in memory."""
+    name = request.path_params.get("name", _INDEX)
     if name not in _FILES:
         raise NotFoundError(f"no file {name!r} in the page", members=_FILES)
     body = read_file(f"page/{name}")
