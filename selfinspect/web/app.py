@@ -102,8 +102,8 @@ def api(service: Service) -> Guard:
 
     return Guard(
         _app(routes),
-        lambda: names_of(service.snapshot(), service.hostname),
-        service.allowed_hosts,
+        names=lambda: names_of(service.snapshot(), service.hostname),
+        allowed=service.allowed_hosts,
         disabled=service.disabled,
         tokens=tokens,
     )

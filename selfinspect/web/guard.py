@@ -6,6 +6,7 @@ An ASGI middleware: that costs no task, and streams pass it as well.
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -43,10 +44,11 @@ _FORWARDED = frozenset(
 _OWN_PAGE = "open the agent's own page at /, or use a program other than a browser"
 
 
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Passes a request on to the application, or answers it with a problem.
 
-    Args:
+    Attributes:
         app: the application.
         names: the current host names of this container; None on a listener that checks no host.
         allowed: globs over further host names.
@@ -54,20 +56,11 @@ class Guard:
         tokens: the token files that open a path, which is decoded; none for an open path.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        names: Callable[[], Collection[str]] | None = None,
-        allowed: Collection[str] = (),
-        *,
-        disabled: Collection[str] = (),
-        tokens: Callable[[str], Collection[Tokens]] = lambda _: (),
-    ) -> None:
-        self._app = app
-        self._names = names
-        self._allowed = allowed
-        self._disabled = disabled
-        self._tokens = tokens
+    app: ASGIApp
+    names: Callable[[], Collection[str]] | None = None
+    allowed: Collection[str] = ()
+    disabled: Collection[str] = ()
+    tokens: Callable[[str], Collection[Tokens]] = lambda _: ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request, as ASGI has it; the server passes on no other scope."""
@@ -95,7 +88,7 @@ class Guard:
         except SelfinspectError as error:
             await problem(error)(scope, receive, hardened)
         else:
-            await self._app(scope, receive, hardened)
+            await self.app(scope, receive, hardened)
 
     def _check(self, scope: Scope) -> None:
         method: str = scope["method"]
@@ -110,15 +103,15 @@ class Guard:
                 hint="shorten the path or the query, or send fewer headers",
             )
         headers, path = combined(scope["headers"]), scope["path"]
-        if self._names is not None:
+        if self.names is not None:
             check_forwarding(headers)
-            check_host(headers.get("host", ""), self._names(), self._allowed)
+            check_host(headers.get("host", ""), self.names(), self.allowed)
             check_origin(headers, scope["scheme"])
             if not is_asset(path):
                 check_site(headers)
         if path not in HEALTH:
-            _check_token(headers.get("authorization", ""), self._tokens(path))
-            check_disabled(path, self._disabled)
+            _check_token(headers.get("authorization", ""), self.tokens(path))
+            check_disabled(path, self.disabled)
 
 
 def in_origin_form(scope: Scope) -> Scope:
