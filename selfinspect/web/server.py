@@ -291,7 +291,7 @@ async def _finish(state: ServerState) -> None:
         connection.shutdown()
     try:
         async with asyncio.timeout(_GRACE_SECONDS):
-            while state.connections or state.tasks:
+            while state.connections or state.tasks:  # noqa: ASYNC110 - sets of uvicorn's
                 await asyncio.sleep(0.05)
     except TimeoutError:
         for task in state.tasks:
