@@ -21,7 +21,7 @@ def test_it_is_what_the_records_say() -> None:
 
 
 def test_it_has_every_path_and_no_other(ask: Ask) -> None:
-    """Those that an unknown path is told of, and those below them."""
+    """Those that the answer to an unknown path lists, and those below them."""
     served = str(ask("/nowhere").problem["detail"]).partition("there are ")[2].split(", ")
     paths = document()["paths"]
     assert isinstance(paths, dict)
@@ -58,7 +58,7 @@ def test_it_names_every_kind_of_problem() -> None:
 @pytest.mark.parametrize("path", ["/v1/stats/stream", "/v1/events/stream"])
 def test_a_stream_is_of_the_type_it_says(ask: Ask, path: str) -> None:
     """What never ends is not read by whoever compares the document with the agent."""
-    told = member(document(), "paths", path, "get", "responses", "200", "content")
+    content = member(document(), "paths", path, "get", "responses", "200", "content")
     reply = ask(path, method="HEAD")
-    assert isinstance(told, dict)
-    assert list(told) == [reply.headers["content-type"].partition(";")[0]]
+    assert isinstance(content, dict)
+    assert list(content) == [reply.headers["content-type"].partition(";")[0]]

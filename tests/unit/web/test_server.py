@@ -417,7 +417,7 @@ def test_a_body_has_the_same_time() -> None:
         await answer(reader)
         writer.write(chunked + body[:5])
         await answer(reader)
-        # Each byte of a body keeps the server from hanging up for want of a next request.
+        # Each byte of a body keeps the server from hanging up while it waits for a next request.
         writer.write(body[5:7])
         assert await reader.read() == b""
 

@@ -73,7 +73,7 @@ def test_openmetrics_for_who_prefers_it(ask_metrics: Ask, accept: str, media_typ
     ],
 )
 def test_what_a_scrape_may_take(header: str, timeout: float | None) -> None:
-    """A part of Prometheus's own timeout; whatever is no number of seconds is no limit."""
+    """A part of Prometheus's own timeout; whatever is not a number of seconds sets no limit."""
     assert scrape_timeout(header) == (None if timeout is None else pytest.approx(timeout))
 
 
