@@ -264,11 +264,15 @@ async def _serve_one(
             connection.most_of_one = min(served.most_of_one, most * 4 // 5)
         return connection
 
+    for listener in served.listeners:
+        if listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(
             accept,
-            sock=_frugal(listener),
+            sock=listener,
             backlog=burst,
             ssl=served.tls,
             ssl_handshake_timeout=protocol.header_seconds if served.tls else None,
@@ -296,14 +300,6 @@ async def _finish(state: ServerState) -> None:
     except TimeoutError:
         for task in state.tasks:
             task.cancel()
-
-
-def _frugal(listener: socket.socket) -> socket.socket:
-    """The listener, whose connections take no more of the kernel's memory than they need."""
-    if listener.family != socket.AF_UNIX:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-    return listener
 
 
 def _allowed_files() -> int:

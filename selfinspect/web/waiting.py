@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.errors import SelfinspectError, TooManyStreamsError
@@ -11,7 +11,7 @@ from selfinspect.web.answers import opaque
 from selfinspect.web.parameters import boolean, seconds, single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
@@ -89,20 +89,6 @@ class Waiting:
         """
         if over():
             return
-        with self._place() as bell:
-            gone = asyncio.ensure_future(_hung_up(request))
-            gone.add_done_callback(lambda _: bell.set())
-            try:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(longest):
-                        while not (self._ended or gone.done() or over()):
-                            await bell.wait()
-                            bell.clear()
-            finally:
-                gone.cancel()
-
-    @contextmanager
-    def _place(self) -> Iterator[asyncio.Event]:
         if len(self._bells) >= self._limit:
             raise TooManyStreamsError(
                 f"{self._limit} requests wait for a change already",
@@ -111,9 +97,16 @@ class Waiting:
         bell = asyncio.Event()
         self._bells.add(bell)
         self._on_begin()
+        gone = asyncio.ensure_future(_hung_up(request))
+        gone.add_done_callback(lambda _: bell.set())
         try:
-            yield bell
+            with suppress(TimeoutError):
+                async with asyncio.timeout(longest):
+                    while not (self._ended or gone.done() or over()):
+                        await bell.wait()
+                        bell.clear()
         finally:
+            gone.cancel()
             self._bells.discard(bell)
 
 
