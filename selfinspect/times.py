@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from selfinspect.duration import parse_duration
+from selfinspect.errors import BadRequestError
+
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_UNIX = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,6 +30,33 @@ def nanoseconds(text: str) -> int:
     offset = "+00:00" if zone in "Zz" else zone
     since = datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH
     return (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "").ljust(9, "0"))
+
+
+def asked_for(name: str, value: str, now: int) -> int:
+    """Nanoseconds since the Unix epoch of a time that a person asked for.
+
+    Args:
+        name: of the parameter or option, for the message.
+        value: RFC 3339, Unix seconds, or a duration back from now.
+        now: nanoseconds since the Unix epoch.
+
+    Raises:
+        BadRequestError: it is none of the three.
+    """
+    if match := _UNIX.fullmatch(value):
+        return int(match[1]) * 10**9 + int((match[2] or "").ljust(9, "0"))
+    try:
+        # A plus sign in a query is a space, and most people leave the one of `+02:00` as it is.
+        return nanoseconds(re.sub(r" (?=\d\d:\d\d$)", "+", value))
+    except ValueError:
+        pass
+    try:
+        return now - round(parse_duration(value) * 10**9)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(
+            f"{name} {value!r} is not a time",
+            hint=f"{name} takes RFC 3339, Unix seconds, or a duration back from now such as 5m",
+        ) from error
 
 
 def rfc3339(nanoseconds: int) -> str:

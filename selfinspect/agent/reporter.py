@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import GONE
 from selfinspect.supervise.listeners import bound
-from selfinspect.web.app import Check
+from selfinspect.web.app import ReadinessCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -135,7 +135,7 @@ class Readiness:
     # Taken by the first to announce, and never released.
     _announced: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[ReadinessCheck, ...]:
         """What readiness depends on, as it stands now."""
         snapshot, identity = self.state.snapshot, self.state.snapshot.identity
         taken, keeps = self.readings.taken, self.journal.answers
@@ -143,14 +143,14 @@ class Readiness:
         gone = f"{self.target} was removed: waiting for the next container of that name"
         resolved = f"{identity.level} by {identity.method}"
         return (
-            Check(
+            ReadinessCheck(
                 "identity",
                 identity.id is not None,
                 resolved if identity.id else str(identity.reason),
             ),
-            Check("sample", taken, "taken" if taken else "none taken yet"),
-            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
-            *([Check("target", ok=False, detail=gone)] if is_gone else []),
+            ReadinessCheck("sample", taken, "taken" if taken else "none taken yet"),
+            ReadinessCheck("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
+            *([ReadinessCheck("target", ok=False, detail=gone)] if is_gone else []),
         )
 
     def announce(self) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
-from starlette.datastructures import QueryParams
 
 from selfinspect import times
 from selfinspect.agent.following import Following
@@ -28,7 +27,6 @@ from selfinspect.journal.rows import Query
 from selfinspect.jsonread import mapping, sequence, text
 from selfinspect.logs import logger
 from selfinspect.terminal import in_colour, print_line
-from selfinspect.web.parameters import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,8 +61,8 @@ def events(
     Events are in the order in which they became known: their times may step back. Those that the
     agent did not hear as they happened are marked with how they were found out.
     """
-    asked = QueryParams({} if since is None else {"since": since})
-    query = Query(since=moment(asked, "since", time.time_ns()))
+    begin = None if since is None else times.asked_for("since", since, time.time_ns())
+    query = Query(since=begin)
 
     def tell(event: Json) -> None:
         if as_json:

@@ -118,7 +118,7 @@ def test_the_version_is_an_option_as_well(call: Call, capsys: pytest.CaptureFixt
         (("logs", "--tail", "x"), "'x': takes a number of lines"),
         (("logs", "--tail", "-1"), "'-1': takes a number of lines"),
         (("stats", "--follow=x"), "'--follow' does not take a value"),
-        (("events", "--since", "noon"), "'noon' is no time: since takes RFC 3339"),
+        (("events", "--since", "noon"), "'noon' is not a time: since takes RFC 3339"),
         (("env", "--format", "xml"), "'sh', 'dotenv', 'json'"),
         (("wait", "--timeout", "soon"), "'soon': takes a duration"),
         (("id", "--engine", "tcp://bob:hunter2x@h"), "'tcp://bob:[masked]@h': takes auto, off"),

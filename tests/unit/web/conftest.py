@@ -27,7 +27,7 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
-from selfinspect.web.app import Check, Exposition, Service, api, metrics_only
+from selfinspect.web.app import Exposition, ReadinessCheck, Service, api, metrics_only
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class World:
             raw_stats=self._raw,
             metrics=self._metrics,
             reach=lambda: self.reach,
-            checks=lambda: (Check("identity", self.ready, "by a test"),),
+            checks=lambda: (ReadinessCheck("identity", self.ready, "by a test"),),
             journal=self.journal,
             runs=lambda: self.runs,
             subscribers=self.subscribers,

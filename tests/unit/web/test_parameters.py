@@ -12,7 +12,7 @@ NOW = 1_000_000_000 * 10**9
 
 
 def test_a_parameter_is_given_once_or_not_at_all() -> None:
-    """Which of two values was meant cannot be told; others do not matter."""
+    """Which of two values was meant is unclear; others do not matter."""
     query = QueryParams("a=1&b=2&b=2&c=")
     assert (single(query, "a"), single(query, "c"), single(query, "d")) == ("1", "", None)
     with pytest.raises(BadRequestError, match="b is given 2 times"):
@@ -61,9 +61,9 @@ def test_a_time_has_three_forms(text: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "now", "-5", "-5m", "1e9", "2026-11-21", "1" * 12, "9" * 400 + "m"]
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_what_is_not_a_time_is_refused(text: str) -> None:
     """The hint says what a time looks like."""
-    with pytest.raises(BadRequestError, match=r"since .* is no time") as raised:
+    with pytest.raises(BadRequestError, match=r"since .* is not a time") as raised:
         moment(QueryParams({"since": text}), "since", NOW)
     assert "RFC 3339" in str(raised.value.hint)
 

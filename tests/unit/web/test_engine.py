@@ -21,7 +21,7 @@ UNKNOWN = {
 
 
 def reach() -> Reach:
-    """An engine of which a few things are known."""
+    """An engine with a few facts."""
     assert SNAPSHOT.engine is not None
     return Reach(
         SNAPSHOT.engine,
@@ -52,7 +52,7 @@ def test_the_whole_shape(world: World, ask: Ask) -> None:
 
 
 def test_an_engine_that_is_away_keeps_its_name(world: World, ask: Ask) -> None:
-    """It is not reachable, and all that was known of it stays."""
+    """It is not reachable, and its last facts stay."""
     world.reach = reach()
     world.snapshot = replace(SNAPSHOT, failure=EngineFailure("it went away"))
     document = ask("/v1/engine").json
@@ -84,7 +84,7 @@ def test_without_an_engine_all_is_null(world: World, ask: Ask) -> None:
 
 
 def test_whether_short_memory_is_announced(world: World, ask: Ask) -> None:
-    """On cgroup v2 the kernel says so; before anything is known nobody can tell."""
+    """On cgroup v2 the kernel says so; before the first look it is unknown."""
     assert SNAPSHOT.self is not None
     on_v2 = replace(SNAPSHOT.self, memory_events=MemoryEvents(0, 0, 0, 0))
     for own, expected in ((on_v2, "allowed"), (SNAPSHOT.self, "unsupported"), (None, "unknown")):

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.jsonread import member
-from tests.openapi.__main__ import FILE
-from tests.openapi.document import document
-from tests.openapi.problems import slugs
+from selfinspect.web.openapi import document, slugs
+from selfinspect.web.openapi.__main__ import FILE
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask
 
 
 def test_it_is_what_the_records_say() -> None:
-    """Where it is not: `python -m tests.openapi` writes it anew."""
+    """Where it is not: `python -m selfinspect.web.openapi` writes it again."""
     assert json.loads(FILE.read_text()) == document()
 
 
 def test_it_has_every_path_and_no_other(ask: Ask) -> None:
-    """Those that an unknown path is told of, and those below them."""
+    """Those that the answer to an unknown path lists, and those below them."""
     served = str(ask("/nowhere").problem["detail"]).partition("there are ")[2].split(", ")
     paths = document()["paths"]
     assert isinstance(paths, dict)
@@ -59,7 +58,7 @@ def test_it_names_every_kind_of_problem() -> None:
 @pytest.mark.parametrize("path", ["/v1/stats/stream", "/v1/events/stream"])
 def test_a_stream_is_of_the_type_it_says(ask: Ask, path: str) -> None:
     """What never ends is not read by whoever compares the document with the agent."""
-    told = member(document(), "paths", path, "get", "responses", "200", "content")
+    content = member(document(), "paths", path, "get", "responses", "200", "content")
     reply = ask(path, method="HEAD")
-    assert isinstance(told, dict)
-    assert list(told) == [reply.headers["content-type"].partition(";")[0]]
+    assert isinstance(content, dict)
+    assert list(content) == [reply.headers["content-type"].partition(";")[0]]

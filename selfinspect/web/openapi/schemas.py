@@ -1,4 +1,4 @@
-"""JSON Schema of the records that travel: what a dataclass's annotations say of its document."""
+"""JSON Schemas, above all those of the records: made from a dataclass's annotations."""
 
 from __future__ import annotations
 
@@ -65,16 +65,22 @@ class Schemas:
         if origin is Literal:
             return {"enum": list(arguments)}
         if origin is tuple:
-            return {"type": "array", "items": self._schema(arguments[0])}
+            return array(self._schema(arguments[0]))
         if origin is Mapping:
             return {"type": "object", "additionalProperties": self._schema(arguments[1])}
-        assert hint is Any or origin in (Union, types.UnionType), hint
-        known = [self._schema(one) for one in arguments if one is not type(None)]
-        return nullable(*known) if known else {}
+        if hint is not Any and origin not in (Union, types.UnionType):
+            raise TypeError(f"no schema for {hint}")
+        others = [self._schema(one) for one in arguments if one is not type(None)]
+        return nullable(*others) if others else {}
+
+
+def array(items: Json) -> Json:
+    """Any number of these."""
+    return {"type": "array", "items": items}
 
 
 def nullable(*schemas: Json) -> Json:
-    """One of these, or null where it is not known."""
+    """One of these, or null where it is unknown."""
     [first, *_] = schemas
     if len(schemas) == 1 and isinstance(first, dict) and isinstance(first.get("type"), str):
         return {**first, "type": [first["type"], "null"]}

@@ -67,7 +67,7 @@ def test_a_first_run_has_none_before_it(world: World, ask: Ask, runs: tuple[Run,
 
 @pytest.mark.parametrize("path", ["/v1/runs", "/v1/runs/previous"])
 def test_without_an_identity_there_are_none(world: World, ask: Ask, path: str) -> None:
-    """503: it is not known whose they would be."""
+    """503: whose they would be is unknown."""
     world.runs = (OVER,)
     world.snapshot = replace(world.snapshot, self=None)
     assert ask(path).status == 503
