@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.kernel.files import LONGEST, IdentityFiles, read_identity_files
+from selfinspect.kernel.files import LONGEST
+from selfinspect.kernel.identity_files import IdentityFiles, read_identity_files
 
 
 def put(root: Path, name: str, content: str | bytes) -> Path:

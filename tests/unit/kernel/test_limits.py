@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.room import read_room, taken_by_us
+from selfinspect.kernel.limits import read_room, taken_by_us
 
 if TYPE_CHECKING:
     from pathlib import Path
