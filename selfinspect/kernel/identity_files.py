@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.cgroup_file import INITIAL_NAMESPACE
 from selfinspect.kernel.files import link, text
+from selfinspect.kernel.limits import INITIAL_NAMESPACE
 from selfinspect.kernel.processes import init_started_at
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from selfinspect.kernel import mountinfo, processes
 from selfinspect.kernel.cgroup import cpu, io, pids, pressure
-from selfinspect.kernel.cgroup_file import UNIFIED, path_naming
+from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, limit_of, number, read_figures, text
-from selfinspect.kernel.limits import cpu_quota, cpus, memory_limit, read_directories
+from selfinspect.kernel.limits import cpu_quota, cpus, memory_limit, path_naming, read_directories
 from selfinspect.kernel.machine import Devices, cpu_time, filesystem, machine
 from selfinspect.kernel.memory import read_memory
 from selfinspect.kernel.network import interfaces
