@@ -1,7 +1,4 @@
-"""What a metric is made of.
-
-The labels of every series about the container. Pure.
-"""
+"""What a metric is made of, and the labels of every series about the container. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from selfinspect.metrics.catalog import CATALOG
+from selfinspect.metrics.catalog import HELP, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +16,23 @@ if TYPE_CHECKING:
     from selfinspect.model import Self
 
 Labels: TypeAlias = "Mapping[str, str]"
+
+
+DEFAULT_LABELS = (
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.container-number",
+    *(
+        f"com.docker.swarm.{what}.{which}"
+        for what in ("service", "task", "node")
+        for which in ("id", "name")
+    ),
+    "com.docker.stack.namespace",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.revision",
+)
+"""Globs over the container's labels: those that series carry unless others are admitted."""
 
 
 class Point(NamedTuple):
@@ -51,30 +65,14 @@ def family(name: str, points: Iterable[Point]) -> Family:
     Raises:
         KeyError: the catalog has no such metric.
     """
-    entry = CATALOG[name]
-    bare = name.removesuffix("_total") if entry.kind == "counter" else name
-    return Family(bare, entry.kind, entry.help, tuple(points))
+    type_ = kind(name)
+    bare = name.removesuffix("_total") if type_ == "counter" else name
+    return Family(bare, type_, HELP[name], tuple(points))
 
 
 def point(value: float | None, **labels: str) -> tuple[Point, ...]:
     """One point, none where the value is unknown."""
     return () if value is None else (Point(value, labels),)
-
-
-DEFAULT_LABELS = (
-    "com.docker.compose.project",
-    "com.docker.compose.service",
-    "com.docker.compose.container-number",
-    *(
-        f"com.docker.swarm.{what}.{which}"
-        for what in ("service", "task", "node")
-        for which in ("id", "name")
-    ),
-    "com.docker.stack.namespace",
-    "org.opencontainers.image.title",
-    "org.opencontainers.image.version",
-    "org.opencontainers.image.revision",
-)
 
 
 def container_labels(
