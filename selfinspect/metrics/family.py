@@ -35,6 +35,12 @@ DEFAULT_LABELS = (
 """Globs over the container's labels: those that series carry unless others are admitted."""
 
 
+_DESCRIBED = {
+    name: (name.removesuffix("_total") if kind(name) == "counter" else name, kind(name), text)
+    for name, text in HELP.items()
+}
+
+
 class Point(NamedTuple):
     """A value with the labels it has beyond the container's own.
 
@@ -65,9 +71,7 @@ def family(name: str, points: Iterable[Point]) -> Family:
     Raises:
         KeyError: the catalog has no such metric.
     """
-    type_ = kind(name)
-    bare = name.removesuffix("_total") if type_ == "counter" else name
-    return Family(bare, type_, HELP[name], tuple(points))
+    return Family(*_DESCRIBED[name], tuple(points))
 
 
 def point(value: float | None, **labels: str) -> tuple[Point, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Occurrence
 
     Collect = Callable[[], Iterable[Family]]
+    _Collected: TypeAlias = "CollectorRegistry | _Page"
     OnFailure = Callable[[Sequence[str], Exception], None]
 
 # A decade each: every bucket costs each scrape a sample for each kind of request.
@@ -55,9 +56,8 @@ class Registry:
         disable_created_metrics()
         self._on_failure = on_failure
         self._failing: Mapping[str, str] = {}
-        self._written: dict[str, dict[str, _Written]] = {}
+        self._formats: dict[str, _Format] = {}
         self._counts_state = object()
-        self._counts_written: dict[str, tuple[object, bytes]] = {}
         self._process = CollectorRegistry(auto_describe=False)
         PlatformCollector(registry=self._process)
         ProcessCollector(registry=self._process)
@@ -108,34 +108,17 @@ class Registry:
             media_type: `application/openmetrics-text`, or `text/plain`.
         """
         encode, content_type = choose_encoder(media_type)
-        end = encode(_Page([]))
-        labels = {
-            prefix: _common_labels(carried, encode) for prefix, carried in common.items() if carried
-        }
-        written = self._written.setdefault(content_type, {})
-        page: list[bytes] = []
+        form = self._formats.setdefault(content_type, _Format(encode))
+        labels = [(prefix, form.labels(carried)) for prefix, carried in common.items() if carried]
+        page = []
         for found in (*self._collected(collectors), *map(_family, self._process.collect())):
-            carried = next((labels[each] for each in labels if found.name.startswith(each)), b"")
-            last = written.get(found.name)
-            if last is None or last.labels != carried or not last.is_of(found.points):
-                text = encode(_Page([_metric(found)])).removesuffix(end)
-                last = _Written.whole(found.points, carried, _labelled(text, carried))
-            elif last.points != found.points:
-                last = last.with_values(found.points)
-            written[found.name] = last
-            page.append(last.text)
-        return b"".join([*page, self._counts_page(content_type, encode, end), end]), content_type
-
-    def _counts_page(
-        self, content_type: str, encode: Callable[[CollectorRegistry], bytes], end: bytes
-    ) -> bytes:
-        state, text = self._counts_written.get(content_type, (None, b""))
-        if state is not self._counts_state:
-            # Taken before they are read: what is counted meanwhile is written the next time.
-            state = self._counts_state
-            text = encode(self._counts).removesuffix(end)
-            self._counts_written[content_type] = state, text
-        return text
+            carried = b""
+            for prefix, each in labels:
+                if found.name.startswith(prefix):
+                    carried = each
+            page.append(form.family(found, carried))
+        page += form.counts(self._counts, self._counts_state), form.end
+        return b"".join(page), content_type
 
     def _collected(self, collectors: Mapping[str, Collect]) -> Iterator[Family]:
         success, duration = [], []
@@ -169,6 +152,56 @@ class Registry:
                 news.setdefault(reason, []).append(name)
         for names in news.values():
             self._on_failure(names, failed[names[0]])
+
+
+class _Format:
+    """Writes parts of a page in one format, and keeps what it wrote.
+
+    Args:
+        encode: the library's, for all that it collects from something.
+
+    Attributes:
+        end: of each page.
+    """
+
+    def __init__(self, encode: Callable[[_Collected], bytes]) -> None:
+        self.end = encode(_Page([]))
+        self._encode = encode
+        self._families: dict[str, _Written] = {}
+        self._labels: tuple[Labels, bytes] = {}, b""
+        self._counts: tuple[object, bytes] = None, b""
+
+    def labels(self, labels: Labels) -> bytes:
+        """Labels as they stand between braces."""
+        last, text = self._labels
+        if last != labels:
+            text = self._text(_metric(Family("labels", "gauge", "", (Point(0, labels),))))
+            text = text[text.index(b"{") + 1 : text.rindex(b"}")]
+            self._labels = labels, text
+        return text
+
+    def family(self, found: Family, labels: bytes) -> bytes:
+        """A family, with the labels that it shares with others."""
+        last = self._families.get(found.name)
+        if last is None or last.labels != labels or last.points != found.points:
+            if last is not None and last.labels == labels and last.is_of(found.points):
+                last = last.with_values(found.points)
+            else:
+                text = _labelled(self._text(_metric(found)), labels)
+                last = _Written.whole(found.points, labels, text)
+            self._families[found.name] = last
+        return last.text
+
+    def counts(self, registry: CollectorRegistry, state: object) -> bytes:
+        """All that a registry has, which is the same as long as `state` is the same object."""
+        last, text = self._counts
+        if last is not state:
+            text = self._encode(registry).removesuffix(self.end)
+            self._counts = state, text
+        return text
+
+    def _text(self, metric: Metric) -> bytes:
+        return self._encode(_Page([metric])).removesuffix(self.end)
 
 
 class _Written(NamedTuple):
@@ -229,14 +262,6 @@ class _Page:
 
     def collect(self) -> Iterator[Metric]:
         return iter(self._metrics)
-
-
-def _common_labels(labels: Labels, encode: Callable[[_Page], bytes]) -> bytes:
-    """Labels as they stand between braces."""
-    metric = Metric("labels", "", "gauge")
-    metric.add_sample("labels", _encodable(labels), 0)
-    sample = encode(_Page([metric]))
-    return sample[sample.index(b"{") + 1 : sample.rindex(b"}")]
 
 
 def _encodable(labels: Labels) -> dict[str, str]:
