@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from selfinspect.metrics import container, usage
-from selfinspect.metrics.family import Point, family
+from selfinspect.metrics.family import families, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _Read = TypeVar("_Read")
 
 _ALIVE = ("running", "paused", None)
-"""States in which a container has processes; None is unknown, and we are one of them."""
+"""States in which a container has processes. None is unknown: we are one of its processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +119,14 @@ def _of(read: Callable[[], _Read | None], families: Callable[[_Read], Iterable[F
 
 
 def _source(sample: Sample) -> Iterator[Family]:
-    yield family(
-        "selfinspect_stats_source",
-        [
-            Point(float(source == sample.source), {"source": source})
-            for source in ("engine", "kernel")
-        ],
-    )
+    yield one_of("selfinspect_stats_source", "source", ("engine", "kernel"), sample.source)
 
 
 def _agent(snapshot: Snapshot, condition: Condition) -> Iterator[Family]:
     failure = snapshot.failure
-    up = snapshot.engine is not None and (failure is None or failure.denied)
-    for name, value in (
-        ("engine_up", up),
-        ("event_stream_connected", condition.following),
-        ("subscribers", condition.subscribers),
-    ):
-        yield family(f"selfinspect_{name}", [Point(float(value), {})])
+    return families(
+        "selfinspect_",
+        engine_up=snapshot.engine is not None and (failure is None or failure.denied),
+        event_stream_connected=condition.following,
+        subscribers=condition.subscribers,
+    )

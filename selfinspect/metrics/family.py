@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from selfinspect.metrics.catalog import HELP, kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selfinspect.masking import Masking
     from selfinspect.metrics.catalog import Kind
@@ -72,6 +72,17 @@ def family(name: str, points: Iterable[Point]) -> Family:
         KeyError: the catalog has no such metric.
     """
     return Family(*_DESCRIBED[name], tuple(points))
+
+
+def families(prefix: str, **values: float | None) -> Iterator[Family]:
+    """Families of one value each, by what their names have after the prefix."""
+    for name, value in values.items():
+        yield family(prefix + name, point(value))
+
+
+def one_of(name: str, label: str, choices: Iterable[str], current: str) -> Family:
+    """A family with a point for each choice: 1 for the current one, else 0."""
+    return family(name, [Point(float(each == current), {label: each}) for each in choices])
 
 
 def point(value: float | None, **labels: str) -> tuple[Point, ...]:
