@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     _Name = Callable[[int, int], str]
 
-_Counters: TypeAlias = "dict[tuple[int, int], dict[bytes, int]]"
-_Io: TypeAlias = "tuple[dict[str, Device] | None, tuple[Transfer, ...]]"
+Counters: TypeAlias = "dict[tuple[int, int], dict[str, int]]"
+Io: TypeAlias = "tuple[dict[str, Device] | None, tuple[Transfer, ...]]"
 
 USER_HZ = 100  # of the kernel's interface to programs, whatever its own tick is
 _NANO, _MICRO = 1e9, 1e6
 
 _DEVICE_FIGURES = (b"rbytes", b"wbytes", b"rios", b"wios")
-_WAYS = (b"Read", b"Write")
+_WAYS = ("Read", "Write")
 _OPERATIONS = {"Read": b"rbytes", "Write": b"wbytes", "Discard": b"dbytes"}
 """As v1 calls them."""
 
@@ -82,7 +82,7 @@ def _per_cpu(folder: str) -> tuple[float, ...]:
     return seconds if len(seconds) == len(each) else ()
 
 
-def io(folders: Mapping[str, str], device: _Name) -> _Io:
+def io(folders: Mapping[str, str], device: _Name) -> Io:
     """Traffic with each block device, and its bytes by operation.
 
     None where the counters are not there: no device then means no traffic yet.
@@ -92,41 +92,39 @@ def io(folders: Mapping[str, str], device: _Name) -> _Io:
         device: names a block device by its major and minor number.
     """
     if folder := folders.get("blkio"):
-        return _io_v1(folder, device)
+        volume, number_of = (_counters(folder, each) for each in ("service_bytes", "serviced"))
+        return io_of(volume, number_of, device)
     return _io_v2(folders[UNIFIED], device) if UNIFIED in folders else (None, ())
 
 
-def _io_v1(folder: str, device: _Name) -> _Io:
-    volume = _counters(folder, "io_service_bytes")
-    number_of = _counters(folder, "io_serviced")
+def io_of(volume: Counters | None, number_of: Counters | None, device: _Name) -> Io:
+    """The same from its parts: bytes, and how many operations, by device and operation. Pure."""
     if volume is None and number_of is None:
         return None, ()
-    volume, number_of = volume or {}, number_of or {}
+    counters = volume or {}, number_of or {}
     devices = {
-        device(*key): Device(
-            *(each.get(key, {}).get(way) for each in (volume, number_of) for way in _WAYS)
-        )
-        for key in volume | number_of
+        device(*key): Device(*(each.get(key, {}).get(way) for each in counters for way in _WAYS))
+        for key in counters[0] | counters[1]
     }
     transfers = (
-        Transfer(device(*key), *key, operation.decode(errors="replace"), value)
-        for key, operations in volume.items()
+        Transfer(device(*key), *key, operation, value)
+        for key, operations in counters[0].items()
         for operation, value in operations.items()
     )
     return devices, tuple(transfers)
 
 
-def _counters(folder: str, what: str) -> _Counters | None:
+def _counters(folder: str, what: str) -> Counters | None:
     """A counter by device and operation, None where neither policy has it.
 
     A device that BFQ schedules is counted in BFQ's own files: they count where those of the
     throttling policy have nothing of a device.
     """
-    throttle = f"{folder}/blkio.throttle.{what}"
+    throttle = f"{folder}/blkio.throttle.io_{what}"
     # Older kernels have no `_recursive` files.
     content = read_figures(f"{throttle}_recursive")
     throttled = _by_device(read_figures(throttle) if content is None else content)
-    bfq = _by_device(read_figures(f"{folder}/blkio.bfq.{what}_recursive"))
+    bfq = _by_device(read_figures(f"{folder}/blkio.bfq.io_{what}_recursive"))
     if throttled is None or bfq is None:
         return bfq if throttled is None else throttled
     return throttled | {
@@ -136,16 +134,16 @@ def _counters(folder: str, what: str) -> _Counters | None:
     }
 
 
-def _by_device(content: bytes | None) -> _Counters | None:
+def _by_device(content: bytes | None) -> Counters | None:
     if content is None:
         return None
-    found: _Counters = {}
+    found: Counters = {}
     for words in map(bytes.split, content.splitlines()):
         if len(words) != 3:  # noqa: PLR2004  device, operation, value; the sum has two
             continue
         key, value = _numbers(words[0]), count(words[2])
         if key is not None and value is not None:
-            found.setdefault(key, {})[words[1]] = value
+            found.setdefault(key, {})[words[1].decode(errors="replace")] = value
     return found
 
 
@@ -156,7 +154,7 @@ def _numbers(word: bytes) -> tuple[int, int] | None:
     return None if numbers[0] is None or numbers[1] is None else (numbers[0], numbers[1])
 
 
-def _io_v2(folder: str, device: _Name) -> _Io:
+def _io_v2(folder: str, device: _Name) -> Io:
     content = read_figures(f"{folder}/io.stat")
     if content is None:
         return None, ()
