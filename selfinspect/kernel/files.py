@@ -21,7 +21,7 @@ _DIGITS = 20  # of 2^64
 
 
 def read(path: str) -> bytes | None:
-    """The content of a file, None where it is missing, forbidden, too long or cannot be read."""
+    """The content of a file, None where it is missing, forbidden, too long or unreadable."""
     return _read(path, enough=0)
 
 
@@ -70,13 +70,13 @@ def text(path: str) -> str:
 
 
 def count(word: bytes | None) -> int | None:
-    """The number that a word of a kernel file is, None for `max`, `-1` or anything else."""
+    """A word of a kernel file as a number; None for `max`, `-1` or anything else."""
     word = (word or b"").strip()
     return int(word) if word.isdigit() and len(word) <= _DIGITS else None
 
 
 def number(path: str) -> int | None:
-    """The number that a file holds alone, None where it holds none."""
+    """The number that is a file's whole content, None for any other content."""
     return count(read_figures(path))
 
 

@@ -50,7 +50,7 @@ def read_directories(root: str) -> dict[str, str]:
 def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> dict[str, str]:
     """The folder with the container's files, for each controller of v1 and for `UNIFIED`.
 
-    A controller whose folder cannot be told is left out: its files would be the machine's or
+    A controller whose folder is uncertain is left out: its files might be the machine's or
     another container's.
 
     Args:
@@ -76,7 +76,7 @@ def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> d
 
 
 def path_naming(cgroup: str, container: str) -> str | None:
-    """The path of a container's cgroup, in which its ID stands; None where none does.
+    """The path of a container's cgroup, which contains its ID; None where no path does.
 
     Args:
         cgroup: the text of `/proc/self/cgroup`.
@@ -91,7 +91,7 @@ def path_naming(cgroup: str, container: str) -> str | None:
 
 
 def _named(path: str) -> str | None:
-    """The part of a process's path that ends with the container's ID, None where none stands."""
+    """The part of a process's path that ends with the container's ID, None without an ID in it."""
     segments = path.split("/")
     for end in range(len(segments), 0, -1):
         if _names_container(segments[end - 1]):
@@ -100,7 +100,7 @@ def _named(path: str) -> str | None:
 
 
 def _names_container(segment: str) -> bool:
-    """Whether a full ID, or Fargate's name of a container, stands in a segment as a whole word."""
+    """Whether a segment contains a full ID, or Fargate's name of a container, as a whole word."""
     words = "".join(each if each in _HEX or each in _LETTERS else " " for each in segment).split()
     if any(len(word) == _ID and set(word) <= _HEX for word in words):
         return True
@@ -114,14 +114,14 @@ def _names_container(segment: str) -> bool:
 
 
 def _nameless(path: str, namespace: str | None) -> str | None:
-    """The path of the container's cgroup, from that of a process which names no container."""
+    """The path of the container's cgroup, from a process's path without an ID in it."""
     if namespace == INITIAL_NAMESPACE:
         return None if path == "/" else path
     return path if namespace is None else "/"
 
 
 def _below(path: str, root: str) -> str | None:
-    """What leads from `root` to `path`, empty where they are one; None where it isn't below."""
+    """The path relative to `root`, empty where they are the same; None where it isn't below."""
     path, root = path.rstrip("/"), root.rstrip("/")
     return path[len(root) :] if path == root or path.startswith(root + "/") else None
 

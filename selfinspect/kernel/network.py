@@ -54,7 +54,7 @@ class Link:
 
 
 def links(root: Path) -> tuple[Link, ...]:
-    """The interfaces of our network namespace but the loopback; none where they cannot be seen.
+    """The interfaces of our network namespace but the loopback; none where they cannot be listed.
 
     Args:
         root: the folder below which `sys/class/net` is read.
@@ -73,7 +73,7 @@ def links(root: Path) -> tuple[Link, ...]:
 
 
 def _driver(asking: socket.socket, name: str) -> str | None:
-    """What the kernel calls the driver: no privilege is needed to ask (ethtool's GDRVINFO)."""
+    """The driver's name, which the kernel reports without any privilege (ethtool's GDRVINFO)."""
     info = array.array("B", struct.pack("=I", _ETHTOOL_GDRVINFO).ljust(_DRIVER_INFO_BYTES, b"\0"))
     request = struct.pack("16sP16x", name.encode(), info.buffer_info()[0])
     try:

@@ -41,14 +41,14 @@ HELP: Mapping[str, str] = {
     # Memory
     "container_memory_usage_bytes": "Memory in use, page cache included.",
     "container_memory_working_set_bytes": (
-        "Memory in use without inactive page cache: what the kernel cannot simply drop."
+        "Memory in use less inactive page cache, which the kernel can drop."
     ),
     "container_memory_rss": "Anonymous memory.",
     "container_memory_cache": "Page cache.",
     "container_memory_swap": "Swap in use.",
     "container_memory_mapped_file": "Mapped files.",
     "container_memory_kernel_usage": "Memory that the kernel uses for the container.",
-    "container_memory_max_usage_bytes": "The most memory that was ever in use.",
+    "container_memory_max_usage_bytes": "Peak memory usage.",
     "container_memory_total_active_file_bytes": "Active page cache.",
     "container_memory_total_inactive_file_bytes": "Inactive page cache.",
     "container_memory_file_dirty_bytes": "Page cache that is still to be written to disk.",
@@ -58,10 +58,10 @@ HELP: Mapping[str, str] = {
         "Page faults, of the container alone and with the cgroups below it."
     ),
     "container_memory_workingset_refault_file_total": (
-        "Pages of files that were read again after they had been dropped."
+        "File pages read again after they were dropped."
     ),
     "container_memory_workingset_refault_anon_total": (
-        "Anonymous pages that were read again after they had been swapped out."
+        "Anonymous pages read again after they were swapped out."
     ),
     "container_memory_pgscan_total": "Pages scanned by reclaim.",
     "container_memory_pgsteal_total": "Pages reclaimed.",
@@ -69,9 +69,7 @@ HELP: Mapping[str, str] = {
         "How often the container was throttled at its `memory.high`."
     ),
     "container_memory_events_max_total": "How often memory reached its limit.",
-    "container_oom_events_total": (
-        "Processes of the container that the kernel OOM-killed, the agent among them."
-    ),
+    "container_oom_events_total": "OOM-killed processes of the container, the agent among them.",
     # Network
     "container_network_receive_bytes_total": "Bytes received.",
     "container_network_receive_packets_total": "Packets received.",
@@ -86,14 +84,14 @@ HELP: Mapping[str, str] = {
     "container_fs_writes_bytes_total": "Bytes written.",
     "container_fs_reads_total": "Reads.",
     "container_fs_writes_total": "Writes.",
-    "container_blkio_device_usage_total": "Bytes moved, by device and operation.",
+    "container_blkio_device_usage_total": "Bytes transferred, by device and operation.",
     "container_fs_usage_bytes": "Bytes in the container's writable layer.",
-    "container_fs_limit_bytes": "Size of the file system that the container's root lies on.",
-    "container_fs_inodes_free": "Inodes that are free.",
-    "container_fs_inodes_total": "Inodes in all.",
+    "container_fs_limit_bytes": "Size of the container's root file system, in bytes.",
+    "container_fs_inodes_free": "Free inodes.",
+    "container_fs_inodes_total": "Total inodes.",
     # Tasks
     "container_threads": "Tasks running.",
-    "container_threads_max": "Tasks allowed, 0 for any number.",
+    "container_threads_max": "Task limit, 0 for none.",
     "container_processes": "Processes running.",
     "container_file_descriptors": "File descriptors open.",
     "container_sockets": "Sockets open.",
@@ -122,9 +120,9 @@ HELP: Mapping[str, str] = {
     "container_start_time_seconds": "When the container started, Unix time.",
     "container_creation_time_seconds": "When the container was created, Unix time.",
     "container_health_state": "1 healthy, -1 without a health check, else 0.",
-    "container_spec_cpu_quota": "CPU time a period, in us.",
-    "container_spec_cpu_period": "A period of the CPU quota, in us.",
-    "container_spec_cpu_shares": "Share of the CPU.",
+    "container_spec_cpu_quota": "CPU quota in each period, in microseconds.",
+    "container_spec_cpu_period": "Period of the CPU quota, in microseconds.",
+    "container_spec_cpu_shares": "CPU shares.",
     "container_spec_memory_limit_bytes": "Memory limit, 0 for none.",
     "container_spec_memory_swap_limit_bytes": "Limit of memory and swap together, 0 for none.",
     "container_spec_memory_reservation_limit_bytes": "Memory reservation, 0 for none.",
@@ -135,37 +133,39 @@ HELP: Mapping[str, str] = {
     "machine_memory_bytes": "Memory of the machine, in bytes.",
     "machine_swap_bytes": "Swap of the machine, in bytes.",
     "cadvisor_version_info": (
-        "Versions of the machine; cadvisorVersion is the agent's, which is not cAdvisor."
+        "Versions of kernel, OS and engine; cadvisorVersion is the agent's own."
     ),
     # The agent
     "selfinspect_build_info": "The agent's version.",
     "selfinspect_container_info": "Which container this is.",
-    "selfinspect_container_state": "1 for the state it is in.",
-    "selfinspect_container_health": "1 for the health it is in.",
+    "selfinspect_container_state": "1 for the container's current state, else 0.",
+    "selfinspect_container_health": "1 for the container's current health, else 0.",
     "selfinspect_container_restarts_total": "Restarts by the engine's restart policy.",
-    "selfinspect_stopping": (
-        "Whether the container was asked to stop: 1 from the first stop signal on."
-    ),
+    "selfinspect_stopping": "1 from the first stop signal on, else 0.",
     "selfinspect_previous_run_info": (
         "How the previous run ended: exit, oom, killed, stopped, engine-restart or unknown."
     ),
     "selfinspect_previous_exit_code": "The exit code of the previous run.",
-    "selfinspect_previous_oom_killed": "1 if the main process of the previous run was OOM-killed.",
-    "selfinspect_engine_up": "1 while the engine answers.",
-    "selfinspect_engine_requests_total": (
-        "Requests to the engine, by the status of its answer; code 0 if it gave none."
+    "selfinspect_previous_oom_killed": (
+        "1 if the main process of the previous run was OOM-killed, else 0."
     ),
-    "selfinspect_engine_request_duration_seconds": "How long the engine took to answer.",
-    "selfinspect_event_stream_connected": "1 while the event streams are open.",
-    "selfinspect_event_stream_reconnects_total": "How often the event streams were opened again.",
+    "selfinspect_engine_up": "1 while the engine answers, else 0.",
+    "selfinspect_engine_requests_total": (
+        "Requests to the engine, by HTTP status; code 0 for no answer."
+    ),
+    "selfinspect_engine_request_duration_seconds": (
+        "How long the engine took to answer, in seconds."
+    ),
+    "selfinspect_event_stream_connected": "1 while the event streams are open, else 0.",
+    "selfinspect_event_stream_reconnects_total": "Reconnections of the event streams.",
     "selfinspect_events_total": "Lifecycle events of this container.",
     "selfinspect_events_reconciled_total": (
-        "Events that were missed, and derived from what was found afterwards."
+        "Missed events, derived from what was found after a reconnection."
     ),
-    "selfinspect_subscribers": "Open streams.",
-    "selfinspect_stats_source": "1 for where the figures come from.",
-    "selfinspect_collector_success": "1 if a collector worked.",
-    "selfinspect_collector_duration_seconds": "How long a collector took.",
+    "selfinspect_subscribers": "Open event streams.",
+    "selfinspect_stats_source": "1 for the current source of the figures, else 0.",
+    "selfinspect_collector_success": "1 if the collector succeeded, else 0.",
+    "selfinspect_collector_duration_seconds": "How long the collector took, in seconds.",
 }
 
 

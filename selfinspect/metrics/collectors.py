@@ -1,4 +1,4 @@
-"""Which families make up the page, each group to be collected apart from the others."""
+"""The groups of families that make up a page of metrics, each collected apart. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ALIVE = ("running", "paused", None)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the agent itself is at the moment of a scrape.
+    """The agent's own state at the moment of a scrape.
 
     `settled` is whether it has found out which container it is in, or that it cannot.
     """
@@ -49,12 +49,12 @@ class Sources:
 
     Attributes:
         sample: a reading of the container's resources, the same each time.
-        specification: what binds the container.
+        specification: the container's limits.
         processes: its processes.
         filesystem: the file system of its root.
         fs_usage: bytes in its writable layer.
         machine: the machine, None where it is not to be reported.
-        info: what the engine says of itself and the machine.
+        info: what the engine reports about itself and the machine.
         started_at: when the container's PID 1 started, Unix seconds.
     """
 
@@ -75,9 +75,9 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
     would be series of their own, whose end looks like the end of a container.
 
     Args:
-        snapshot: what is known of the container.
+        snapshot: the current findings about the container.
         sources: where its figures are read.
-        condition: how the agent is.
+        condition: the agent's own state.
     """
     self_, sample = snapshot.self, sources.sample
     found: dict[str, Collect] = {"agent": lambda: _agent(snapshot, condition)}

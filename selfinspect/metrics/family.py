@@ -103,9 +103,9 @@ def container_labels(
     order stays.
 
     Args:
-        own: what is known of the container.
-        cgroup_path: its cgroup as the host sees it, None where that is not known.
-        masking: what is a secret here, where anyone may scrape.
+        own: the document about the container.
+        cgroup_path: its cgroup as the host sees it, None where that is unknown.
+        masking: hides secrets in label values, since anyone may scrape.
         admitted: globs over the names of its labels.
     """
     labels = {

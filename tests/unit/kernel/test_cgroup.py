@@ -36,13 +36,13 @@ def test_cpu_time_in_seconds(lay: Lay) -> None:
 
 
 def test_one_unreadable_cpu_leaves_none(lay: Lay) -> None:
-    """CPUs are numbered by place: with a gap none can be told."""
+    """CPUs are numbered by place: with a gap none is certain."""
     root = lay({"cpuacct.usage_percpu": "1 x 3\n"})
     assert cpu({"cpuacct": root})[1].per_cpu_seconds == ()
 
 
 def test_throttling_under_a_quota(lay: Lay) -> None:
-    """With a quota the periods and the time held back are known."""
+    """With a quota the periods and the time held back are reported."""
     root = lay({"cpu.stat": V1_CPU_STAT, "cpu.cfs_quota_us": "50000\n"})
     assert cpu({"cpu": root})[0] == Cpu(
         periods=913, throttled_periods=885, throttled_seconds=36.993330723
@@ -161,7 +161,7 @@ def test_bursts_under_a_quota(lay: Lay) -> None:
 
 
 def test_io(lay: Lay) -> None:
-    """Each device has its bytes and operations; discards are told by operation alone."""
+    """Each device has its bytes and operations; discards are reported by operation alone."""
     root = lay({"io.stat": "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n"})
     devices, transfers = io({UNIFIED: root}, _device)
     assert devices == {"8:0": Device(1, 2, 3, 4)}

@@ -24,7 +24,7 @@ def test_seven_columns_are_added_up(lay: Lay) -> None:
 
 @pytest.mark.parametrize("stat", ["", "cpu 1 2 3\n", "cpu 1 2 3 4 5 6 x\n", "cpus 1 2\n"])
 def test_what_makes_no_sense_is_unknown(lay: Lay, stat: str) -> None:
-    """Too few columns, or a column that is no number, give no sum and no CPU."""
+    """Too few columns, or a column that is not a number, give no sum and no CPU."""
     assert cpu_time(lay({"proc/stat": stat})) == CpuTime(None, None)
 
 
@@ -61,7 +61,7 @@ def test_a_device_has_its_file_name(lay: Lay) -> None:
 
 @pytest.mark.parametrize("files", [{}, {"sys/dev/block/8:16/uevent": "junk\nDEVNAME=\n"}])
 def test_a_device_without_name_has_its_numbers(lay: Lay, files: dict[str, str]) -> None:
-    """A device that `/sys` does not name is still told apart."""
+    """A device that `/sys` does not name is still distinct."""
     assert Devices(lay(files))(8, 16) == "8:16"
 
 

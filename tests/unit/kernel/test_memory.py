@@ -26,7 +26,7 @@ def test_working_set_is_never_negative() -> None:
 
 
 def test_working_set_is_unknown_without_statistics() -> None:
-    """Usage alone does not tell how much of it could be reclaimed."""
+    """Usage alone does not show how much of it could be reclaimed."""
     assert memory({}, usage=10, limit=100)[0].working_set_bytes is None
 
 
@@ -108,7 +108,7 @@ def test_v2_memory(lay: Lay) -> None:
 
 
 def test_unlimited_memory(lay: Lay) -> None:
-    """A limit of `max` is none, and there is no share of it."""
+    """`max` means unlimited: there is no limit, and no share of one."""
     root = lay({"memory.current": "1000\n", "memory.max": "max\n"})
     figures, _ = read_memory({UNIFIED: root})
     assert (figures.usage_bytes, figures.limit_bytes, figures.percent) == (1000, None, None)

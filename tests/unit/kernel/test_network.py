@@ -46,7 +46,7 @@ def test_interfaces_that_do_not_count(lay: Lay, name: str) -> None:
 
 
 def test_no_network_is_not_unknown(lay: Lay) -> None:
-    """With loopback alone there are no interfaces; without the file nothing is known."""
+    """With loopback alone there are no interfaces; without the file they are unknown."""
     assert interfaces(lay({})) is None
     assert interfaces(lay({"proc/self/net/dev": f"{DEV_HEAD}    lo: {COUNTERS}\n"})) == {}
     assert interfaces(lay({"proc/self/net/dev": "junk"})) is None
@@ -84,7 +84,7 @@ def test_addresses_are_in_the_machines_byte_order() -> None:
 
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan", "tun", "virtio_net", None])
 def test_another_links_gateway_is_somebodys_router(driver: str | None) -> None:
-    """Where the link is no veth pair, or that cannot be told, nobody is named."""
+    """Where the link is no veth pair, or its kind is uncertain, there is no address."""
     table = routes(_table(DEFAULT, ON_LINK), byteorder="little")
     assert bridge_hosts(table, (Link("eth0", driver),)) == ()
     assert bridge_hosts(table, ()) == ()
@@ -96,7 +96,7 @@ def test_the_lowest_metric_leads() -> None:
     table = routes(_table(worse, DEFAULT), byteorder="little")
     links = (*VETH, Link("eth1", "veth"))
     assert bridge_hosts(table, links) == ("172.17.0.1",)
-    # The route that counts leads to a router: the other one is no way out.
+    # The route that counts leads to a router: the other one leads nowhere.
     assert bridge_hosts(table, (Link("eth0", "macvlan"), Link("eth1", "veth"))) == ()
 
 
@@ -171,12 +171,12 @@ with NetworkChanges(changed.set):
     ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
     ip("link", "set", "va", "up")
     ip("link", "set", "vb", "up")
-    print("told early" if changed.wait(0.3) else "not told", flush=True)
+    print("called early" if changed.wait(0.3) else "not called", flush=True)
     ip("address", "add", "10.1.2.3/24", "dev", "va")
-    print("told" if changed.wait(20) else "never told", flush=True)
+    print("called" if changed.wait(20) else "never called", flush=True)
 with NetworkChanges(changed.clear):
     pass
-print("unchanged" if changed.is_set() else "told at the end")
+print("unchanged" if changed.is_set() else "called at the end")
 """
 
 
@@ -191,7 +191,7 @@ def test_a_new_route_is_told_and_a_link_without_one_is_not() -> None:
         check=False,
         timeout=60,
     )
-    assert done.stdout.split("\n")[:3] == ["not told", "told", "unchanged"], done.stderr
+    assert done.stdout.split("\n")[:3] == ["not called", "called", "unchanged"], done.stderr
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])
@@ -215,5 +215,5 @@ def test_a_neighbour(tmp_path: Path) -> None:
 
 
 def test_nothing_that_could_be_read(tmp_path: Path) -> None:
-    """Then nobody is known to."""
+    """Then nobody listens as far as we can see."""
     assert not listens_here(1, str(tmp_path))

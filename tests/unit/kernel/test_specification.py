@@ -35,7 +35,7 @@ def test_v1(lay: Lay) -> None:
 
 
 def test_v2(lay: Lay) -> None:
-    """Swap is limited apart there, and told together with memory; the usual weight is 1024."""
+    """Swap is limited apart there, and reported together with memory; the usual weight is 1024."""
     root = lay(
         {
             "memory.max": "64\n",
@@ -59,7 +59,7 @@ def test_memory_and_swap_on_v2(lay: Lay, limit: str, swap: str, both: int | None
 
 
 def test_no_quota_and_another_weight(lay: Lay) -> None:
-    """No quota is none; shares cannot be told from a weight that runtimes compute differently."""
+    """No quota is none; shares do not follow from a weight that runtimes compute differently."""
     root = lay({"cpu.max": "max 100000\n", "cpu.weight": "39\n"})
     assert specification({UNIFIED: root}) == Specification()
     root = lay({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"})

@@ -78,7 +78,7 @@ def test_a_health_checks_verdicts_are_counted_apart() -> None:
     }
 
 
-def test_events_told_afterwards_are_counted() -> None:
+def test_reconciled_events_are_counted() -> None:
     """They were missed while they happened."""
     registry = Registry()
     registry.event_arrived(replace(event("die"), source="reconciled"))
@@ -146,8 +146,8 @@ def test_each_page_says_what_is_so_now(media_type: str) -> None:
         )
         parse = open_metrics if media_type == OPENMETRICS else plain_text
         samples = (sample for family in parse(text) for sample in family.samples)
-        told = ("container_x", "selfinspect_event_stream_reconnects_total")
-        return [sample for sample in samples if sample.name in told]
+        ours = ("container_x", "selfinspect_event_stream_reconnects_total")
+        return [sample for sample in samples if sample.name in ours]
 
     pages = [found(1, "0", "a"), found(1, "0", "a"), found(2, "0", "a"), found(2, "1", "a")]
     registry.stream_reopened()
@@ -301,13 +301,13 @@ def test_the_agent_counts_what_it_does() -> None:
 
 
 def test_no_created_series() -> None:
-    """They would double what is stored and tell nothing."""
+    """They would double what is stored, to no use."""
     registry = Registry()
     registry.event_arrived(event("rename"))
     assert "_created" not in _page({}, registry=registry, media_type=OPENMETRICS)[0]
 
 
-def test_the_agent_tells_of_itself() -> None:
+def test_the_agent_describes_itself() -> None:
     """Its version, its process, its interpreter."""
     found = _samples(_page({})[0])
     assert found["selfinspect_build_info"][0].labels.keys() == {"version", "python"}
