@@ -93,8 +93,8 @@ class Agent:
             colours=in_colour(stream, environ),
         )
         self._credentials = credentials(settings, token, log)
-        self._registry = Registry()
         self._reporter = Reporter(log)
+        self._registry = Registry(self._reporter.collectors_failed)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._readings = Readings(settings, state)
         self._readiness = Readiness(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import GONE
+from selfinspect.errors import SelfinspectError
 from selfinspect.supervise.listeners import bound
 from selfinspect.web.app import ReadinessCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from socket import socket
 
     from structlog.typing import FilteringBoundLogger
@@ -66,6 +67,11 @@ class Reporter:
             self._log_failure(failure, snapshot)
         if identity.id is None or failure is None or snapshot.engine is None:
             self._log_identity(identity)
+
+    def collectors_failed(self, names: Sequence[str], error: Exception) -> None:
+        """Warn of groups of metrics that could not be collected. Call from any thread."""
+        reason = error.detail if isinstance(error, SelfinspectError) else repr(error)
+        self._log.warning("collector.failed", collector=", ".join(names), reason=reason)
 
     def noticed(self, notice: Notice) -> None:
         """Warn of what happened to the journal's file. Call from any thread."""
