@@ -67,7 +67,8 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
     """
     engine = reach.engine if reach else None
     learnt = reach.capabilities if reach else {}
-    away = snapshot.failure is not None and not snapshot.failure.denied
+    failure = snapshot.failure
+    away = failure is not None and not (failure.denied or failure.no_target)
     return {
         "endpoint": engine.endpoint if engine else None,
         "product": engine.product if engine else None,
@@ -94,7 +95,7 @@ def _memory_events(snapshot: Snapshot) -> Access:
 
 
 def _tried(snapshot: Snapshot) -> Json:
-    return [{"endpoint": one.endpoint, "outcome": one.outcome} for one in snapshot.tried]
+    return [{"endpoint": one.endpoint, "outcome": one.said} for one in snapshot.tried]
 
 
 def refused(snapshot: Snapshot) -> IdentityError:

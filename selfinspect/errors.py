@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal, TypeAlias
 
-    Outcome: TypeAlias = Literal[
-        "missing",
-        "folder",
-        "stale",
-        "denied",
-        "refused",
-        "timeout",
-        "unknown name",
-        "unsupported",
-        "no engine",
-        "API too old",
-        "API too new",
-        "TLS wanted",
-        "no TLS",
-        "TLS failed",
-        "wrong name",
-        "wrong CA",
-        "certificate expired",
-        "no certificates",
-        "no client certificate",
-        "client certificate expired",
-        "client certificate refused",
-    ]
-    """How asking an endpoint ends where there is no answer; see `engine.outcomes`."""
+Outcome: TypeAlias = Literal[
+    "missing",
+    "folder",
+    "stale",
+    "denied",
+    "refused",
+    "timeout",
+    "unknown name",
+    "unsupported",
+    "no engine",
+    "API too old",
+    "API too new",
+    "TLS wanted",
+    "no TLS",
+    "TLS failed",
+    "wrong name",
+    "wrong CA",
+    "certificate expired",
+    "no certificates",
+    "no client certificate",
+    "client certificate expired",
+    "client certificate refused",
+]
+"""How asking an endpoint ends where there is no answer; see `engine.outcomes`."""
 
 
 class SelfinspectError(Exception):
@@ -215,6 +214,16 @@ class EngineAnswerError(EngineError):
         super().__init__(detail, endpoint=endpoint, hint=hint)
         self.code = code
         self.capability = capability
+
+    def copy(self, detail: str | None = None) -> Self:
+        """The same error without its traceback, or with other words."""
+        return type(self)(
+            self.detail if detail is None else detail,
+            code=self.code,
+            capability=self.capability,
+            endpoint=self.endpoint,
+            hint=self.hint,
+        )
 
 
 class EngineDeniedError(EngineAnswerError):

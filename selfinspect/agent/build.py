@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.agent.keeper import Keeper
 from selfinspect.agent.observe import inquiry, observe, reach
-from selfinspect.agent.past import Past, names_of_journal
+from selfinspect.agent.past import container_runs, names_of_journal
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
 from selfinspect.agent.shortage import MemoryWatch, Shortage
@@ -30,6 +30,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
+from selfinspect.runs.runs import OF_RUNS
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
 from selfinspect.web.app import Exposition, Service, api, metrics_only
@@ -92,10 +93,9 @@ class Agent:
             colours=in_colour(stream, environ),
         )
         self._credentials = credentials(settings, token, log)
-        self._registry = Registry()
         self._reporter = Reporter(log)
+        self._registry = Registry(self._reporter.collectors_failed)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
-        self._past = Past(settings, self._journal, state)
         self._readings = Readings(settings, state)
         self._readiness = Readiness(
             settings.target, state, self._readings, self._journal, log=log, on_ready=on_ready
@@ -182,7 +182,7 @@ class Agent:
             reach=lambda: reach(state.observation),
             checks=self._readiness.checks,
             journal=self._journal,
-            runs=lambda: self._past.runs,
+            runs=lambda: state.runs,
             subscribers=self._subscribers,
             waiting=self._waiting,
             hostname=text(f"{self._settings.root}/proc/sys/kernel/hostname").strip(),
@@ -220,7 +220,7 @@ class Agent:
         if observation.snapshot.self is not None:
             if names := names_of_journal(self._settings, observation.snapshot):
                 self._journal.open(self._settings.journal, *names)
-            self._past.update()
+            self._update_runs()
         self._reporter.found(observation)
         self._readiness.announce()
         if not self._readings.taken:
@@ -235,10 +235,15 @@ class Agent:
 
     def _publish(self, events: Sequence[Event]) -> None:
         """Hand on what was journalled: to the runs, the metrics and the subscribers."""
-        self._past.update_after(events)
+        if any(event.action in OF_RUNS for event in events):
+            self._update_runs()
         for event in events:
             self._registry.event_arrived(event)
         self._in_loop(self._subscribers.publish, *events)
+
+    def _update_runs(self) -> None:
+        runs = container_runs(self._settings, self._journal, self._state.snapshot)
+        self._state.add(lambda beside: replace(beside, runs=runs))
 
     def _watch_memory(self) -> None:
         """Follow the kernel's counts of short memory, where it has them for the target."""

@@ -14,7 +14,7 @@ from selfinspect.agent.observe import filled_in
 from selfinspect.agent.state import gone
 from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
-from selfinspect.engine.tried import STRANGER, UNPROVEN, meaning
+from selfinspect.engine.tried import MEANINGS, STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.events.history import decoded
 from selfinspect.events.stream import LISTENED
@@ -46,7 +46,7 @@ class Keeper:
 
     Args:
         state: what is kept current.
-        look: a whole new look: identity, engine, inspect.
+        look: a whole new look, given the last one: identity, engine, inspect.
         intake: takes each event of this container, after what it changed is in the state.
         audience: who waits for events now.
         on_look: called after every whole look and after every loss of the engine.
@@ -60,7 +60,7 @@ class Keeper:
         self,
         state: State,
         *,
-        look: Callable[[], Observation],
+        look: Callable[[Observation], Observation],
         intake: Intake,
         audience: Audience,
         on_look: Callable[[], None],
@@ -88,7 +88,7 @@ class Keeper:
         failed = 0
         while not self._stopping.is_set():
             looked = time.time_ns()
-            found = self._look()
+            found = self._look(self._state.observation)
             self._take(found)
             if found.client is not None:
                 begun = time.monotonic()
@@ -255,7 +255,7 @@ def delay(observation: Observation, failed: int) -> float:
         return _DENIED_DELAY
     in_doubt = failed < _DOUBTS
     if observation.client is None and all(
-        one.guessed or meaning(one.outcome).hopeless or (one.outcome == UNPROVEN and not in_doubt)
+        one.guessed or MEANINGS[one.outcome].hopeless or (one.outcome == UNPROVEN and not in_doubt)
         for one in tried
     ):
         return _HOPELESS_DELAY

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.agent.state import UNRESOLVED, Observation
+from selfinspect.agent.state import GONE, UNRESOLVED, Observation
 from selfinspect.documents import engine_missing, refused
-from selfinspect.engine.api.client import Client, Prober
+from selfinspect.engine.api.client import Client, Inquiry, Prober
 from selfinspect.engine.api.extras import Extras
-from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
 from selfinspect.engine.inspect.describe import describe, health_check, without_engine
 from selfinspect.engine.inspect.limits import cgroup_path
-from selfinspect.engine.quirks import named
+from selfinspect.engine.quirks import named, quirks_of
 from selfinspect.engine.tried import (
     NO_TARGET,
     STRANGER,
     UNPROVEN,
     attempt,
     failure,
+    matters,
     no_target,
-    tells,
     unquoted,
     unusable,
 )
-from selfinspect.errors import EngineAnswerError, EngineError
+from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.jsonread import text
-from selfinspect.kernel.files import read_identity_files
+from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
 from selfinspect.model import Attempt, Reach, Snapshot
@@ -47,9 +46,10 @@ if TYPE_CHECKING:
     from selfinspect.engine.http.transport import Observe
     from selfinspect.engine.locate import Place
     from selfinspect.engine.tried import Unusable
+    from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Answer
-    from selfinspect.kernel.files import IdentityFiles
+    from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Json
     from selfinspect.settings import Settings
 
@@ -58,13 +58,18 @@ _WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
 
 
 def observe(
-    settings: Settings, environ: Mapping[str, str], *, observe_request: Observe | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    last: Observation | None = None,
+    *,
+    observe_request: Observe | None = None,
 ) -> Observation:
     """Find out which container this is, and what the engine and the kernel say of it.
 
     Args:
         settings: where to look.
         environ: read for `HOSTNAME`, the engine's variables and the runtime's folder.
+        last: what was found before, None at first.
         observe_request: called for each request to the engine: which, its status, its seconds.
     """
     files = read_identity_files(settings.root)
@@ -73,7 +78,7 @@ def observe(
     # A container's network alone is probed: another's, or a machine's, is somebody else's.
     contained = bool(evidence.candidates or files.dockerenv_mtime or files.containerenv)
     guess = settings.engine == "auto" and own_root and contained
-    look = _Look(settings, evidence)
+    look = _Look(settings, evidence, last)
     for place, answered in contacts(settings, environ, observe_request, guess=guess):
         if (observation := look.at(place, answered)) is not None:
             return observation
@@ -83,9 +88,10 @@ def observe(
 class _Look:
     """Tries one place after another where an engine may be, until one has this container."""
 
-    def __init__(self, settings: Settings, evidence: Evidence) -> None:
+    def __init__(self, settings: Settings, evidence: Evidence, last: Observation | None) -> None:
         self._settings = settings
         self._evidence = evidence
+        self._target = _target(settings, last)
         pod = evidence.kubernetes if settings.target == "self" else None
         snapshot = Snapshot(UNRESOLVED, kubernetes=pod)
         self._first = Observation(snapshot, Masking(settings.reveal))
@@ -102,7 +108,7 @@ class _Look:
             observation = self._asked(place, answered)
         except EngineError as error:
             shown = unquoted(error) if place.guessed else error
-            if tells(place, shown):
+            if matters(place, shown):
                 self._failures.append(shown)
             self._tried.append(attempt(place, shown))
         finally:
@@ -132,16 +138,10 @@ class _Look:
         return replace(first, snapshot=snapshot)
 
     def _asked(self, place: Place, connection: Connection) -> Observation | None:
-        found = resolve(
-            self._evidence,
-            Prober(connection),
-            place_named=not place.guessed,
-            claim=self._settings.container,
-            target=self._settings.target,
-        )
-        proven = found.identity.level == "proven"
-        believed = not place.guessed and (proven or place.named_by != "context")
-        if found.engine == "ours" and (proven or believed):
+        found = self._resolved(place, connection)
+        trusted = not place.guessed and place.named_by != "context"
+        believed = trusted or (found.proven and not place.guessed)
+        if found.engine == "ours" and (trusted or found.proven):
             return _with_engine(self._first, connection, found, tuple(self._tried))
         # An answer at a place that nobody named, and that proves nothing, is not kept.
         if believed:
@@ -154,11 +154,37 @@ class _Look:
         outcome: Unusable = UNPROVEN
         if found.engine == "stranger":
             of_others = self._settings.target not in ("self", "netns")
+            of_others = of_others and (trusted or found.proven)
             outcome = NO_TARGET if of_others else STRANGER
-            if of_others and believed:
+            if of_others:
                 self._first = replace(self._first, connection=connection, missing=True)
         self._tried.append(unusable(place, outcome, found.reason if believed else None))
         return None
+
+    def _resolved(self, place: Place, connection: Connection) -> Resolution:
+        """What an engine says of us, or of the container that is to be reported on."""
+        ask = partial(
+            resolve,
+            self._evidence,
+            Prober(connection),
+            place_named=not place.guessed,
+            place_trusted=place.named_by != "context",
+            claim=self._settings.container,
+        )
+        if self._target is not None:
+            # Until it is removed it stays the one, whatever its name is by now.
+            found = ask(target=self._target)
+            if found.engine != "stranger":
+                return found
+        return ask(target=self._settings.target)
+
+
+def _target(settings: Settings, last: Observation | None) -> str | None:
+    """The ID of the other container that was reported on last, None where it was removed."""
+    if settings.target in ("self", "netns") or last is None or last.client is None:
+        return None
+    own = last.snapshot.self
+    return None if own is None or own.state == GONE else last.client.id
 
 
 def _gathered(files: IdentityFiles, environ: Mapping[str, str], *, own_root: bool) -> Evidence:
@@ -177,13 +203,12 @@ def _with_engine(
 ) -> Observation:
     inspect, container = found.inspect, found.identity.id or ""
     client = Client(connection, container)
-    # It was let through before there was a client.
-    connection.capabilities.ask("inspect", lambda: inspect)
+    connection.capabilities.allowed("inspect")  # to the prober
     extras = Extras(
         {
             "info": lambda: bounded(client.info())[0],
             "image": lambda: bounded(client.image(text(inspect, "Image") or ""))[0],
-            "version": connection.version,
+            "version": lambda: connection.json("version"),
         }
     )
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))
@@ -206,13 +231,8 @@ def _with_engine(
 
 def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
     """The same, with an engine that denies us inspect, and perhaps not the rest."""
-
-    def denied() -> Json:
-        raise error
-
-    with suppress(EngineAnswerError):
-        connection.capabilities.ask("inspect", denied)
-    extras = Extras({"version": connection.version})
+    connection.capabilities.refused("inspect", error)
+    extras = Extras({"version": lambda: connection.json("version")})
     extras.wait()
     return replace(first, connection=connection, release=extras["version"])
 
@@ -285,7 +305,7 @@ def filled_in(last: Observation) -> Observation:
             client.id,
             driver=driver,
             parent=text(inspect, "HostConfig", "CgroupParent") or "",
-            podman=engine.is_podman,
+            quirks=quirks_of(engine),
         )
         if driver
         else None,

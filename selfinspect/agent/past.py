@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.following import created, translated
+from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineError
 from selfinspect.events.history import past_events
 from selfinspect.events.intake import Intake
 from selfinspect.journal.journal import Journal
 from selfinspect.model import RunRecord
-from selfinspect.runs.runs import OF_RUNS, previous_run, runs
+from selfinspect.runs.runs import OF_RUNS, runs
 from selfinspect.supervise.record import lines, mark_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from selfinspect.agent.state import Observation, State
-    from selfinspect.model import Event, Run, Snapshot
+    from selfinspect.agent.state import Observation
+    from selfinspect.model import Run, Snapshot
     from selfinspect.settings import Settings
 
 # Of some five hundred runs: a container that restarts for ever is not to fill its memory with them.
@@ -33,41 +32,20 @@ _FACTS = (5, 6)  # the sixth is younger than the others
 _DIGITS = 19  # of nanoseconds, until the year 2286
 
 
-class Past:
-    """The runs as they were put together last; the last one that is over goes into the state.
+def container_runs(settings: Settings, journal: Journal, snapshot: Snapshot) -> tuple[Run, ...]:
+    """The container's runs, newest first.
 
     Args:
         settings: where PID 1 writes its records, and which container is reported on.
         journal: the events held.
-        state: has inspect and the engine.
-
-    Attributes:
-        runs: newest first.
+        snapshot: has inspect and the engine.
     """
-
-    def __init__(self, settings: Settings, journal: Journal, state: State) -> None:
-        self.runs: tuple[Run, ...] = ()
-        self._settings = settings
-        self._journal = journal
-        self._state = state
-
-    def update(self) -> None:
-        """Put the runs together again."""
-        settings, snapshot = self._settings, self._state.snapshot
-        records = read_records(settings.journal, settings.root) if settings.target == "self" else ()
-        self.runs = runs(
-            self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
-            snapshot.inspect,
-            records,
-            oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
-        )
-        last = previous_run(self.runs)
-        self._state.add(lambda beside: replace(beside, previous_run=last))
-
-    def update_after(self, events: Iterable[Event]) -> None:
-        """The same, if any of these events says something of runs."""
-        if any(event.action in OF_RUNS for event in events):
-            self.update()
+    return runs(
+        journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
+        snapshot.inspect,
+        read_records(settings.journal, settings.root) if settings.target == "self" else (),
+        has_oom_events=quirks_of(snapshot.engine).reports_oom,
+    )
 
 
 def names_of_journal(settings: Settings, snapshot: Snapshot) -> tuple[str, str | None] | None:

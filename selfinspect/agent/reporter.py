@@ -7,12 +7,13 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import GONE
+from selfinspect.errors import SelfinspectError
 from selfinspect.frozen import dataclass
 from selfinspect.supervise.listeners import bound
-from selfinspect.web.app import Check
+from selfinspect.web.app import ReadinessCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from socket import socket
 
     from structlog.typing import FilteringBoundLogger
@@ -67,6 +68,11 @@ class Reporter:
             self._log_failure(failure, snapshot)
         if identity.id is None or failure is None or snapshot.engine is None:
             self._log_identity(identity)
+
+    def collectors_failed(self, names: Sequence[str], error: Exception) -> None:
+        """Warn of groups of metrics that could not be collected. Call from any thread."""
+        reason = error.detail if isinstance(error, SelfinspectError) else repr(error)
+        self._log.warning("collector.failed", collector=", ".join(names), reason=reason)
 
     def noticed(self, notice: Notice) -> None:
         """Warn of what happened to the journal's file. Call from any thread."""
@@ -136,7 +142,7 @@ class Readiness:
     # Taken by the first to announce, and never released.
     _announced: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[ReadinessCheck, ...]:
         """What readiness depends on, as it stands now."""
         snapshot, identity = self.state.snapshot, self.state.snapshot.identity
         taken, keeps = self.readings.taken, self.journal.answers
@@ -144,14 +150,14 @@ class Readiness:
         gone = f"{self.target} was removed: waiting for the next container of that name"
         resolved = f"{identity.level} by {identity.method}"
         return (
-            Check(
+            ReadinessCheck(
                 "identity",
                 identity.id is not None,
                 resolved if identity.id else str(identity.reason),
             ),
-            Check("sample", taken, "taken" if taken else "none taken yet"),
-            Check("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
-            *([Check("target", ok=False, detail=gone)] if is_gone else []),
+            ReadinessCheck("sample", taken, "taken" if taken else "none taken yet"),
+            ReadinessCheck("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
+            *([ReadinessCheck("target", ok=False, detail=gone)] if is_gone else []),
         )
 
     def announce(self) -> None:

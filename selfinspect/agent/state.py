@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from selfinspect.engine.inspect.describe import command_line
 from selfinspect.frozen import dataclass
 from selfinspect.model import Identity, Stop
+from selfinspect.runs.runs import previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,13 +74,13 @@ class Beside:
     """What stands beside a look: it comes from elsewhere, at its own time.
 
     Attributes:
-        previous_run: the last run that is over.
+        runs: the container's, newest first.
         stopping: the stop under way, as PID 1 announced it.
         stop_timeout: seconds by the option, where the container has none of its own.
         memory_events: how often memory was short, as the kernel counts.
     """
 
-    previous_run: Run | None = None
+    runs: tuple[Run, ...] = ()
     stopping: Stopping | None = None
     stop_timeout: float | None = None
     memory_events: MemoryEvents | None = None
@@ -115,6 +116,11 @@ class State:
     def snapshot(self) -> Snapshot:
         """The present one's, which is the same for everyone who asks."""
         return self._observation.snapshot
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The container's runs, newest first."""
+        return self._beside.runs
 
     def masked(self, text: str) -> str:
         """A text with the secrets of this container masked, those found so far."""
@@ -160,7 +166,7 @@ def _with_beside(observation: Observation, beside: Beside) -> Observation:
         return observation
     own = replace(
         snapshot.self,
-        previous_run=beside.previous_run,
+        previous_run=previous_run(beside.runs),
         stop=_stop(snapshot.self.stop, beside.stop_timeout),
         stopping=beside.stopping,
         memory_events=beside.memory_events,

@@ -8,17 +8,19 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from selfinspect.engine.api.capabilities import allowing
 from selfinspect.engine.http.failures import group_of
-from selfinspect.engine.quirks import allowing, unbuffered
-from selfinspect.engine.tried import meaning
+from selfinspect.engine.quirks import DOCKER, unbuffered
+from selfinspect.engine.tried import MEANINGS
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from selfinspect.engine.quirks import Quirks
     from selfinspect.errors import EngineError
-    from selfinspect.model import Access, Attempt, Mount, Reach, Snapshot
+    from selfinspect.model import Access, Attempt, Capability, Mount, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 Cgroup: TypeAlias = Literal["cgroup v1", "cgroup v2"]
@@ -61,7 +63,7 @@ class Facts:
         held_back: whether a proxy holds back live events, but not those of the past.
         proxy: what the proxy before the engine calls itself, None where none does.
         kernel: the release of the kernel, which names Docker Desktop's VM.
-        podman: whether Podman made this container.
+        made_by: the ways of the engine that made this container.
         rootless: whether root in this container is another user on the host.
         warnings: what is wrong with variables that are ignored.
         agent: the address of this container's agent, None where it is unknown.
@@ -88,11 +90,11 @@ class Facts:
     journal_space: int
     read_only: bool
     uid: int
-    failed: Mapping[str, EngineError] = field(default_factory=dict)
+    failed: Mapping[Capability, EngineError] = field(default_factory=dict)
     held_back: bool = False
     proxy: str | None = None
     kernel: str = ""
-    podman: bool = False
+    made_by: Quirks = DOCKER
     rootless: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -140,7 +142,7 @@ def _endpoints(facts: Facts) -> Iterator[Check]:
     nearest = None if usable else max(snapshot.tried, key=_nearness, default=None)
     for attempt in snapshot.tried:
         name = f"engine {attempt.endpoint}"
-        seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
+        seen = (attempt.detail or attempt.said).removeprefix(f"{attempt.endpoint}: ")
         if attempt.outcome == "answers":
             yield Check(name, "pass", _engine_name(snapshot))
         elif attempt is nearest:
@@ -157,7 +159,7 @@ def _nearness(attempt: Attempt) -> int:
 
     A gateway that does not listen needs the most: mounting a socket is simpler.
     """
-    means = meaning(attempt.outcome)
+    means = MEANINGS[attempt.outcome]
     if attempt.guessed and (means.nobody or means.absent):
         return _ABSENT
     return _MISSING if means.absent else _THERE
@@ -165,38 +167,28 @@ def _nearness(attempt: Attempt) -> int:
 
 def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command that fixes it where there is one, else the hint that came with the outcome."""
-    match attempt.outcome:
-        case "missing":
-            return _mount(attempt.endpoint.removeprefix("unix://"), facts)
-        case "stale":
-            own = facts.snapshot.self
-            container = ((own and own.id) or "<container>")[:_SHORT]  # never an assumed one
-            restart = f"docker restart {container}"
-            return (attempt.hint or "").replace("restart this container", restart)
-        case "wrong name" | "certificate expired":
-            host = urlsplit(attempt.endpoint).hostname
-            given = re.search(r"--engine-server-name \S+", attempt.hint or "")
-            other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
-            return f"deploy/tls/certificates.sh DIR {host}, then restart the engine{other}"
-        case (
-            "wrong CA"
-            | "no client certificate"
-            | "client certificate refused"
-            | "client certificate expired"
-        ):
-            mount = "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
-            return f"{mount}, where deploy/tls/certificates.sh made DIR for the engine"
+    if attempt.outcome == "missing":
+        return _mount(attempt.endpoint.removeprefix("unix://"), facts)
+    if attempt.outcome == "stale":
+        own = facts.snapshot.self
+        container = ((own and own.id) or "<container>")[:_SHORT]  # never an assumed one
+        return (attempt.hint or "").replace("restart this container", f"docker restart {container}")
+    if fix := MEANINGS[attempt.outcome].fix:
+        given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+        other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
+        return fix.format(host=urlsplit(attempt.endpoint).hostname) + other
     return attempt.hint or "mount the socket of the engine that started this container"
 
 
 def _mount(path: str, facts: Facts) -> str:
     """The command that mounts the engine's socket, Docker's or Podman's."""
-    if facts.podman and path in _USUAL:
+    unit = facts.made_by.socket_unit
+    if unit and path in _USUAL:
         source, user = ("/run/podman/podman.sock", "")
         if facts.rootless:
             source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
         run = f"podman run -v {source}:/run/podman/podman.sock"
-        return f"systemctl{user} enable --now podman.socket && {run} …"
+        return f"systemctl{user} enable --now {unit} && {run} …"
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
@@ -253,7 +245,8 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
     if facts.reach is None:
         return
     accesses = facts.reach.capabilities
-    amiss = {*facts.failed, *(("events",) if facts.held_back else ())}
+    amiss: set[Capability] = {"events"} if facts.held_back else set()
+    amiss |= facts.failed.keys()
     amiss |= {name for name, access in accesses.items() if access in ("denied", "unsupported")}
     if allowed := sorted({name for name in accesses if accesses[name] == "allowed"} - amiss):
         yield Check("capabilities", "pass", f"allowed: {', '.join(allowed)}")
@@ -262,7 +255,7 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
         yield Check(f"capability {name}", "warn", seen, fix)
 
 
-def _refused(name: str, access: Access | None, facts: Facts) -> tuple[str, str | None]:
+def _refused(name: Capability, access: Access | None, facts: Facts) -> tuple[str, str | None]:
     """What became of a request that is not allowed or fails, and what a person can do about it."""
     error = facts.failed.get(name)
     if access == "denied":
@@ -278,16 +271,15 @@ def _refused(name: str, access: Access | None, facts: Facts) -> tuple[str, str |
     return error.detail.removeprefix(f"{error.endpoint}: "), _request_fix(name, error, facts)
 
 
-def _request_fix(name: str, error: EngineError, facts: Facts) -> str | None:
+def _request_fix(name: Capability, error: EngineError, facts: Facts) -> str | None:
     """What a person can do about a request that fails, None where that is unknown."""
     if name == "top" and '"ps"' in error.detail:
         return "on the engine's host: apt-get install procps, or the package that has ps"
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
-        run = (
-            "podman run --log-driver k8s-file" if facts.podman else "docker run --log-driver local"
+        return f"{facts.made_by.logging} …" + (
+            f", in place of --log-driver {driver}" if driver else ""
         )
-        return f"{run} …" + (f", in place of --log-driver {driver}" if driver else "")
     return error.hint
 
 

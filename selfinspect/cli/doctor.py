@@ -18,6 +18,7 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import ask, find
 from selfinspect.documents import as_document
 from selfinspect.engine.inspect.log import LogQuery
+from selfinspect.engine.quirks import DOCKER, PODMAN
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from selfinspect.cli.diagnosis import Check, Status
     from selfinspect.engine.api.client import Client
+    from selfinspect.model import Capability
     from selfinspect.settings import Settings
 
 _TIMEOUT = 2.0
@@ -72,11 +74,12 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
 def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> Facts:
     """Look at everything once, and show what is being looked at."""
     observation = observe(chosen, streams.environ)
-    failed: dict[str, EngineError] = {}
+    failed: dict[Capability, EngineError] = {}
     held = False
     if observation.client is not None:
         extras = observation.extras
-        failed |= extras.failures() if extras else {}
+        if extras is not None:
+            failed |= extras.failures()
         failed |= _try_all(observation.client, show)
         held = _is_held_back(observation.client, failed.get("events"))
     if held:
@@ -107,7 +110,7 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
         proxy=observation.connection.proxy if observation.connection else None,
         warnings=chosen.warnings,
         kernel=kernel_text(f"{chosen.root}/proc/sys/kernel/osrelease").strip(),
-        podman=(chosen.root / "run/.containerenv").exists(),
+        made_by=PODMAN if (chosen.root / "run/.containerenv").exists() else DOCKER,
         rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
     )
 
@@ -144,10 +147,10 @@ def _existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def _try_all(client: Client, show: Callable[[str], None]) -> Mapping[str, EngineError]:
+def _try_all(client: Client, show: Callable[[str], None]) -> Mapping[Capability, EngineError]:
     """Request once what the first look did not; returns what failed, and why."""
     connection = client.connection
-    trials: dict[str, Callable[[], object]] = {
+    trials: dict[Capability, Callable[[], object]] = {
         "inspect": client.inspect,
         "stats": client.stats,
         "events": lambda: client.own_events(patience=patience(connection)).close(),
@@ -155,7 +158,7 @@ def _try_all(client: Client, show: Callable[[str], None]) -> Mapping[str, Engine
         "changes": client.changes,
         "top": lambda: client.top("-eo pid,comm"),
     }
-    failed: dict[str, EngineError] = {}
+    failed: dict[Capability, EngineError] = {}
     for name, trial in trials.items():
         show(f"asking the engine for {name}")
         try:

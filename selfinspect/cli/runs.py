@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfinspect.agent.past import Past, recall
-from selfinspect.agent.state import State
+from selfinspect.agent.past import container_runs, recall
 from selfinspect.cli.answers import answer
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of, table
@@ -38,9 +37,8 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
     def put_together(observation: Observation) -> Json:
         standing(observation.snapshot)
         chosen = settings(given, streams.environ)
-        past = Past(chosen, recall(chosen, observation), State(observation))
-        past.update()
-        return {"runs": as_document(past.runs)}
+        journal = recall(chosen, observation)
+        return {"runs": as_document(container_runs(chosen, journal, observation.snapshot))}
 
     document = answer(streams, given, "/v1/runs", put_together)
     if as_json:

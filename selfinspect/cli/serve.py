@@ -15,12 +15,12 @@ from selfinspect.agent.build import Agent
 from selfinspect.cli.options import observing, serving, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
+from selfinspect.kernel.signals import signal_name
 from selfinspect.listen import uri_of
 from selfinspect.model import Stopping
 from selfinspect.supervise.announcement import Announcement
 from selfinspect.supervise.listeners import VARIABLE as HANDOVER
 from selfinspect.supervise.listeners import Handover, bind, bound, usual_metrics
-from selfinspect.supervise.signals import name_of
 from selfinspect.supervise.stopping import SIGNAL
 from selfinspect.times import rfc3339
 
@@ -151,7 +151,7 @@ def stopping_of(message: str) -> Stopping | None:
         return None
     number, received, deadline = facts
     return Stopping(
-        signal=name_of(int(number)),
+        signal=signal_name(int(number)) or number,
         received_at=rfc3339(int(received)),
         deadline=None if deadline == "-" else rfc3339(int(deadline)),
     )

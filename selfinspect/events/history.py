@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from selfinspect import jsonread, times
+from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
 from selfinspect.jsonread import HEAVIEST, integer
 from selfinspect.model import Occurrence
@@ -66,8 +67,8 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
     Raises:
         EngineError: the engine does not return them.
     """
-    podman = client.connection.engine.is_podman
-    between = _podmans(since, now) if podman else (times.unix(since), times.unix(now))
+    in_file = quirks_of(client.connection.engine).history_in_file
+    between = _whole_seconds(since, now) if in_file else (times.unix(since), times.unix(now))
     with ExitStack() as stack:
         streams = [
             stack.enter_context(ask(*between))
@@ -90,7 +91,7 @@ def gap(client: Client, alive: int, now: int) -> Gap | None:
     Raises:
         EngineUnreachableError: no answer.
     """
-    if client.connection.engine.is_podman:  # its log is a file, cut or replaced at any time
+    if quirks_of(client.connection.engine).history_in_file:
         return Gap(alive, now, "engine-buffer")
     try:
         with client.all_events(until=times.unix(now)) as stream:
@@ -123,10 +124,10 @@ def decoded(line: bytes) -> tuple[Json, int]:
         raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
 
 
-def _podmans(since: int, now: int) -> tuple[str, str]:
-    """Podman compares whole seconds and leaves out the first; a past `until` is cut off early.
+def _whole_seconds(since: int, now: int) -> tuple[str, str]:
+    """The moments for a log file, see `Quirks.history_in_file`.
 
-    Half a second from now, at the earliest: its reader looks at the log four times a second.
+    Half a second from now, at the earliest: Podman's reader looks at the log four times a second.
     """
     since, until = max(since // _SECOND - 1, 0), math.floor(now / _SECOND + 1.5)
     return times.unix(since * _SECOND), str(until)

@@ -2,3 +2,6 @@
 
 PID 1 loads these modules, so they load nothing by themselves.
 """
+
+MASK = "[masked]"
+"""What stands in place of a secret; no variable may carry it. Here, because PID 1 loads it."""

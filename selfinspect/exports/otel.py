@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from selfinspect.exports.own import MASK
+from selfinspect.exports import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,6 +5,7 @@ Which variables are wanted: the value of `--export-env` and of `env --what`. Pur
 
 from __future__ import annotations
 
+from selfinspect.exports import MASK
 from selfinspect.exports.size import RUNTIMES, USUAL
 
 TYPE_CHECKING = False
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from selfinspect.model import Self
-
-MASK = "[masked]"
-"""What `masking.MASK` is, which PID 1 does not load; a variable is not to carry it."""
 
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 """OpenTelemetry's own variable, of the set `otel`."""

@@ -65,6 +65,7 @@ def resolve(
     prober: Prober | None,
     *,
     place_named: bool = True,
+    place_trusted: bool = True,
     claim: str | None = None,
     target: str = "self",
     process: OwnProcess | None = None,
@@ -77,6 +78,7 @@ def resolve(
         prober: an engine; None where there is none.
         place_named: whether somebody named the place where it listens. What an engine at the
             gateway says counts once the nonce has proven who we are, and not before.
+        place_trusted: whether an engine there may speak of others before it has proven who we are.
         claim: the container that `--container` says we are, still to be proven.
         target: `self`; `netns`, the container whose network we share; or a name or an ID.
         process: our process, whose name the nonce borrows.
@@ -86,16 +88,19 @@ def resolve(
         EngineUnreachableError: the engine stopped answering.
     """
     of_others = target not in ("self", "netns")
-    if of_others and (place_named or prober is None):
+    trusted = place_named and place_trusted
+    if of_others and (trusted or prober is None):
         return named(target, prober)
     if prober is None:
         own = Resolution(from_kernel(evidence.candidates, evidence, claim, NO_ENGINE))
     else:
         examiner = Examiner(evidence, prober, process or OwnProcess(), named=place_named)
         own = _self(evidence, examiner, claim, clock)
-    if target == "self" or (not place_named and own.engine != "ours"):
-        return own
-    return named(target, prober) if of_others else _netns(evidence, own, prober)
+    proven = own.identity.level == "proven"
+    if target == "self" or not (trusted or proven):
+        return replace(own, proven=proven)
+    found = named(target, prober) if of_others else _netns(evidence, own, prober)
+    return replace(found, proven=proven)
 
 
 def _self(

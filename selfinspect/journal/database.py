@@ -1,12 +1,7 @@
-"""The journal's database in memory: for whom there is no disk, and who only reads it.
+"""The journal's SQLite database, on disk or in memory: connection, schema and table of events.
 
-What makes an SQLite database a journal, and one that this version can go on with.
-
-The journal's tables in one SQLite database, on disk or in memory: rows in, rows out.
-
-Events as rows of the journal's table, and what selects them. Pure.
-
-Which of the events held a reader asks for.
+A file may be damaged or made by somebody else: whatever is in it, reading it takes bounded time
+and memory, and runs none of its code.
 """
 
 from __future__ import annotations
@@ -26,79 +21,10 @@ if TYPE_CHECKING:
     from selfinspect.model import Occurrence
 
 BYTES = 2**20
-"""What an agent's journal takes of memory, at most: some two thousand events as they usually are.
+"""The memory that an agent's journal may take: some two thousand events of the usual size.
 
-As many as an engine replays are among them as long as each is smaller than four kibibytes.
+All events that an engine replays fit, as long as each takes less than four kibibytes.
 """
-
-_SIZE = """
-SELECT (page_count - freelist_count) * page_size
-FROM pragma_page_count, pragma_freelist_count, pragma_page_size
-"""
-_DROP_OLDEST = """
-DELETE FROM events WHERE seq < (SELECT max(seq) FROM events)
-    AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT 16)
-"""
-
-
-def in_memory() -> sqlite3.Connection:
-    """An empty journal that ends with the process."""
-    database = connected(":memory:")
-    create(database, "")
-    return database
-
-
-def copied(source: sqlite3.Connection, container: str, most: int | None) -> sqlite3.Connection:
-    """A journal in memory that holds the newest events of another.
-
-    Args:
-        source: the other.
-        container: whose events it holds, by its full ID.
-        most: bytes that they may take; None for all there are.
-
-    Raises:
-        UnusableError: the source is no journal of this container's.
-        sqlite3.Error: it cannot be read.
-    """
-    check(source, container)
-    return _newest(source, most)
-
-
-def rescued(source: sqlite3.Connection, most: int | None) -> sqlite3.Connection:
-    """The same of one that was looked at when it was opened; an empty one where it is none now."""
-    try:
-        return _newest(source, most)
-    except sqlite3.Error:
-        return in_memory()
-
-
-def _newest(source: sqlite3.Connection, most: int | None) -> sqlite3.Connection:
-    database = in_memory()
-    try:
-        facts = source.execute("SELECT name, value FROM meta")
-        database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
-        database.execute("BEGIN")
-        for row in source.execute("SELECT * FROM events ORDER BY seq DESC"):
-            if most is not None and _size(database) > most:
-                break
-            database.execute(INSERT, row)
-        database.execute("COMMIT")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def trim(database: sqlite3.Connection, most: int) -> None:
-    """Drop the oldest events until the rest takes no more than so many bytes, or is one."""
-    while _size(database) > most and database.execute(_DROP_OLDEST).rowcount:
-        pass
-
-
-def _size(database: sqlite3.Connection) -> int:
-    [size] = database.execute(_SIZE).fetchone()
-    return int(size)
-
 
 PATIENCE: Final = 5.0
 """Seconds of CPU that one statement may take: whoever made the file decides what it costs."""
@@ -108,22 +34,22 @@ HEAP: Final = 16 * 2**20
 
 _APPLICATION = int.from_bytes(b"self")
 _VERSION = 1
-_META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+_META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _NAME = re.compile(r"[0-9a-f]{8}")
 
-# What stands in `sqlite_schema` of each form: type, name, table and the statement that made it.
-# Who adds a form keeps the one before, and says how a copy of it becomes the new one.
+# What `sqlite_schema` holds in each version: type, name, table and the statement that made it.
+# Who adds a version keeps the one before, and says how a copy of it becomes the new one.
 _SCHEMAS = {
     _VERSION: {
-        ("table", "meta", "meta", _META.strip().rstrip(";")),
-        ("table", "events", "events", TABLE.strip().rstrip(";")),
+        ("table", "meta", "meta", _META),
+        ("table", "events", "events", TABLE),
         ("index", "sqlite_autoindex_events_1", "events", None),
     }
 }
-# What a person's ANALYZE leaves there; it says nothing but how many rows there are.
+# What a person's ANALYZE adds; it only says how many rows there are.
 _STATISTICS = ("table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)")
 
-# Of the longest row, and of the longest statement, which the schema's own are as well.
+# Of the longest row, and of the longest statement, those of the schema among them.
 _LONGEST, _LONGEST_STATEMENT = 16 * 2**20, 20_000
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: _LONGEST,
@@ -133,54 +59,56 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _STEPS = 100_000
-"""Of SQLite's virtual machine, about a millisecond, after which the clock is looked at."""
+"""Steps of SQLite's virtual machine, about a millisecond, between two looks at the clock."""
+
+_SIZE = """
+SELECT (page_count - freelist_count) * page_size
+FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+"""
+_DROP_OLDEST = """
+DELETE FROM events WHERE seq < (SELECT max(seq) FROM events)
+    AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT 16)
+"""
+# An engine replays up to 256 events: their keys have to outlast any limit.
+_KEPT_AT_LEAST = 512
+# A container at its memory limit has one a minute: they must not crowd out the engine's.
+_KERNEL_EVENTS = 500
 
 
 class UnusableError(Exception):
-    """Raised when a database is no journal that can be gone on with."""
+    """Raised when a database is not a journal that can be continued."""
 
 
 class _Connection(sqlite3.Connection):
-    """One that fails with the errors of databases alone, and in bounded time."""
+    """A connection that raises only database errors, and whose statements take bounded time."""
 
     _until = math.inf
 
     def execute(self, *statement: Any) -> sqlite3.Cursor:
-        self._begin()
+        self._until = time.thread_time() + PATIENCE
         try:
             return super().execute(*statement)
         except UnicodeDecodeError as error:  # SQLite's message quotes what is damaged
-            raise _failed(error.object.decode(errors="replace")) from error
+            raise _corrupt(error.object.decode(errors="replace")) from error
         except MemoryError as error:
-            raise _failed("it takes more memory than a journal does") from error
-
-    def executemany(self, *statement: Any) -> sqlite3.Cursor:
-        self._begin()
-        return super().executemany(*statement)
-
-    def executescript(self, script: str) -> sqlite3.Cursor:
-        self._begin()
-        return super().executescript(script)
-
-    def _begin(self) -> None:
-        self._until = time.thread_time() + PATIENCE
+            raise _corrupt("it needs more memory than a journal may take") from error
 
     def is_late(self) -> bool:
-        """Whether what is being executed has had its time."""
+        """Whether the statement that is being executed has used up its time."""
         return time.thread_time() > self._until
 
 
-def _failed(why: str) -> sqlite3.DatabaseError:
+def _corrupt(why: str) -> sqlite3.DatabaseError:
     failure = sqlite3.DatabaseError(why)
     failure.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return failure
 
 
 def connected(place: str, *, uri: bool = False) -> sqlite3.Connection:
-    """A database as journals use it: from several threads, one at a time.
+    """Connect to a database for use by several threads, one at a time.
 
-    What stands in it as text and is damaged comes with U+FFFD, not as an error. Nothing that
-    stands in its schema is run: no trigger, no view, no function that does more than compute.
+    Damaged text is read with U+FFFD in place of what is not UTF-8. Nothing in the schema is run:
+    no trigger, no view, no function that does more than compute.
     """
     database = sqlite3.connect(
         place, isolation_level=None, check_same_thread=False, factory=_Connection, uri=uri
@@ -195,100 +123,131 @@ def connected(place: str, *, uri: bool = False) -> sqlite3.Connection:
     return database
 
 
-def bound_memory(database: sqlite3.Connection) -> None:
-    """Let SQLite take no more than `HEAP`, for as long as the process lasts."""
-    database.execute(f"PRAGMA hard_heap_limit = {HEAP}")
-
-
 def _only_from_us(*asked: object) -> int:
-    """Refuse what a trigger or a view does, which somebody may add while the file is open."""
+    """Refuse what a trigger or a view does; somebody may add one while the file is open."""
     return sqlite3.SQLITE_OK if asked[-1] is None else sqlite3.SQLITE_DENY
+
+
+def bound_memory(database: sqlite3.Connection) -> None:
+    """Limit SQLite to `HEAP` bytes for as long as the process lasts."""
+    database.execute(f"PRAGMA hard_heap_limit = {HEAP}")
 
 
 def is_new(database: sqlite3.Connection) -> bool:
     """Whether nothing is in it yet."""
-    return (_application(database), _version(database), _schema(database)) == (0, 0, set())
+    header = _pragma(database, "application_id"), _pragma(database, "user_version")
+    return (*header, _schema(database)) == (0, 0, set())
 
 
 def create(database: sqlite3.Connection, container: str) -> None:
-    """Make a journal of it, whole or, where the process ends meanwhile, not at all."""
-    database.executescript(
-        f"BEGIN IMMEDIATE; PRAGMA application_id = {_APPLICATION};"
-        f" PRAGMA user_version = {_VERSION}; {_META} {TABLE}"
-    )
-    name = secrets.token_hex(4)
-    database.executemany(
-        "INSERT INTO meta VALUES (?, ?)", [("container", container), ("name", name)]
-    )
+    """Make a journal of it, whole or, if the process ends meanwhile, not at all."""
+    for statement in (
+        "BEGIN IMMEDIATE",
+        f"PRAGMA application_id = {_APPLICATION}",
+        f"PRAGMA user_version = {_VERSION}",
+        _META,
+        TABLE,
+    ):
+        database.execute(statement)
+    facts = [container, secrets.token_hex(4)]
+    database.execute("INSERT INTO meta VALUES ('container', ?), ('name', ?)", facts)
     database.execute("COMMIT")
 
 
 def check(database: sqlite3.Connection, container: str, *, index: bool = False) -> None:
-    """See that it is a whole journal of this container's, in the form that we know.
+    """Check that it is a whole journal of this container, in a version that we support.
 
     Args:
-        database: what may be one.
-        container: the full ID.
-        index: whether that of the keys is looked at, too: who only reads can do without.
+        database: the one to check.
+        container: the full ID, or the mark.
+        index: whether to check the index of the keys, too; reading needs none.
 
     Raises:
         UnusableError: it is not.
-        sqlite3.Error: it is no database, or one that cannot be read.
+        sqlite3.Error: it is not a database, or cannot be read.
     """
-    if _application(database) != _APPLICATION:
-        raise UnusableError("it is no journal of selfinspect")
-    version = _version(database)
-    known = _SCHEMAS.get(version)
-    if known is None:
-        raise UnusableError(f"its form is {version}, and this selfinspect knows {_VERSION}")
-    # Before anything else is asked: a check would compute what the schema says.
-    if other := (_schema(database) - {_STATISTICS}) ^ known:
+    if _pragma(database, "application_id") != _APPLICATION:
+        raise UnusableError("not a journal of selfinspect")
+    version = _pragma(database, "user_version")
+    expected = _SCHEMAS.get(version)
+    if expected is None:
+        raise UnusableError(f"its version is {version}, and this selfinspect supports {_VERSION}")
+    # Before anything else is read: a check would compute what the schema says.
+    if other := (_schema(database) - {_STATISTICS}) ^ expected:
         names = sorted({str(name) for _, name, *_ in other})[:3]
-        raise UnusableError(f"it is no journal of selfinspect: others made {', '.join(names)}")
-    extent = "integrity" if index else "quick"
-    [well] = database.execute(f"PRAGMA {extent}_check(1)").fetchone()
-    if well != "ok":
-        raise UnusableError(f"it is corrupt: {well}")
+        raise UnusableError(
+            f"not a journal of selfinspect: its schema differs in {', '.join(names)}"
+        )
+    result = _pragma(database, "integrity_check(1)" if index else "quick_check(1)")
+    if result != "ok":
+        raise UnusableError(f"corrupt: {result}")
     meta = dict(database.execute("SELECT name, value FROM meta"))
     if meta.get("container") != container:
-        raise UnusableError("it is another container's")
+        raise UnusableError("it belongs to another container")
     if not _NAME.fullmatch(str(meta.get("name"))):
-        raise UnusableError("it has lost its name")
+        raise UnusableError("its name is missing")
 
 
-def _application(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA application_id").fetchone()[0])
-
-
-def _version(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
+def _pragma(database: sqlite3.Connection, name: str) -> Any:
+    return database.execute(f"PRAGMA {name}").fetchone()[0]
 
 
 def _schema(database: sqlite3.Connection) -> set[tuple[str | None, ...]]:
-    """What the database is made of; of more than any form has, not all."""
+    """What the database is made of; of more than any version has, not all."""
     return set(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT 16"))
 
 
-# An engine replays up to 256 events: their keys are to outlast any limit.
-_KEPT_AT_LEAST = 512
+def in_memory() -> sqlite3.Connection:
+    """An empty journal that ends with the process."""
+    database = connected(":memory:")
+    create(database, "")
+    return database
 
-# A container at its limit has one a minute: they are not to crowd out the engine's.
-_OF_THE_KERNEL = 500
+
+def newest_in_memory(source: sqlite3.Connection, most: int | None) -> sqlite3.Connection:
+    """Copy the newest events of a journal into memory.
+
+    Args:
+        source: the journal.
+        most: bytes that they may take; None for all there are.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    database = in_memory()
+    try:
+        for fact in source.execute("SELECT name, value FROM meta"):
+            database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", fact)
+        database.execute("BEGIN")
+        for event in source.execute("SELECT * FROM events ORDER BY seq DESC"):
+            if most is not None and _size(database) > most:
+                break
+            database.execute(INSERT, event)
+        database.execute("COMMIT")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _size(database: sqlite3.Connection) -> int:
+    [size] = database.execute(_SIZE).fetchone()
+    return int(size)
 
 
 class Table:
-    """Numbers what comes, and drops the oldest. One thread at a time may use it.
+    """Numbers the events that come, and drops the oldest. For one thread at a time.
 
     Args:
         database: holds a whole journal.
-        memory: bytes that it may take, for one in memory; None for no bound.
+        memory: bytes that it may take, if it is in memory; None for no limit.
 
     Attributes:
         name: the journal's.
         last: the highest number given out.
 
     Raises:
-        sqlite3.Error: from anywhere, the database does not do as it is told.
+        sqlite3.Error: from any method, when the database fails.
     """
 
     def __init__(self, database: sqlite3.Connection, memory: int | None = None) -> None:
@@ -301,17 +260,17 @@ class Table:
         )
 
     def moved(self, database: sqlite3.Connection, memory: int | None) -> Table:
-        """This one, gone on with in another database, whatever is still there of it."""
+        """Continue this table's numbers in another database, whichever of its events that has."""
         other = Table(database, memory)
         other.name, other.last, other._run = self.name, self.last, self._run
         return other
 
     def append(self, occurrences: Sequence[Occurrence], limit: int) -> list[Row]:
-        """What was not there yet, now in its place; all of it or none is written.
+        """Store what is not there yet, all of it or none, and return it as rows.
 
         Args:
             occurrences: in this order.
-            limit: how many are to be kept, at least.
+            limit: how many events are kept, at least.
         """
         last, run, added = self.last, self._run, list[Row]()
         with self.database:
@@ -327,22 +286,24 @@ class Table:
             self.database.execute(
                 "DELETE FROM events WHERE type = 'kernel' AND seq <= (SELECT seq FROM events"
                 " WHERE type = 'kernel' ORDER BY seq DESC LIMIT 1 OFFSET ?)",
-                [_OF_THE_KERNEL],
+                [_KERNEL_EVENTS],
             )
             if self._memory is not None:
-                trim(self.database, self._memory)
+                while _size(self.database) > self._memory:
+                    if not self.database.execute(_DROP_OLDEST).rowcount:
+                        break
         self.last, self._run = last, run
         return added
 
     def holds(self, occurrence: Occurrence) -> bool:
-        """Whether it has its place here."""
+        """Whether an event is stored."""
         query = "SELECT 1 FROM events WHERE key = ?"
         return self._value(query, [digest(occurrence)]) is not None
 
     def rows(
         self, condition: str, parameters: Sequence[str | int] | Mapping[str, str | int | None]
     ) -> Iterator[Row]:
-        """Those that meet a condition, an SQL expression and what may follow it."""
+        """The rows that meet a condition: an SQL expression and what may follow it."""
         query = f"SELECT * FROM events WHERE {condition}"  # noqa: S608
         return map(Row._make, self.database.execute(query, parameters))
 
@@ -352,7 +313,7 @@ class Table:
         return first
 
     def newest(self) -> int | None:
-        """Nanoseconds since the Unix epoch of the latest event that an engine told of."""
+        """When the latest event happened that an engine reported, in nanoseconds since 1970."""
         latest: int | None = self._value(
             "SELECT max(nanoseconds) FROM events"
             " WHERE typeof(nanoseconds) = 'integer' AND source <> 'reconciled'"
@@ -361,11 +322,11 @@ class Table:
         return latest
 
     def remember(self, facts: str) -> None:
-        """Keep a text beside the events, in place of the one before."""
+        """Store a text beside the events, in place of the one before."""
         self.database.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", [facts])
 
     def remembered(self) -> str | None:
-        """The text kept last."""
+        """The text stored last."""
         facts: str | None = self._value("SELECT value FROM meta WHERE name = 'facts'")
         return facts
 

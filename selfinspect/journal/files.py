@@ -1,4 +1,4 @@
-"""The journal's SQLite database: opening it, one agent at a time, and setting aside what is none.
+"""The journal's file: opening it for one agent at a time, and setting aside what is not a journal.
 
 A file that cannot be used is renamed, never deleted: somebody may still want to read it.
 """
@@ -13,7 +13,7 @@ import stat
 from binascii import crc32
 from contextlib import ExitStack, closing, suppress
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from selfinspect.errors import JournalBusyError
 from selfinspect.files import open_own
@@ -21,57 +21,63 @@ from selfinspect.journal.database import (
     UnusableError,
     check,
     connected,
-    copied,
     create,
     in_memory,
     is_new,
+    newest_in_memory,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    Notify: TypeAlias = "Callable[[Notice], None]"
+
 _KIBIBYTES_OF_CACHE = 256
-# The plain error is of statements that SQLite does not understand: ours are always the same, so
-# it is the file's form that it does not know. What is denied, too big or interrupted is what no
-# journal of ours asks for.
+# SQLITE_ERROR is of statements that SQLite does not understand: ours are always the same, so it
+# is the file's form that it does not understand. No journal of ours needs what is denied, too
+# big or interrupted.
 _BROKEN = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH}
     | {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_INTERRUPT}
 )
 _MODE = 0o600
-_WRITABLE = "selfinspect doctor says what would let it be written"
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
 class Notice(NamedTuple):
-    """What a person should know of the journal.
+    """What a person should know about the journal.
 
     Attributes:
-        event: `journal.set_aside`: the file was none to go on with, and a new one is begun;
-            `journal.left`: one named by the container's ID stays beside that which is gone on
-            with;
-            `journal.damaged`: what cannot be read of it is passed over;
+        event: `journal.set_aside`: the file could not be continued, and a new one is begun;
+            `journal.left`: one named by the container's ID stays beside the one in use;
+            `journal.damaged`: what cannot be read of it is skipped;
             `journal.busy`: another agent writes it; `journal.in_memory`: it cannot be written.
-            After the last two what happens is held in memory, and ends with the agent.
-        file: the journal's file, or its new name where it was set aside.
+            After the last two, events are held in memory and end with the agent.
+        file: the journal's file, or its new name if it was set aside.
         reason: why.
-        hint: what to do about it, where something can be done.
+        hint: what to do about it, if something can be done.
     """
 
-    event: str
+    event: Literal[
+        "journal.set_aside",
+        "journal.left",
+        "journal.damaged",
+        "journal.busy",
+        "journal.in_memory",
+    ]
     file: Path
     reason: str
     hint: str | None = None
 
 
 class JournalFile:
-    """A database on disk, ours alone until it is closed or the process ends, however it does.
+    """A database on disk, locked until it is closed or the process ends, however it does.
 
     Args:
         path: where it is, `path_of` a folder; what is missing there is made.
         container: whose events it holds, by its mark or its full ID.
-        tell: told of a file that was set aside.
+        notify: called with a notice when a file is set aside.
         former: the full ID by which an earlier version named the container's file, if it did.
 
     Raises:
@@ -81,28 +87,24 @@ class JournalFile:
     """
 
     def __init__(
-        self,
-        path: Path,
-        container: str,
-        tell: Callable[[Notice], None],
-        former: str | None = None,
+        self, path: Path, container: str, notify: Notify, former: str | None = None
     ) -> None:
         self.path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as undoing:
-            undoing.callback(os.close, _locked(path.with_suffix(".lock")))
+            undoing.callback(os.close, _locked(path))
             if former is not None:
-                _take_over(path, container, former, tell)
+                _take_over(path, container, former, notify)
             try:
                 self.database = _opened(path, container)
             except UnusableError as error:
-                tell(Notice("journal.set_aside", _set_aside(path), str(error)))
+                notify(Notice("journal.set_aside", _set_aside(path), str(error)))
                 self.database = _opened(path, container)
             undoing.callback(self.database.close)
             self._closing = undoing.pop_all()
 
     def close(self) -> None:
-        """Close the database, then let others have it."""
+        """Close the database, then release the lock."""
         self._closing.close()
 
 
@@ -118,63 +120,50 @@ def path_of(folder: Path, container: str) -> Path:
     return folder / f"{name}.db"
 
 
-def damaged(path: Path, error: Exception) -> Notice:
-    """What to say of a journal in which something cannot be read."""
-    return Notice("journal.damaged", path, str(error), "the rest of it is shown, and gone on with")
-
-
-def not_written(path: Path, error: Exception) -> Notice:
-    """What to say of a journal that is gone on with in memory."""
-    if isinstance(error, JournalBusyError):
-        return Notice("journal.busy", path, error.detail, error.hint)
-    return Notice("journal.in_memory", path, str(error), _WRITABLE)
-
-
 def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
-    """A copy, in memory, of a journal that is not to be written; an empty one where there is none.
+    """Copy a journal into memory without writing anything; an empty one if there is none.
 
-    Without a write-ahead log the file is whole and nothing has to be made beside it to read it;
-    with one that cannot be read the file is what there is.
+    Without a write-ahead log the file is complete, and reading needs nothing beside it. If there
+    is a log that cannot be read, the file alone is read.
 
     Args:
         path: where it is.
         container: whose events it holds, by its mark or its full ID.
         most: bytes that its newest events may take; None for all there are.
     """
-    beside, alone = "mode=ro", "mode=ro&immutable=1"
+    with_log, alone = "mode=ro", "mode=ro&immutable=1"
     with suppress(OSError, UnusableError):
-        _are_files(path)
-        logged = path.with_name(f"{path.name}-wal").exists()
-        for way in (beside, alone) if logged else (alone,):
+        _check_files(path)
+        has_log = path.with_name(f"{path.name}-wal").exists()
+        for options in (with_log, alone) if has_log else (alone,):
             with suppress(sqlite3.Error, UnusableError):
-                address = f"{path.absolute().as_uri()}?{way}"
+                address = f"{path.absolute().as_uri()}?{options}"
                 with closing(connected(address, uri=True)) as source:
-                    return copied(source, container, most)
+                    check(source, container)
+                    return newest_in_memory(source, most)
     return in_memory()
 
 
 def _locked(path: Path) -> int:
-    """The descriptor of a file that nobody else has locked; the lock ends with the process."""
-    descriptor = _open(path)
+    """Lock a journal for this process, and return the lock's descriptor."""
+    descriptor = _open(path.with_suffix(".lock"))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except OSError as error:
         os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise
         raise JournalBusyError(
-            f"another agent writes {path.with_suffix('.db')}",
-            hint="one agent a container is enough; a second one needs a --journal of its own",
+            f"another agent writes {path}",
+            hint="one agent per container is enough; a second one needs a --journal of its own",
         ) from error
-    except OSError:
-        os.close(descriptor)
-        raise
     return descriptor
 
 
-def _take_over(path: Path, container: str, former: str, tell: Callable[[Notice], None]) -> None:
-    """Give a journal that is named by the container's ID the name that it has now.
+def _take_over(path: Path, container: str, former: str, notify: Notify) -> None:
+    """Rename a journal that is named by the container's ID to the name that it has now.
 
-    One that holds events under the new name already stays, and so does the old one: their numbers
-    would be given out twice.
+    If the new one holds events already, both stay: their numbers would be given out twice.
 
     Raises:
         JournalBusyError: another agent writes the old one.
@@ -182,34 +171,34 @@ def _take_over(path: Path, container: str, former: str, tell: Callable[[Notice],
     old = path_of(path.parent, former)
     if not os.path.lexists(old):
         return
-    lock = _locked(old.with_suffix(".lock"))
+    lock = _locked(old)
     try:
         _rename(old, former, path, container)
         old.with_suffix(".lock").unlink(missing_ok=True)
     except (UnusableError, sqlite3.Error) as error:
-        tell(Notice("journal.left", old, str(error)))
+        notify(Notice("journal.left", old, str(error)))
     finally:
         os.close(lock)
 
 
 def _rename(old: Path, former: str, path: Path, container: str) -> None:
     if _holds_events(path):
-        raise UnusableError(f"{path.name} holds events, too, and is gone on with")
-    _are_files(old)
+        raise UnusableError(f"{path.name} holds events, too, and is the one in use")
+    _check_files(old)
     with closing(_private(old)) as database:
-        if not _is_of(database, container):  # it is, where we ended before it was renamed
+        if not _is_of(database, container):  # it is, if we ended before it was renamed
             check(database, former)
             database.execute("UPDATE meta SET value = ? WHERE name = 'container'", [container])
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for ending in _BESIDE:
-        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+    for each in _files(path):
+        each.unlink(missing_ok=True)
     old.rename(path)
 
 
 def _holds_events(path: Path) -> bool:
     if not os.path.lexists(path):
         return False
-    _are_files(path)
+    _check_files(path)
     with closing(_private(path)) as database:
         return not is_new(database) and bool(
             database.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0]
@@ -225,7 +214,7 @@ def _is_of(database: sqlite3.Connection, container: str) -> bool:
 
 
 def _opened(path: Path, container: str) -> sqlite3.Connection:
-    _are_files(path)
+    _check_files(path)
     database = _private(path)
     try:
         database.execute(f"PRAGMA cache_size = {-_KIBIBYTES_OF_CACHE}")
@@ -239,34 +228,40 @@ def _opened(path: Path, container: str) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
     except BaseException as error:
         database.close()
-        if isinstance(error, sqlite3.Error) and _primary(error) in _BROKEN:
-            raise UnusableError(f"it is corrupt: {error}") from error
+        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes end in it
+        if isinstance(error, sqlite3.Error) and primary in _BROKEN:
+            raise UnusableError(f"corrupt: {error}") from error
         raise
     return database
 
 
-def _are_files(path: Path) -> None:
-    """See that it and what SQLite keeps beside it are files, each with one name, or nothing.
+def _files(path: Path) -> Iterator[Path]:
+    """The database and what SQLite keeps beside it."""
+    return (path.with_name(f"{path.name}{ending}") for ending in _ENDINGS)
 
-    Who reads a pipe waits for ever, and what has a second name may be anything of its owner's.
+
+def _check_files(path: Path) -> None:
+    """Check that the database and what SQLite keeps beside it are regular files, or missing.
+
+    Reading a pipe would wait for ever, and a second link may be to any file of its owner's.
 
     Raises:
         UnusableError: one is something else.
     """
-    for ending in _BESIDE:
+    for each in _files(path):
         with suppress(FileNotFoundError):
-            status = path.with_name(f"{path.name}{ending}").lstat()
+            status = each.lstat()
             if not stat.S_ISREG(status.st_mode):
-                raise UnusableError("it is no regular file")
+                raise UnusableError("not a regular file")
             if status.st_nlink > 1:
-                raise UnusableError("it has a second name")
+                raise UnusableError("it has a second hard link")
 
 
 def _private(path: Path) -> sqlite3.Connection:
-    """Open a database that is its owner's alone; SQLite follows links, so look at what it opened.
+    """Open a database for its owner alone. SQLite follows links, so compare what it opened.
 
     Raises:
-        OSError: something else was put in its place meanwhile, or it cannot be made.
+        OSError: the file was replaced meanwhile, or cannot be made.
     """
     descriptor = _open(path)
     try:
@@ -277,38 +272,32 @@ def _private(path: Path) -> sqlite3.Connection:
         if sum(os.path.samestat(status, each) for each in _all_open()) > 1:
             return database
         database.close()
-        raise OSError(errno.ESTALE, "another file is in its place")
+        raise OSError(errno.ESTALE, "the file was replaced while it was being opened")
     finally:
         os.close(descriptor)  # before SQLite locks it: with this one all locks would end
 
 
 def _all_open() -> Iterator[os.stat_result]:
-    """What this process has open."""
+    """The status of each file that this process has open."""
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all we need
         with suppress(OSError):
             yield os.fstat(int(name))
 
 
 def _open(path: Path) -> int:
-    """Open a file to write to, and make it where it is missing; its descriptor.
+    """Open a file for writing, make it if it is missing, and return its descriptor.
 
     Raises:
-        OSError: it is no regular file, or cannot be made.
+        OSError: it is not a regular file, or cannot be made.
     """
     return open_own(str(path), os.O_RDWR | os.O_CREAT, mode=_MODE)
 
 
 def _set_aside(path: Path) -> Path:
-    """Rename a file, and what SQLite keeps beside it, to the first name that is free."""
+    """Rename a journal, and what SQLite keeps beside it, to the first name that is free."""
     names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
     aside = next(name for name in names if not os.path.lexists(name))
-    for ending in _BESIDE:
-        old = path.with_name(f"{path.name}{ending}")
+    for old, new in zip(_files(path), _files(aside), strict=True):
         if os.path.lexists(old):
-            old.rename(aside.with_name(f"{aside.name}{ending}"))
+            old.rename(new)
     return aside
-
-
-def _primary(error: sqlite3.Error) -> int:
-    """The error's primary code; the extended ones hold it in their low byte."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF

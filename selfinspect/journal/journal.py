@@ -1,6 +1,6 @@
-"""The events of this container in the order of their arrival, the newest ones kept.
+"""The events of this container in the order of their arrival: the newest ones, with cursors.
 
-Cursors: the name of a journal and the number of an event in it.
+A cursor is the name of a journal and the number of an event in it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,57 @@ from selfinspect.journal.database import (
     UnusableError,
     bound_memory,
     in_memory,
-    rescued,
+    newest_in_memory,
 )
-from selfinspect.journal.files import JournalFile, damaged, not_written, path_of, read
+from selfinspect.journal.files import JournalFile, Notice, path_of, read
 from selfinspect.journal.rows import ALL, MATCHES, DamagedError, Query, newest_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from selfinspect.journal.files import Notice
+    from selfinspect.journal.files import Notify
     from selfinspect.journal.rows import Row
     from selfinspect.model import Event, Json, Occurrence
 
 _Result = TypeVar("_Result")
+
 PATIENCE = 10.0
 """Seconds after which a journal counts as hanging; it answers in milliseconds."""
+
+_CURSOR = re.compile(r"(?P<name>[0-9a-z]{1,64})-(?P<seq>[0-9]{1,18})")
+
+
+class Cursor(NamedTuple):
+    """The event after which a reader continues: the journal's name, and the event's number."""
+
+    name: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.seq}"
+
+
+def parse_cursor(text: str) -> Cursor:
+    """A cursor as `str` writes it.
+
+    Raises:
+        BadRequestError: no journal gives out such a cursor.
+    """
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise BadRequestError(
+            f"{text!r} is not a cursor",
+            hint="take `next` of /v1/events, or the id of a streamed event",
+        )
+    return Cursor(match["name"], int(match["seq"]))
 
 
 class Page(NamedTuple):
     """Events after a cursor, oldest first.
 
-    `next` is the cursor to go on from. `gap` says that the cursor was of another journal or
-    of an event no longer kept, so that the page begins with the oldest held.
+    `next` is the cursor to continue from. `gap` means that the cursor was of another journal or
+    of an event that is no longer kept, so that the page begins with the oldest event held.
     """
 
     events: tuple[Event, ...]
@@ -54,117 +82,118 @@ class Page(NamedTuple):
 class Journal:
     """Gives each event its `seq`, rising by one from 1, and keeps the newest of them.
 
-    In memory until it is opened. What is damaged in it is passed over, and that is told once.
+    In memory until it is opened. What is damaged in it is skipped, with one notice.
     Safe to use from several threads.
 
     Args:
         limit: how many events are held.
-        tell: takes what a person should know, from whichever thread finds it out.
-        memory: bytes that those take which are on no disk, at most; None for no bound.
-        patience: seconds after which a question that is not answered means that it hangs.
+        notify: called with what a person should know, from any thread.
+        memory: bytes that events may take if they are on no disk; None for no limit.
+        patience: seconds after which a call that has not returned means that the journal hangs.
     """
 
     def __init__(
         self,
         limit: int,
-        tell: Callable[[Notice], None] = lambda _: None,
+        notify: Notify = lambda _: None,
         *,
         memory: int | None = BYTES,
         patience: float = PATIENCE,
     ) -> None:
         self._limit = limit
-        self._tell = tell
+        self._notify = notify
         self._memory = memory
         self._patience = patience
         self._path: Path | None = None
-        self._damage_told = False
+        self._damage_notified = False
         self._lock = threading.Lock()
         self._container: str | None = None
-        self._former_name: str | None = None
+        self._former_id: str | None = None
         self._file: JournalFile | None = None
         self._busy_since: float | None = None
         self._table = Table(in_memory(), memory)
         if memory is not None:
             bound_memory(self._table.database)
-        self._volatile = self._table.name
-        self._former = Cursor(self._volatile, 0)
+        # Cursors up to the last event that came from a file bear that file's name.
+        self._name_in_memory = self._table.name
+        self._last_of_file = Cursor(self._name_in_memory, 0)
 
     def open(self, folder: Path, container: str, former: str | None = None) -> None:
-        """Go on where the container's journal on disk ends; called before the first `append`.
+        """Continue the container's journal on disk; call it before the first `append`.
 
-        What can be read and not be written is gone on with in memory. What is open stays open.
+        One that can be read and not written is continued in memory. An open one stays open.
 
         Args:
-            folder: where journals are; it is made where it is missing.
+            folder: where journals are; it is made if it is missing.
             container: its mark, or its full ID.
             former: its full ID, by which an earlier version may have named its journal.
         """
         with self._working():
-            named = former is not None and os.path.lexists(path_of(folder, former))
-            if container == self._container and (former == self._former_name or not named):
+            has_former = former is not None and os.path.lexists(path_of(folder, former))
+            if container == self._container and (former == self._former_id or not has_former):
                 return
-            self._container, self._former_name = container, former
+            self._container, self._former_id = container, former
             self._let_go()
             self._path = path = path_of(folder, container)
-            self._damage_told = False
+            self._damage_notified = False
             try:
-                self._file = JournalFile(path, container, self._tell, former)
+                self._file = JournalFile(path, container, self._notify, former)
                 self._table = Table(self._file.database)
             except (JournalBusyError, UnusableError, OSError, sqlite3.Error) as error:
                 self._let_go()
-                self._hold(folder, container, former)
-                self._go_on_in_memory(path, error)
+                self._copy(folder, container, former)
+                self._continue_in_memory(path, error)
 
     def read(self, folder: Path, container: str, former: str | None = None) -> None:
-        """Hold what a container's journal on disk holds, and leave the disk as it is.
+        """Copy a container's journal from disk into memory, and leave the disk as it is.
 
         Args:
             folder: where journals are.
             container: its mark, or its full ID.
-            former: its full ID, which counts where there is no file of the other name.
+            former: its full ID, used if there is no file of the other name.
         """
         with self._working():
             self._path = path_of(folder, container)
-            self._hold(folder, container, former)
+            self._copy(folder, container, former)
 
     @property
     def answers(self) -> bool:
-        """Whether it can be asked now: nobody has waited long for its disk. Asks it nothing."""
+        """Whether no call has waited long for its disk. Does not touch the disk itself."""
         since = self._busy_since
         return since is None or time.monotonic() - since < self._patience
 
     def close(self) -> None:
-        """Let go of the file; what is appended after that ends with the process."""
+        """Close the file; what is appended after that ends with the process."""
         with self._lock:
             self._let_go()
 
     def append(self, *occurrences: Occurrence) -> tuple[Event, ...]:
-        """The events, now in their places, without those that stand there already.
+        """Store events, and return those that were not there already.
 
-        All of them or, where the process ends meanwhile, none are in the journal.
+        All of them or, if the process ends meanwhile, none are stored.
         """
 
         def append(table: Table) -> tuple[Event, ...]:
             added = table.append(occurrences, self._limit)
             return tuple(row.event(self._cursor(row.seq)) for row in added)
 
-        return self._on_disk_or_not(append)
+        return self._call(append)
 
     def unknown(self, *occurrences: Occurrence) -> tuple[Occurrence, ...]:
-        """Those that do not stand here yet."""
-        return self._on_disk_or_not(
+        """The events that are not stored yet."""
+        return self._call(
             lambda table: tuple(each for each in occurrences if not table.holds(each))
         )
 
     def after(
         self, cursor: str | None, limit: int | None = None, query: Query | None = None
     ) -> Page:
-        """The events that follow a cursor and match; all that are held without one.
+        """The events that follow a cursor and match; without a cursor, of all that are held.
 
-        `next` lies behind all that was looked at: whoever goes on need not look at it again.
+        `next` comes after all events that were examined, matching or not.
 
         Raises:
-            BadRequestError: the cursor is none that any journal gives out.
+            BadRequestError: no journal gives out such a cursor.
         """
         place = None if cursor is None else parse_cursor(cursor)
         matching = (query or Query()).parameters()
@@ -186,15 +215,15 @@ class Journal:
                 if events or seq == table.last:
                     return Page(events, self._cursor(seq), gap)
 
-        return self._on_disk_or_not(page)
+        return self._call(page)
 
     def held(self, *actions: str, newest: int = ALL, per_run: int = ALL) -> tuple[Event, ...]:
         """The events held, oldest first.
 
         Args:
-            actions: those of these alone, where any are named.
-            newest: so many at most, those that came last.
-            per_run: so many at most of each action in each run, those that came last.
+            actions: only those of these; none for all.
+            newest: at most so many, the newest.
+            per_run: at most so many of each action in each run, the newest.
         """
         condition = newest_of_each(actions)
 
@@ -202,32 +231,26 @@ class Journal:
             parameters: list[str | int] = [self._oldest(), *actions, per_run, newest]
             return tuple(self._events(table.rows(condition, parameters)))
 
-        return self._on_disk_or_not(rows)[::-1]
+        return self._call(rows)[::-1]
 
     def newest(self) -> int | None:
-        """Nanoseconds since the Unix epoch of the latest event that an engine told of."""
-        return self._on_disk_or_not(Table.newest)
+        """When the latest event happened that an engine reported, in nanoseconds since 1970."""
+        return self._call(Table.newest)
 
     def remember(self, facts: Json) -> None:
-        """Keep a small document beside the events, in place of the one before."""
+        """Store a small document beside the events, in place of the one before."""
         text = json.dumps(facts)
-        self._on_disk_or_not(lambda table: table.remember(text))
+        self._call(lambda table: table.remember(text))
 
     def remembered(self) -> Json:
-        """The document kept last, None where there is none."""
-        text = self._on_disk_or_not(Table.remembered)
+        """The document stored last, None where there is none."""
+        text = self._call(Table.remembered)
         try:
             facts: Json = None if text is None else json.loads(text)
         except ValueError as error:
-            self._tell_of_damage(error)
+            self._notify_of_damage(error)
             return None
         return facts
-
-    def _hold(self, folder: Path, container: str, former: str | None) -> None:
-        if former is not None and not os.path.lexists(path_of(folder, container)):
-            container = former
-        copy = read(path_of(folder, container), container, self._memory)
-        self._table = Table(copy, self._memory)
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -238,86 +261,70 @@ class Journal:
             finally:
                 self._busy_since = None
 
-    def _let_go(self) -> None:
-        if self._file is not None:
-            self._table = Table(in_memory(), self._memory)
-            self._file.close()
-            self._file = None
-
-    def _on_disk_or_not(self, call: Callable[[Table], _Result]) -> _Result:
-        """The result of a call; of a second one, in memory, where the disk fails the first."""
+    def _call(self, call: Callable[[Table], _Result]) -> _Result:
+        """Call with the table; if the disk fails, once more with a copy of it in memory."""
         with self._working():
             try:
                 return call(self._table)
             except sqlite3.Error as error:
                 if self._file is None:
                     raise
-                copy = rescued(self._table.database, self._memory)
+                try:
+                    copy = newest_in_memory(self._table.database, self._memory)
+                except sqlite3.Error:
+                    copy = in_memory()
                 self._table = self._table.moved(copy, self._memory)
-                self._go_on_in_memory(self._file.path, error)
+                self._continue_in_memory(self._file.path, error)
                 with suppress(sqlite3.Error):
                     self._file.close()
                 self._file = None
                 return call(self._table)
 
-    def _go_on_in_memory(self, path: Path, error: Exception) -> None:
-        """Go on in memory with what is held, and say so.
+    def _copy(self, folder: Path, container: str, former: str | None) -> None:
+        if former is not None and not os.path.lexists(path_of(folder, container)):
+            container = former
+        copy = read(path_of(folder, container), container, self._memory)
+        self._table = Table(copy, self._memory)
 
-        Under another name: once the file is gone on with, the numbers are given out again.
-        """
-        self._former = Cursor(self._table.name, self._table.last)
-        self._table.name = self._volatile
-        self._tell(not_written(path, error))
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._table = Table(in_memory(), self._memory)
+            self._file.close()
+            self._file = None
+
+    def _continue_in_memory(self, path: Path, error: Exception) -> None:
+        """Continue under another name: whoever continues the file gives the numbers out again."""
+        self._last_of_file = Cursor(self._table.name, self._table.last)
+        self._table.name = self._name_in_memory
+        if isinstance(error, JournalBusyError):
+            self._notify(Notice("journal.busy", path, error.detail, error.hint))
+        else:
+            hint = "selfinspect doctor says what would make it writable"
+            self._notify(Notice("journal.in_memory", path, str(error), hint))
 
     def _events(self, rows: Iterable[Row]) -> Iterator[Event]:
         for each in rows:
             try:
                 yield each.event(self._cursor(each.seq))
             except DamagedError as error:
-                self._tell_of_damage(error)
+                self._notify_of_damage(error)
 
-    def _tell_of_damage(self, error: Exception) -> None:
-        if self._path is not None and not self._damage_told:
-            self._damage_told = True
-            self._tell(damaged(self._path, error))
+    def _notify_of_damage(self, error: Exception) -> None:
+        if self._path is not None and not self._damage_notified:
+            self._damage_notified = True
+            hint = "the rest of it is shown and continued"
+            self._notify(Notice("journal.damaged", self._path, str(error), hint))
 
     def _oldest(self) -> int:
         first, last = self._table.oldest(), self._table.last
         return last + 1 if first is None else max(first, last - self._limit + 1)
 
     def _seq(self, place: Cursor) -> int | None:
-        """Where a cursor leads in this journal; None where it is not of it."""
-        known = {self._former.name: self._former.seq, self._table.name: self._table.last}
-        return place.seq if place.seq <= known.get(place.name, -1) else None
+        """Where a cursor leads in this journal; None if it is not of this journal."""
+        file = self._last_of_file
+        last = {file.name: file.seq, self._table.name: self._table.last}
+        return place.seq if place.seq <= last.get(place.name, -1) else None
 
     def _cursor(self, seq: int) -> str:
-        name = self._former.name if 0 < seq <= self._former.seq else self._table.name
-        return str(Cursor(name, seq))
-
-
-_CURSOR = re.compile(r"(?P<name>[0-9a-z]{1,64})-(?P<seq>[0-9]{1,18})")
-
-
-class Cursor(NamedTuple):
-    """Behind which event a reader goes on."""
-
-    name: str
-    seq: int
-
-    def __str__(self) -> str:
-        return f"{self.name}-{self.seq}"
-
-
-def parse_cursor(text: str) -> Cursor:
-    """A cursor as `str` writes it.
-
-    Raises:
-        BadRequestError: it is none that any journal gives out.
-    """
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        raise BadRequestError(
-            f"{text!r} is no cursor",
-            hint="take `next` of /v1/events, or the id of a streamed event",
-        )
-    return Cursor(match["name"], int(match["seq"]))
+        file = self._last_of_file
+        return str(Cursor(file.name if 0 < seq <= file.seq else self._table.name, seq))

@@ -1,4 +1,4 @@
-"""Rows of the journal and the statements that write and read them."""
+"""Events as rows of the journal's table, and the conditions that select them. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 _LEAST, _LARGEST = -(2**63), 2**63 - 1
 
+ALL = _LARGEST
+"""As a number of events: however many there are."""
+
 
 class DamagedError(Exception):
-    """Raised when what a journal holds is not what was written there."""
+    """Raised when a stored event is not as it was written."""
 
 
 class Row(NamedTuple):
-    """One event, its members in the order of the table's columns."""
+    """One event, with its members in the order of the table's columns."""
 
     seq: int
     run: int | None
@@ -38,7 +41,7 @@ class Row(NamedTuple):
     key: bytes
 
     def event(self, cursor: str) -> Event:
-        """The event, under the cursor that leads on from it.
+        """The event, with the cursor that leads on from it.
 
         Raises:
             DamagedError: the row is not as `row` made it.
@@ -49,10 +52,12 @@ class Row(NamedTuple):
         except (ValueError, TypeError, RecursionError) as error:
             raise DamagedError(f"event {self.seq} is damaged: {error}") from error
         if not isinstance(attributes, dict):
-            raise DamagedError(f"event {self.seq} is damaged: its attributes are none")
-        texts = (self.type, self.action, self.actor_id, self.actor_name or "", self.source)
-        if not (_are(int, self.run or 0) and _are(str, *texts)):
-            raise DamagedError(f"event {self.seq} is damaged: something in it is of another kind")
+            raise DamagedError(f"event {self.seq} is damaged: its attributes are not an object")
+        run: object = self.run or 0
+        name = self.actor_name or ""
+        texts: list[object] = [self.type, self.action, self.actor_id, name, self.source]
+        if not (isinstance(run, int) and all(isinstance(text, str) for text in texts)):
+            raise DamagedError(f"event {self.seq} is damaged: a member has the wrong type")
         return Event(
             cursor=cursor,
             seq=self.seq,
@@ -66,8 +71,7 @@ class Row(NamedTuple):
         )
 
 
-TABLE = """
-CREATE TABLE events (
+TABLE = """CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     run INTEGER,
     time TEXT NOT NULL,
@@ -79,14 +83,13 @@ CREATE TABLE events (
     source TEXT NOT NULL,
     nanoseconds INTEGER NOT NULL,
     key BLOB NOT NULL UNIQUE
-);
-"""
+)"""
 _MARKS = ", ".join("?" * len(Row._fields))
 INSERT = f"INSERT INTO events VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def row(seq: int, run: int | None, occurrence: Occurrence) -> Row:
-    """An occurrence at its place."""
+    """The row of an occurrence, with its number and its run's."""
     actor = occurrence.actor
     return Row(
         seq=seq,
@@ -98,41 +101,32 @@ def row(seq: int, run: int | None, occurrence: Occurrence) -> Row:
         actor_name=None if actor.name is None else _storable(actor.name),
         attributes=json.dumps(dict(occurrence.attributes), separators=(",", ":")),
         source=occurrence.source,
-        nanoseconds=bounded(occurrence.nanoseconds),
+        nanoseconds=_bounded(occurrence.nanoseconds),
         key=digest(occurrence),
     )
 
 
 def digest(occurrence: Occurrence) -> bytes:
-    """What tells an occurrence from others.
+    """Identify an occurrence by a digest of its key.
 
-    Its key holds the command line of an exec as the engine wrote it, secrets and all: a digest
-    does as well.
+    The key itself may hold secrets: the command line of an exec as the engine wrote it.
     """
     return blake2b(json.dumps(occurrence.key).encode(), digest_size=16).digest()
 
 
-def bounded(nanoseconds: int) -> int:
-    """A time as far as 64 bits reach: those of the years 1678 to 2261 are as they were."""
+def _bounded(nanoseconds: int) -> int:
+    """Limit a time to 64 bits, which hold those of the years 1678 to 2261."""
     return max(_LEAST, min(nanoseconds, _LARGEST))
 
 
-def _are(kind: type, *values: object) -> bool:
-    return all(isinstance(value, kind) for value in values)
-
-
 def _storable(text: str) -> str:
-    """A text without halves of characters, which JSON can spell and UTF-8 cannot."""
+    """Escape halves of surrogate pairs, which JSON can contain and UTF-8 cannot."""
     return text.encode(errors="backslashreplace").decode()
-
-
-ALL = 2**63 - 1
-"""As a number of events: however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What an event has to match; None matches every one.
+    """What events have to match; None matches every one.
 
     Attributes:
         since: the earliest time, nanoseconds since the Unix epoch.
@@ -149,8 +143,8 @@ class Query:
     def parameters(self) -> dict[str, str | int | None]:
         """The values that `MATCHES` names."""
         return {
-            "since": None if self.since is None else bounded(self.since),
-            "until": None if self.until is None else bounded(self.until),
+            "since": None if self.since is None else _bounded(self.since),
+            "until": None if self.until is None else _bounded(self.until),
             "type": self.type,
             "action": self.action,
         }
@@ -160,14 +154,14 @@ MATCHES = """
     (:since IS NULL OR nanoseconds >= :since) AND (:until IS NULL OR nanoseconds <= :until)
     AND (:type IS NULL OR type = :type) AND (:action IS NULL OR action = :action)
 """
-"""A query as a condition of SQL on the journal's table."""
+"""A query as an SQL condition on the journal's table."""
 
 
 def newest_of_each(actions: Sequence[str]) -> str:
-    """The same for the newest events of each action in each run, newest first.
+    """An SQL condition for the newest events of each action in each run, newest first.
 
-    Its parameters are the lowest `seq`, the actions (all, where none are named), how many of each
-    and how many at all.
+    Its parameters: the lowest `seq`, the actions (none: all of them), how many of each, and how
+    many at all.
     """
     among = f"AND action IN ({', '.join('?' * len(actions))})" if actions else ""
     return f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from selfinspect.masking.mask import MASK, LineMasking, Masking, masked_again
+from selfinspect.exports import MASK
+from selfinspect.masking.mask import LineMasking, Masking, masked_again
 
 __all__ = ["MASK", "LineMasking", "Masking", "masked_again"]

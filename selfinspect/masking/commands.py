@@ -1,4 +1,4 @@
-"""Secrets on command lines: values of flags, and what well-known programs take as a password."""
+"""Where secrets stand on command lines: values of flags, passwords of well-known programs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.masking.names import is_plain, is_prose, is_reference, is_secret_word, words
-from selfinspect.masking.rules import PROGRAMS
-from selfinspect.masking.rules.rule import taken
+from selfinspect.masking.rules import taken
+from selfinspect.masking.rules.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,7 +70,7 @@ def passed(argv: Sequence[str], given: Given) -> Iterator[tuple[int, int, int]]:
         before = word
 
 
-def spoken(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]:
+def passed_in_text(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where in a script or a process's title a secret is handed to a program."""
     if depth > _NESTING or not (_SWITCH.search(text) or _hints_at_program(text.lower())):
         return
@@ -87,7 +87,7 @@ def spoken(text: str, given: Given, depth: int = 0) -> Iterator[tuple[int, int]]
     for index, first, last in passed(bare, given):
         yield starts[index] + first, starts[index] + last
     for index in quoted:
-        for first, last in spoken(bare[index], given, depth + 1):
+        for first, last in passed_in_text(bare[index], given, depth + 1):
             yield starts[index] + first, starts[index] + last
 
 
@@ -129,7 +129,7 @@ def _given(
 
 
 def _is_talk(word: str, value: str) -> bool:
-    """Whether a word that is no flag is talked of, and no setting to which a value is given."""
+    """Whether a word without a dash is part of a sentence, and not a setting with a value."""
     if word[0] in {"-", "+"}:
         return False
     if not word.isidentifier():
@@ -138,7 +138,7 @@ def _is_talk(word: str, value: str) -> bool:
 
 
 def _pattern(word: str) -> re.Pattern[str] | None:
-    """What this program takes as a secret; None where it is no program, or takes none."""
+    """The pattern of what a program takes as a secret; None if it takes none, or is none."""
     program = word.rpartition("/")[2]
     pattern = _PATTERNS.get(program) or _PATTERNS.get(program.lower())
     if pattern is None and program.startswith(_FAMILIES):

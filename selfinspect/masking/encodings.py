@@ -1,8 +1,6 @@
-"""Secrets inside base64: a kubeconfig, a registry's credentials, `user:password`.
+"""What encoded text means, and where each piece of it stands: escapes and base64.
 
-Text without its escapes, and where each of its characters stood.
-
-Values that look secret whatever their name: where in a text they stand.
+Secrets stand in base64 in a kubeconfig, a registry's credentials, `user:password`.
 """
 
 from __future__ import annotations
@@ -11,15 +9,10 @@ import re
 from array import array
 from base64 import urlsafe_b64decode
 from bisect import bisect_right
-from typing import TYPE_CHECKING, TypeAlias
-
-from selfinspect.masking.names import is_reference
-from selfinspect.masking.rules import SETTINGS, TEXTS
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from selfinspect.masking.rules import Rule
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{12,}+={0,2}")
 # `user:password`, RFC 7617; what begins with a scheme is a URL.
@@ -62,7 +55,7 @@ def encoded(
 
 
 def _decoded(run: str) -> str | None:
-    """The text of a run of base64; None where it is no base64, or not of text."""
+    """The text that a run of base64 encodes; None if it is not base64, or not of text."""
     whole = run[: len(run) // 4 * 4] if len(run) % 4 == 1 else run + "=" * (-len(run) % 4)
     try:
         text = urlsafe_b64decode(whole.translate(_URL_SAFE)).decode()
@@ -125,40 +118,3 @@ def _meant(escape: re.Match[str]) -> str:
         return chr(int(code.lstrip("#xX"), base)) if code[0] == "#" else _NAMED[code.lower()]
     last = code[-1]
     return " " if kind == "form" else _CONTROL.get(last, last)
-
-
-# One hint after another in a flat loop: most texts have none, and are passed over quickly.
-_Hinted: TypeAlias = "tuple[tuple[str, Rule], ...]"
-
-
-def _hinted(rules: Iterable[Rule]) -> _Hinted:
-    return tuple((hint, rule) for rule in rules for hint in rule.hint)
-
-
-_TEXTS = tuple((re.compile(needs).search, _hinted(rules)) for needs, rules in TEXTS)
-_SETTINGS = _hinted(SETTINGS)
-
-
-def recognised(text: str, lowered: str) -> Iterator[tuple[int, int]]:
-    """Yield where a secret stands that gives itself away, in a text and that in small letters."""
-    for needed, rules in _TEXTS:
-        if needed(text):
-            yield from _found(text, lowered, rules)
-
-
-def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
-    """Yield where in the value of one variable, label or argument a secret stands.
-
-    The name and the form of the value say so together, as in `SFTP_USERS=bob:hunter2x`.
-    """
-    setting = f"{name}={value}"
-    for start, end in _found(setting, setting.lower(), _SETTINGS):
-        if start > len(name):
-            yield start - len(name) - 1, end - len(name) - 1
-
-
-def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]:
-    for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
-        for start, end in rule.found(text):
-            if not is_reference(text[start:end]):
-                yield start, end

@@ -1,9 +1,4 @@
-"""Hides secrets in everything that leaves the process: one immutable value does it all.
-
-Masking a document that is mostly as it was, as inspect is after each event.
-
-Masks a text that comes line by line.
-"""
+"""Hides secrets in everything that leaves the process: texts, arguments, documents, log lines."""
 
 from __future__ import annotations
 
@@ -11,30 +6,39 @@ import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, TypeVar
 
-from selfinspect.masking.commands import passed, spoken
-from selfinspect.masking.encodings import encoded, recognised, set_in, unescaped
-from selfinspect.masking.learnt import Known, Many, portions, worth_knowing
-from selfinspect.masking.names import declared, hints_at_secret, is_secret
-from selfinspect.masking.pairs import announced, announces, assigned, told
+from selfinspect.exports import MASK
+from selfinspect.masking.commands import passed, passed_in_text
+from selfinspect.masking.encodings import encoded, unescaped
+from selfinspect.masking.learnt import Exact, Fingerprints, portions, worth_finding
+from selfinspect.masking.names import hints_at_secret, is_secret
+from selfinspect.masking.texts import (
+    announced,
+    announces,
+    assigned,
+    declared,
+    recognised,
+    set_in,
+    stated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selfinspect.model import Json
 
-MASK: Final = "[masked]"
+_Given = TypeVar("_Given", str, list[str])
 
-_KNOWN = 16_384
-"""Characters of secrets that are known as they are; a regular expression takes a KiB for each."""
+_EXACT = 16_384
+"""Characters of secrets that are found exactly; a regular expression takes a KiB for each."""
 
 _MASK = re.compile(re.escape(MASK))
-# What colours a terminal: a name and its value may be of two.
+# What colours a terminal: a name and its value may have different colours.
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,32}m")
 # Base64 in base64.
 _NESTING = 2
-# Characters: a longer text is looked through once, as a second look costs as much again.
+# Characters: a longer text is masked once, as a second pass costs as much again.
 _LONG = 1 << 16
 _ASSIGNMENT = re.compile(r"(?:-D|-{0,2})([^\s=\"',-][^\s=\"',]*)=(.+)", re.DOTALL)
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a|fi)?sh")
@@ -46,19 +50,25 @@ _MAPPINGS = frozenset({"Annotations", "DriverOpts", "Labels", "Options", "Storag
 _PROGRAM_OF = {"Args": "Path", "Cmd": "Entrypoint"}
 # Who the container is: a password like `postgres` must not hide the image of that name.
 _IDENTITY = frozenset({"Created", "Hostname", "Id", "Image", "Name", "RepoTags", "Status"})
-# What programs printed and the engine measured: masked, but nothing is learnt from it.
+# What programs printed and the engine measured: masked, but no secrets are learnt from it.
 _PRINTED = frozenset({"State"})
+
+_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(r"-----END [^-]{0,64}-----")
+_BODY = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|\A\s*\S+\s*\Z")
+_LONGEST_KEY = 120
+"""Lines: a key of 8192 bits has 100."""
 
 
 @dataclass(frozen=True)
 class Masking:
-    """Knows what a secret looks like, and the secrets of one container.
+    """What secrets look like, and the secrets of one container.
 
     Masked text keeps its names and says `[masked]`; masking it again changes nothing (of more than
     64 KiB it may, where one secret had stood between the name and the value of another). A learnt
     secret is found again as it is, in capitals or small letters (of ASCII), escaped for a URL,
     JSON, a shell or HTML, in hexadecimal, in base64, and a private key by each of its lines. It is
-    not found hashed, compressed, in base64 among bytes that are no text, or cut in two. One of
+    not found hashed, compressed, in base64 among bytes that are not text, or cut in two. One of
     letters or of digits alone and shorter than twelve is found in its own case, where it stands
     as a word by itself.
 
@@ -66,23 +76,23 @@ class Masking:
         reveal: globs over the names of variables, labels and arguments that stay readable.
         secrets: values that are masked wherever they stand.
         revealed: those that `reveal` opens, and that `unrevealed` masks all the same.
-        more: those that are too many to be kept as they are.
+        more: those that are too many to be found exactly.
         more_revealed: the same of those revealed.
     """
 
     reveal: Sequence[str] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     revealed: frozenset[str] = field(default=frozenset(), repr=False)
-    more: tuple[Many, ...] = field(default=(), repr=False)
-    more_revealed: tuple[Many, ...] = field(default=(), repr=False)
-    _known: Known = field(init=False, repr=False, compare=False)
+    more: tuple[Fingerprints, ...] = field(default=(), repr=False)
+    more_revealed: tuple[Fingerprints, ...] = field(default=(), repr=False)
+    _exact: Exact = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reveal", tuple(self.reveal))
-        object.__setattr__(self, "_known", Known(self.secrets))
+        object.__setattr__(self, "_exact", Exact(self.secrets))
 
     def learn(self, inspect: Json) -> Masking:
-        """A masking that knows the secrets in this inspect document as well.
+        """A masking that also finds the secrets of this inspect document.
 
         They are taken from what a user gave the container, not from what its programs printed.
         """
@@ -103,14 +113,16 @@ class Masking:
         return Masking(secrets=self.secrets | self.revealed, more=self.more + self.more_revealed)
 
     def value(self, name: str, value: str) -> str:
-        """The value of one variable or label: masked whole when the name says it is secret."""
-        if self._revealed(name):
+        """The value of one variable or label: masked whole if the name says that it is secret."""
+        if self._reveals(name):
             return value
-        return self._at_rest(value, lambda at: chain(self._given(name, at), self._spans(at)))
+        return _settled(
+            value, lambda at: self._cut(at, chain(self._given(name, at), self._spans(at)))
+        )
 
     def text(self, text: str) -> str:
         """Free text: log lines, titles of processes, output of health checks, errors."""
-        return self._at_rest(text, self._spans)
+        return _settled(text, lambda at: self._cut(at, self._spans(at)))
 
     def arguments(self, argv: Sequence[str], *, after: Sequence[str] = ()) -> list[str]:
         """A command line, word by word.
@@ -119,11 +131,7 @@ class Masking:
             argv: the words.
             after: the words before them, which name the program; they are not returned.
         """
-        line = [*after, *argv]
-        masked = self._line(line)
-        while masked != line and sum(map(len, masked)) <= _LONG:
-            line, masked = masked, self._line(masked)
-        return masked[len(after) :]
+        return _settled([*after, *argv], self._line)[len(after) :]
 
     def assignments(self, entries: Sequence[str]) -> list[str]:
         """Variables as the engine lists them, `NAME=value` or `NAME` alone."""
@@ -170,60 +178,51 @@ class Masking:
     def _word(self, line: list[str], index: int, found: list[tuple[int, int]]) -> str:
         word = line[index]
         assignment = _ASSIGNMENT.fullmatch(word)
-        if assignment and not _is_script(line, index):
+        if assignment and not _is_script(line[:index]):
             name, value = assignment.groups()
-            if self._revealed(name):
+            if self._reveals(name):
                 return word
             at = assignment.start(2)
             found += [(at + start, at + end) for start, end in self._given(name, value)]
-        found += set_in("", word)
-        return self._cut(word, [*found, *self._spans(word)])
+        return self._cut(word, chain(found, set_in("", word), self._spans(word)))
 
-    def _revealed(self, name: str) -> bool:
+    def _reveals(self, name: str) -> bool:
         return any(fnmatchcase(name, glob) for glob in self.reveal)
 
     def _secret(self, name: str, value: str) -> bool:
         bare = name.removeprefix("-D").lstrip("-")
-        if not is_secret(bare, value):
-            return False
-        return not (self.reveal and (self._revealed(bare) or self._revealed(name)))
+        return is_secret(bare, value) and not (self._reveals(bare) or self._reveals(name))
 
     def _given(self, name: str, value: str) -> Iterator[tuple[int, int]]:
         """What is secret of the value of one variable, label or argument, because of its name."""
         if self._secret(name, value):
             yield 0, len(value)
-        elif not self._revealed(name):
+        elif not self._reveals(name):
             yield from set_in(name, value)
 
     def _spans(self, text: str, depth: int = 0) -> Iterator[tuple[int, int]]:
+        """Where secrets stand in a text, whatever it is the value of."""
         if "\x1b" in text:
             text = _COLOUR.sub(lambda match: " " * len(match[0]), text)
-        yield from self._again(text)
         lowered = text.lower()
+        yield from self._learnt(text)
         yield from recognised(text, lowered)
         if plain := unescaped(text):
             meant, places = plain
-            for start, end in chain(self._again(meant), recognised(meant, meant.lower())):
+            for start, end in chain(self._learnt(meant), recognised(meant, meant.lower())):
                 yield places[start], places[end]
         if hints_at_secret(lowered):
             yield from assigned(text, self._secret)
-            yield from told(text, self._secret)
+            yield from stated(text, self._secret)
         yield from declared(text, self._secret)
-        yield from spoken(text, self._given)
+        yield from passed_in_text(text, self._given)
         if depth < _NESTING:
             yield from encoded(text, lambda inner: self._spans(inner, depth + 1))
 
-    def _at_rest(self, text: str, spans: Callable[[str], Iterator[tuple[int, int]]]) -> str:
-        """Mask until that changes nothing more."""
-        masked = self._cut(text, spans(text))
-        while masked != text and len(masked) <= _LONG:
-            text, masked = masked, self._cut(masked, spans(masked))
-        return masked
-
-    def _again(self, text: str) -> Iterator[tuple[int, int]]:
-        yield from self._known.again(text)
-        for many in self.more:
-            yield from many.again(text)
+    def _learnt(self, text: str) -> Iterator[tuple[int, int]]:
+        yield from self._exact.found(text)
+        for secrets in self.more:
+            yield from secrets.found(text)
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int]]) -> str:
         pieces: list[str] = []
@@ -236,7 +235,7 @@ class Masking:
 
 @dataclass(frozen=True)
 class _Learner(Masking):
-    """Masks like any other, and notes what it hides."""
+    """Masks like any other, and collects what it hides."""
 
     seen: list[str] = field(default_factory=list)
 
@@ -247,32 +246,45 @@ class _Learner(Masking):
 
 
 def _hidden(
-    document: Json, reveal: Sequence[str], known: Masking
-) -> tuple[frozenset[str], tuple[Many, ...]]:
-    """What masking a document hides, and is worth knowing again; apart what is too much of it.
+    document: Json, reveal: Sequence[str], before: Masking
+) -> tuple[frozenset[str], tuple[Fingerprints, ...]]:
+    """The secrets that masking a document hides and that are worth finding again.
 
-    A part of the document at a time: what the whole hides may be as large as that.
+    Those that are too many to be found exactly come as fingerprints. The document is masked a part
+    at a time: what is hidden in all of it may be as large as the document.
     """
-    learner = _Learner(reveal, known.secrets, more=known.more)
-    room = _KNOWN - sum(map(len, known.secrets))
-    found, many = set[str](), Many()
+    learner = _Learner(reveal, before.secrets, more=before.more)
+    room = _EXACT - sum(map(len, before.secrets))
+    found, more = set[str](), Fingerprints()
     for portion in portions(document):
         learner.inspect(portion)
-        learnt = (each for text in learner.seen if MASK not in text for each in worth_knowing(text))
-        for each in learnt:
-            if each in MASK or each in found:
+        texts = (text for text in learner.seen if MASK not in text)
+        for secret in chain.from_iterable(map(worth_finding, texts)):
+            if secret in MASK or secret in found:
                 continue
-            if len(each) <= room:
-                found.add(each)
-                room -= len(each)
+            if len(secret) <= room:
+                found.add(secret)
+                room -= len(secret)
             else:
-                many.add(each)
+                more.add(secret)
         learner.seen.clear()
-    return frozenset(found), (many,) if many else ()
+    return frozenset(found), (more,) if more else ()
+
+
+def _settled(given: _Given, mask: Callable[[_Given], _Given]) -> _Given:
+    """Mask until that changes nothing more."""
+    masked = mask(given)
+    while masked != given and _length(masked) <= _LONG:
+        given, masked = masked, mask(masked)
+    return masked
+
+
+def _length(given: str | list[str]) -> int:
+    return len(given) if isinstance(given, str) else sum(map(len, given))
 
 
 def _merged(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order and apart. One that touches a mask swallows it, so masking comes to rest."""
+    """Spans in order and apart. One that touches a mask includes it, so that masking settles."""
     found = [span for span in spans if span[0] < span[1]]
     if not found:
         return found
@@ -285,32 +297,27 @@ def _merged(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]
     return merged
 
 
-def _is_script(line: Sequence[str], index: int) -> bool:
-    """Whether the word is a script for a shell, in which an assignment ends at the next space."""
-    if index == 0:
-        return False
-    if line[index - 1] == "CMD-SHELL":
+def _is_script(before: Sequence[str]) -> bool:
+    """Whether a word is a script for a shell: an assignment in it ends at the next space."""
+    if before[-1:] == ["CMD-SHELL"]:
         return True
-    return bool(_SCRIPT_FLAG.fullmatch(line[index - 1])) and any(
-        _SHELL.fullmatch(word) for word in line[:index]
-    )
+    is_flagged = bool(before) and _SCRIPT_FLAG.fullmatch(before[-1]) is not None
+    return is_flagged and any(map(_SHELL.fullmatch, before))
 
 
 def _strings(node: Json) -> list[str]:
     """The strings of a list of strings, else nothing."""
-    if not isinstance(node, list):
-        return []
-    strings = [entry for entry in node if isinstance(entry, str)]
-    return strings if len(strings) == len(node) else []
+    strings = [entry for entry in node if isinstance(entry, str)] if isinstance(node, list) else []
+    return strings if strings == node else []
 
 
 def masked_again(masking: Masking, document: Json, before: Json, masked: Json) -> Json:
-    """What `masking.inspect` makes of a document; only what has changed is looked at.
+    """What `masking.inspect` returns for a document; only what has changed is masked.
 
     Args:
         masking: what is a secret.
         document: as it is now.
-        before: as it was, unmasked; None where there was none.
+        before: as it was, unmasked; None if there was none.
         masked: as it was, masked by this very masking.
     """
     if not (isinstance(document, dict) and isinstance(before, dict) and isinstance(masked, dict)):
@@ -323,20 +330,15 @@ def masked_again(masking: Masking, document: Json, before: Json, masked: Json) -
     }
     changed: Json = {name: member for name, member in document.items() if name not in same}
     fresh = masking.inspect(changed)
-    known = same | fresh if isinstance(fresh, dict) else same
-    return {name: known[name] for name in document}
-
-
-_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(r"-----END [^-]{0,64}-----")
-_BODY = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|\A\s*\S+\s*\Z")
-_LONGEST_KEY = 120
-"""Lines: a key of 8192 bits has 100."""
+    both = same | fresh if isinstance(fresh, dict) else same
+    return {name: both[name] for name in document}
 
 
 class LineMasking:
-    """Hides what is secret in each line, a private key in all the lines over which it runs, and
-    what stands alone in a line below `the password is:`.
+    """Masks a text that comes line by line.
+
+    A private key is hidden in all its lines, and so is what stands alone in the line below `the
+    password is:`.
 
     Args:
         masking: what is a secret.
@@ -344,7 +346,7 @@ class LineMasking:
 
     def __init__(self, masking: Masking) -> None:
         self._masking = masking
-        self._left = 0
+        self._left = 0  # lines that may still be of a key
         self._announced = False
 
     def line(self, text: str) -> str:

@@ -1,32 +1,15 @@
-"""Which name says that its value is secret, and which value is plainly none all the same.
-
-Variables and labels as an image's history tells them: no quotes stand around their values.
-"""
+"""Which names say that their value is secret, and which values plainly are none all the same."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.masking.rules.names import ABOUT, METHODS, NAMES
+from selfinspect.masking.rules.words import ABOUT, METHODS, NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Judge: TypeAlias = "Callable[[str, str], bool]"
-    from collections.abc import Iterator
-
-
-# A text without any of these names no secret: most do not, and are passed over quickly.
-_STEMS = """
-    pass pwd pw psw secret token key auth cred dsn cookie sess sid private salt sig jwt psk otp pin
-    pat bearer hmac pepper csrf xsrf sas phrase mnemonic identified gslt
-    sudo kinit cryptsetup netrc
-    senha segred segret secret contrase clave chave chiav llave mdp jeton cle kennwort passwort
-    geheim losung zugang anmelde schlues schlus parol credenz haslo hasla klucz sekret tajn
-    poswiad wacht sleutel losen adgang kodeord salasana heslo jelszo sifre lozink geslo identifiants
-""".split()  # noqa: SIM905
+    from collections.abc import Sequence
 
 # What parts a name from its value, in whatever dress.
 _MARK = re.compile(r"[\s=:<%\\]")
@@ -41,6 +24,18 @@ _SECRET = _KEYS.union(*(language.words.split() for language in NAMES))
 _PHRASES = tuple(tuple(phrase.split("_")) for phrase in sorted(_SECRET) if "_" in phrase)
 _ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
 _METHODS = frozenset(METHODS.split())
+
+
+def _stems() -> tuple[str, ...]:
+    """One of these is in every name of a secret: most texts have none, and are passed quickly."""
+    stems: list[str] = []
+    for word in sorted((word.partition("_")[0] for word in _SECRET), key=len):
+        if not any(stem in word for stem in stems):
+            stems.append(word)
+    return tuple(stems)
+
+
+_STEMS = _stems()
 
 # Words that people join without a mark between them.
 _JOINED = re.compile(
@@ -101,7 +96,7 @@ _PUBLIC_KEY = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-(?:ssh|ecdsa)-[\w@.-]+)(?: AAAA.*)?", re.DOTALL
 )
 _ALGORITHM = re.compile(
-    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|scram|scrypt|sha|x)"
+    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|s3v|scram|scrypt|sha|x)"
     r"[\w/-]{0,24}",
     re.IGNORECASE,
 )
@@ -180,7 +175,7 @@ def is_secret(name: str, value: str) -> bool:
     """Whether the name says that its value is secret, and the value does not plainly deny it.
 
     A switch, a number of one or two digits, a path below a well-known folder and one to a file
-    of a well-known kind are no secret under any name. Other numbers, words, hosts and URLs are none
+    of a well-known kind are not secret under any name. Other numbers, words, hosts and URLs are not
     under a name that goes on after its secret word to say what it is about, `TOKEN_TTL`.
     """
     read = _read(name)
@@ -200,7 +195,7 @@ def is_secret(name: str, value: str) -> bool:
         or _is_count(read, value)
         or _is_method(read, value)
         or _is_no_key(read, value)
-        or (read.about and _tells_about(value))
+        or (read.about and _describes_secret(value))
     )
 
 
@@ -224,7 +219,7 @@ def _read(name: str) -> _Name:
     )
 
 
-def _tells_about(value: str) -> bool:
+def _describes_secret(value: str) -> bool:
     return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
 
 
@@ -257,21 +252,3 @@ def _is_no_key(read: _Name, value: str) -> bool:
     if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
         return _FINGERPRINTS.fullmatch(value) is not None
     return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)
-
-
-# `ENV A=b C=d`, or `#(nop)  ENV …`; build arguments stand in `|2 A=b C=d /bin/sh -c …`.
-_INSTRUCTION = re.compile(
-    r"(?:\A|#\(nop\) {1,4})(?:ENV|ARG|LABEL) (.+)|(?:\A|\ARUN )\|\d{1,3} (.+?) /bin/\w{0,8}sh -",
-    re.DOTALL,
-)
-_PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}=|\Z)", re.DOTALL)
-
-
-def declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where the value of a secret name stands in the instruction that made a layer."""
-    if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
-        return
-    for instruction in _INSTRUCTION.finditer(text):
-        for pair in _PAIR.finditer(text, *instruction.span(instruction.lastindex or 0)):
-            if secret(pair[1], pair[2]):
-                yield pair.span(2)

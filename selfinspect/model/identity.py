@@ -5,8 +5,11 @@ The engine, the places where it was looked for, and our access to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from selfinspect.errors import Outcome
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +72,47 @@ class IdentitySummary:
 
 
 Access: TypeAlias = Literal["allowed", "denied", "unsupported", "unknown"]
-CAPABILITIES = ("inspect", "stats", "events", "top", "logs", "changes", "image", "info")
+Capability: TypeAlias = Literal[
+    "ping",
+    "version",
+    "info",
+    "events",
+    "image",
+    "history",
+    "list",
+    "inspect",
+    "archive",
+    "stats",
+    "top",
+    "logs",
+    "changes",
+]
+"""What an engine is asked for; `engine.api.capabilities.REQUESTS` has a row for each."""
+
+CAPABILITIES: tuple[Capability, ...] = (
+    "inspect",
+    "stats",
+    "events",
+    "top",
+    "logs",
+    "changes",
+    "image",
+    "info",
+)
+"""Those whose state is shown."""
+
+
+AttemptOutcome: TypeAlias = (
+    Outcome
+    | Literal[
+        "answers",
+        "error",
+        "does not know this container",
+        "does not know the target",
+        "not proven to be this container's",
+    ]
+)
+"""What came of a place: an engine that answers, and is used or not; an error status; no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +124,15 @@ class Attempt:
     """
 
     endpoint: str
-    outcome: str
+    outcome: AttemptOutcome
     detail: str | None = field(default=None, compare=False)
     hint: str | None = field(default=None, compare=False)
     guessed: bool = field(default=False, compare=False)
+
+    @property
+    def said(self) -> str:
+        """The outcome as it is listed: an error status in the engine's own words."""
+        return self.detail or self.outcome if self.outcome == "error" else self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +143,6 @@ class Engine:
     product: str
     version: str | None
     api_version: str
-
-    @property
-    def is_podman(self) -> bool:
-        """Whether it has Podman's ways: events, cgroups and figures of its own."""
-        return self.product == "Podman"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +158,18 @@ class Reach:
     min_api_version: str | None = None
     os: str | None = None
     kernel: str | None = None
-    capabilities: Mapping[str, Access] = field(default_factory=dict)
+    capabilities: Mapping[Capability, Access] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineFailure:
-    """Why the engine gives nothing now, and what a person can do about it."""
+    """Why the engine gives nothing now, and what a person can do about it.
+
+    `denied`: it answers, and denies us that. `no_target`: it answers, and has no container of the
+    name that is to be reported on.
+    """
 
     detail: str
     hint: str | None = None
     denied: bool = False
+    no_target: bool = False

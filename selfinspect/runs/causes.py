@@ -1,27 +1,26 @@
-"""Why one run ended, from all that was told of it. Pure.
+"""Why one run ended, from all that was reported of it. Pure.
 
 What is inferred, and from what:
 
-- an exit code of 128 + n is taken for signal n, which is what engines make of a main process
-  that a signal ended; an app may exit so by itself, and only PID 1's record tells the two apart;
-- the kernel's OOM killer ended the main process where SIGKILL did, nobody sent that through
-  the engine, and an `oom` event came within ten seconds of the end. An earlier one was about a
-  child. Without any such event (Podman has none) it is PID 1's look at the kernel's count, or
-  inspect's `OOMKilled`, whose word is also taken where the exit code is not known;
-- an end of which the engine did not tell when it came is the engine's (or its machine's) own
-  restart where there was one, unless PID 1 wrote down that the command ended by itself;
-- so is a stop right after the engine began anew, of which nobody could hear live: an engine that
-  crashed and does not let containers outlive it stops those it finds before it answers anyone;
-- a record that tells of no end means that PID 1 was killed, for it takes every other signal.
+- an exit code of 128 + n is taken for signal n: engines report it so when a signal ended the main
+  process. An app may exit so by itself; only PID 1's record distinguishes the two;
+- the OOM killer ended the main process if SIGKILL did, nobody sent that through the engine, and
+  an `oom` event came within ten seconds of the end; an earlier one was about a child. Without
+  such events (Podman has none) PID 1's reading of the kernel's count decides, or inspect's
+  `OOMKilled`, which counts also where the exit code is missing;
+- an end that the engine did not report as it happened belongs to a restart of the engine or the
+  machine if there was one, unless PID 1 recorded that the command ended by itself;
+- so does a stop right after the engine restarted, before anybody could be connected: an engine
+  that crashed without live restore stops the containers it finds before it answers anyone;
+- a record without an end means that PID 1 was killed: it handles every signal but SIGKILL.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.jsonread import decimal
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from selfinspect.model import Cause, RunRecord
@@ -30,8 +29,8 @@ _SECOND = 10**9
 _DIRECTLY = 10 * _SECOND
 _SOON = 30 * _SECOND
 _OF_SIGNALS = 128
-_NOT_SEEN_ENDING = 255
-"""The exit code that Docker gives a container of whose end it learns at its own start."""
+_ENDED_UNSEEN = 255
+"""The exit code that Docker, as it starts, gives a container that ended while it was away."""
 
 
 class Sent(NamedTuple):
@@ -40,7 +39,7 @@ class Sent(NamedTuple):
     Attributes:
         nanoseconds: when.
         number: None where a label hides it.
-        live: it was told of as it happened.
+        live: whether the engine reported it as it happened.
     """
 
     nanoseconds: int
@@ -50,25 +49,25 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """All that is known of how a run ended; times are nanoseconds of the Unix epoch.
+    """All that was reported of how a run ended; times are nanoseconds since the Unix epoch.
 
     Attributes:
-        finished: when.
-        told: the engine told of it itself, not what was found afterwards.
+        finished: when it ended.
+        reported: whether the engine reported the end itself; else it was found out afterwards.
         exit_code: the container's.
-        record: what PID 1 wrote down.
+        record: what PID 1 wrote.
         sent: signals sent through the engine, oldest first.
-        ooms: when the engine said that the kernel had killed for want of memory.
-        stopped: when the engine said that it had stopped the container.
-        oom_flag: what inspect's `OOMKilled` says, or said, of this run.
-        restarted: the engine or its machine began anew in it or after it.
-        back: the first moment of which the engine that began anew told.
+        ooms: the times of the engine's `oom` events.
+        stopped: when the engine reported that it had stopped the container.
+        oom_flag: inspect's `OOMKilled` for this run, as of now or of then.
+        restarted: whether the engine or its machine restarted during it or after it.
+        back: the time of the first event after that restart.
         stop_signal: the number of the signal that asks this container to stop.
-        oom_told: this engine has an event for want of memory.
+        has_oom_events: whether this engine reports `oom` events at all.
     """
 
     finished: int | None = None
-    told: bool = False
+    reported: bool = False
     exit_code: int | None = None
     record: RunRecord | None = None
     sent: tuple[Sent, ...] = ()
@@ -78,11 +77,11 @@ class Ending:
     restarted: bool = False
     back: int | None = None
     stop_signal: int = SIGTERM
-    oom_told: bool = True
+    has_oom_events: bool = True
 
     @property
     def recorded(self) -> RunRecord | None:
-        """PID 1's record, if it tells of an end."""
+        """PID 1's record, if it has an end."""
         return self.record if self.record and self.record.finished is not None else None
 
     @property
@@ -91,7 +90,8 @@ class Ending:
         if self.recorded:
             return self.recorded.signal
         if self.exit_code is not None:
-            return _signal_of(self.exit_code)
+            number = self.exit_code - _OF_SIGNALS
+            return number if number in set(Signals) else None
         return SIGKILL if self.killed_by_request else None
 
     @property
@@ -110,13 +110,13 @@ class Ending:
 
 def cause(ending: Ending) -> Cause:
     """Why it ended: the first of these that holds."""
-    begun_anew = not ending.told and ending.restarted
+    missed_in_restart = not ending.reported and ending.restarted
     rules: tuple[tuple[Cause, bool], ...] = (
         ("oom", _out_of_memory(ending)),
-        ("engine-restart", _stopped(ending) and _cleared_away(ending)),
+        ("engine-restart", _stopped(ending) and _stopped_at_start(ending)),
         ("stopped", _stopped(ending)),
-        ("engine-restart", begun_anew and _may_be_the_engines(ending)),
-        ("stopped", not ending.told and _asked_to_stop(ending)),
+        ("engine-restart", missed_in_restart and _may_be_the_engines(ending)),
+        ("stopped", not ending.reported and _asked_to_stop(ending)),
         ("killed", ending.signal is not None or _obeyed(ending)),
         ("exit", ending.exit_code is not None),
         ("killed", ending.record is not None),
@@ -125,43 +125,18 @@ def cause(ending: Ending) -> Cause:
 
 
 def oom_killed(ending: Ending) -> bool | None:
-    """Whether want of memory ended the main process; None where nothing tells."""
+    """Whether the OOM killer ended the main process; None where nothing shows it either way."""
     if _out_of_memory(ending):
         return True
     record = ending.recorded
     ruled_out = (
         (ending.exit_code is not None and ending.signal != SIGKILL)
         or ending.killed_by_request
-        or (ending.told and ending.oom_told)
+        or (ending.reported and ending.has_oom_events)
         or ending.oom_flag is False
         or (record is not None and (record.signal != SIGKILL or record.oom_kills == 0))
     )
     return False if ruled_out else None
-
-
-def signal_name(number: int | None) -> str | None:
-    """`SIGKILL` for 9; `signal 40` for one without a name."""
-    if number is None:
-        return None
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def signal_number(text: str) -> int | None:
-    """The number of a signal as engines write it: `9`, `KILL` or `SIGKILL`."""
-    told = decimal(text)
-    if told is not None:
-        return told
-    name = text.upper()
-    found = Signals.__members__.get(name if name.startswith("SIG") else f"SIG{name}")
-    return None if found is None else found.value
-
-
-def _signal_of(exit_code: int) -> int | None:
-    number = exit_code - _OF_SIGNALS
-    return number if number in set(Signals) else None
 
 
 def _out_of_memory(ending: Ending) -> bool:
@@ -176,7 +151,7 @@ def _out_of_memory(ending: Ending) -> bool:
 
 
 def _stopped(ending: Ending) -> bool:
-    """Whether the engine stopped it, not what was left of it later."""
+    """Whether the engine stopped it; a stop well after the end stopped nothing."""
     if ending.stopped is None:
         return False
     return bool(ending.sent) or (
@@ -184,8 +159,8 @@ def _stopped(ending: Ending) -> bool:
     )
 
 
-def _cleared_away(ending: Ending) -> bool:
-    """Whether an engine that began anew stopped what it found."""
+def _stopped_at_start(ending: Ending) -> bool:
+    """Whether an engine that restarted stopped the containers it found."""
     back = ending.back
     return back is not None and any(
         not sent.live and 0 <= sent.nanoseconds - back <= _DIRECTLY for sent in ending.sent
@@ -196,16 +171,16 @@ def _may_be_the_engines(ending: Ending) -> bool:
     """Whether an engine that starts, or a machine that goes down, may have ended it."""
     if ending.recorded:
         return ending.recorded.forwarded is not None
-    return ending.exit_code in (None, _NOT_SEEN_ENDING) or ending.signal in (SIGTERM, SIGKILL)
+    return ending.exit_code in (None, _ENDED_UNSEEN) or ending.signal in (SIGTERM, SIGKILL)
 
 
 def _asked_to_stop(ending: Ending) -> bool:
-    """Whether PID 1 had the stop signal for the command before that ended."""
+    """Whether PID 1 forwarded the stop signal before the command ended."""
     return bool(ending.recorded and ending.recorded.forwarded == ending.stop_signal)
 
 
 def _obeyed(ending: Ending) -> bool:
-    """Whether it ended on a signal that asks for just that, and dealt with it by itself."""
+    """Whether it ended by itself on a signal that asks it to end."""
     last = ending.last_sent
     if last is None or last.number is None:
         return False

@@ -1,10 +1,11 @@
 """Signals as PID 1 treats them: blocked from the start, taken one by one, named by options.
 
-`_signal` is what the standard library's `signal` wraps. The interpreter has it already, and the
-wrapper loads `enum`: 5 ms before the command could start.
+`_signal`, and not the standard library's `signal`: see `kernel.signals`.
 """
 
 from __future__ import annotations
+
+from selfinspect.kernel.signals import signal_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,23 +14,13 @@ if TYPE_CHECKING:
 else:
     import _signal as signal
 
-__all__ = [
-    "CATCHABLE",
-    "Given",
-    "block_signals",
-    "name_of",
-    "number_of",
-    "parse_rewrite",
-    "parse_signal",
-    "signal",
-]
+__all__ = ["CATCHABLE", "Given", "block_signals", "parse_rewrite", "parse_signal", "signal"]
 
 CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 # The interpreter ignores these from its start on, whatever they were before: nothing tells later
 # whether they had been ignored already, so the command gets their defaults.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-_LONGEST = 16  # characters: `SIGRTMIN+29` has eleven
 
 
 class Given:
@@ -85,19 +76,13 @@ def parse_rewrite(text: str) -> tuple[int, int]:
         ValueError: the text does not name two signals; the message says what does.
     """
     first, _, second = text.partition(":")
-    came = number_of(first)
-    sent = 0 if second == "0" else number_of(second)
+    came = signal_number(first)
+    sent = 0 if second == "0" else signal_number(second)
     if came not in CATCHABLE or came == signal.SIGCHLD or sent is None:
         raise ValueError(
             f"{text!r}: takes FROM:TO, signals by name or number such as TERM:QUIT; TO 0 drops FROM"
         )
     return came, sent
-
-
-def name_of(number: int) -> str:
-    """`SIGTERM` for 15; the number where a signal has no name of its own."""
-    names = (name for name in vars(signal) if name.startswith("SIG") and "_" not in name)
-    return next((name for name in names if getattr(signal, name) == number), str(number))
 
 
 def parse_signal(text: str) -> int:
@@ -106,20 +91,7 @@ def parse_signal(text: str) -> int:
     Raises:
         ValueError: the text does not name one that can be caught.
     """
-    number = number_of(text)
+    number = signal_number(text)
     if number not in CATCHABLE:
         raise ValueError(f"{text!r}: takes a signal such as QUIT, SIGUSR1 or 12")
     return number
-
-
-def number_of(text: str) -> int | None:
-    """The signal that `15`, `TERM`, `SIGTERM` or `RTMIN+3` means, None where it means none."""
-    name, offset = text.upper().removeprefix("SIG"), "0"
-    if name.startswith(("RTMIN+", "RTMAX-")):
-        name, offset = name[:5], name[5:]
-    digits = offset[1:] if offset[:1] in ("+", "-") else offset
-    if len(text) > _LONGEST or not (text.isascii() and name.isalnum() and digits.isdecimal()):
-        return None
-    base = name if name.isdecimal() else getattr(signal, f"SIG{name}", 0)
-    number = int(base) + int(offset)
-    return number if number in signal.valid_signals() else None

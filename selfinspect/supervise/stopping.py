@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 
+from selfinspect.kernel.signals import signal_name, signal_number
 from selfinspect.supervise.children import start_writer
 from selfinspect.supervise.messages import say, suppress
-from selfinspect.supervise.signals import name_of, number_of, signal
+from selfinspect.supervise.signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Stopping:
 
     def _stop_signal(self) -> int:
         self._agent.settled()
-        return number_of(self._agent.variables.get(SIGNAL, "")) or signal.SIGTERM
+        return signal_number(self._agent.variables.get(SIGNAL, "")) or signal.SIGTERM
 
     def _seconds(self) -> float | None:
         """The container's own timeout comes first; `docker stop -t` cannot be seen from inside."""
@@ -115,7 +116,7 @@ class Stopping:
 def _document(number: int, received: int, deadline: int | None) -> bytes:
     ends = "null" if deadline is None else f'"{_rfc3339(deadline)}"'
     return (
-        f'{{"signal": "{name_of(number)}", "received_at": "{_rfc3339(received)}",'
+        f'{{"signal": "{signal_name(number) or number}", "received_at": "{_rfc3339(received)}",'
         f' "deadline": {ends}}}\n'
     ).encode()
 

@@ -1,9 +1,4 @@
-"""The forms an answer takes: JSON, a drilled member, a problem.
-
-What a request would like its answer to be: Accept and Accept-Encoding. Pure.
-
-What stands at each path of a document: its body, its media type and its ETag.
-"""
+"""The forms of an answer: JSON, a member of a document with its ETag, a problem."""
 
 from __future__ import annotations
 
@@ -15,36 +10,66 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from selfinspect.documents import as_json, as_text, drill
-from selfinspect.errors import (
-    MethodNotAllowedError,
-    NotFoundError,
-    SelfinspectError,
-)
+from selfinspect.errors import MethodNotAllowedError, NotFoundError, SelfinspectError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from starlette.requests import Request
 
     from selfinspect.model import Json
 
-
-_RETRY_AFTER = {"retry-after": "5"}
-_HINTS = {
-    "bad-request": "/openapi.json tells what each path takes",
-    "not-found": "/openapi.json lists the paths; one without its last part shows what is there",
-    "method-not-allowed": "ask with GET or HEAD",
-    "engine-unreachable": "the agent looks again by itself; selfinspect doctor says what is amiss",
-    "denied-by-engine": "/v1/engine tells what is allowed; a proxy before it may forbid the rest",
-    "unsupported-by-engine": "/v1/engine tells which engine that is, and what it does not support",
-    "error": "ask again; where that does not help, the agent's log tells more",
+_DIGEST_BYTES = 16
+_ETAG = re.compile(r'(?:W/)?"[^"]*"')
+_WEIGHT = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_HEADERS = {
+    401: {"www-authenticate": "Bearer"},
+    405: {"allow": "GET, HEAD"},
+    503: {"retry-after": "5"},
 }
-"""What a person can do about each kind of problem, where the error itself does not say."""
+_HINTS = {
+    "bad-request": "see /openapi.json for what each path takes",
+    "not-found": "see /openapi.json for all paths; a path without its last part shows its members",
+    "method-not-allowed": "use GET or HEAD",
+    "engine-unreachable": "the agent retries by itself; run selfinspect doctor for the cause",
+    "denied-by-engine": "see /v1/engine for what is allowed; a proxy before it may forbid the rest",
+    "unsupported-by-engine": "see /v1/engine for the engine and what it does not support",
+    "error": "try again; if it fails again, see the agent's log",
+}
+"""What a person can do about each kind of problem, where the error itself has no hint."""
 
 
 def json_answer(document: Json, *, status: int = 200) -> Response:
     """A JSON document, whole."""
     return Response(as_json(document), status, media_type="application/json")
+
+
+def conditional(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str]
+) -> Response:
+    """A body, or 304 for a client that has it: If-None-Match, RFC 9110, section 13.1.2.
+
+    Args:
+        request: has that header, or has not.
+        body: the whole.
+        media_type: the body's.
+        headers: of both answers; `etag` among them.
+    """
+    cached = ",".join(request.headers.getlist("if-none-match"))
+    matches = (opaque(tag) == opaque(headers["etag"]) for tag in _ETAG.findall(cached))
+    if cached.strip() == "*" or any(matches):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def etag_of(body: bytes) -> str:
+    """A strong entity tag, RFC 9110, section 8.8.3."""
+    return f'"{hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()}"'
+
+
+def opaque(etag: str) -> str:
+    """An ETag without its quotes and the mark of a weak one."""
+    return etag.strip().removeprefix("W/").strip('"')
 
 
 def problem(error: SelfinspectError) -> Response:
@@ -56,24 +81,24 @@ def problem(error: SelfinspectError) -> Response:
         "detail": error.detail,
         "hint": error.hint or _HINTS.get(error.slug, _HINTS["error"]),
     }
-    unavailable = error.status == 503  # noqa: PLR2004
     return Response(
         as_json(document),
         error.status,
         media_type="application/problem+json",
-        headers=_RETRY_AFTER if unavailable else None,
+        headers=_HEADERS.get(error.status),
     )
 
 
 async def problem_handler(request: Request, error: Exception) -> Response:
-    """Any error that a route raised, and any that Starlette raises for it."""
+    """The problem for any exception: a route's own, Starlette's, or a bug's."""
+    status = error.status_code if isinstance(error, HTTPException) else None
     if isinstance(error, SelfinspectError):
         return problem(error)
-    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004
-        return problem(MethodNotAllowedError(f"{request.method} is not served"))
-    if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004
+    if status == MethodNotAllowedError.status:
+        return problem(MethodNotAllowedError(f"{request.method} is not supported"))
+    if status == NotFoundError.status:
         return problem(_no_such_path(request))
-    return problem(SelfinspectError("the agent failed at this; its log says more"))
+    return problem(SelfinspectError("internal error; the agent's log has the details"))
 
 
 def _no_such_path(request: Request) -> NotFoundError:
@@ -86,14 +111,11 @@ def _no_such_path(request: Request) -> NotFoundError:
     return NotFoundError(f"no path {path!r}: there are {', '.join(served)}", members=served)
 
 
-_WEIGHT = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
-
-
 def weight(wishes: str, *names: str) -> float:
     """How much one of these is wanted: RFC 9110, section 12.4.2.
 
     Args:
-        wishes: the header. What stands for several, such as `*/*`, names none of them.
+        wishes: an Accept header or its like. A range such as `*/*` counts for none of the names.
         names: in lower case.
 
     Returns:
@@ -113,11 +135,8 @@ def prefers(accept: str, *media_types: str) -> bool:
     return wanted > 0 and wanted >= weight(accept, "text/plain")
 
 
-_DIGEST_BYTES = 16
-
-
 class Representation(NamedTuple):
-    """One form of a member; `etag` is quoted, and the same for the same body at any time."""
+    """One form of a member. The same body always has the same `etag`, which is quoted."""
 
     body: bytes
     media_type: str
@@ -125,18 +144,18 @@ class Representation(NamedTuple):
 
 
 class Document:
-    """One state of a document, and what was drilled out of it, each made once.
+    """One state of a document, and the members drilled out of it, each rendered once.
 
     Args:
         content: the whole.
-        passing: members of the whole that say when it was read. Their change alone does not
-            count as one of the whole; at their own paths it does.
+        passing: members that say when the whole was read. A change of these alone is not a change
+            of the whole, only of the members themselves.
     """
 
     def __init__(self, content: Json, passing: Collection[str] = ()) -> None:
         self._content = content
         self._passing = passing
-        self._made: dict[tuple[tuple[str, ...], bool], Representation] = {}
+        self._rendered: dict[tuple[tuple[str, ...], bool], Representation] = {}
         self._state: str | None = None
 
     def at(self, path: Sequence[str], *, json: bool) -> Representation:
@@ -144,23 +163,21 @@ class Document:
 
         Args:
             path: names and indices, from the top down.
-            json: whether JSON is wanted for a scalar, too.
+            json: whether a scalar is wanted as JSON, too.
 
         Raises:
-            NotFoundError: there is no such member; its detail lists those there.
+            NotFoundError: the document has no such member; the detail lists those it has.
         """
         key = (tuple(path), json)
-        made = self._made.get(key)
-        if made is None:
-            member = drill(self._content, path)
-            made = self._made[key] = _represent(member, json=json)
-        return made
+        if key not in self._rendered:
+            self._rendered[key] = _represent(drill(self._content, path), json=json)
+        return self._rendered[key]
 
     def state(self, path: Sequence[str], *, json: bool) -> str:
-        """What differs once the member at a path has changed.
+        """A text that differs once the member at a path has changed.
 
         Raises:
-            NotFoundError: there is no such member.
+            NotFoundError: the document has no such member.
         """
         if path or not self._passing or not isinstance(self._content, dict):
             return self.at(path, json=json).etag
@@ -168,7 +185,7 @@ class Document:
             lasting = {
                 name: member for name, member in self._content.items() if name not in self._passing
             }
-            self._state = _etag(as_json(lasting))
+            self._state = etag_of(as_json(lasting))
         return self._state
 
 
@@ -177,9 +194,4 @@ def _represent(member: Json, *, json: bool) -> Representation:
         body, media_type = as_json(member), "application/json"
     else:
         body, media_type = as_text(member), "text/plain"
-    return Representation(body, media_type, _etag(body))
-
-
-def _etag(body: bytes) -> str:
-    """A strong entity tag, RFC 9110, section 8.8.3."""
-    return f'"{hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()}"'
+    return Representation(body, media_type, etag_of(body))

@@ -1,87 +1,171 @@
-"""The two applications: the API with everything, and the metrics listener's few paths.
+"""The HTTP applications: the API with every path, and the metrics listener with three.
 
-What the routes need of the agent, and nothing more of it.
+A path that only answers is a row of one of the tables below. Paths that drill, wait or stream have
+a module each in `routes/`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from selfinspect.errors import SelfinspectError
+from selfinspect.documents import as_document, engine_document, identity_document, standing
+from selfinspect.errors import NotFoundError, SelfinspectError
+from selfinspect.frozen import dataclass
+from selfinspect.runs.runs import previous_run
 from selfinspect.web import assets
-from selfinspect.web.answers import problem_handler
+from selfinspect.web.answers import json_answer, problem_handler
 from selfinspect.web.guard import Guard, names_of
-from selfinspect.web.routes import document, events, logs, metrics, resources, stats
+from selfinspect.web.parameters import single
+from selfinspect.web.routes import document, events, logs, metrics, stats
+from selfinspect.web.streaming import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.routing import Route
+    from starlette.requests import Request
 
-    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.events.subscribers import Subscribers
     from selfinspect.journal.journal import Journal
     from selfinspect.model import Json, Reach, Run, Sample, Snapshot, StatsSource
     from selfinspect.web.credentials import Tokens
     from selfinspect.web.waiting import Waiting
 
+_PREVIOUS_RUN = "/v1/runs/previous"
+
+
+def _previous_run(service: Service) -> Json:
+    run = previous_run(_runs(service))
+    if run is None:
+        raise NotFoundError(
+            "there is no previous run",
+            path=_PREVIOUS_RUN,
+            hint="this is the container's first run, or nothing recorded the earlier ones",
+        )
+    return as_document(run)
+
+
+def _runs(service: Service) -> tuple[Run, ...]:
+    standing(service.snapshot())
+    return service.runs()
+
+
+_LOCAL: dict[str, Callable[[Service], Json]] = {
+    "/v1/identity": lambda service: identity_document(service.snapshot()),
+    "/v1/engine": lambda service: engine_document(service.snapshot(), service.reach()),
+    "/v1/runs": lambda service: {"runs": as_document(_runs(service))},
+    _PREVIOUS_RUN: _previous_run,
+}
+"""Paths answered from what the agent has: no engine is asked."""
+
+_ENGINE_ONLY: dict[str, tuple[Callable[..., Json], tuple[str, ...]]] = {
+    "/v1/changes": (lambda inquiry: inquiry.changes(), ()),
+    "/v1/image": (lambda inquiry: inquiry.image(), ()),
+    "/v1/top": (lambda inquiry, args: inquiry.top(args), ("args",)),
+}
+"""Paths that only an engine can answer: how it is asked, in a thread, and the parameters passed on.
+
+`/v1/top` as well: the kernel's list has also the processes of whoever shares our PID namespace.
+"""
+
 
 def api(service: Service) -> Guard:
-    """Everything, for who is inside the container."""
+    """Every path, for clients inside the container."""
     routes = [
         *document.routes(service),
-        *resources.resources(service),
+        *(Route(path, partial(_local, service, answer)) for path, answer in _LOCAL.items()),
+        *(
+            Route(path, partial(_engine_only, service, ask, names))
+            for path, (ask, names) in _ENGINE_ONLY.items()
+        ),
         *logs.routes(service),
         *stats.routes(service),
         *events.routes(service),
         *metrics.routes(service),
-        *resources.health(service, checks_shown=True),
+        *_health(service, checks_shown=True),
+        Route("/openapi.json", _openapi),
         *assets.routes(),
     ]
 
     def tokens(path: str) -> list[Tokens]:
         if assets.is_asset(path):
             return []
-        # Who may ask everything may ask for metrics, too.
+        # Whoever may ask for everything may ask for metrics too.
         files = [service.tokens, service.metrics_tokens if path in metrics.PATHS else None]
         return [each for each in files if each is not None]
 
     return Guard(
         _app(routes),
-        lambda: names_of(service.snapshot(), service.hostname),
-        service.allowed_hosts,
+        names=lambda: names_of(service.snapshot(), service.hostname),
+        allowed=service.allowed_hosts,
         disabled=service.disabled,
         tokens=tokens,
     )
 
 
 def metrics_only(service: Service) -> Guard:
-    """What anyone on the network may ask: metrics, and whether the agent is well."""
-    routes = [*metrics.routes(service), *resources.health(service, checks_shown=False)]
+    """The paths for anyone on the network: metrics, and whether the agent is well."""
     tokens = [service.metrics_tokens] if service.metrics_tokens else []
     return Guard(
-        _app(routes),
+        _app([*metrics.routes(service), *_health(service, checks_shown=False)]),
         disabled=service.disabled,
         tokens=lambda path: tokens if path in metrics.PATHS else [],
     )
 
 
 def _app(routes: list[Route]) -> Starlette:
-    app = Starlette(
-        routes=routes,
-        exception_handlers=dict.fromkeys(
-            (SelfinspectError, HTTPException, Exception), problem_handler
-        ),
-    )
+    errors = (SelfinspectError, HTTPException, Exception)
+    app = Starlette(routes=routes, exception_handlers=dict.fromkeys(errors, problem_handler))
     app.router.redirect_slashes = False
     return app
 
 
-class Check(NamedTuple):
+async def _local(service: Service, answer: Callable[[Service], Json], _: Request) -> Response:
+    return json_answer(answer(service))
+
+
+async def _engine_only(
+    service: Service, ask: Callable[..., Json], names: tuple[str, ...], request: Request
+) -> Response:
+    values = [single(request.query_params, name) for name in names]
+    return json_answer(await in_thread(partial(ask, service.inquiry(), *values)))
+
+
+async def _openapi(_: Request) -> Response:
+    """The document as `selfinspect.web.openapi` generated it; it is never parsed."""
+    return Response(assets.read_file("openapi.json"), media_type="application/json")
+
+
+def _health(service: Service, *, checks_shown: bool) -> list[Route]:
+    """`/healthz` and `/readyz`, which do not follow the app's health.
+
+    Args:
+        service: has the checks.
+        checks_shown: whether the answer lists them.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        checks = service.checks()
+        ready = all(check.ok for check in checks)
+        status = 200 if ready else 503
+        if not checks_shown:
+            return PlainTextResponse("ready\n" if ready else "not ready\n", status)
+        return json_answer({"ready": ready, "checks": as_document(checks)}, status=status)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
     """One thing that readiness depends on."""
 
     name: str
@@ -98,31 +182,30 @@ class Exposition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The agent as the routes see it.
+    """What the routes need of the agent, and nothing more of it.
 
-    `sample` and `metrics` may wait for the engine, and are called in a thread.
+    `sample`, `raw_stats` and `metrics` may wait for the engine, so they are called in a thread.
 
     Attributes:
-        snapshot: all that is known now.
-        sample: a reading of the resources, from the source named or as the settings have it;
-            None where there is nothing to read; raises EngineError where only an engine could
-            say.
-        inquiry: whom to ask for what stands in no snapshot; raises IdentityError or EngineError
-            where nobody is to be asked.
-        raw_stats: the engine's stats as they are; raises EngineError where it gives none.
-        metrics: a page of metrics of a media type, `text/plain` or OpenMetrics', made in so many
-            seconds; None is as long as it takes.
-        reach: how far our access to the engine goes, None where none ever answered.
-        checks: what readiness depends on, as it stands now.
-        journal: the events held.
+        snapshot: the current snapshot.
+        sample: a sample from this source, None for the one that the settings choose. It is None
+            where there are no figures now; raises EngineError where only an engine has them.
+        inquiry: the engine, to ask for what is not in the snapshot; raises IdentityError or
+            EngineError where it cannot be asked.
+        raw_stats: the engine's own stats; raises EngineError.
+        metrics: a page of metrics in a media type, `text/plain` or OpenMetrics', within so many
+            seconds; None for no limit.
+        reach: what the engine lets us do; None where no engine ever answered.
+        checks: what readiness depends on, as of now.
+        journal: the journal of events.
         runs: the container's runs, newest first.
-        subscribers: who listens to events.
-        waiting: who waits for a change of what is known.
-        hostname: the kernel's name for us, empty where it has none.
-        allowed_hosts: globs over further names we may be called by.
+        subscribers: the open streams of events and samples.
+        waiting: the requests that wait for a change.
+        hostname: the kernel's hostname, empty where it has none.
+        allowed_hosts: globs over further host names that are served.
         disabled: globs over paths that are not served.
-        tokens: what opens the API, None where it is open.
-        metrics_tokens: what opens `/metrics`, None where it is open.
+        tokens: open the API; None where it is open.
+        metrics_tokens: open `/metrics`; None where it is open.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -131,7 +214,7 @@ class Service:
     raw_stats: Callable[[], Json]
     metrics: Callable[[str, float | None], Exposition]
     reach: Callable[[], Reach | None]
-    checks: Callable[[], tuple[Check, ...]]
+    checks: Callable[[], tuple[ReadinessCheck, ...]]
     journal: Journal
     runs: Callable[[], tuple[Run, ...]]
     subscribers: Subscribers

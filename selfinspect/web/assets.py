@@ -1,19 +1,19 @@
-"""`/` and `/page/…`: the page for a person. Its files hold no data and need no token."""
+"""`/` and `/page/…`: the page for people. Its files contain no data and need no token."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from selfinspect.errors import NotFoundError
+from selfinspect.web.answers import conditional, etag_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
-FOLDER = "/page/"
+_FOLDER = "/page/"
 _INDEX = "index.html"
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -51,42 +51,33 @@ _HEADERS = {
 
 
 def routes() -> list[Route]:
-    """The page and its files. None is kept in memory: they are read when they are asked for."""
-
-    async def index(request: Request) -> Response:
-        return _answer(request, _INDEX)
-
-    async def file(request: Request) -> Response:
-        return _answer(request, request.path_params["name"])
-
-    return [Route("/", index), Route(f"{FOLDER}{{name:path}}", file)]
+    """The page and its files."""
+    return [Route("/", _file), Route(f"{_FOLDER}{{name:path}}", _file)]
 
 
 def is_asset(path: str) -> bool:
     """Whether a path is the page or one of its files, which are the same for everyone."""
-    return path == "/" or path.startswith(FOLDER)
+    return path == "/" or path.startswith(_FOLDER)
 
 
-def _answer(request: Request, name: str) -> Response:
+async def _file(request: Request) -> Response:
+    """A file, read when it is asked for: none is kept in memory."""
+    name = request.path_params.get("name", _INDEX)
     if name not in _FILES:
-        raise NotFoundError(f"the page has no file {name!r}", members=_FILES)
-    body = read_file("selfinspect.web", name)
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**_HEADERS, "etag": tag}
-    known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
-    if any(each.removeprefix("W/") in (tag, "*") for each in known):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
+        raise NotFoundError(f"no file {name!r} in the page", members=_FILES)
+    body = read_file(f"page/{name}")
+    headers = {**_HEADERS, "etag": etag_of(body)}
+    return conditional(request, body, _TYPES[name.rpartition(".")[2]], headers)
 
 
-def read_file(package: str, name: str) -> bytes:
-    """A file of the page in a package, be that a folder or in an archive.
+def read_file(name: str, package: str = "selfinspect.web") -> bytes:
+    """A file beside a package's modules, be that in a folder or in an archive.
 
     Raises:
         OSError: there is none.
     """
     from pkgutil import get_data  # noqa: PLC0415 - who never opens the page need not load it
 
-    body = get_data(package, f"page/{name}")
-    assert body is not None  # noqa: S101 - only a loader that cannot read files says None
+    body = get_data(package, name)
+    assert body is not None  # noqa: S101 - only a loader that cannot read files returns None
     return body

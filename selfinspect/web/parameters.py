@@ -1,4 +1,4 @@
-"""What stands behind the question mark of a URL."""
+"""The query parameters of a request."""
 
 from __future__ import annotations
 
@@ -24,37 +24,46 @@ def single(query: QueryParams, name: str) -> str | None:
     values = query.getlist(name)
     if len(values) > 1:
         raise BadRequestError(
-            f"{name} is given {len(values)} times, and may be once", hint=f"{name} takes one value"
+            f"{name} is given {len(values)} times", hint=f"{name} takes a single value"
         )
     return values[0] if values else None
+
+
+def invalid(name: str, value: str | None, takes: str) -> BadRequestError:
+    """The error for a value that a parameter does not take.
+
+    Args:
+        name: the parameter.
+        value: what was given.
+        takes: what it takes instead.
+    """
+    return BadRequestError(f"{name} {value!r} is invalid", hint=f"{name} takes {takes}")
 
 
 def number(query: QueryParams, name: str, *, default: int, largest: int) -> int:
     """A whole number from 1 to the largest.
 
     Raises:
-        BadRequestError: it is none, or given more than once.
+        BadRequestError: it is invalid or repeated.
     """
     text = single(query, name)
     if text is None:
         return default
     if not (_DIGITS.fullmatch(text) and 1 <= int(text) <= largest):
-        raise BadRequestError(
-            f"{name} {text!r} is not possible", hint=f"{name} takes a number from 1 to {largest}"
-        )
+        raise invalid(name, text, f"a number from 1 to {largest}")
     return int(text)
 
 
 def boolean(query: QueryParams, name: str) -> bool:
-    """`true` or `false`, which is also what is not given.
+    """`true` or `false`, the default.
 
     Raises:
-        BadRequestError: it is neither, or given more than once.
+        BadRequestError: it is invalid or repeated.
     """
     text = single(query, name)
-    if text in (None, "true", "false"):
-        return text == "true"
-    raise BadRequestError(f"{name} {text!r} is not possible", hint=f"{name} takes true or false")
+    if text not in (None, "true", "false"):
+        raise invalid(name, text, "true or false")
+    return text == "true"
 
 
 def seconds(
@@ -63,16 +72,13 @@ def seconds(
     """A number of seconds from the smallest to the largest, as JSON writes numbers.
 
     Raises:
-        BadRequestError: it is none, or given more than once.
+        BadRequestError: it is invalid or repeated.
     """
     text = single(query, name)
     if text is None:
         return default
     if not (_NUMBER.fullmatch(text) and smallest <= float(text) <= largest):
-        raise BadRequestError(
-            f"{name} {text!r} is not possible",
-            hint=f"{name} takes seconds from {smallest:g} to {largest:g}",
-        )
+        raise invalid(name, text, f"seconds from {smallest:g} to {largest:g}")
     return float(text)
 
 
@@ -80,7 +86,7 @@ def moment(query: QueryParams, name: str, now: int) -> int | None:
     """A time in nanoseconds since the Unix epoch; None where it is not given.
 
     Raises:
-        BadRequestError: it is not a time (see `times.asked_for`), or given more than once.
+        BadRequestError: it is not a time (see `times.asked_for`), or repeated.
     """
     text = single(query, name)
     return None if text is None else asked_for(name, text, now)

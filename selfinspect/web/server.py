@@ -1,4 +1,11 @@
-"""Listeners served by uvicorn, without the ten wake-ups a second of its own main loop."""
+"""Serves the applications on listeners that are open already, with bounds on every connection.
+
+uvicorn's protocol turns HTTP/1.1 into ASGI, and its limits are added here. Of uvicorn's server only
+the state of the connections is used: its loop wakes up ten times a second, and its start-up bounds
+no handshake. The protocol is subclassed, so pyproject.toml bounds uvicorn's version, and a test
+names everything private that is used of it. To own it on h11 instead would save 0.9 MiB of memory,
+and cost a hundred lines that keep-alive, pipelining and half-sent bodies have tested at uvicorn.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +14,28 @@ import ipaddress
 import math
 import resource
 import socket
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from starlette.types import ASGIApp
 
-# With the tenths of a second around it a stop takes no more than five.
-_GRACE_SECONDS = 4
-# Engines give a process 1024 files unless it asks for more: fewer than there may be who wait.
+_GRACE_SECONDS = 4  # a stop takes at most five, with what is around it
+# Engines give a process 1024 files unless it asks for more: fewer than there may be clients.
 _FILES = 16_384
 _OWN_FILES = 64
 _LEAST_CONNECTIONS = 16
-# As many as are accepted at one go, each with its file, before the first of them can be refused.
+# Connections accepted at one go, each with its file, before the first of them can be refused.
 _BURST = 64
-# A request is a few hundred bytes, and an answer that nobody takes is to cost no more than that
-# of the kernel's memory, which is the container's; it takes twice as much as it is asked for.
+# A request is a few hundred bytes, and an answer that nobody reads must not take more than this of
+# the kernel's memory, which is the container's; the kernel doubles both numbers.
 _RECEIVE_BUFFER = 16_384
 _SEND_BUFFER = 65_536
 _IPV6_NETWORK = 64
@@ -41,9 +47,9 @@ class Served(NamedTuple):
     Attributes:
         app: the application.
         listeners: none where it is not served.
-        tls: what speaks TLS on them; None for nothing.
+        tls: for TLS on them; None for plain HTTP.
         most_of_one: how many connections one address (IPv6: one network of 64 bits) may have;
-            None for as many as all.
+            None for no bound of its own.
     """
 
     app: ASGIApp
@@ -53,14 +59,14 @@ class Served(NamedTuple):
 
 
 class Protocol(H11Protocol, asyncio.BufferedProtocol):
-    """HTTP/1.1 on one connection, which ends when it keeps us waiting for too long.
+    """HTTP/1.1 on one connection, which is closed when its client is too slow.
 
-    That is: for a whole request, for the next one, or without taking anything of an answer.
+    That is: at sending a whole request, at sending the next one, or at reading an answer.
 
     Attributes:
-        most_connections: how many its server keeps; whoever is slowest makes room for one more.
+        most_connections: how many its server keeps; the slowest client makes room for a new one.
         most_of_one: the same for those from one address; None for no bound.
-        buffer: what all its server's connections read into, one after the other.
+        buffer: what all connections of its server receive into, one after the other.
         peer: the address, or the IPv6 network, that it comes from; None for a Unix socket.
     """
 
@@ -70,231 +76,151 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
     most_of_one: int | None = None
     buffer: memoryview
     peer: str | None = None
-    _late: asyncio.TimerHandle | None = None
-    _taking: asyncio.TimerHandle | None = None
+    _request_timer: asyncio.TimerHandle | None = None
+    _answer_timer: asyncio.TimerHandle | None = None
     _refused = False
-    _stalled = math.inf
-    _untaken = 0
+    _unread = 0  # bytes of an answer that waited for the client when it last read some
+    _unread_since = math.inf
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request, and have the slowest make room for it."""
-        super().connection_made(transport)
-        # Not a byte may wait unnoticed; TLS counts its bytes otherwise, and takes no 0.
-        transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request, and close the slowest connection if there are too many."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        # Every unread byte must be noticed; TLS counts its bytes otherwise, and takes no 0.
+        self.transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
         self.peer = network_of(self.client)
-        self._late = self.loop.call_later(self.header_seconds, transport.close)
+        self._expect_request()
         everybody = [one for one in self.connections if isinstance(one, Protocol)]
         if self.most_of_one is not None:
             alike = [one for one in everybody if one.peer == self.peer]
             if len(alike) > self.most_of_one:
-                everybody.remove(_slowest_let_go(alike))
+                everybody.remove(_close_slowest(alike))
         if len(everybody) > self.most_connections:
-            _slowest_let_go(everybody)
+            _close_slowest(everybody)
 
     @property
     def waits_since(self) -> float:
-        """Since when it keeps us waiting, by the loop's clock; infinite while it does not."""
+        """Since when it waits for its client, by the loop's clock; infinite while it does not."""
         idle = self.timeout_keep_alive_task
         return min(
-            self._late.when() - self.header_seconds if self._late else math.inf,
+            self._request_timer.when() - self.header_seconds if self._request_timer else math.inf,
             idle.when() - self.timeout_keep_alive if idle else math.inf,
-            self._taken_last(),
+            self._last_read(),
         )
 
-    def pause_writing(self) -> None:
-        """Watch whether the rest of an answer is taken: the kernel holds no more of it."""
-        super().pause_writing()
-        self._stalled, self._untaken = self.loop.time(), self.transport.get_write_buffer_size()
-        self._watch()
-
-    def resume_writing(self) -> None:
-        """Go on: all of it was taken."""
-        self._taken()
-        super().resume_writing()
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - we know better
-        """Where the next bytes go; few, for what comes beyond a request waits for its answer."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a request is small
+        """Where the next bytes go; few, for what follows a request waits until it is answered."""
         return self.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes came."""
+        """So many bytes have arrived."""
         self.data_received(bytes(self.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
-        """Wait on, from the first byte of a request to the last of a body that nobody reads."""
+        """Bound the time from a request's first byte to the last of a body that nobody reads."""
         if not self._refused:
             super().data_received(data)
             self._wait_on()
 
+    def pause_writing(self) -> None:
+        """Watch whether the client reads the rest of an answer: the kernel takes no more of it."""
+        super().pause_writing()
+        self._unread = self.transport.get_write_buffer_size()
+        self._unread_since = self.loop.time()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Watch no longer: the client has read everything."""
+        self._cancel_answer_timer()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._in_time()
-        self._taken()
+        """Stop both timers."""
+        self._cancel_request_timer()
+        self._cancel_answer_timer()
         super().connection_lost(exc)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: an upgrade that is not taken is the caller's matter, RFC 9110, 7.8."""
-
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the form of every other answer, unless one has begun."""
-        answered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
-        if answered:
-            self._answer_400(msg)
+        """Refuse what is not HTTP, with the headers of every other answer, unless one has begun."""
+        unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if unanswered:
+            headers = [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % len(msg)),
+                (b"x-content-type-options", b"nosniff"),
+                (b"connection", b"close"),
+            ]
+            head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=msg.encode()), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         if self.cycle is not None:
-            # A body is no HTTP: whoever answers its request has no one left to tell.
+            # It is the body that is not HTTP: for the application its client is gone.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if answered and self.transport.can_write_eof():
-            # What is left unread would reset the connection, and the answer with it.
+        if unanswered and self.transport.can_write_eof():
+            # To close with bytes unread would reset the connection, and lose the answer.
             self._refused = True
             self.transport.write_eof()
         else:
             self.transport.close()
 
-    def _answer_400(self, msg: str) -> None:
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(msg)),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=msg.encode()),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+    def _unsupported_upgrade_warning(self) -> None:
+        """Log nothing: a client may offer an upgrade that is ignored, RFC 9110, section 7.8."""
 
     def _wait_on(self) -> None:
         if self._refused:
-            # For the end of what is no HTTP, as long as for a request.
-            self._in_time()
-            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
+            self._expect_request()  # a refused client has as long to hang up
         elif self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._in_time()
-        elif self._late is None:
-            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
+            self._cancel_request_timer()
+        elif self._request_timer is None:
+            self._expect_request()
 
-    def _in_time(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _expect_request(self) -> None:
+        self._cancel_request_timer()
+        self._request_timer = self.loop.call_later(self.header_seconds, self.transport.close)
 
-    def _taken(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking, self._stalled = None, math.inf
+    def _cancel_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
+
+    def _cancel_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer, self._unread_since = None, math.inf
 
     def _watch(self) -> None:
-        """Hang up on who has taken nothing for too long; else look again soon."""
-        if self.loop.time() - self._taken_last() >= self.answer_seconds:
+        """Close the connection if its client has read nothing for too long; else check again."""
+        if self.loop.time() - self._last_read() >= self.answer_seconds:
             self.transport.abort()
         else:
-            self._taking = self.loop.call_later(self.answer_seconds / 8, self._watch)
+            self._answer_timer = self.loop.call_later(self.answer_seconds / 8, self._watch)
 
-    def _taken_last(self) -> float:
-        """When something of the answer was last seen to be taken; infinite where all was."""
-        left = self.transport.get_write_buffer_size()
-        if self._taking is not None and left < self._untaken:
-            self._stalled, self._untaken = self.loop.time(), left
-        return self._stalled
+    def _last_read(self) -> float:
+        """When the client was last seen to read some of an answer; infinite where it read all."""
+        unread = self.transport.get_write_buffer_size()
+        if self._answer_timer is not None and unread < self._unread:
+            self._unread, self._unread_since = unread, self.loop.time()
+        return self._unread_since
 
 
 def network_of(client: tuple[str, int] | None) -> str | None:
-    """What tells one client from another: its IPv4 address or the first half of its IPv6 address.
+    """What identifies a client: its IPv4 address, or the first half of its IPv6 address.
 
     One client usually has all the addresses of such a half, RFC 6177; None for a Unix socket.
     """
     if client is None:
         return None
     address = ipaddress.ip_address(client[0].partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, _IPV6_NETWORK), strict=False))
+    ipv4 = address if isinstance(address, ipaddress.IPv4Address) else address.ipv4_mapped
+    return str(ipv4 or ipaddress.IPv6Network((address, _IPV6_NETWORK), strict=False))
 
 
-def _slowest_let_go(connections: Sequence[Protocol]) -> Protocol:
-    """Hang up on the one that has kept us waiting longest; the newest always does, a little."""
+def _close_slowest(connections: Sequence[Protocol]) -> Protocol:
+    """Close the one that has kept us waiting longest; even the newest already has, a little."""
     slowest = min(connections, key=lambda one: one.waits_since)
     slowest.connections.discard(slowest)
     slowest.transport.abort()
     return slowest
-
-
-class Server(uvicorn.Server):
-    """Serves one application on listeners that are open already, until told to stop.
-
-    Args:
-        served: what is served, and where.
-        stopping: set to stop: answers under way are finished, for four seconds at most.
-        protocol: what speaks HTTP on each connection.
-        files: how many it may have open.
-    """
-
-    def __init__(
-        self, served: Served, stopping: asyncio.Event, protocol: type[Protocol], files: int
-    ) -> None:
-        self._burst = min(_BURST, files // 6)
-        self._most = min(protocol.most_connections, max(files - self._burst, _LEAST_CONNECTIONS))
-        one = served.most_of_one
-        # What one address may have is never all there is.
-        self._most_of_one = None if one is None else min(one, self._most * 4 // 5)
-        super().__init__(
-            uvicorn.Config(
-                served.app,
-                http=protocol,
-                ws="none",
-                loop="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
-        )
-        self._stopping = stopping
-        self._protocol = protocol
-        self._tls = served.tls
-        self._buffer = memoryview(bytearray(_RECEIVE_BUFFER))
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept; uvicorn's own knows no limit to the time that a handshake takes."""
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self._accept,
-                sock=_frugal(listener),
-                backlog=self._burst,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._protocol.header_seconds if self._tls else None,
-                ssl_shutdown_timeout=self._protocol.answer_seconds if self._tls else None,
-            )
-            for listener in sockets or ()
-        ]
-        for listener in sockets or ():
-            # As many as the loop accepts at one go; but more than that may wait for it.
-            listener.listen(self._most)
-        self.started = True
-
-    def _accept(self) -> Protocol:
-        protocol = self._protocol(self.config, self.server_state, {})
-        protocol.most_connections = self._most
-        protocol.most_of_one = self._most_of_one
-        protocol.buffer = self._buffer
-        return protocol
-
-    async def main_loop(self) -> None:
-        """Wait; uvicorn's own loop ticks to refresh a Date header and to look for signals."""
-        await self._stopping.wait()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the agent, which has two servers to stop."""
-        yield
 
 
 async def serve(
@@ -302,27 +228,84 @@ async def serve(
     stopping: asyncio.Event,
     protocol: type[Protocol] = Protocol,
 ) -> None:
-    """Serve each application on its listeners until `stopping` is set."""
+    """Serve each application on its listeners until `stopping` is set, and close them.
+
+    Answers under way are then finished, for four seconds at most.
+    """
     where = [each for each in served if each.listeners]
-    share = (_files() - _OWN_FILES) // max(1, len(where))
+    share = (_allowed_files() - _OWN_FILES) // max(1, len(where))
     async with asyncio.TaskGroup() as group:
         for each in where:
-            server = Server(each, stopping, protocol, share)
-            group.create_task(server.serve(list(each.listeners)))
+            group.create_task(_serve_one(each, stopping, protocol, share))
 
 
-def _frugal(listener: socket.socket) -> socket.socket:
-    """The listener, whose connections take no more of the kernel's memory than they need."""
-    if listener.family != socket.AF_UNIX:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-    return listener
+async def _serve_one(
+    served: Served, stopping: asyncio.Event, protocol: type[Protocol], files: int
+) -> None:
+    burst = min(_BURST, files // 6)
+    most = min(protocol.most_connections, max(files - burst, _LEAST_CONNECTIONS))
+    config = uvicorn.Config(
+        served.app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+    )
+    config.load()
+    state, buffer = ServerState(), memoryview(bytearray(_RECEIVE_BUFFER))
+
+    def accept() -> Protocol:
+        connection = protocol(config, state, {})
+        connection.most_connections, connection.buffer = most, buffer
+        if served.most_of_one is not None:
+            # One address may never have all connections.
+            connection.most_of_one = min(served.most_of_one, most * 4 // 5)
+        return connection
+
+    for listener in served.listeners:
+        if listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    loop = asyncio.get_running_loop()
+    servers = [
+        await loop.create_server(
+            accept,
+            sock=listener,
+            backlog=burst,
+            ssl=served.tls,
+            ssl_handshake_timeout=protocol.header_seconds if served.tls else None,
+            ssl_shutdown_timeout=protocol.answer_seconds if served.tls else None,
+        )
+        for listener in served.listeners
+    ]
+    for listener in served.listeners:
+        # The loop accepts a backlog's number at one go; but more than that may queue.
+        listener.listen(most)
+    await stopping.wait()
+    for server in servers:
+        server.close()
+    await _finish(state)
 
 
-def _files() -> int:
-    """How many files this process may have open, once it has asked for enough."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if now < _FILES:
-        now = min(_FILES, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (now, most))
-    return now
+async def _finish(state: ServerState) -> None:
+    """Close idle connections, and the others once they are answered or the time is over."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    try:
+        async with asyncio.timeout(_GRACE_SECONDS):
+            while state.connections or state.tasks:  # noqa: ASYNC110 - sets of uvicorn's
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        for task in state.tasks:
+            task.cancel()
+
+
+def _allowed_files() -> int:
+    """How many files this process may open, after asking for enough."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _FILES:
+        soft = min(_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft

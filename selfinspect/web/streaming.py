@@ -1,7 +1,4 @@
-"""Answers that have no end, and the frames of server-sent events.
-
-Calls that may wait for the engine, beside the event loop.
-"""
+"""Answers without an end, the frames of server-sent events, and blocking calls in threads."""
 
 from __future__ import annotations
 
@@ -22,9 +19,11 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
+_Result = TypeVar("_Result")
+
 FRAMES = "text/event-stream"
 KEEP_ALIVE_SECONDS = 15.0
-"""How long a stream of frames says nothing: a proxy cuts what is idle for longer."""
+"""A stream of frames is silent for no longer than this, because proxies cut idle connections."""
 
 NOTHING_NEW = b":\n\n"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -36,14 +35,12 @@ async def streamed(
     media_type: str = FRAMES,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The pieces as they come; for HEAD they end where they begin.
-
-    Their length is not known, nor said.
+    """The pieces as they come, without a Content-Length; for HEAD only the headers.
 
     Args:
         request: asks for them.
-        pieces: what goes wrong before the first is an answer of its own.
-        media_type: of all of them together.
+        pieces: an error raised before the first one becomes an answer of its own.
+        media_type: of the pieces joined.
         headers: further ones.
     """
     every = {**_HEADERS, **(headers or {})}
@@ -56,11 +53,6 @@ async def streamed(
     return StreamingResponse(_from(first, pieces), media_type=media_type, headers=every)
 
 
-def frame(name: str, document: Json) -> bytes:
-    """A frame of the event stream format; JSON has no line break of its own."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(document))
-
-
 async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
         if first:
@@ -69,22 +61,24 @@ async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerat
             yield piece
 
 
-_Result = TypeVar("_Result")
+def frame(name: str, document: Json) -> bytes:
+    """A frame of the event stream format; JSON has no line break of its own."""
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(document))
 
 
 async def in_thread(call: Callable[[], _Result], *, or_here: bool = False) -> _Result:
-    """The result of a call, made in a thread of its own.
+    """The result of a blocking call, made in a thread of its own.
 
-    A daemon thread, unlike those of `asyncio.to_thread`: an engine that takes its time does
-    not hold up the agent's stop.
+    A daemon thread, unlike those of `asyncio.to_thread`: a slow engine does not hold up the
+    agent's stop.
 
     Args:
-        call: what may wait.
-        or_here: make the call all the same, and let the event loop wait for it, where there can
-            be no thread: the container has as many tasks as it may have.
+        call: may block.
+        or_here: where no thread can be started, because the container has as many tasks as it may
+            have, make the call anyway and block the event loop.
 
     Raises:
-        RuntimeError: there can be no thread.
+        RuntimeError: no thread can be started.
     """
     future: Future[_Result] = Future()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.errors import SelfinspectError, TooManyStreamsError
 from selfinspect.events.stream import Audience
+from selfinspect.web.answers import opaque
 from selfinspect.web.parameters import boolean, seconds, single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
@@ -26,8 +27,8 @@ class Wait(NamedTuple):
     Attributes:
         for_change: whether to wait at all.
         seconds: how long at most.
-        last_etag: the opaque part of the ETag its sender has; empty for one who has none yet and
-            wants the present one, None for whoever waits for the next change.
+        last_etag: the opaque part of the ETag that the client has; empty for one that has none and
+            wants the present value at once, None for one that waits for the next change.
     """
 
     for_change: bool
@@ -39,7 +40,7 @@ def wait_of(query: QueryParams) -> Wait:
     """`wait_for_change`, `timeout_sec` and `last_etag`, whose quotes and `W/` are optional.
 
     Raises:
-        BadRequestError: one of them has a value that it does not take, or is repeated.
+        BadRequestError: one of them is invalid or repeated.
     """
     last = single(query, "last_etag")
     return Wait(
@@ -49,15 +50,8 @@ def wait_of(query: QueryParams) -> Wait:
     )
 
 
-def opaque(etag: str) -> str:
-    """An ETag without its quotes, and without what says that it is weak."""
-    return etag.strip().removeprefix("W/").strip('"')
-
-
 class Waiting:
-    """Everybody who waits now. Belongs to the event loop's thread.
-
-    It is told of each change, and asks nothing by itself.
+    """All requests that wait now. Belongs to the event loop's thread.
 
     Args:
         limit: how many may wait at once.
@@ -74,42 +68,28 @@ class Waiting:
         return len(self._bells)
 
     def changed(self) -> None:
-        """Let everybody look: something is not what it was."""
+        """Let every request check whether its own wait is over."""
         for bell in self._bells:
             bell.set()
 
     def end(self) -> None:
-        """Let everybody go, and nobody wait any more: the agent stops."""
+        """End every wait, also those that would begin later: the agent stops."""
         self._ended = True
         self.changed()
 
     async def until(self, over: Callable[[], bool], request: Request, longest: float) -> None:
-        """Return once it is over, the asker has hung up, or the agent stops.
+        """Return once the wait is over, the client has hung up, or the agent stops.
 
         Args:
-            over: asked at once, and after each change.
-            request: whose sender may hang up.
+            over: whether it is; checked at once, and after each change.
+            request: the client's.
             longest: seconds after which to return in any case.
 
         Raises:
-            TooManyStreamsError: as many wait as may.
+            TooManyStreamsError: the limit is reached.
         """
         if over():
             return
-        with self._place() as bell:
-            gone = asyncio.ensure_future(_hung_up(request))
-            gone.add_done_callback(lambda _: bell.set())
-            try:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(longest):
-                        while not (self._ended or gone.done() or over()):
-                            await bell.wait()
-                            bell.clear()
-            finally:
-                gone.cancel()
-
-    @contextmanager
-    def _place(self) -> Iterator[asyncio.Event]:
         if len(self._bells) >= self._limit:
             raise TooManyStreamsError(
                 f"{self._limit} requests wait for a change already",
@@ -117,24 +97,34 @@ class Waiting:
             )
         bell = asyncio.Event()
         self._bells.add(bell)
+        gone = asyncio.ensure_future(_hung_up(request))
+        gone.add_done_callback(lambda _: bell.set())
         try:
-            with self._audience.joined():
-                yield bell
+            with suppress(TimeoutError), self._audience.joined():
+                async with asyncio.timeout(longest):
+                    while not (self._ended or gone.done() or over()):
+                        await bell.wait()
+                        bell.clear()
         finally:
+            gone.cancel()
             self._bells.discard(bell)
 
 
 def differs(state: Callable[[], str]) -> Callable[[], bool]:
-    """Whether a state is another than it is now; one that cannot be told is a state as well."""
+    """A check whether a state is another one than now.
 
-    def known() -> str | None:
+    Args:
+        state: returns it; that it raises SelfinspectError is a state as well.
+    """
+
+    def current() -> str | None:
         try:
             return state()
         except SelfinspectError:
             return None
 
-    first = known()
-    return lambda: known() != first
+    first = current()
+    return lambda: current() != first
 
 
 async def _hung_up(request: Request) -> None:

@@ -49,7 +49,7 @@ class Visit:
         origin: where it came from.
         requests: the address of each request it made.
         complaints: the errors in its console.
-        refusals: how often Chromium told the console of an answer that was an error.
+        refusals: how often Chromium reported an error answer on the console.
     """
 
     page: Page

@@ -265,7 +265,7 @@ def test_without_an_engine_it_says_what_is_missing(
         ) as site,
         visiting(chromium, site, Screen(), request) as visit,
     ):  # fmt: skip
-        visit.shows("#token", "A token is needed")
+        visit.shows("#token", "A token is required")
         assert visit.page.evaluate("document.activeElement.id") == "token-field"
         assert serious(visit) == []
         visit.page.keyboard.type("wrong")

@@ -1,4 +1,4 @@
-"""How the page tells figures and events in words, without any agent."""
+"""How the page puts figures and events into words, without any agent."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def said(page: Page, script: str, call: str) -> object:
         ("bytes(1536)", "1.50 KiB"),
         ("bytes(256 * 2 ** 20)", "256 MiB"),
         ("bytes(2 ** 20 - 1)", "1.00 MiB"),
-        ("bytes(null)", "not known"),
+        ("bytes(null)", "unknown"),
         ("rate(10240)", "10 KiB/s"),
-        ("rate(null)", "not known"),
+        ("rate(null)", "unknown"),
         ("percent(0)", "0.0 %"),
         ("percent(12.34)", "12.3 %"),
         ("percent(150.4)", "150 %"),
-        ("percent(null)", "not known"),
+        ("percent(null)", "unknown"),
         ("duration(0.4)", "0 s"),
         ("duration(59)", "59 s"),
         ("duration(3600)", "1 h"),
@@ -73,13 +73,13 @@ def test_figures_have_three_digits_and_a_unit(blank: Page, call: str, words: str
 @pytest.mark.parametrize(
     ("run", "words", "bad"),
     [
-        ("cause: 'oom', exit_code: 137", "was killed for want of memory", True),
+        ("cause: 'oom', exit_code: 137", "was OOM-killed", True),
         ("cause: 'killed', exit_code: 137, signal: 'SIGKILL'", "was killed by SIGKILL", True),
-        ("cause: 'exit', exit_code: 3", "ended by itself with code 3", True),
-        ("cause: 'exit', exit_code: 0", "ended by itself with code 0", False),
-        ("cause: 'stopped', exit_code: 143", "was stopped and ended with code 143", False),
-        ("cause: 'engine-restart', exit_code: null", "ended with the engine's restart", False),
-        ("cause: 'unknown', exit_code: null", "ended, the cause is not known", True),
+        ("cause: 'exit', exit_code: 3", "exited with code 3", True),
+        ("cause: 'exit', exit_code: 0", "exited with code 0", False),
+        ("cause: 'stopped', exit_code: 143", "was stopped and exited with code 143", False),
+        ("cause: 'engine-restart', exit_code: null", "ended when the engine restarted", False),
+        ("cause: 'unknown', exit_code: null", "ended, cause unknown", True),
     ],
 )
 def test_how_a_run_ended_is_a_sentence(blank: Page, run: str, words: str, *, bad: bool) -> None:
@@ -109,14 +109,14 @@ def test_what_happened_is_a_sentence(blank: Page, event: str, words: str) -> Non
     ("inspected_at", "status", "title"),
     [
         ("null", 503, "No engine answers"),
-        ("'2026-11-21T09:00:00Z'", 503, "The engine is away: its last word is shown"),
-        ("null", 403, "The engine or a proxy before it denies us what it knows"),
+        ("'2026-11-21T09:00:00Z'", 503, "The engine is away: its last answer is shown"),
+        ("null", 403, "The engine, or a proxy before it, denies inspecting this container"),
     ],
 )
-def test_what_an_engine_does_not_tell(
+def test_what_an_engine_does_not_report(
     blank: Page, inspected_at: str, status: int, title: str
 ) -> None:
-    """One that is not there, one that went, and one that refuses are told apart."""
+    """One that is not there, one that went, and one that refuses have a title each."""
     self = f"{{state: 'running', health: null, previous_run: null, inspected_at: {inspected_at}}}"
     missing = f"{{status: {status}, message: 'because', hint: 'do this'}}"
     found = said(
@@ -126,7 +126,7 @@ def test_what_an_engine_does_not_tell(
     [notice] = found
     assert (notice["title"], notice["advice"]) == (title, "do this")
     assert notice["text"].startswith("Because.")
-    assert ("What the kernel knows" in notice["text"]) is (inspected_at == "null")
+    assert ("What the kernel reports" in notice["text"]) is (inspected_at == "null")
 
 
 @pytest.mark.parametrize(("id_", "stands_out"), [("null", True), ("'a1b2'", False)])

@@ -68,7 +68,7 @@ def test_secrets_are_masked_everywhere(web: Agent, engine: CannedEngine) -> None
 
 
 def test_a_rename_shows_at_once(web: Agent, engine: CannedEngine, inspect: dict[str, Json]) -> None:
-    """By the time the event is seen the new name is known, and is a name we answer to."""
+    """By the time the event is seen the new name is current, and requests for it are served."""
     assert web.api.ask("/healthz", headers={"Host": "renamed:10310"}).status == 421
     with web.api.stream("/v1/events/stream") as stream:
         engine.knows({**inspect, "Name": "/renamed"})
@@ -105,8 +105,8 @@ def test_a_strangers_cursor_begins_with_a_gap(web: Agent, engine: CannedEngine) 
         held = stream.frame()
     with web.api.stream("/v1/events/stream", Last_Event_ID="beef-99") as stream:
         gap, *rest = [stream.frame() for _ in range(5)]
-        told = ["create", "start", "health_status", "pause"]
-        assert [frame["event"] for frame in (gap, *rest)] == ["gap", *told]
+        expected = ["create", "start", "health_status", "pause"]
+        assert [frame["event"] for frame in (gap, *rest)] == ["gap", *expected]
         assert rest[-1] == held
     assert json.loads(gap["data"])["attributes"]["reason"] == "journal"
 
@@ -318,7 +318,7 @@ def test_nothing_is_asked_of_the_engine_while_nobody_asks(web: Agent, engine: Ca
 
 
 def test_the_log_is_one_json_object_a_line(web: Agent) -> None:
-    """Where standard error is no terminal; the first line says where it listens."""
+    """Where standard error is not a terminal; the first line says where it listens."""
     assert web.stop() == 0
     assert [line for line in web.log if line["event"] == "no JSON"] == []
     events = [line["event"] for line in web.log]

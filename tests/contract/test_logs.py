@@ -48,7 +48,7 @@ def test_a_log_ends_with_the_container(web: Agent, engine: CannedEngine) -> None
 def test_a_secret_in_two_frames_is_masked(
     web: Agent, engine: CannedEngine, inspect: dict[str, Json]
 ) -> None:
-    """By what the container's variables have told."""
+    """By the values of the container's variables."""
     config = inspect["Config"]
     assert isinstance(config, dict)
     assert isinstance(config["Env"], list)

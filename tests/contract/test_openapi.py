@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.web.openapi.__main__ import FILE
 from tests.contract.conftest import environment
-from tests.openapi.__main__ import FILE
 from tests.support.canned_engine import Answer, recorded
 from tests.unit.engine.inspect.test_frames import frame
 

@@ -34,7 +34,7 @@ def many_files() -> Iterator[None]:
 
 
 def rename(engine: CannedEngine, inspect: dict[str, Json], name: str) -> None:
-    """Have the engine rename the container, and tell of it."""
+    """Have the engine rename the container, and report it."""
     engine.knows({**inspect, "Name": f"/{name}"})
     engine.emit(happened("rename", time.time_ns(), oldName="/web", name=name))
 

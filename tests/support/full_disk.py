@@ -1,6 +1,6 @@
 """Fills the disk below a folder with a journal, in a process of its own.
 
-Prints as JSON what the journal told, and the numbers of its events as they were shown and as they
+Prints as JSON the journal's notices, and the numbers of its events as they were shown and as they
 stand in it afterwards.
 """
 
@@ -25,7 +25,7 @@ def main(folder: Path, container: str, count: int) -> None:
     journal.open(folder, container)
     shown = [event.seq for number in range(count) for event in journal.append(occurrence(number))]
     outcome = {
-        "told": [(notice.event, notice.reason) for notice in notices],
+        "notices": [(notice.event, notice.reason) for notice in notices],
         "shown": shown,
         "held": [event.seq for event in journal.held()],
     }

@@ -1,14 +1,14 @@
-"""An engine that answers, and the version of its API that is spoken with it."""
+"""A connection to an engine that answered, in a version of the API that both have."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from selfinspect.engine.api.capabilities import Capabilities, check
+from selfinspect.engine.api.capabilities import REQUESTS, Capabilities, check
 from selfinspect.engine.http.transport import Answer, Transport
 from selfinspect.engine.quirks import product, proxy
 from selfinspect.errors import EngineError, EngineUnsupportedError
@@ -17,23 +17,16 @@ from selfinspect.jsonread import HEAVIEST, decoded, parsed
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from selfinspect.engine.http.stream import Stream
     from selfinspect.engine.http.tls import Tls
     from selfinspect.engine.http.transport import Observe
-    from selfinspect.model import Json
-
-_Raw = TypeVar("_Raw", bytes, str)
-_Result = TypeVar("_Result")
+    from selfinspect.model import Capability, Json
 
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
-_ARRAYS = frozenset({"changes", "history", "list"})
-"""What is answered with an array, or with null where that is empty; the rest with an object."""
-
-_KEPT_IN_PART = frozenset({"inspect", "image"})
 _HEAVY = 32 * 2**20
 """Bytes of a document of which only a part is kept, see `bounds`."""
 
@@ -47,19 +40,19 @@ def connect(
     observe: Observe | None = None,
     tls: Tls | None = None,
 ) -> Connection:
-    """Ask who is there and agree on a version of the API.
+    """Connect to an engine, and agree on a version of the API.
 
     Args:
         endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         api_version: speak this one and do not negotiate (`DOCKER_API_VERSION`).
         timeout: seconds for each whole answer.
         patience: the same for the first one, connecting included; None for `timeout`.
-        observe: told of each request: its name, the answer's status (0 for none), seconds.
-        tls: the certificates, None to speak in the clear.
+        observe: called for each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates, None for no encryption.
 
     Raises:
-        EngineUnreachableError: nobody answers there, or not as an engine does.
-        EngineAnswerError: somebody answers, and refuses.
+        EngineUnreachableError: no answer, or not as an engine does.
+        EngineAnswerError: an answer that is not a success.
     """
     transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
     try:
@@ -80,7 +73,7 @@ def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str |
         raise transport.failed("answers /_ping, but not as an engine does")
     if _version(offered) < _version(LOWEST_API):
         raise transport.failed(
-            f"speaks API version {offered}, and {LOWEST_API} is the oldest understood here",
+            f"speaks API version {offered}, and {LOWEST_API} is the oldest supported here",
             outcome="API too old",
             hint="update the engine",
         )
@@ -98,8 +91,8 @@ class Connection:
     """An engine that answered, and the version of the API agreed with it.
 
     Attributes:
-        proxy: what the proxy before the engine calls itself, None where none says its name.
-        capabilities: what is let through, as far as it was asked for.
+        proxy: the name of the proxy before the engine, None where none is seen.
+        capabilities: what is allowed, as far as it was asked for.
     """
 
     transport: Transport
@@ -107,109 +100,103 @@ class Connection:
     proxy: str | None = None
     capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
 
-    def get(self, capability: str, path: str, **query: str) -> bytes:
-        """The body of a successful GET.
+    def get(self, capability: Capability, of: str = "", **query: str) -> bytes:
+        """The body of a successful answer.
+
+        Args:
+            capability: which request it is.
+            of: the container or the image that is asked about.
+            query: the request's parameters.
 
         Raises:
             EngineUnreachableError: no answer.
-            EngineAnswerError: an answer that is no success.
+            EngineAnswerError: an answer that is not a success.
         """
-        answer = self.transport.get(capability, self.path(path, query))
+        answer = self.transport.get(capability, self._path(capability, of, query))
         check(answer, capability, self.transport)
         return answer.body
 
-    def json(self, capability: str, path: str, **query: str) -> Json:
-        """The same, as JSON."""
-        return self.decoded(capability, self.get(capability, path, **query))
+    def head(self, capability: Capability, of: str, **query: str) -> Answer:
+        """The whole answer to a HEAD, whatever its status."""
+        return self.transport.head(capability, self._path(capability, of, query))
 
-    def decoded(self, capability: str, body: bytes) -> Json:
+    def json(self, capability: Capability, of: str = "", **query: str) -> Json:
+        """The JSON of a successful answer.
+
+        Raises:
+            EngineUnreachableError: no answer, or not what engines answer.
+            EngineAnswerError: an answer that is not a success.
+        """
+        return self.decoded(capability, self.get(capability, of, **query))
+
+    def decoded(self, capability: Capability, body: bytes) -> Json:
         """An answer's JSON.
 
         Raises:
-            EngineUnreachableError: it is none, or not what engines answer.
+            EngineUnreachableError: it is not JSON, or not what engines answer.
+            EngineUnsupportedError: an empty answer to `top`.
         """
+        if capability == "top" and not body.strip():  # Podman 4, without a `ps` to run
+            raise EngineUnsupportedError(
+                "top: the engine answered nothing",
+                code=HTTPStatus.OK,
+                capability=capability,
+                endpoint=self.engine.endpoint,
+            )
+        request = REQUESTS[capability]
+        heaviest = _HEAVY if request.kept_in_part else HEAVIEST
+        text, document, wrong = "", None, None
+        try:
+            text = decoded(body, heaviest)
+            body = b""
+            document = parsed(text, heaviest)
+        except ValueError as error:
+            wrong = str(error)
         # Neither is kept while the next is made, nor by an error: each may be of many MiB.
-        heaviest = _HEAVY if capability in _KEPT_IN_PART else HEAVIEST
-        text, wrong = _read(decoded, body, heaviest)
-        del body
-        document, wrong = (None, wrong) if text is None else _read(parsed, text, heaviest)
-        del text
+        body, text = b"", ""
         if wrong:
             raise self.transport.failed(
-                f"the answer to {capability} is no JSON to be read: {wrong}"
+                f"the answer to {capability} cannot be read as JSON: {wrong}"
             )
-        if capability not in _ARRAYS and not isinstance(document, dict):
-            raise self.transport.failed(f"the answer to {capability} is no JSON object")
-        if capability in _ARRAYS and not isinstance(document, list | None):
-            raise self.transport.failed(f"the answer to {capability} is no JSON array")
+        if not isinstance(document, request.answer) and (
+            document is not None or request.answer is dict
+        ):
+            kind = "object" if request.answer is dict else "array"
+            raise self.transport.failed(f"the answer to {capability} is not a JSON {kind}")
         return document
-
-    def path(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """A path of the API with its version before it."""
-        return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def stream(
         self,
-        capability: str,
-        path: str,
+        capability: Capability,
+        of: str,
         query: Mapping[str, str],
         *,
         patience: float | None = None,
     ) -> Stream:
-        """The body of a successful GET, still to be read.
+        """The body of a successful answer, still to be read.
 
         Args:
-            capability: which of our requests it is.
-            path: of the API, without its version.
-            query: its parameters.
+            capability: which request it is.
+            of: the container that is asked about, empty for none.
+            query: the request's parameters.
             patience: seconds for the headers, None for as long as any answer may take.
 
         Raises:
             EngineUnreachableError: no answer.
-            EngineAnswerError: an answer that is no success.
+            EngineAnswerError: an answer that is not a success.
         """
-        stream = self.transport.stream(capability, self.path(path, query), patience)
+        stream = self.transport.stream(capability, self._path(capability, of, query), patience)
         if stream.code != HTTPStatus.OK:
             with stream:
                 answer = Answer(stream.code, stream.headers, stream.text())
                 check(answer, capability, self.transport)
         return stream
 
-    def top(self, container: str, **query: str) -> Json:
-        """The processes of a container.
-
-        Raises:
-            EngineUnsupportedError: the engine says nothing: Podman 4 without a `ps` to run.
-        """
-        body = self.get("top", f"{container_path(container)}/top", **query)
-        if body.strip():
-            return self.decoded("top", body)
-        raise EngineUnsupportedError(
-            "top: the engine answered nothing",
-            code=HTTPStatus.OK,
-            capability="top",
-            endpoint=self.engine.endpoint,
-        )
-
     def speaks(self, version: str) -> bool:
-        """Whether the version spoken is this one of the API or a later."""
+        """Whether the API version in use is this one or a later."""
         return _version(self.engine.api_version) >= _version(version)
 
-    def version(self) -> Json:
-        """The engine's version, the API versions it speaks, and its machine's system."""
-        return self.json("version", "/version")
-
-
-def _read(
-    read: Callable[[_Raw, int], _Result], raw: _Raw, heaviest: int
-) -> tuple[_Result | None, str | None]:
-    """What is read of an answer, or why it cannot be."""
-    try:
-        return read(raw, heaviest), None
-    except ValueError as error:
-        return None, str(error)
-
-
-def container_path(container: str) -> str:
-    """Where a container is in the API; whatever it is called, it stays one segment."""
-    return f"/containers/{quote(container, safe='')}"
+    def _path(self, capability: Capability, of: str, query: Mapping[str, str]) -> str:
+        """A request's path and query; whatever a container is called, it stays one segment."""
+        path = REQUESTS[capability].path.format(quote(of, safe=":"))
+        return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")

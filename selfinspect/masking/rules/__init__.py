@@ -1,20 +1,50 @@
-"""What is secret, as rows: one a kind, which the tests read one by one."""
+"""What a rule is: one kind of secret, where to look for it, and what it looks like."""
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.names import NAMES, NameRule
-from selfinspect.masking.rules.phrases import PHRASES
-from selfinspect.masking.rules.programs import PROGRAMS
-from selfinspect.masking.rules.rule import Rule
-from selfinspect.masking.rules.settings import FORMATS, SETTINGS
-from selfinspect.masking.rules.tokens import ADDRESSES, TOKENS
+import re
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-__all__ = ["NAMES", "PROGRAMS", "SETTINGS", "TEXTS", "NameRule", "Rule"]
+from selfinspect.frozen import dataclass
 
-# With what a text must have for any of them, a test that is cheaper than all their hints.
-TEXTS = (
-    (r"[:=]", ADDRESSES),
-    (r"", FORMATS),
-    (r"[\s(]", PHRASES),
-    (r"[\w.~+-]{12}", TOKENS),
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Where: TypeAlias = Literal["text", "setting", "command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of secret. What it must hide, and what it must leave, stands in the tests' tree
+    under its name: the agent has no use for samples, and would carry them in memory.
+
+    Attributes:
+        name: what a failing sample is reported under.
+        where: `text`, anywhere; `setting`, in the `NAME=value` of one variable, label or
+            argument; `command`, in the words of a command line, a NUL between two of them.
+        hint: a cheap test before the pattern. One of these stands in small letters in every text
+            that the pattern can match. Of a command: the programs it is for, `ldap*` for all whose
+            names begin so.
+        pattern: its groups are the secret, or all of it where it has none. It is compiled when a
+            text first hints at it, and `re` keeps it. It takes time in proportion to the text:
+            nothing of unbounded length stands before something that may fail.
+    """
+
+    name: str
+    where: Where
+    hint: tuple[str, ...]
+    pattern: str
+
+    def found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where the secret stands in a text that hints at it."""
+        for match in re.finditer(self.pattern, text):
+            yield from taken(match)
+
+
+def taken(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Yield where the groups of a match stand that took part in it; all of it without groups."""
+    if not match.re.groups:
+        yield match.span()
+    for group in range(1, match.re.groups + 1):
+        if match.start(group) >= 0:
+            yield match.span(group)

@@ -1,8 +1,8 @@
-"""Secrets that are told without a mark: in SQL, in protocols, in what is piped to a program."""
+"""Secrets without a mark before them: in SQL, in protocols, in what is piped to a program."""
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.rule import Rule
+from selfinspect.masking.rules import Rule
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:

@@ -6,7 +6,7 @@ name, that name included.
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.rule import Rule
+from selfinspect.masking.rules import Rule
 
 _WORD = "([^ ]+)"
 _BARE = "([^ -][^ ]*)"
@@ -166,7 +166,12 @@ PROGRAMS = (
         "neo4j-admin neo4j",
         "set-(?:initial|default-admin)-?[^ ]*password[^ ]* BARE|set-initial-password BARE",
     ),
-    _row("influx influxd", "(?:-p|-t|--password|--token)[= ]WORD"),
+    _row(
+        "influx influxd",
+        "(?:-p|-t|--password|--token)[= ]WORD"
+        "|[^ ]*influx setup (?:(?=(?:[^ ]+ ){0,16}?-p ?WORD))?(?:(?=(?:[^ ]+ ){0,16}?-t ?WORD))?",
+    ),
+    _row("hydra medusa", "-p ?WORD"),
     _row("orientdb console.sh", "(?i:connect) [^ ]+ [^ ]+ BARE"),
     _row("kopia duplicati-cli", "--?(?:password|passphrase|server-password)[= ]WORD"),
 )

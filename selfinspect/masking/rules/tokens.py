@@ -1,13 +1,12 @@
-"""Tokens that give themselves away by the mark that their issuer puts before them.
+"""What is secret by its own form: tokens, keys and hashes, credentials in addresses.
 
-Less than the real length is enough: a token that a log cut short is a secret still.
-
-Credentials in URLs, connection strings and lists of addresses, and URLs that are secrets.
+Tokens bear a mark of their issuer. Less than the real length is enough: a token that a log cut
+short is still a secret.
 """
 
 from __future__ import annotations
 
-from selfinspect.masking.rules.rule import Rule
+from selfinspect.masking.rules import Rule
 
 _BEGIN = r"(?<![A-Za-z0-9])"
 # What is random: in the next characters a digit or a change of case, as no word has it.
@@ -112,6 +111,51 @@ TOKENS = (
 )
 
 
+FORMATS = (
+    Rule(
+        "private-key",
+        "text",
+        ("private key",),
+        r"(?s)-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END"
+        r" [^-]{0,64}-----|\Z)",
+    ),
+    Rule(
+        "http-scheme",
+        "text",
+        ("bearer", "basic", "digest", "token", "apikey", "negotiate", "aws4-hmac-sha256"),
+        r"""(?x)
+        \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
+        (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) )
+        (?= [A-Za-z+/._~-]{0,1024} [0-9=] | [A-Za-z] [a-z]{0,255} [A-Z] | [A-Za-z]{20} )
+        ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! \\?" )
+        """,
+    ),
+    # crypt(5), and what frameworks and databases make of it.
+    Rule(
+        "password-hash",
+        "text",
+        ("$",),
+        r"\${1,2}(?:(?:2[abxy]?|1|5|6|7|y|apr1|scrypt|sha1|P|H)\${1,2}[^\s:,\"']+"
+        r"|(?:argon2(?:id?|d)|pbkdf2-\w{1,16})\$[^\s:\"']+)"
+        r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
+        r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
+        r"|(?<![\w$])[0-9a-f]{16}\$[0-9a-f]{64}(?![0-9a-f])",
+    ),
+    Rule(
+        "ldap-hash", "text", ("sha", "{md5}"), r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"
+    ),
+    Rule("postgres-hash", "text", ("md5",), r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
+    Rule("tor-hash", "text", ("16:",), r"(?<![\w:])16:[0-9A-F]{58}(?![0-9A-F])"),
+    # The private members of a JSON web key, RFC 7518.
+    Rule(
+        "json-web-key",
+        "text",
+        ("kty",),
+        r"\"(?:d|p|q|dp|dq|qi|k)\\{0,3}\"\s{0,4}:\s{0,4}\\{0,3}\"([\w-]{6,})",
+    ),
+)
+
+
 # The last segment of a path that no person chose: long, with a digit, a change of case or a length
 # that words do not have.
 _LAST = r"(?=[^\s\"'<>?#/]{0,64}(?:\d|[a-z][A-Z])|[A-Za-z0-9]{20})[^\s\"'<>?#/]"
@@ -178,7 +222,14 @@ ADDRESSES = (
         r"https?://(?:web)?hooks?\.[\w.:-]{1,253}/"
         rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{7,256}}){_END}",
     ),
-    # Hosts that know their caller by the path alone.
+    # A short one is mixed as no name in a manual is: `k8x9w2`, not `route53`.
+    _address(
+        "web-hook-short",
+        "hook",
+        r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}(?:hooks?|webhooks?)/"
+        rf"((?=[A-Za-z0-9]{{0,8}}[A-Za-z]\d[A-Za-z])[A-Za-z0-9]{{5,9}}){_END}",
+    ),
+    # Hosts that identify their caller by the path alone.
     _address(
         "web-hook-host",
         ".com/ .in/ .app/ .cn/ .link/ .io/ .site/ .org/",
@@ -224,5 +275,14 @@ ADDRESSES = (
         r"(?<![\w.*-])[\w.*-]{1,253}:(?:5432|\*):[^:\s]{1,128}:[^:\s]{1,128}:([^\s\"']+)",
     ),
     _address("aws-pair", "akia asia", r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})"),
+    # Postfix's `sasl_passwd`: a relay, its port, and who logs in there.
+    _address(
+        "postfix-sasl",
+        "]: smtp mail mx relay",
+        r"(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
+        r"|(?<![\w.@/-])\[?(?:smtp|mail|mx|relay)[\w-]{0,60}(?:\.[\w-]{1,64}){1,8}\]?(?::\w{2,10})?)"
+        r"[ \t]{1,8}[\w.@+-]{1,64}:((?=[^\s:\"']{0,64}\d)(?=[^\s:\"']{0,64}[A-Za-z])"
+        r"[^\s:\"']{5,256})(?=[\s\"']|\Z)",
+    ),
     _address("samba-map", "login=", r"\blogin=[^\s:,\"']{1,128}:([^\s\"',;]{3,})"),
 )

@@ -7,7 +7,7 @@ const SILENCE = 40_000; // the agent sends a comment every 15 seconds
 
 export class UnauthorizedError extends Error {}
 
-/** An answer that is none, with what the agent says of it. */
+/** An error that the agent answered, with its hint. */
 export class ProblemError extends Error {
   constructor(status, problem) {
     super(problem?.detail ?? `the agent answered ${status}`);
@@ -17,7 +17,7 @@ export class ProblemError extends Error {
 }
 
 export class Agent {
-  /** @param onRefused called when a token is wanted, with whether one was given and refused. */
+  /** @param onRefused called when a token is required, with whether one was sent and refused. */
   constructor(onRefused) {
     this.onRefused = onRefused;
     this.waiting = new Set();
@@ -108,7 +108,7 @@ export class Agent {
       // Another token was given while this one was on its way.
       if (token !== sessionStorage.getItem(KEPT)) return this.open(path, signal, more);
       this.onRefused(token !== null);
-      throw new UnauthorizedError("a token is needed");
+      throw new UnauthorizedError("a token is required");
     }
     if (!response.ok) {
       throw new ProblemError(response.status, await response.json().catch(() => null));

@@ -1,10 +1,10 @@
-// What a person who looks because something is wrong should read first. Pure.
+// What to read first when something is wrong. Pure.
 
 import * as words from "./words.js";
 
 const NEAR = 90;
 
-/** What stands out, the worst first: a tone, a title, and what is known and advised. */
+/** Notices, the worst first: a tone, a title, the details and what helps. */
 export function attention({ self, problem, identity, missing, sample, runs }) {
   const found = [
     ...(self ? container(self, sample, runs) : unidentified(problem, identity)),
@@ -24,7 +24,7 @@ function unidentified(problem, identity) {
   if (!problem && !identity) return [];
   return [{
     tone: "bad",
-    title: "It is not known which container this is",
+    title: "This container could not be identified",
     text: words.sentence(identity?.reason ?? problem.message),
     advice: problem?.hint ?? null,
   }];
@@ -34,7 +34,7 @@ function assumed({ id }, identity) {
   if (id !== null || identity?.level !== "assumed") return [];
   return [{
     tone: "warn",
-    title: "Which container this is, is only assumed",
+    title: "The identity is only assumed",
     text: words.sentence(identity.reason),
     advice: "mount the engine's socket; or, where no container shares another's network, set SELFINSPECT_ASSUME=1",
   }];
@@ -53,7 +53,7 @@ function health({ health, inspected_at: asOf }) {
     tone: "bad",
     title: "The health check fails",
     text: `${failures(health.failing_streak)}${code === null ? "" : ` with code ${code}`},`
-      + ` when the engine told of it at ${words.dayAndClock(words.moment(asOf))}.`,
+      + ` as the engine reported at ${words.dayAndClock(words.moment(asOf))}.`,
     output: last?.output.trim() || null,
   };
 }
@@ -68,42 +68,42 @@ function memory(sample) {
   return {
     tone: "warn",
     title: "Memory is nearly used up",
-    text: `${words.percent(share)} of ${words.bytes(sample.memory.limit_bytes)}: past the limit the kernel kills a process.`,
+    text: `${words.percent(share)} of ${words.bytes(sample.memory.limit_bytes)}: above the limit the kernel kills a process.`,
   };
 }
 
 function kills(sample) {
   const kills = sample?.memory.oom_kills ?? 0;
   if (!kills) return null;
-  return { tone: "warn", title: `${words.count(kills, "process", "processes")} killed for want of memory` };
+  return { tone: "warn", title: `${words.count(kills, "process", "processes")} OOM-killed` };
 }
 
 function lastRun(self, runs) {
   const last = self.previous_run ?? runs?.find((run) => run.finished_at !== null) ?? null;
   const restarts = self.restart_count ?? 0;
-  const again = restarts ? `The engine has started it anew ${words.times(restarts)}.` : null;
+  const again = restarts ? `The engine has restarted it ${words.times(restarts)}.` : null;
   if (last && words.endedBadly(last)) {
     const at = words.moment(last.finished_at);
     return {
       tone: last.cause === "oom" || last.oom_killed ? "bad" : "warn",
-      title: `The run before this one ${words.ending(last)}`,
+      title: `The previous run ${words.ending(last)}`,
       text: [at && `At ${words.dayAndClock(at)}.`, again].filter(Boolean).join(" ") || null,
     };
   }
-  return again && { tone: "warn", title: "The container keeps ending", text: again };
+  return again && { tone: "warn", title: "The container keeps restarting", text: again };
 }
 
 function access(self, missing) {
   if (!missing) return [];
   const last = self !== null && self.inspected_at !== null;
   const denied = missing.status === 403;
-  const known = "What the kernel knows is shown. What only an engine knows is not: name, image, ports, "
-    + "networks, mounts, environment, labels, health, events.";
+  const lacking = "What the kernel reports is shown. What only an engine reports is missing: name, image, "
+    + "ports, networks, mounts, environment, labels, health, events.";
   return [{
     tone: "warn",
-    title: denied ? "The engine or a proxy before it denies us what it knows"
-      : last ? "The engine is away: its last word is shown" : "No engine answers",
-    text: [words.sentence(missing.message), !last && known].filter(Boolean).join(" "),
+    title: denied ? "The engine, or a proxy before it, denies inspecting this container"
+      : last ? "The engine is away: its last answer is shown" : "No engine answers",
+    text: [words.sentence(missing.message), !last && lacking].filter(Boolean).join(" "),
     advice: missing.hint,
   }];
 }

@@ -34,14 +34,14 @@ const CHARTS = [
     id: "network", title: "Network", lines: [["received", "in"], ["sent", "out"]], words: rate,
     floor: 1024, steps: POWERS_OF_TWO,
     beside: ({ network }, _, totals) => network === null
-      ? "not the container's own, or not told"
+      ? "not the container's own, or unknown"
       : `${bytes(totals.received)} in, ${bytes(totals.sent)} out so far`,
   },
   {
     id: "io", title: "Disk", lines: [["read", "read"], ["written", "written"]], words: rate,
     floor: 1024, steps: POWERS_OF_TWO,
     beside: ({ io }, _, totals) => io === null
-      ? "not told" : `${bytes(totals.read)} read, ${bytes(totals.written)} written so far`,
+      ? "unknown" : `${bytes(totals.read)} read, ${bytes(totals.written)} written so far`,
   },
 ];
 
@@ -103,7 +103,7 @@ class Chart {
     this.plot = null;
   }
 
-  /** Draw anew, in the colours of now. */
+  /** Draw again, in the current colours. */
   begin() {
     this.plot?.destroy();
     const style = getComputedStyle(document.documentElement);

@@ -34,7 +34,7 @@ export function mark(text, tone) {
   return el("span", { class: `mark ${tone}` }, text);
 }
 
-/** Pairs of a name and what stands for it; null is not known. */
+/** Names and values; null is unknown. */
 export function pairs(entries, kind = "") {
   return el("dl", { class: `pairs ${kind}`.trim() }, entries.flatMap(([name, value]) => [
     el("dt", null, name),

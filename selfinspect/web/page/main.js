@@ -12,9 +12,9 @@ import { clock } from "./words.js";
 const PAGE = 1000;
 const AGAIN = 30_000; // for what has no event, as the engine's going, and for the title of a page that nobody sees
 const MOST_DOUBTS = 10;
-const AFTER_EVENT = [300, 2000]; // the agent inspects anew after an event
+const AFTER_EVENT = [300, 2000]; // the agent inspects again after an event
 
-const known = { self: null, problem: null, identity: null, engine: null, missing: null, runs: [], sample: null };
+const latest = { self: null, problem: null, identity: null, engine: null, missing: null, runs: [], sample: null };
 const history = new History();
 const agent = new Agent(onRefused);
 const timeline = new Timeline(byId("timeline-list"));
@@ -41,14 +41,14 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 window.addEventListener("online", () => agent.wake());
-setInterval(() => panels.uptime(known.self), 1000);
+setInterval(() => panels.uptime(latest.self), 1000);
 setInterval(refresh, AGAIN);
 
 refresh();
 followSamples();
 followEvents();
 
-/** Every document anew, once at a time. */
+/** Fetch every document again, one round at a time. */
 function refresh() {
   refreshing ??= ask().catch(() => null).finally(() => { refreshing = null; });
   return refreshing;
@@ -59,22 +59,22 @@ async function ask() {
     ["/v1/self", "/v1/identity", "/v1/engine", "/v1/runs"].map((path) => answer(path)),
   );
   if ([self, identity, engine].some(({ error }) => error && !(error instanceof ProblemError))) return;
-  if (known.self?.id && self.document?.id && known.self.id !== self.document.id) {
+  if (latest.self?.id && self.document?.id && latest.self.id !== self.document.id) {
     location.reload(); // another container answers at this address
     return;
   }
-  if (known.self && self.error && doubts < MOST_DOUBTS) {
+  if (latest.self && self.error && doubts < MOST_DOUBTS) {
     doubts += 1; // an agent that has just started does not know itself yet
     setTimeout(refresh, 1000);
     return;
   }
   doubts = 0;
-  known.self = self.document;
-  known.problem = self.error;
-  known.identity = identity.document ?? known.identity;
-  known.engine = engine.document ?? known.engine;
-  known.runs = runs.document?.runs ?? [];
-  known.missing = known.engine?.reachable && known.self?.engine ? null : (await answer("/v1/inspect")).error;
+  latest.self = self.document;
+  latest.problem = self.error;
+  latest.identity = identity.document ?? latest.identity;
+  latest.engine = engine.document ?? latest.engine;
+  latest.runs = runs.document?.runs ?? [];
+  latest.missing = latest.engine?.reachable && latest.self?.engine ? null : (await answer("/v1/inspect")).error;
   render();
 }
 
@@ -89,14 +89,14 @@ async function answer(path) {
 function render() {
   byId("token").hidden = true;
   byId("report").hidden = false;
-  const { self, identity, engine, missing, runs } = known;
+  const { self, identity, engine, missing, runs } = latest;
   announce(self);
   panels.banner(self, identity);
   for (const id of ["columns", "more", "names"]) byId(id).hidden = !self;
   if (self) {
     panels.health(self);
     panels.facts(self);
-    timeline.told = self.engine !== null;
+    timeline.live = self.engine !== null;
   }
   if (identity) panels.identity(identity, Boolean(self?.id));
   if (engine) panels.engine(engine, self ? missing : null);
@@ -108,36 +108,36 @@ function render() {
 }
 
 function attend() {
-  panels.notices(attention({ ...known, missing: known.self ? known.missing : null }));
+  panels.notices(attention({ ...latest, missing: latest.self ? latest.missing : null }));
 }
 
 function followSamples() {
   agent.follow("/v1/stats/stream?interval=1", {
     onOpen: () => {
       byId("figures").classList.remove("stale");
-      if (!known.self) refresh(); // there are figures once it is known whose
+      if (!latest.self) refresh(); // figures begin once the container is identified
     },
     onFrame: (_, sample) => {
-      known.sample = sample;
+      latest.sample = sample;
       history.add(sample);
-      charts?.update(sample, known.self?.limits ?? null);
+      charts?.update(sample, latest.self?.limits ?? null);
       attend();
     },
     onLost: (failure) => {
       history.interrupt();
       byId("figures").classList.add("stale");
       byId("figures-note").textContent = failure instanceof ProblemError
-        ? `No figures: ${failure.message}` : "the last that are known";
+        ? `No figures: ${failure.message}` : "the last ones received";
     },
   });
 }
 
-/** All events that are held, page by page; then the stream, from the last of them on. */
+/** All past events, page by page; then the stream, from the last of them on. */
 async function followEvents() {
   let next = null;
   for (let wait = 500; next === null; wait = Math.min(wait * 2, 10_000)) {
     try {
-      next = await heldEvents();
+      next = await pastEvents();
     } catch (error) {
       lost(error);
       await agent.pause(error instanceof UnauthorizedError ? null : wait);
@@ -152,7 +152,7 @@ async function followEvents() {
   });
 }
 
-async function heldEvents() {
+async function pastEvents() {
   for (let after = "";;) {
     const { events, next } = await agent.ask(`/v1/events?limit=${PAGE}${after}`);
     timeline.add(events);
@@ -193,10 +193,10 @@ function connection(text, tone) {
 
 let announced = null;
 
-/** Say what changed about the state, for who does not see it. */
+/** Announce a change of state to screen readers. */
 function announce(self) {
   const words = self && [self.name, self.state, self.health?.status].filter(Boolean).join(", ");
-  if (announced !== null && words !== announced) say(words ?? "It is not known which container this is.");
+  if (announced !== null && words !== announced) say(words ?? "This container could not be identified.");
   announced = words;
 }
 

@@ -57,7 +57,7 @@ export function health({ health, inspected_at: asOf }) {
       el("p", null, mark(words.capital(health.status), words.toneOfHealth(health.status)),
         streak ? ` ${words.count(streak, "failure")} in a row` : ""),
       el("ol", { class: "checks" }, [...health.log].reverse().map(check)),
-      el("p", { class: "quiet small" }, `As the engine told it at ${words.dayAndClock(words.moment(asOf))}.`),
+      el("p", { class: "quiet small" }, `As the engine reported at ${words.dayAndClock(words.moment(asOf))}.`),
     ];
   });
 }
@@ -75,11 +75,11 @@ function check({ start, end, exit_code: exitCode, output }) {
   );
 }
 
-/** Ports, networks, mounts, limits, the process, names; a panel of which nothing is known is hidden. */
+/** Ports, networks, mounts, limits, the process, names; a panel without data is hidden. */
 export function facts(self) {
-  const panel = (id, known, data, make) => {
-    byId(id).closest("section").hidden = known === null;
-    if (known !== null) show(byId(id), data, make);
+  const panel = (id, value, data, make) => {
+    byId(id).closest("section").hidden = value === null;
+    if (value !== null) show(byId(id), data, make);
   };
   panel("ports", self.ports, [self.ports, self.port_bindings], () => ports(self));
   panel("networks", self.networks, self.networks, () => networks(self));
@@ -159,7 +159,7 @@ function process(self) {
 function named(place, values, noun) {
   byId(`${place}-count`).textContent = values ? words.count(Object.keys(values).length, noun) : words.UNKNOWN;
   show(byId(place), values, () => {
-    if (!values) return quiet("Only an engine knows.");
+    if (!values) return quiet("Only an engine reports it.");
     const entries = Object.entries(values).sort(([one], [other]) => one < other ? -1 : 1);
     return entries.length ? pairs(entries.map(([name, value]) => [
       name, el("span", value.includes(MASKED) ? { class: "masked" } : null, value),
@@ -171,12 +171,12 @@ const SCOPES = { ipc: "shared memory", pid: "first process" };
 const LEVEL_TONES = { proven: "good", confirmed: "good", observed: "neutral", assumed: "warn" };
 const VERDICT_TONES = { proven: "good", confirmed: "good", chosen: "good", disproved: "warn" };
 
-/** How it is known which container this is, with each piece of evidence. */
+/** The identity, with each piece of evidence. */
 export function identity(document, used) {
   show(byId("identity"), [document, used], ([{ id, level, method, reason, candidates }]) => [
     el("p", { class: "lead" }, level
       ? [mark(words.capital(level), LEVEL_TONES[level] ?? "neutral"), ` ${words.proof(level, method)}`]
-      : [mark("Refused", "bad"), ` ${words.sentence(reason ?? "it is not known yet")}`]),
+      : [mark("Refused", "bad"), ` ${words.sentence(reason ?? "it is still being resolved")}`]),
     level && !used && el("p", { class: "lead" }, words.UNUSED),
     id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
     candidates.length > 0 && el("details", { open: level !== "proven" },
@@ -193,7 +193,7 @@ export function identity(document, used) {
 const ACCESS = {
   allowed: ["Allowed", "good"],
   denied: ["Denied", "bad"],
-  unsupported: ["It has no", "warn"],
+  unsupported: ["Not supported", "warn"],
   unknown: ["Not asked yet", "quiet"],
 };
 
@@ -208,20 +208,20 @@ export function engine(document, missing) {
         ["API", api],
         ["Reached at", code(endpoint)],
         os && ["Machine", [os, kernel].filter(Boolean).join(", ")],
-        encrypted === null ? null : ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "in the clear: whoever reads along is root on that host")],
+        encrypted === null ? null : ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "unencrypted: whoever reads the traffic can become root on that host")],
         ["Now", reachable ? "answers" : el("span", { class: "warn" }, "away")],
-      ].filter(Boolean)) : el("p", null, "None answers."),
+      ].filter(Boolean)) : el("p", null, "No engine answers."),
       missing && el("p", { class: "lead" }, `${words.sentence(missing.message)} `, missing.hint && el("span", { class: "quiet" }, `What helps: ${missing.hint}`)),
       el("div", { class: "stack" },
-        product && el("div", null, el("h3", null, "What we may ask it"),
+        product && el("div", null, el("h3", null, "What the agent may ask"),
           pairs(Object.entries(ACCESS).map(([access, [word, tone]]) => {
             const those = Object.keys(capabilities).filter((name) => capabilities[name] === access);
             return those.length > 0 && [word, el("span", { class: tone }, those.join(", "))];
           }).filter(Boolean))),
         denied.length > 0 && el("p", { class: "quiet" },
-          `Denied, by the engine or a proxy before it: ${denied.join(", ")}. On a socket proxy of Tecnativa or linuxserver CONTAINERS=1 (for the image IMAGES=1, for info INFO=1, for events EVENTS=1) lets it through; selfinspect doctor names the very request.`),
-        tried.length > 0 && el("div", null, el("h3", null, "Where an engine was looked for"),
-          table("Places where an engine was looked for", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]))),
+          `Denied, by the engine or a proxy before it: ${denied.join(", ")}. On a socket proxy of Tecnativa or linuxserver CONTAINERS=1 (for the image IMAGES=1, for info INFO=1, for events EVENTS=1) allows it; selfinspect doctor names the exact request.`),
+        tried.length > 0 && el("div", null, el("h3", null, "Where the agent looked for an engine"),
+          table("Places where the agent looked for an engine", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]))),
       ),
     ];
   });

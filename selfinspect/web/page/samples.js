@@ -34,7 +34,7 @@ export class History {
     return SPANS.find((span) => age <= span) ?? LONGEST;
   }
 
-  /** Break the lines: what was between is not known. */
+  /** Break the lines: what happened in between is unknown. */
   interrupt() {
     if (this.last === null) return;
     this.push(this.last.now + 0.001, {});
@@ -52,10 +52,10 @@ export class History {
 
 /** Mean and highest of the values there are; null where there are none. */
 export function summary(values) {
-  const known = values.filter((value) => value !== null);
-  if (!known.length) return null;
-  const total = known.reduce((sum, value) => sum + value, 0);
-  return { mean: total / known.length, highest: Math.max(...known) };
+  const present = values.filter((value) => value !== null);
+  if (!present.length) return null;
+  const total = present.reduce((sum, value) => sum + value, 0);
+  return { mean: total / present.length, highest: Math.max(...present) };
 }
 
 function counters({ network, io }) {
@@ -71,9 +71,9 @@ function counters({ network, io }) {
 }
 
 function total(parts, name) {
-  const known = parts?.map((part) => part[name]).filter((value) => value !== null) ?? [];
-  if (!known.length) return parts && !parts.length ? 0 : null;
-  return known.reduce((sum, value) => sum + value, 0);
+  const present = parts?.map((part) => part[name]).filter((value) => value !== null) ?? [];
+  if (!present.length) return parts && !parts.length ? 0 : null;
+  return present.reduce((sum, value) => sum + value, 0);
 }
 
 function perSecond(total, before, seconds) {

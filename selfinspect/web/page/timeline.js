@@ -1,10 +1,10 @@
-// The events held, each once, equal ones in a row as one line, below the runs in which they happened.
+// The events, each once, grouped by run; equal ones in a row share a line.
 
 import { code, el, quiet } from "./dom.js";
 import * as words from "./words.js";
 
 const STEP = 100;
-const KEPT = 10_000; // as many as the agent itself, unless it is told to hold more
+const KEPT = 10_000; // as many as the agent keeps by default
 const EXECS = ["exec_create", "exec_start", "exec_die", "exec_detach", "top"];
 
 export class Timeline {
@@ -13,7 +13,7 @@ export class Timeline {
     this.events = new Map();
     this.runs = [];
     this.withExecs = false;
-    this.told = true; // whether there is an engine, which tells of events
+    this.live = true; // whether there is an engine, which reports events
     this.shown = STEP;
     this.due = false;
   }
@@ -48,8 +48,8 @@ export class Timeline {
     const focused = document.activeElement?.id === "older";
     this.place.replaceChildren(
       ...groups.map(group),
-      ...(groups.length ? [] : [quiet(this.told
-        ? "Nothing has happened since the agent began to listen." : "Only an engine tells of events.")]),
+      ...(groups.length ? [] : [quiet(this.live
+        ? "Nothing has happened since the agent started." : "Only an engine reports events.")]),
       ...(lines.length > shown.length ? [this.older(lines.length - shown.length)] : []),
     );
     if (focused) (document.getElementById("older") ?? this.place).focus();
@@ -94,7 +94,7 @@ function grouped(lines, runs) {
 function group({ run, lines }) {
   return el("div", { class: "run" },
     run && el("h3", null, `Run ${run.number}`, el("span", { class: "quiet" }, spell(run))),
-    lines.length ? el("ol", null, lines.flatMap(line)) : quiet("No event of it is held."),
+    lines.length ? el("ol", null, lines.flatMap(line)) : quiet("No events of it are left."),
   );
 }
 

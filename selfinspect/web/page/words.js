@@ -1,9 +1,9 @@
-// Figures, times and states as a person reads them. Pure: what is unknown is null, and says so.
+// Figures, times and states in words. Pure. null is unknown, and is shown as that.
 
 const GAP = "\u00a0";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-export const UNKNOWN = "not known";
+export const UNKNOWN = "unknown";
 
 /** Bytes with three digits and their unit. */
 export function bytes(count) {
@@ -35,7 +35,7 @@ export function times(number) {
   return number === 1 ? "once" : `${number}${GAP}times`;
 }
 
-/** How often the same happened, and since when, where that was not in one second. */
+/** How often the same event happened, and since when, unless all within one second. */
 export function often(number, since, last) {
   const alike = !since || !last || clock(since) === clock(last);
   return `${times(number)}${alike ? "" : ` since ${clock(since)}`}`;
@@ -114,16 +114,16 @@ export function ending(run) {
   const code = run.exit_code === null ? "" : ` with code ${run.exit_code}`;
   const by = run.signal ? ` by ${run.signal}` : "";
   switch (run.cause) {
-    case "oom": return "was killed for want of memory";
+    case "oom": return "was OOM-killed";
     case "killed": return `was killed${by || code}`;
-    case "stopped": return `was stopped${code && ` and ended${code}`}`;
-    case "engine-restart": return `ended${code} with the engine's restart`;
-    case "exit": return `ended by itself${code}`;
-    default: return `ended${code}, the cause is not known`;
+    case "stopped": return `was stopped${code && ` and exited${code}`}`;
+    case "engine-restart": return `ended${code} when the engine restarted`;
+    case "exit": return `exited${code}`;
+    default: return `ended${code}, cause unknown`;
   }
 }
 
-/** Whether a run ended as nobody meant it to. */
+/** Whether a run ended unintentionally. */
 export function endedBadly(run) {
   return run.oom_killed === true
     || ["oom", "killed", "unknown"].includes(run.cause)
@@ -132,16 +132,16 @@ export function endedBadly(run) {
 
 const LEVELS = {
   proven: "The engine showed something that only this container can have",
-  confirmed: "The engine knows this container, it runs and our own files name it, but no proof was possible",
-  observed: "No engine confirms it: our own cgroup or files that only this container has name it, without contradiction",
-  assumed: "No engine confirms it, and only the hostname and files name it that containers can share: where this one joined another's network, it is that other one",
+  confirmed: "The engine reports this container as running and our own files name it, but no proof was possible",
+  observed: "No engine confirms it: our own cgroup, or files that only this container has, name it and nothing contradicts",
+  assumed: "No engine confirms it, and only the hostname and files that containers can share name it: if this container joined another's network, the ID is that other one's",
 };
 
-/** What becomes of an ID that is only assumed. */
+/** What happens to an ID that is only assumed. */
 export const UNUSED = "It is not used: no variable, metric label or answer of id carries it. An engine proves it, so mount its socket; where no container shares another's network, SELFINSPECT_ASSUME=1 uses it.";
 const METHODS = {
   layer: "its writable layer is the one we run on",
-  stamp: "a file in it has the very time of ours",
+  stamp: "a file in it has exactly the timestamp of ours",
   nonce: "a mark we left on our own process was seen in it",
   option: "an option named it",
 };
@@ -168,12 +168,12 @@ const EVENTS = {
 };
 
 const GAPS = {
-  "engine-buffer": ": the engine keeps few, and had forgotten them",
-  journal: ": the agent no longer holds them, or never did",
-  restart: ": the agent was away",
+  "engine-buffer": ": the engine keeps only a few, and had dropped them",
+  journal: ": the agent no longer has them, or never had",
+  restart: ": the agent was not running",
 };
 
-/** What an event means. */
+/** An event as a sentence. */
 export function event({ type, action, actor, attributes }) {
   const said = (name) => attributes?.[name] ?? null;
   if (action === "gap") return `Events may be missing here${GAPS[said("reason")] ?? ""}`;

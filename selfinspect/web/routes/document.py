@@ -1,25 +1,24 @@
-"""`/v1/self` and `/v1/inspect`, whole and drilled into, now or once they change."""
+"""`/v1/self` and `/v1/inspect`: whole or drilled into, now or once they change."""
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from selfinspect import times
 from selfinspect.documents import as_document, engine_missing, segments, standing
 from selfinspect.errors import SelfinspectError
-from selfinspect.web.answers import Document, prefers
-from selfinspect.web.waiting import differs, opaque, wait_of
+from selfinspect.web.answers import Document, conditional, opaque, prefers
+from selfinspect.web.waiting import differs, wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from selfinspect.model import Json, Self, Snapshot
     from selfinspect.web.answers import Representation
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _SELF = "/v1/self"
 _INSPECT = "/v1/inspect"
-_ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 def routes(service: Service) -> list[Route]:
@@ -50,23 +48,22 @@ def routes(service: Service) -> list[Route]:
         return response
 
     return [
-        Route(_SELF, own),
-        Route(f"{_SELF}/{{path:path}}", own),
-        Route(_INSPECT, inspect),
-        Route(f"{_INSPECT}/{{path:path}}", inspect),
+        Route(path, answer)
+        for document, answer in ((_SELF, own), (_INSPECT, inspect))
+        for path in (document, f"{document}/{{path:path}}")
     ]
 
 
 async def _answer(
     request: Request, service: Service, prefix: str, document: Callable[[], Document]
 ) -> Response:
-    """What stands at the request's path, at once or when its wait is over.
+    """The member at the request's path, at once or when its wait is over.
 
     Args:
         request: asks for it.
-        service: who else waits.
-        prefix: where the document itself stands.
-        document: its present state; raises SelfinspectError while there is none.
+        service: has the requests that wait.
+        prefix: the document's own path.
+        document: returns its present state; raises SelfinspectError while there is none.
     """
     path = segments(request.scope["raw_path"], prefix)
     json = prefers(request.headers.get("accept", ""), "application/json")
@@ -75,14 +72,16 @@ async def _answer(
     def present() -> Representation:
         return document().at(path, json=json)
 
-    if wait.for_change and not _is_other(present, wait.last_etag):
+    if wait.for_change and not _has_changed(present, wait.last_etag):
         over = differs(lambda: document().state(path, json=json))
         await service.waiting.until(over, request, wait.seconds)
-    return _conditional(request, present())
+    body, media_type, etag = present()
+    headers = {"etag": etag, "vary": "Accept", "cache-control": "no-cache"}
+    return conditional(request, body, media_type, headers)
 
 
-def _is_other(present: Callable[[], Representation], last_etag: str | None) -> bool:
-    """Whether there is something else than what an asker has who says what that is."""
+def _has_changed(present: Callable[[], Representation], last_etag: str | None) -> bool:
+    """Whether the client says which value it has, and there is another one now."""
     if last_etag is None:
         return False
     try:
@@ -91,18 +90,8 @@ def _is_other(present: Callable[[], Representation], last_etag: str | None) -> b
         return False
 
 
-def _conditional(request: Request, representation: Representation) -> Response:
-    """An answer, without a body for whoever has it: If-None-Match, RFC 9110, section 13.1.2."""
-    headers = {"etag": representation.etag, "vary": "Accept", "cache-control": "no-cache"}
-    known = ",".join(request.headers.getlist("if-none-match"))
-    has_it = (opaque(tag) == opaque(representation.etag) for tag in _ETAG.findall(known))
-    if known.strip() == "*" or any(has_it):
-        return Response(status_code=304, headers=headers)
-    return Response(representation.body, headers=headers, media_type=representation.media_type)
-
-
 class _Shown:
-    """The newest documents, each shaped once however often it is asked for."""
+    """The newest documents, each made once however often it is asked for."""
 
     def __init__(self) -> None:
         self._own: tuple[Self, Document] | None = None
@@ -126,7 +115,7 @@ class _Shown:
 
 
 def _counting_down(own: Self) -> Self:
-    """The record as of now: how long a stop leaves changes by itself."""
+    """The record as of now: the time that a stop leaves shrinks by itself."""
     stop = own.stopping
     if stop is None or stop.deadline is None:
         return own
@@ -135,7 +124,7 @@ def _counting_down(own: Self) -> Self:
 
 
 def _age(snapshot: Snapshot) -> int:
-    """Whole seconds since the engine said it."""
+    """Whole seconds since the engine returned the inspect."""
     inspected_at = snapshot.self.inspected_at if snapshot.self else None
     if inspected_at is None:
         return 0

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
     from selfinspect.web.app import Service
 
-MAX_LIMIT = 1000
-# Events held that a stream sends at once: as many as fit a connection's buffers.
-_PAGE = 100
+_MAX_LIMIT = 1000
+_PAGE = 100  # events of the journal that a stream sends at once: they fit a connection's buffers
 _MEMBERS = tuple(member.name for member in fields(Event))
 
 
@@ -40,13 +39,13 @@ def routes(service: Service) -> list[Route]:
 
     async def events(request: Request) -> Response:
         asked = request.query_params
-        limit = number(asked, "limit", default=100, largest=MAX_LIMIT)
+        limit = number(asked, "limit", default=100, largest=_MAX_LIMIT)
         cursor, query = single(asked, "after"), _query(asked)
         standing(service.snapshot())
 
         def answer() -> Response:
             page = service.journal.after(cursor, limit, query)
-            gap = [gap_document(cursor, page)] if page.gap else []
+            gap = [_gap(cursor, page)] if page.gap else []
             return json_answer({"events": [*gap, *map(_document, page.events)], "next": page.next})
 
         return await in_thread(answer, or_here=True)
@@ -67,15 +66,15 @@ async def event_frames(
     cursor: str | None,
     keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
-    """The frames of one stream: pages of what follows the cursor, then each event as it comes.
+    """The frames of one stream: the journal's events after the cursor, then each new one.
 
-    Without a cursor it begins with the next event. A subscriber that falls too far behind is
-    told so in a comment and let go; its last event's id brings the rest.
+    Without a cursor it begins with the next event. A stream that falls too far behind ends with a
+    comment; its client resumes with the id of the last event it got.
 
     Args:
-        journal: the events held.
-        subscribers: who brings the events to come.
-        cursor: of the last event that the reader has.
+        journal: has the past events.
+        subscribers: pass on the new ones.
+        cursor: of the last event that the client has.
         keep_alive: seconds without an event after which a comment is sent.
 
     Raises:
@@ -85,7 +84,7 @@ async def event_frames(
         yield b": selfinspect events\n\n"
         sent = 0
         while cursor is not None:
-            page, frames = await in_thread(partial(_held, journal, cursor), or_here=True)
+            page, frames = await in_thread(partial(_past, journal, cursor), or_here=True)
             sent = parse_cursor(page.next).seq
             cursor = page.next if page.events else None
             if frames:
@@ -94,32 +93,32 @@ async def event_frames(
             if live is None:
                 yield NOTHING_NEW
             elif live.seq > sent:
-                yield event_frame(live)
+                yield _event_frame(live)
         if subscription.overflowed:
             yield b": too slow; resume with Last-Event-ID\n\n"
 
 
-def _held(journal: Journal, cursor: str) -> tuple[Page, bytes]:
-    """A page of what follows a cursor, and its frames."""
+def _past(journal: Journal, cursor: str) -> tuple[Page, bytes]:
+    """The next page after a cursor, and its frames."""
     page = journal.after(cursor, _PAGE)
-    gap = frame("gap", gap_document(cursor, page)) if page.gap else b""
-    return page, gap + b"".join(map(event_frame, page.events))
+    gap = frame("gap", _gap(cursor, page)) if page.gap else b""
+    return page, gap + b"".join(map(_event_frame, page.events))
 
 
-def gap_document(cursor: str | None, page: Page) -> Json:
-    """What says that events between a cursor and the first one held may be missing."""
+def _gap(cursor: str | None, page: Page) -> Json:
+    """Marks that events between a cursor and the first one returned may be missing."""
     first = page.events[0].cursor if page.events else page.next
     attributes: Json = {"from": cursor, "to": first, "reason": "journal"}
     return {"type": "agent", "action": "gap", "attributes": attributes}
 
 
-def event_frame(event: Event) -> bytes:
+def _event_frame(event: Event) -> bytes:
     """An event as a frame: its cursor as id, its action as event."""
     return b"id: %s\n%s" % (event.cursor.encode(), frame(event.action, _document(event)))
 
 
 def _document(event: Event) -> Json:
-    """An event as JSON; made for each of many readers, so nothing in it is copied."""
+    """An event as JSON, made for each of many clients, so without copying its members."""
     members = {name: getattr(event, name) for name in _MEMBERS}
     return {**members, "actor": {"id": event.actor.id, "name": event.actor.name}}
 

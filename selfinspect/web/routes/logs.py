@@ -13,7 +13,7 @@ from selfinspect.documents import as_json
 from selfinspect.engine.inspect.log import LogQuery, written
 from selfinspect.errors import BadRequestError
 from selfinspect.web.answers import prefers
-from selfinspect.web.parameters import boolean, moment, single
+from selfinspect.web.parameters import boolean, invalid, moment, single
 from selfinspect.web.streaming import beside, in_thread, streamed
 
 if TYPE_CHECKING:
@@ -29,21 +29,20 @@ if TYPE_CHECKING:
 
     Render = Callable[[LogLine], bytes]
 
-TEXT, LINES = "text/plain", "application/x-ndjson"
+_TEXT, _LINES = "text/plain", "application/x-ndjson"
 _JSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json")
 _TAIL = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def routes(service: Service) -> list[Route]:
-    """The one route. Every log has a place among the streams: it holds one of the engine's."""
+    """The one path. Every open log counts as a stream: it holds a connection to the engine."""
 
     async def logs(request: Request) -> Response:
-        media_type = LINES if prefers(request.headers.get("accept", ""), *_JSON) else TEXT
-        query = log_query(request.query_params, timed=media_type == LINES)
-        inquiry = service.inquiry()
-        render = json_line if media_type == LINES else text_line
-        pieces = log_pieces(partial(inquiry.log, query), render, service.subscribers)
-        return await streamed(request, pieces, media_type, {"vary": "Accept"})
+        as_lines = prefers(request.headers.get("accept", ""), *_JSON)
+        query = _query(request.query_params, timed=as_lines)
+        open_log = partial(service.inquiry().log, query)
+        pieces = log_pieces(open_log, json_line if as_lines else text_line, service.subscribers)
+        return await streamed(request, pieces, _LINES if as_lines else _TEXT, {"vary": "Accept"})
 
     return [Route("/v1/logs", logs)]
 
@@ -51,14 +50,14 @@ def routes(service: Service) -> list[Route]:
 async def log_pieces(
     open_log: Callable[[], Log], render: Render, subscribers: Subscribers
 ) -> AsyncGenerator[bytes, None]:
-    """First nothing, once the log is open; then its lines as they come.
+    """An empty piece once the log is open, then its lines as they come.
 
-    The next piece is read when the last one is taken: who reads slowly makes the engine wait.
+    Each piece is read when the one before is taken, so a slow reader slows the engine down.
 
     Args:
-        open_log: may wait for the engine, and is called in a thread.
-        render: writes a line.
-        subscribers: among whose streams it has its place.
+        open_log: may block, and is called in a thread.
+        render: one line.
+        subscribers: counts the streams.
 
     Raises:
         TooManyStreamsError: before the first piece.
@@ -79,7 +78,7 @@ async def log_pieces(
 
 
 def _rendered(batches: Iterator[list[LogLine]], render: Render) -> bytes:
-    """The next lines, written; nothing at the end."""
+    """The next batch of lines; empty at the end."""
     return b"".join(map(render, next(batches, ())))
 
 
@@ -101,11 +100,11 @@ class _Ending:
             log.cancel()
 
 
-def log_query(asked: QueryParams, *, timed: bool) -> LogQuery:
-    """What the parameters ask for. Either output alone is chosen by its name, or without the other.
+def _query(asked: QueryParams, *, timed: bool) -> LogQuery:
+    """What the parameters ask for: `stdout=true` or `stderr=false` for stdout alone, and so on.
 
     Raises:
-        BadRequestError: one of them cannot be understood, or nothing is left to be shown.
+        BadRequestError: one of them is invalid or repeated, or both outputs are switched off.
     """
     now = time.time_ns()
     stdout, stderr = boolean(asked, "stdout"), boolean(asked, "stderr")
@@ -120,21 +119,17 @@ def log_query(asked: QueryParams, *, timed: bool) -> LogQuery:
         timed=timed,
     )
     if not (query.stdout or query.stderr):
-        raise BadRequestError(
-            "neither stdout nor stderr is left to be shown", hint="leave one of them out"
-        )
+        raise BadRequestError("stdout and stderr are both false", hint="leave one of them out")
     return query
 
 
 def _tail(asked: QueryParams) -> int | None:
     text = single(asked, "tail")
-    if text in (None, "all"):
+    if text is None or text == "all":
         return None
-    if _TAIL.fullmatch(text):
-        return int(text)
-    raise BadRequestError(
-        f"tail {text!r} is not possible", hint="tail takes all, or a number of at most nine digits"
-    )
+    if not _TAIL.fullmatch(text):
+        raise invalid("tail", text, "all, or a number of at most nine digits")
+    return int(text)
 
 
 def text_line(line: LogLine) -> bytes:

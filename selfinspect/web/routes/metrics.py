@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 _Page: TypeAlias = "tuple[bytes, Mapping[str, str]]"
 
 PATHS = ("/metrics", "/metrics/")
-"""Where it is served: some scrape configurations are written with the slash."""
+"""With the slash too: some scrape configurations are written so."""
 
 _OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
-_SMALLEST = 1400
-"""Bytes that fit in one packet anyway."""
-
+_SMALLEST = 1400  # bytes: fewer fit in one packet anyway
 _LEVEL = 1
 _SECONDS = re.compile(r"\d{1,4}(\.\d{1,9})?", re.ASCII)
-_MARGIN = 0.9
+_MARGIN = 0.9  # of a scrape's timeout; the rest is for the way
 
 
 class _Scrape(NamedTuple):
@@ -44,10 +42,10 @@ class _Scrape(NamedTuple):
 
 
 def routes(service: Service) -> list[Route]:
-    """The page at both of its paths; reading may take the engine a second, so a thread does it.
+    """The page at both of its paths. A thread makes it, because that may take the engine a second.
 
-    Who asks the same while a page is being made gets that one: fifty scrapes at once would else
-    leave the agent with the memory of fifty threads and pages.
+    Equal scrapes share the page that is being made: fifty at once would else leave the agent with
+    the memory of fifty threads and pages.
     """
     under_way: dict[_Scrape, asyncio.Future[_Page]] = {}
 
@@ -56,7 +54,7 @@ def routes(service: Service) -> list[Route]:
         scrape = _Scrape(
             media_type=_OPENMETRICS if prefers(accept, _OPENMETRICS) else _TEXT,
             packed=weight(request.headers.get("accept-encoding", ""), "gzip") > 0,
-            timeout=seconds(request.headers.get("x-prometheus-scrape-timeout-seconds", "")),
+            timeout=scrape_timeout(request.headers.get("x-prometheus-scrape-timeout-seconds", "")),
         )
         page = under_way.get(scrape)
         if page is None:
@@ -70,7 +68,7 @@ def routes(service: Service) -> list[Route]:
 
 
 def _made(service: Service, scrape: _Scrape) -> _Page:
-    """A page, and the headers that it goes out with."""
+    """A page and its headers."""
     body, content_type = service.metrics(scrape.media_type, scrape.timeout)
     headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
     if scrape.packed and len(body) >= _SMALLEST:
@@ -79,6 +77,8 @@ def _made(service: Service, scrape: _Scrape) -> _Page:
     return body, headers
 
 
-def seconds(text: str) -> float | None:
-    """What a scrape may take, some of it left for the way; None where the header says nothing."""
-    return float(text) * _MARGIN if _SECONDS.fullmatch(text) and float(text) > 0 else None
+def scrape_timeout(header: str) -> float | None:
+    """Seconds that making a page may take; None where Prometheus's header is absent or junk."""
+    if not _SECONDS.fullmatch(header) or float(header) == 0:
+        return None
+    return float(header) * _MARGIN

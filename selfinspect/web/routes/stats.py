@@ -1,22 +1,22 @@
 """`/v1/stats`: the container's resources, once, raw, or as server-sent events.
 
-Samples for whoever listens: one ticker for all, and none while nobody does.
+One ticker takes the samples for all streams, and runs only while there is a stream.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from starlette.routing import Route
 
 from selfinspect.documents import engine_missing, standing
-from selfinspect.errors import BadRequestError, EngineUnreachableError, SelfinspectError
+from selfinspect.errors import EngineUnreachableError, SelfinspectError
 from selfinspect.stats.sample import with_percent
 from selfinspect.web.answers import json_answer
-from selfinspect.web.parameters import seconds, single
+from selfinspect.web.parameters import invalid, seconds, single
 from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SHORTEST, _LONGEST = 0.2, 60.0
 
 
 def routes(service: Service) -> list[Route]:
-    """The three; reading may take the engine a second, so a thread does it."""
+    """The three paths. A thread reads, because that may take the engine a second."""
     feed = Feed(lambda: service.sample(None), service.subscribers)
 
     async def stats(request: Request) -> Response:
@@ -43,11 +43,11 @@ def routes(service: Service) -> list[Route]:
         sample = await in_thread(lambda: service.sample(source), or_here=True)
         if sample is None:
             raise EngineUnreachableError(
-                "there are no figures now", hint="a container that does not run has none"
+                "there are no figures now", hint="a container that is not running has none"
             )
-        return json_answer(sample_document(sample))
+        return json_answer(_document(sample))
 
-    async def raw(request: Request) -> Response:  # noqa: ARG001
+    async def raw(_: Request) -> Response:
         snapshot = service.snapshot()
         standing(snapshot)
         if snapshot.engine is None:
@@ -73,7 +73,7 @@ async def sample_frames(
 ) -> AsyncGenerator[bytes, None]:
     """The frames of one stream: a sample at once, and one every interval.
 
-    While there are no figures there is nothing but comments.
+    While there are no figures it carries only comments.
 
     Args:
         feed: takes the samples.
@@ -86,16 +86,11 @@ async def sample_frames(
     with feed.listener(interval) as listener:
         yield b": selfinspect stats\n\n"
         async for sample in listener.samples(keep_alive):
-            yield NOTHING_NEW if sample is None else sample_frame(sample)
+            yield NOTHING_NEW if sample is None else frame("sample", _document(sample))
 
 
-def sample_frame(sample: Sample) -> bytes:
-    """A sample as a frame."""
-    return frame("sample", sample_document(sample))
-
-
-def sample_document(sample: Sample) -> Json:
-    """A sample as `/v1/stats` shows it, without what only the metrics carry."""
+def _document(sample: Sample) -> Json:
+    """A sample without the part that is for the metrics only."""
     document = asdict(sample)
     del document["detail"]
     return document
@@ -103,17 +98,17 @@ def sample_document(sample: Sample) -> Json:
 
 def _source(query: QueryParams) -> StatsSource | None:
     text = single(query, "source")
-    if text in (None, "engine", "kernel"):
-        return cast("StatsSource | None", text)
-    raise BadRequestError(f"source {text!r} is not possible", hint="source takes engine or kernel")
+    if text not in (None, "engine", "kernel"):
+        raise invalid("source", text, "engine or kernel")
+    return cast("StatsSource | None", text)
 
 
 class Listener:
-    """Who wants a sample every so often; too slow a one misses some, and gets the newest.
+    """One stream's samples. One that reads too slowly misses some, and gets the newest.
 
     Args:
-        interval: seconds.
-        due: when the first sample is wanted, by the event loop's clock.
+        interval: seconds between two samples.
+        due: when the first one is wanted, by the event loop's clock.
     """
 
     def __init__(self, interval: float, due: float) -> None:
@@ -125,7 +120,7 @@ class Listener:
         self._ended = False
 
     def offer(self, sample: Sample | None, now: float) -> None:
-        """A sample, compared with the one before it; None where there is none now."""
+        """Take a sample, compared with the one before it; None where there are no figures now."""
         missed = max(0.0, now - self.due) // self._interval
         self.due += self._interval * (missed + 1)
         if sample is not None:
@@ -154,11 +149,11 @@ class Listener:
 
 
 class Feed:
-    """Takes samples as often as the most eager listener wants. Belongs to the event loop.
+    """Takes samples as often as the shortest interval needs. Belongs to the event loop's thread.
 
     Args:
-        sample: takes one; may wait, and is called in a thread.
-        subscribers: among whose streams each listener has its place.
+        sample: takes one; may block, and is called in a thread.
+        subscribers: counts the streams.
     """
 
     def __init__(self, sample: Callable[[], Sample | None], subscribers: Subscribers) -> None:
@@ -173,7 +168,7 @@ class Feed:
         """A listener for as long as the context lasts.
 
         Raises:
-            TooManyStreamsError: as many streams are open as may be.
+            TooManyStreamsError: the limit is reached.
         """
         loop = asyncio.get_running_loop()
         listener = Listener(interval, loop.time())
@@ -192,30 +187,28 @@ class Feed:
 
     async def _tick(self) -> None:
         try:
-            await self._take_turns()
+            while True:
+                await self._take_turn()
         finally:
-            # By a mistake of ours: nobody is to wait in vain. One that was cancelled for want of
-            # listeners is not to end those who have joined since.
+            # A bug of ours: no stream may wait for ever. But a ticker that was cancelled because
+            # its last listener left must not end those that have joined since.
             if self._ticker is asyncio.current_task():
                 for listener in self._listeners:
                     listener.end()
 
-    async def _take_turns(self) -> None:
+    async def _take_turn(self) -> None:
+        """Take a sample for the listeners that are due next; return early if another one joins."""
         clock = asyncio.get_running_loop().time
-        while True:
-            self._joined.clear()
-            wait = min(listener.due for listener in self._listeners) - clock()
-            if wait > 0:
-                try:
-                    await asyncio.wait_for(self._joined.wait(), wait)
-                except TimeoutError:
-                    pass
-                else:
-                    continue
-            due = [one for one in self._listeners if one.due <= clock()]
-            try:
-                sample = await in_thread(self._sample, or_here=True)
-            except SelfinspectError:
-                sample = None
-            for listener in due:
-                listener.offer(sample, clock())
+        self._joined.clear()
+        wait = min(listener.due for listener in self._listeners) - clock()
+        if wait > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._joined.wait(), wait)
+                return
+        due = [one for one in self._listeners if one.due <= clock()]
+        try:
+            sample = await in_thread(self._sample, or_here=True)
+        except SelfinspectError:
+            sample = None
+        for listener in due:
+            listener.offer(sample, clock())

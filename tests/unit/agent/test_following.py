@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def docker(engine: CannedEngine) -> CannedEngine:
-    """An engine that knows the container."""
+    """An engine that has the container."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     return engine
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.agent.keeper import delay
+from selfinspect.agent.observe import reach
 from selfinspect.agent.state import UNRESOLVED, Observation
+from selfinspect.documents import engine_document
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
+from selfinspect.jsonread import member
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot, Stopping
 from selfinspect.settings import Settings
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from selfinspect.model import Json
+    from selfinspect.model import AttemptOutcome, Json
 
 
 ANOTHER = "cd" * 32
@@ -33,7 +36,7 @@ AWAITING = r"/events\?filters=.*web.*&since=[^&]*$"
 
 @pytest.fixture
 def docker(engine: CannedEngine) -> CannedEngine:
-    """An engine that knows the container."""
+    """An engine that has the container."""
     engine.knows(recorded("inspect"), image=recorded("image"))
     engine.answers["/info"] = Answer(body=recorded("info"))
     return engine
@@ -212,7 +215,7 @@ def test_while_the_engine_is_away_the_last_document_stays(docker: CannedEngine, 
     assert kept.name == "web"
     assert kept.snapshot.inspect is not None
     assert kept.snapshot.failure is not None
-    assert "there is no engine's socket" in kept.snapshot.failure.detail
+    assert "no engine socket" in kept.snapshot.failure.detail
     assert not kept.state.followed
 
 
@@ -320,8 +323,24 @@ def test_a_target_that_is_removed_is_gone(docker: CannedEngine, other: Kept) -> 
     assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
     assert other.snapshot.failure is not None
     assert other.snapshot.failure.detail == "the engine has no container web"
+    document = engine_document(other.snapshot, reach(other.state.observation))
+    assert member(document, "reachable") is True
     assert "destroy" in other.actions
     assert "target.gone" in other.log.getvalue()
+
+
+def test_a_target_that_was_renamed_is_not_gone(docker: CannedEngine, other: Kept) -> None:
+    """When its engine comes back it is the same container, whatever its name is by now."""
+    del docker.answers["/containers/web/json"]
+    docker.knows({**recorded("inspect"), "Name": "/web-old"})
+    docker.stop()
+    other.wait_for(lambda: _away(other))
+    docker.start()
+    docker.wait_for_streams(2)
+    assert other.snapshot.self is not None
+    assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "running")
+    assert other.name == "web-old"
+    assert not _away(other)
 
 
 @pytest.mark.parametrize("action", ["create", "rename", "start"])
@@ -386,7 +405,7 @@ def _of_another(action: str, name: str) -> dict[str, Json]:
     return {**happened(action), "Actor": {"ID": ANOTHER, "Attributes": {"name": name}}}
 
 
-def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
+def _tried(*outcomes: AttemptOutcome, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
     return Observation(Snapshot(UNRESOLVED, tried=tried, failure=failure), Masking())
 
@@ -432,7 +451,7 @@ def test_the_reason_of_a_refused_inspect_is_reported_first(
     docker.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: kept.looks >= 2)
     lost = next(line for line in kept.reasons if line is not None)
-    assert lost.endswith("it hung up without an answer")
+    assert lost.endswith("it closed the connection without an answer")
 
 
 def test_a_denial_is_believed_for_ten_minutes() -> None:
@@ -468,17 +487,17 @@ def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
-def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
+def test_what_may_come_back_is_asked_soon(outcomes: tuple[AttemptOutcome, ...]) -> None:
     """One place with hope is enough."""
     assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1
 
 
 def test_the_run_before_is_reported_from_then_on(kept: Kept, docker: CannedEngine) -> None:
     """Through every new look; telling the same again changes nothing."""
-    run = Run(1, None, None, 3, None, oom_killed=False, cause="exit")
-    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    run = Run(1, None, "2026-11-21T12:00:00Z", 3, None, oom_killed=False, cause="exit")
+    kept.state.add(lambda beside: replace(beside, runs=(run,)))
     expected = len(kept.names)
-    kept.state.add(lambda beside: replace(beside, previous_run=run))
+    kept.state.add(lambda beside: replace(beside, runs=(run,)))
     assert len(kept.names) == expected
     docker.knows({**recorded("inspect"), "Name": "/shop"})
     docker.emit(happened("rename"))

@@ -25,7 +25,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 @pytest.fixture
 def docker(engine: CannedEngine) -> CannedEngine:
-    """An engine that knows the container, and answers all that is asked of it."""
+    """An engine that has the container, and answers all that is asked of it."""
     engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
     engine.answers["/info"] = Answer(body=recorded("info"))
     return engine
@@ -229,7 +229,7 @@ def test_no_socket_names_the_mount(tmp_path: Path) -> None:
     assert snapshot.self is not None
     assert (snapshot.self.hostname, snapshot.self.state) == ("box", None)
     assert snapshot.failure is not None
-    assert snapshot.failure.detail == f"there is no engine's socket at {tmp_path}/no.sock"
+    assert snapshot.failure.detail == f"no engine socket at {tmp_path}/no.sock"
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(snapshot.failure.hint)
     assert not snapshot.failure.denied
 
@@ -311,7 +311,7 @@ def test_another_refusal_is_reported_as_it_is(engine: CannedEngine, tmp_path: Pa
     """A status without a meaning of its own stands in the list with its words."""
     engine.answers["/_ping"] = Answer(500, {"message": "on fire"})
     snapshot = _look(tmp_path, engine.url).snapshot
-    assert snapshot.tried[0].outcome == "ping: the engine answered 500: on fire"
+    assert snapshot.tried[0].said == "ping: the engine answered 500: on fire"
     assert snapshot.failure is not None
     assert not snapshot.failure.denied
 

@@ -9,10 +9,8 @@ import pytest
 
 from selfinspect import times
 from selfinspect.agent.observe import observe
-from selfinspect.agent.past import Past, mark_below, names_of_journal, recall
-from selfinspect.agent.state import Observation, State
+from selfinspect.agent.past import container_runs, mark_below, names_of_journal, recall
 from selfinspect.journal.journal import Journal
-from selfinspect.masking import Masking
 from selfinspect.model import Engine, Identity, Snapshot
 from selfinspect.runs.runs import previous_run
 from selfinspect.settings import Settings
@@ -26,11 +24,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
-IDENTITY = Identity(ID, "proven", "layer")
-
-
-def _state() -> State:
-    return State(Observation(Snapshot(IDENTITY), Masking()))
+SNAPSHOT = Snapshot(Identity(ID, "proven", "layer"))
 
 
 def settings(path: Path, *, target: str = "self", engine: str = "off") -> Settings:
@@ -68,21 +62,18 @@ def test_anothers_journal_is_named_by_its_id(tmp_path: Path) -> None:
 
 def test_records_and_events_are_put_together(tmp_path: Path) -> None:
     """Both are read again each time."""
-    past = Past(settings(tmp_path), journal := Journal(100), _state())
-    past.update()
-    run = previous_run(past.runs)
+    chosen, journal = settings(tmp_path), Journal(100)
+    run = previous_run(container_runs(chosen, journal, SNAPSHOT))
     assert run is not None
     assert (run.exit_code, run.sources) == (3, ("supervisor",))
     journal.append(occurrence(10**18, "start"), occurrence(10**18 + 1, "die"))
-    past.update()
-    assert len(past.runs) == 2
+    assert len(container_runs(chosen, journal, SNAPSHOT)) == 2
 
 
 def test_pid_1_has_no_records_of_another_container(tmp_path: Path) -> None:
     """Its records are ours, whomever the agent reports on."""
-    past = Past(settings(tmp_path, target="web"), Journal(100), _state())
-    past.update()
-    assert past.runs == ()
+    chosen = settings(tmp_path, target="web")
+    assert container_runs(chosen, Journal(100), SNAPSHOT) == ()
 
 
 def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) -> None:
@@ -90,10 +81,9 @@ def test_what_happens_ever_again_does_not_hide_the_run_before(tmp_path: Path) ->
     journal = Journal(10_000)
     actions = ["start", "die", "start", *["oom"] * 1500, *["kill"] * 1500]
     journal.append(*(occurrence(10**18 + n, action) for n, action in enumerate(actions)))
-    past = Past(settings(tmp_path, target="web"), journal, _state())
-    past.update()
-    assert [run.number for run in past.runs] == [2, 1]
-    assert previous_run(past.runs) is not None
+    found = container_runs(settings(tmp_path, target="web"), journal, SNAPSHOT)
+    assert [run.number for run in found] == [2, 1]
+    assert previous_run(found) is not None
 
 
 @pytest.mark.parametrize(("product", "oom_killed"), [("Docker", False), ("Podman", None)])
@@ -104,10 +94,8 @@ def test_an_engine_without_an_oom_event(
     journal = Journal(100)
     journal.append(occurrence(1, "start"), occurrence(2, "die"), occurrence(3, "start"))
     engine = Engine("unix:///e", product, "1", "1.41")
-    state = State(Observation(Snapshot(IDENTITY, engine=engine), Masking()))
-    past = Past(Settings(root=tmp_path, journal=tmp_path), journal, state)
-    past.update()
-    run = previous_run(past.runs)
+    chosen = Settings(root=tmp_path, journal=tmp_path)
+    run = previous_run(container_runs(chosen, journal, replace(SNAPSHOT, engine=engine)))
     assert run is not None
     assert run.oom_killed is oom_killed
 

@@ -119,6 +119,20 @@ def test_how_often_depends_on_who_listens(
     assert len(engine.matching("/events")) == 2
 
 
+def test_for_who_begins_to_listen_it_polls_at_once(engine: CannedEngine, client: Client) -> None:
+    """Where the last poll is longer ago than the interval of somebody who listens."""
+    clock = Clock()
+    with clock.polled(client) as polled:
+        engine.held.append(happened("pause"))
+        clock.now += LISTENED
+        taken: list[list[Json]] = []
+        taking = threading.Thread(target=lambda: taken.append(polled.take()))
+        taking.start()
+        with clock.audience.joined():
+            taking.join(PATIENCE)
+        assert actions(taken[0]) == ["pause"]
+
+
 def test_it_ends_when_it_is_cancelled(client: Client) -> None:
     """Wherever it waits."""
     polled = Clock().polled(client)

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfinspect.exports import own
 from selfinspect.exports.own import exported, fitting, is_exported, rows
-from selfinspect.masking import MASK
 from selfinspect.model import (
     Compose,
     Engine,
@@ -109,11 +107,6 @@ def test_all_together_are_bounded() -> None:
     assert sum(len(name) + len(value) + 2 for name, value in kept.items()) <= 64 * 1024
     assert len(kept) == 17
     assert kept["B"] == "b"
-
-
-def test_the_mask_is_that_of_masking() -> None:
-    """It stands twice, for PID 1 does not load the other."""
-    assert own.MASK == MASK
 
 
 @pytest.mark.parametrize("gateway", ["192.168.0.1", None])

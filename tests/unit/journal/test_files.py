@@ -43,7 +43,7 @@ MAY_MOUNT = (
 
 
 class Journals:
-    """Opens journals of one folder, one after another, and keeps what they tell."""
+    """Opens journals of one folder, one after another, and keeps their notices."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class Journals:
         finally:
             journal.close()
 
-    def told(self) -> list[str]:
+    def events(self) -> list[str]:
         """The notices' names."""
         return [notice.event for notice in self.notices]
 
@@ -94,7 +94,7 @@ def test_a_journal_goes_on_where_it_ended(journals: Journals) -> None:
         assert journal.after(first[1].cursor).events == (third,)
         assert journal.remembered() == {"name": "web"}
         assert journal.newest() == 3
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def test_only_its_owner_reads_a_journal(journals: Journals) -> None:
@@ -117,7 +117,7 @@ def test_opening_again_changes_nothing(journals: Journals) -> None:
         assert journal.held() == ()
         with journals.open() as first:
             assert first.held() == events
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def test_a_cursor_from_before_it_was_opened_leads_to_the_beginning(journals: Journals) -> None:
@@ -170,7 +170,7 @@ def test_a_second_agent_is_refused_and_says_so(journals: Journals) -> None:
         assert first.held() == (event, others)
     with journals.open() as third:
         assert third.held() == (event, others)
-    assert journals.told() == ["journal.busy"]
+    assert journals.events() == ["journal.busy"]
 
 
 def test_a_journal_named_by_the_mark_lies_beside_pid_1s_record(journals: Journals) -> None:
@@ -194,7 +194,7 @@ def test_a_journal_named_by_the_id_is_taken_over(journals: Journals) -> None:
     assert [path.name for path in journals.folder.iterdir() if ID in path.name] == []
     with journals.open(container=MARK) as journal:
         assert len(journal.held()) == 3
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def test_a_journal_named_by_the_id_is_found_once_that_is_known(journals: Journals) -> None:
@@ -208,7 +208,7 @@ def test_a_journal_named_by_the_id_is_found_once_that_is_known(journals: Journal
         journal.open(journals.folder, MARK, ID)
         journal.open(journals.folder, MARK)
         assert journal.held() == events
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def test_two_journals_with_events_stay_two(journals: Journals) -> None:
@@ -222,7 +222,7 @@ def test_two_journals_with_events_stay_two(journals: Journals) -> None:
         journal.open(journals.folder, MARK, ID)
     with journals.open() as journal:
         assert journal.held() == older
-    assert journals.told() == ["journal.left"]
+    assert journals.events() == ["journal.left"]
 
 
 def test_a_taking_over_that_was_cut_short_is_finished(journals: Journals) -> None:
@@ -234,7 +234,7 @@ def test_a_taking_over_that_was_cut_short_is_finished(journals: Journals) -> Non
         database.commit()
     with journals.open(container=MARK, former=ID) as journal:
         assert journal.held() == events
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def test_a_taking_over_keeps_what_a_killed_agent_had_not_checkpointed(journals: Journals) -> None:
@@ -262,7 +262,7 @@ def test_a_file_by_the_ids_name_that_is_anothers_is_left(journals: Journals) -> 
     os.mkfifo(journals.file)
     with journals.open(container=MARK, former=ID) as journal:
         assert journal.held() == ()
-    assert journals.told() == ["journal.left"] * 3
+    assert journals.events() == ["journal.left"] * 3
 
 
 def test_a_journal_that_another_agent_writes_is_not_taken_over(journals: Journals) -> None:
@@ -271,7 +271,7 @@ def test_a_journal_that_another_agent_writes_is_not_taken_over(journals: Journal
         events = first.append(occurrence(1))
         with journals.open(container=MARK, former=ID) as second:
             assert second.held() == events
-        assert journals.told() == ["journal.busy"]
+        assert journals.events() == ["journal.busy"]
         assert first.append(occurrence(2))
 
 
@@ -371,31 +371,43 @@ def _somebody_elses(path: Path) -> None:
         (_stub, "corrupt"),
         (_scribbled, "corrupt"),
         (_patched(b"WITHOUT ROWID", b"WITHOUT\xa5ROWID"), "corrupt"),
-        (_patched(b"actor_name TEXT", b"actor_nane TEXT"), "others made events"),
+        (_patched(b"actor_name TEXT", b"actor_nane TEXT"), "schema differs in events"),
         (_of_a_later_sqlite, "corrupt"),
         (_with_two_keys_of_one_event, "corrupt"),
-        (_somebody_elses, "no journal of selfinspect"),
-        (_sql("DROP TABLE events"), "no journal of selfinspect"),
-        (_sql("PRAGMA user_version = 2"), "its form is 2, and this selfinspect knows 1"),
-        (_sql(f"CREATE TRIGGER t AFTER INSERT ON events BEGIN {_ENDLESS}; END"), "others made t"),
-        (_sql(f"CREATE VIEW v AS {_ENDLESS}"), "others made v"),
-        (_sql("CREATE INDEX i ON events (seq) WHERE zeroblob(9) > '1'"), "others made i"),
-        (_sql("CREATE INDEX i ON events (zeroblob(9))"), "others made i"),
-        (_sql("CREATE TABLE sqlitf_stat1 (tbl, idx, stat)"), "others made sqlitf_stat1"),
-        (_altered("PRIMARY KEY", "PRIMARY KEY CHECK (randomblob(9) > '')"), "others made events"),
-        (_altered("actor_name TEXT", "actor_name TEXT AS (zeroblob(9))"), "others made events"),
-        (_altered("NOT NULL UNIQUE", "NOT NULL DEFAULT (randomblob(9)) UNIQUE"), "others made ev"),
-        (_with_many_tables, "more memory than a journal does"),
-        (_sql("UPDATE meta SET value = 'x' WHERE name = 'container'"), "another container's"),
-        (_sql("DELETE FROM meta"), "another container's"),
-        (_sql("DELETE FROM meta WHERE name = 'name'"), "lost its name"),
-        (_sql("UPDATE meta SET value = 'A-b' WHERE name = 'name'"), "lost its name"),
+        (_somebody_elses, "not a journal of selfinspect"),
+        (_sql("DROP TABLE events"), "not a journal of selfinspect"),
+        (_sql("PRAGMA user_version = 2"), "its version is 2, and this selfinspect supports 1"),
+        (
+            _sql(f"CREATE TRIGGER t AFTER INSERT ON events BEGIN {_ENDLESS}; END"),
+            "schema differs in t",
+        ),
+        (_sql(f"CREATE VIEW v AS {_ENDLESS}"), "schema differs in v"),
+        (_sql("CREATE INDEX i ON events (seq) WHERE zeroblob(9) > '1'"), "schema differs in i"),
+        (_sql("CREATE INDEX i ON events (zeroblob(9))"), "schema differs in i"),
+        (_sql("CREATE TABLE sqlitf_stat1 (tbl, idx, stat)"), "schema differs in sqlitf_stat1"),
+        (
+            _altered("PRIMARY KEY", "PRIMARY KEY CHECK (randomblob(9) > '')"),
+            "schema differs in events",
+        ),
+        (
+            _altered("actor_name TEXT", "actor_name TEXT AS (zeroblob(9))"),
+            "schema differs in events",
+        ),
+        (
+            _altered("NOT NULL UNIQUE", "NOT NULL DEFAULT (randomblob(9)) UNIQUE"),
+            "schema differs in ev",
+        ),
+        (_with_many_tables, "more memory than a journal may"),
+        (_sql("UPDATE meta SET value = 'x' WHERE name = 'container'"), "another container"),
+        (_sql("DELETE FROM meta"), "another container"),
+        (_sql("DELETE FROM meta WHERE name = 'name'"), "its name is missing"),
+        (_sql("UPDATE meta SET value = 'A-b' WHERE name = 'name'"), "its name is missing"),
     ],
 )
-def test_what_cannot_be_gone_on_with_is_set_aside(
+def test_what_cannot_be_continued_is_set_aside(
     journals: Journals, damage: Callable[[Path], None], why: str
 ) -> None:
-    """The file gets a name of its own, which is told, and a new journal is begun."""
+    """The file gets a name of its own, with a notice, and a new journal is begun."""
     with journals.open() as journal:
         [old] = journal.append(occurrence(1))
         journal.append(*(occurrence(n) for n in range(2, 100)))
@@ -435,10 +447,10 @@ def test_what_is_put_into_an_open_journal_is_not_run(journals: Journals) -> None
         journal.append(occurrence(2))
         assert _seqs(journal) == [1, 2]
         assert journal.answers
-    assert journals.told() == ["journal.in_memory"]
+    assert journals.events() == ["journal.in_memory"]
     with journals.open() as journal:
         journal.append(occurrence(3))
-    assert journals.told() == ["journal.in_memory", "journal.set_aside"]
+    assert journals.events() == ["journal.in_memory", "journal.set_aside"]
 
 
 def test_a_journal_that_hangs_says_so(tmp_path: Path) -> None:
@@ -453,7 +465,7 @@ def test_a_journal_that_hangs_says_so(tmp_path: Path) -> None:
 
 
 def test_reading_runs_nothing_of_a_file(journals: Journals) -> None:
-    """Who only looks, as the command line does, finds nothing in what is no journal."""
+    """Who only looks, as the command line does, finds nothing in another file."""
     with journals.open() as journal:
         journal.append(occurrence(1))
     _sql(f"DROP TABLE events; CREATE VIEW events AS {_ENDLESS}")(journals.file)
@@ -476,7 +488,7 @@ def test_what_is_no_file_of_its_own_is_set_aside(
     assert looking.held() == ()
     with journals.open() as journal:
         [notice] = journals.notices
-        reason = "it has a second name" if kind == "hard link" else "it is no regular file"
+        reason = "it has a second hard link" if kind == "hard link" else "not a regular file"
         assert (notice.event, notice.reason) == ("journal.set_aside", reason)
         assert os.path.lexists(notice.file.with_name(f"{notice.file.name}{beside}"))
         journal.append(occurrence(1))
@@ -494,7 +506,7 @@ def test_what_is_in_place_of_its_lock_means_memory(journals: Journals, kind: str
     with journals.open() as journal:
         journal.append(occurrence(1))
         is_file = kind in ("hard link", "huge")
-        assert journals.told() == ([] if is_file else ["journal.in_memory"])
+        assert journals.events() == ([] if is_file else ["journal.in_memory"])
     see_that_nothing_leaked(path)
 
 
@@ -515,7 +527,7 @@ def test_a_link_that_takes_its_place_as_it_is_opened_means_memory(
     sys.addaudithook(swap)  # for as long as the process lasts; it acts once
     with journals.open() as journal:
         journal.append(occurrence(1))
-        assert journals.told() == ["journal.in_memory"]
+        assert journals.events() == ["journal.in_memory"]
     assert not armed
     assert outside.read_bytes() == b""
 
@@ -543,7 +555,7 @@ def test_a_thousand_swaps_lead_nowhere(journals: Journals) -> None:
     ],
     ids=["cut", "a list", "bytes", "no UTF-8", "no time", "no text", "no number"],
 )
-def test_a_damaged_event_is_passed_over_and_told_of_once(journals: Journals, damage: str) -> None:
+def test_a_damaged_event_is_skipped_with_one_notice(journals: Journals, damage: str) -> None:
     """The others are read, page by page, and what comes has its place behind them."""
     with journals.open() as journal:
         journal.append(*map(occurrence, (1, 2, 3)))
@@ -571,13 +583,13 @@ def test_damaged_numbers_do_not_count(journals: Journals) -> None:
 
 
 def test_what_is_remembered_and_damaged_is_forgotten(journals: Journals) -> None:
-    """It is told, and nothing is known."""
+    """There is a notice, and nothing is remembered."""
     with journals.open() as journal:
         journal.remember({"name": "web"})
     _sql("UPDATE meta SET value = '{' WHERE name = 'facts'")(journals.file)
     with journals.open() as journal:
         assert journal.remembered() is None
-        assert journals.told() == ["journal.damaged"]
+        assert journals.events() == ["journal.damaged"]
 
 
 def test_text_that_is_none_is_no_hindrance(journals: Journals) -> None:
@@ -597,7 +609,7 @@ def test_an_empty_file_is_a_new_journal(journals: Journals) -> None:
         journal.append(occurrence(1))
     with journals.open() as journal:
         assert _seqs(journal) == [1]
-    assert journals.told() == []
+    assert journals.events() == []
 
 
 def _as_nobody(call: Callable[[], None]) -> None:
@@ -632,11 +644,11 @@ def test_a_folder_that_cannot_be_written_means_memory(journals: Journals, tmp_pa
 
 @pytest.mark.parametrize("ended", ["well", "killed"])
 def test_a_file_that_cannot_be_written_is_read(ended: str) -> None:
-    """What was known stays known; what comes has cursors that the file never gives out."""
+    """What was held is still held; what comes has cursors that the file never gives out."""
     with TemporaryDirectory() as name:
         before, journals = Journals(Path(name) / "before"), Journals(Path(name) / "now")
         with before.open() as journal:
-            known = journal.append(occurrence(1), occurrence(2, "die"))
+            held = journal.append(occurrence(1), occurrence(2, "die"))
             if ended == "killed":
                 shutil.copytree(before.folder, journals.folder)
         if ended == "well":
@@ -648,13 +660,13 @@ def test_a_file_that_cannot_be_written_is_read(ended: str) -> None:
 
         def work() -> None:
             with journals.open() as journal:
-                assert journal.held() == known
+                assert journal.held() == held
                 [new] = journal.append(occurrence(3))
                 assert (new.seq, new.run) == (3, 2)
-                assert journal.after(known[0].cursor).events == (known[1], new)
+                assert journal.after(held[0].cursor).events == (held[1], new)
 
         _as_nobody(work)
-        assert journals.told() == ["journal.in_memory"]
+        assert journals.events() == ["journal.in_memory"]
         journals.folder.chmod(0o755)
         Path(name).chmod(0o755)
 
@@ -693,30 +705,30 @@ def test_a_disk_that_fills_turns_the_journal_to_memory(journals: Journals) -> No
         for event in shown:
             page = journal.after(event.cursor)
             assert page.gap is (event.seq > kept)
-    assert journals.told() == ["journal.in_memory"]
+    assert journals.events() == ["journal.in_memory"]
 
 
 @pytest.mark.skipif(not MAY_MOUNT, reason="mounting a small file system takes root")
-def test_a_small_file_system_that_fills_is_told_of(tmp_path: Path) -> None:
+def test_a_small_file_system_that_fills_means_memory(tmp_path: Path) -> None:
     """The system's own word for it leads to memory as well."""
     mount = f"mount -t tmpfs -o size=256k tmpfs {tmp_path}"
     program = [*OWN_MOUNTS, f'{mount} && exec "$@"', "sh", sys.executable, "-m"]
     arguments = ["tests.support.full_disk", str(tmp_path), ID, "2000"]
     output = subprocess.run([*program, *arguments], stdout=subprocess.PIPE, check=True, text=True)
     outcome = json.loads(output.stdout)
-    assert outcome["told"] == [["journal.in_memory", "database or disk is full"]]
+    assert outcome["notices"] == [["journal.in_memory", "database or disk is full"]]
     assert outcome["shown"] == outcome["held"] == list(range(1, 2001))
 
 
 def test_a_disk_that_is_full_from_the_start_means_memory(journals: Journals) -> None:
-    """A journal that cannot be begun is held in memory; later the file is no hindrance."""
+    """A journal that cannot be begun is held in memory; later the file can be used."""
     with _files_no_longer_than(1000), journals.open() as journal:
         journal.append(occurrence(1))
         assert _seqs(journal) == [1]
     with journals.open() as journal:
         journal.append(occurrence(2))
         assert _numbers(journal) == [2]
-    assert journals.told() == ["journal.in_memory"]
+    assert journals.events() == ["journal.in_memory"]
 
 
 def test_a_file_damaged_under_our_hands_turns_the_journal_to_memory(journals: Journals) -> None:
@@ -729,7 +741,7 @@ def test_a_file_damaged_under_our_hands_turns_the_journal_to_memory(journals: Jo
         [second] = journal.append(occurrence(2))
         assert second.seq == 2
         assert journal.after(first.cursor).events == (second,)
-    assert journals.told() == ["journal.in_memory"]
+    assert journals.events() == ["journal.in_memory"]
 
 
 def test_reading_leaves_the_disk_as_it_is(journals: Journals) -> None:
@@ -765,13 +777,13 @@ def test_whatever_happens_each_event_has_one_place(steps: list[list[int] | str])
     with TemporaryDirectory() as name, ExitStack() as open_:
         journals = Journals(Path(name) / "0")
         journal = open_.enter_context(journals.open())
-        known: list[int] = []
+        held: list[int] = []
         for number, step in enumerate(steps):
             if isinstance(step, list):
-                new = list(dict.fromkeys(n for n in step if n not in known))
+                new = list(dict.fromkeys(n for n in step if n not in held))
                 events = journal.append(*map(occurrence, step))
                 assert [event.attributes["n"] for event in events] == new
-                known += new
+                held += new
             elif step == "full":
                 journal.close()
                 with _files_no_longer_than(1):
@@ -786,13 +798,13 @@ def test_whatever_happens_each_event_has_one_place(steps: list[list[int] | str])
                 journals = Journals(left)
                 journal = open_.enter_context(journals.open())
             if step in ("full", "reopened", "killed"):
-                assert _numbers(journal) == known[: len(_numbers(journal))]
-                known = known[: len(_numbers(journal))]
-            assert _numbers(journal) == known
-            assert _seqs(journal) == list(range(1, len(known) + 1))
+                assert _numbers(journal) == held[: len(_numbers(journal))]
+                held = held[: len(_numbers(journal))]
+            assert _numbers(journal) == held
+            assert _seqs(journal) == list(range(1, len(held) + 1))
             for event in journal.held():
                 page = journal.after(event.cursor)
-                assert (len(page.events), page.gap) == (len(known) - event.seq, False)
+                assert (len(page.events), page.gap) == (len(held) - event.seq, False)
 
 
 def test_what_was_shown_survives_a_kill(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_cursor_of_the_future_is_a_gap() -> None:
 )
 def test_what_no_journal_gives_out_is_refused(cursor: str) -> None:
     """Garbage is the caller's mistake, with a hint where cursors come from."""
-    with pytest.raises(BadRequestError, match="is no cursor") as caught:
+    with pytest.raises(BadRequestError, match="is not a cursor") as caught:
         _filled(1).after(cursor)
     assert caught.value.hint is not None
 
@@ -155,8 +155,8 @@ def test_chosen_actions_are_read_alone() -> None:
 def test_the_newest_of_each_action_in_each_run_are_read() -> None:
     """A run in which one thing happens ever again leaves room for what else happened."""
     journal = Journal(100)
-    told = ["start", "oom", "oom", "die", "start", "oom", "kill", "oom", "oom"]
-    journal.append(*(occurrence(n, action) for n, action in enumerate(told, 1)))
+    actions = ["start", "oom", "oom", "die", "start", "oom", "kill", "oom", "oom"]
+    journal.append(*(occurrence(n, action) for n, action in enumerate(actions, 1)))
     assert [event.seq for event in journal.held(per_run=1)] == [1, 3, 4, 5, 7, 9]
     assert [event.seq for event in journal.held("oom", per_run=2)] == [2, 3, 8, 9]
     assert [event.seq for event in journal.held("oom", "start", newest=2, per_run=1)] == [5, 9]

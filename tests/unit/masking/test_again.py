@@ -1,4 +1,4 @@
-"""A document that is mostly as it was is masked as it would be anew."""
+"""A document that is mostly as it was is masked as it would be from the start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHANGES: dict[str, dict[str, Json]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_it_is_as_if_masked_anew(change: dict[str, Json]) -> None:
+def test_it_is_as_if_masked_from_the_start(change: dict[str, Json]) -> None:
     """Whatever changed, in the order of the new document."""
     masking = Masking().learn(BEFORE)
     now = {**BEFORE, **change}

@@ -51,5 +51,5 @@ def test_what_programs_are_known_to_be_given_is_hidden(case: Case) -> None:
 
 @pytest.mark.parametrize("case", LEAVE, ids=str)
 def test_the_ordinary_settings_of_public_images_stay_readable(case: Case) -> None:
-    """Hiding more is no way to hide better."""
+    """Hiding more is not hiding better."""
     assert case["leave"] in shown(case)

@@ -16,7 +16,7 @@ def masked(*lines: str, secrets: frozenset[str] = frozenset()) -> list[str]:
 
 
 def test_each_line_is_masked_by_itself() -> None:
-    """By its shape, and by what is known to be secret."""
+    """By its shape, and by the secrets it was given."""
     assert masked(
         "GET /?token=abc123def456 200",
         "hello hunter2hunter2",
@@ -26,7 +26,7 @@ def test_each_line_is_masked_by_itself() -> None:
 
 
 def test_what_is_announced_is_hidden_in_the_next_line() -> None:
-    """A generated password stands alone below the line that tells of it; sentences stay."""
+    """A generated password stands alone below the line that announces it; sentences stay."""
     assert masked(
         "Please use the following password:",
         "",
@@ -66,7 +66,7 @@ def test_a_short_last_line_of_a_key_is_hidden_as_well() -> None:
 
 
 def test_a_key_that_never_ends_hides_no_log_for_ever() -> None:
-    """Nor anything in it that is no part of a key."""
+    """Nor anything in it that is not part of a key."""
     lines = masked("-----BEGIN PRIVATE KEY-----", *["listening on port 80"] * 5, *[BODY] * 200)
     assert lines[1:6] == ["listening on port 80"] * 5
     assert lines[6] == "[masked]"

@@ -11,7 +11,11 @@ import pytest
 
 from selfinspect.masking import Masking
 from selfinspect.masking.names import is_secret
-from selfinspect.masking.rules import NAMES, PROGRAMS, SETTINGS, TEXTS, NameRule, Rule
+from selfinspect.masking.rules import Rule
+from selfinspect.masking.rules.programs import PROGRAMS
+from selfinspect.masking.rules.settings import SETTINGS
+from selfinspect.masking.rules.words import NAMES, NameRule
+from selfinspect.masking.texts import TEXTS
 
 ROWS = (*(rule for _, rules in TEXTS for rule in rules), *SETTINGS, *PROGRAMS)
 SAMPLES: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
@@ -58,7 +62,7 @@ def masked(rule: Rule, text: str) -> str:
 
 
 def test_every_row_has_samples_and_every_sample_a_row() -> None:
-    """A row without a sample is not known to hide anything; names are unique where they apply."""
+    """A row without a sample may hide nothing; names are unique where they apply."""
     rows = [(rule.where, rule.name) for rule in ROWS]
     assert len(rows) == len(set(rows))
     assert {(where, name) for where, rules in SAMPLES.items() for name in rules} == set(rows)

@@ -27,7 +27,7 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
-from selfinspect.web.app import Check, Exposition, Service, api, metrics_only
+from selfinspect.web.app import Exposition, ReadinessCheck, Service, api, metrics_only
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.model import Json, Run, StatsSource
     from selfinspect.web.credentials import Tokens
 
@@ -125,7 +125,7 @@ class World:
             raw_stats=self._raw,
             metrics=self._metrics,
             reach=lambda: self.reach,
-            checks=lambda: (Check("identity", self.ready, "by a test"),),
+            checks=lambda: (ReadinessCheck("identity", self.ready, "by a test"),),
             journal=self.journal,
             runs=lambda: self.runs,
             subscribers=self.subscribers,

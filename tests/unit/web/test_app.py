@@ -163,7 +163,7 @@ def test_nobody_in_particular_is_not_reported_on(
     ],
 )
 def test_no_problem_is_without_a_hint(world: World, ask: Ask, error: SelfinspectError) -> None:
-    """Where the error itself tells nothing that can be done, its kind does."""
+    """Where the error itself has no hint, its kind has one."""
     world.sample = error
     assert str(ask("/v1/stats").problem["hint"] or "") != ""
     error.hint = "unplug it"

@@ -1,4 +1,4 @@
-"""The page's files: what is served, with which headers, to whom."""
+"""The page's files: what is served, with which headers, and to which pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def served() -> list[str]:
     ],
 )
 def test_each_file_has_its_type(ask: Ask, path: str, media_type: str) -> None:
-    """A browser told `nosniff` takes a file for nothing else."""
+    """A browser that gets `nosniff` takes a file for nothing else."""
     reply = ask(path)
     assert (reply.status, reply.headers["content-type"]) == (200, media_type)
 
@@ -72,8 +72,8 @@ def test_an_unchanged_file_is_not_sent_again(ask: Ask, path: str) -> None:
     first = ask(path)
     assert first.headers["cache-control"] == "no-cache"
     tag = first.headers["etag"]
-    for known in (tag, f'"other", W/{tag}', "*"):
-        again = ask(path, headers={"if-none-match": known})
+    for cached in (tag, f'"other", W/{tag}', "*"):
+        again = ask(path, headers={"if-none-match": cached})
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
     assert ask(path, headers={"if-none-match": '"other"'}).status == 200
 
@@ -110,7 +110,7 @@ def test_the_files_are_read_from_an_archive_as_well(
         for name in ("web_in_zip/__init__.py", "web_in_zip/page/page.css"):
             zipped.writestr(name, "/* zipped */" if name.endswith("css") else "")
     monkeypatch.syspath_prepend(str(archive))
-    assert assets.read_file("web_in_zip", "page.css") == b"/* zipped */"
+    assert assets.read_file("page/page.css", "web_in_zip") == b"/* zipped */"
 
 
 def test_uplot_comes_with_its_licence() -> None:

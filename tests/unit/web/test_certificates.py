@@ -74,12 +74,12 @@ def test_a_client_needs_a_certificate_where_an_authority_is_named(
 
 
 def test_a_renewed_certificate_is_shown_at_once(shown: Pair, ours: Authority) -> None:
-    """In the first handshake after the change, and it is told once."""
-    told: list[str | None] = []
-    made = Certificates(shown.cert, shown.key, None, told.append)
+    """In the first handshake after the change, and it is reported once."""
+    reported: list[str | None] = []
+    made = Certificates(shown.cert, shown.key, None, reported.append)
     put(ours.signs("renewed"), shown)
     assert [handshake(made.context, client(ours)) for _ in range(2)] == ["renewed"] * 2
-    assert told == [None]
+    assert reported == [None]
 
 
 def test_a_renewed_authority_of_clients_counts_at_once(
@@ -101,18 +101,18 @@ def test_a_renewed_authority_of_clients_counts_at_once(
 
 def test_half_a_change_keeps_the_old_ones(shown: Pair, ours: Authority) -> None:
     """Said once for each change; when the other half comes, the new one is shown."""
-    told: list[str | None] = []
-    made = Certificates(shown.cert, shown.key, None, told.append)
+    reported: list[str | None] = []
+    made = Certificates(shown.cert, shown.key, None, reported.append)
     new = ours.signs("renewed")
     shown.cert.write_bytes(new.cert.read_bytes())
     assert [handshake(made.context, client(ours)) for _ in range(2)] == ["server"] * 2
-    assert [reason is not None and "--tls-key" in reason for reason in told] == [True]
+    assert [reason is not None and "--tls-key" in reason for reason in reported] == [True]
     put(new, shown)
     assert handshake(made.context, client(ours)) == "renewed"
     shown.cert.unlink()
     assert handshake(made.context, client(ours)) == "renewed"
-    assert told[1] is None
-    assert "No such file" in str(told[2])
+    assert reported[1] is None
+    assert "No such file" in str(reported[2])
 
 
 def test_files_that_cannot_be_used_are_named(shown: Pair, ours: Authority, tmp_path: Path) -> None:
@@ -146,13 +146,13 @@ def test_a_pipe_in_a_files_place_holds_no_handshake_up(
     shown: Pair, ours: Authority, option: str
 ) -> None:
     """The one from before stays in use, and the reason is said."""
-    told: list[str | None] = []
-    made = Certificates(shown.cert, shown.key, None, told.append)
+    reported: list[str | None] = []
+    made = Certificates(shown.cert, shown.key, None, reported.append)
     path = {"cert": shown.cert, "key": shown.key}[option]
     path.unlink()
     os.mkfifo(path)
     assert handshake(made.context, client(ours)) == "server"
-    assert told == [f"--tls-{option} {path}: it is not a regular file"]
+    assert reported == [f"--tls-{option} {path}: it is not a regular file"]
 
 
 def test_links_are_followed(shown: Pair, ours: Authority, tmp_path: Path) -> None:

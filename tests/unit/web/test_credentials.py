@@ -60,7 +60,7 @@ def test_by_default_nothing_is_needed(log: Log) -> None:
 
 
 def test_each_option_has_its_own_file(log: Log, file: Path, tmp_path: Path) -> None:
-    """The API's and the metrics' tokens are told apart."""
+    """The API's and the metrics' tokens are distinguished."""
     other = tmp_path / "other"
     other.write_text("scrape")
     other.chmod(0o440)

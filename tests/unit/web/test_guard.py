@@ -1,4 +1,4 @@
-"""Who may ask, by which name, and how much."""
+"""The guard, in front of the whole API and in its parts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from selfinspect.web.guard import (
     check_host,
     check_origin,
     check_site,
+    combined,
     names_of,
 )
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, World
+
 
 NAMES = ("a1b2c3d4a1b2", "App", "web")
 
@@ -156,7 +158,7 @@ def test_the_page_behind_a_proxy_or_on_another_host_is_refused(ask: Ask) -> None
 
 
 def test_an_origin_is_the_same_in_any_case() -> None:
-    """Scheme and host of an origin do not tell upper case from lower."""
+    """Scheme and host of an origin ignore upper and lower case."""
     check_origin({"host": "LocalHost:10310", "origin": "HTTP://localhost:10310"}, "http")
 
 
@@ -168,7 +170,7 @@ def test_the_names_are_hostname_name_and_aliases(world: World) -> None:
 
 
 def test_the_hostname_is_served_before_anything_else_is_known(world: World, ask: Ask) -> None:
-    """The kernel tells it; who asks by it hears that the identity does not stand."""
+    """The kernel reports it; a request for it learns that there is no identity."""
     world.hostname = "box"
     world.snapshot = replace(world.snapshot, self=None)
     assert ask("/v1/self", host="BOX:10310").status == 503
@@ -256,7 +258,7 @@ API_ONLY = ("/v1/self", "/v1/self/id", "/v1/identity", "/v1/nope", "/nope", "/pa
 OPEN = ("/healthz", "/readyz", "/", "/page/page.css")
 
 
-def known(*tokens: bytes) -> Tokens:
+def tokens(*tokens: bytes) -> Tokens:
     """What a file of these tokens opens."""
     return Tokens(lambda: list(tokens), lambda _: None)
 
@@ -269,7 +271,7 @@ def bearing(token: str) -> dict[str, str]:
 @pytest.mark.parametrize("path", [*API_ONLY, "/metrics"])
 def test_the_api_takes_a_token(world: World, ask: Ask, path: str) -> None:
     """Without it there is nothing but 401, whatever the path: not even whether it exists."""
-    world.tokens = known(b"s3cret")
+    world.tokens = tokens(b"s3cret")
     for headers in ({}, bearing("wrong"), bearing(""), {"authorization": "Basic s3cret"}):
         reply = ask(path, headers=headers)
         assert (reply.status, reply.headers["www-authenticate"]) == (401, "Bearer")
@@ -281,20 +283,20 @@ def test_the_api_takes_a_token(world: World, ask: Ask, path: str) -> None:
 @pytest.mark.parametrize("path", OPEN)
 def test_health_and_the_page_take_none(world: World, ask: Ask, path: str) -> None:
     """An orchestrator has no token, and the page has to ask for it."""
-    world.tokens = world.metrics_tokens = known(b"s3cret")
+    world.tokens = world.metrics_tokens = tokens(b"s3cret")
     assert ask(path).status == 200
 
 
 @pytest.mark.parametrize("path", ["/page/../v1/self", "/page/%2e%2e/v1/self", "//v1/self"])
 def test_no_path_leads_around_the_token(world: World, ask: Ask, path: str) -> None:
-    """What begins like an open path and ends elsewhere is no path, or needs the token."""
-    world.tokens = known(b"s3cret")
+    """What begins like an open path and ends elsewhere is not that path, or needs the token."""
+    world.tokens = tokens(b"s3cret")
     assert ask(path).status in (401, 404)
 
 
 def test_metrics_have_a_token_of_their_own(world: World, ask: Ask, ask_metrics: Ask) -> None:
     """It opens `/metrics` on every listener and nothing else; the API's opens it on the API's."""
-    world.tokens, world.metrics_tokens = known(b"all"), known(b"scrape")
+    world.tokens, world.metrics_tokens = tokens(b"all"), tokens(b"scrape")
     assert [ask("/metrics", headers=bearing(each)).status for each in ("all", "scrape")] == [
         200
     ] * 2
@@ -309,8 +311,8 @@ def test_metrics_have_a_token_of_their_own(world: World, ask: Ask, ask_metrics: 
 def test_both_paths_of_the_metrics_ask_for_the_token(
     world: World, ask: Ask, ask_metrics: Ask, path: str
 ) -> None:
-    """A slash at the end is no way around it."""
-    world.metrics_tokens = known(b"scrape")
+    """A slash at the end does not get around it."""
+    world.metrics_tokens = tokens(b"scrape")
     for client in (ask, ask_metrics):
         assert client(path).status == 401
         assert client(path, headers=bearing("scrape")).status == 200
@@ -318,16 +320,16 @@ def test_both_paths_of_the_metrics_ask_for_the_token(
 
 def test_each_token_guards_its_own(world: World, ask: Ask, ask_metrics: Ask) -> None:
     """The API's leaves the metrics listener open, and that of the metrics the API."""
-    world.tokens = known(b"all")
+    world.tokens = tokens(b"all")
     assert ask_metrics("/metrics").status == 200
-    world.tokens, world.metrics_tokens = None, known(b"scrape")
+    world.tokens, world.metrics_tokens = None, tokens(b"scrape")
     assert ask("/v1/self").status == 200
     assert ask("/metrics").status == 401
 
 
 def test_a_file_without_tokens_opens_nothing(world: World, ask: Ask, ask_metrics: Ask) -> None:
     """Not even for whoever sends an empty one."""
-    world.tokens = world.metrics_tokens = known()
+    world.tokens = world.metrics_tokens = tokens()
     for headers in ({}, bearing(""), {"authorization": "Bearer"}):
         assert ask("/v1/self", headers=headers).status == 401
         assert ask_metrics("/metrics", headers=headers).status == 401
@@ -382,3 +384,28 @@ def test_a_switched_off_path_is_off_on_the_metrics_listener(world: World, ask_me
     world.disabled = ("/metrics",)
     assert ask_metrics("/metrics").status == 403
     assert ask_metrics("/healthz").status == 200
+
+
+def test_a_header_sent_twice_counts_twice() -> None:
+    """Neither the first nor the last of two values hides the other."""
+    twice = [(b"origin", b"http://evil.example"), (b"host", b"app"), (b"origin", b"http://app")]
+    assert combined(twice) == {"origin": "http://evil.example, http://app", "host": "app"}
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://localhost:10310/healthz", 200),
+        ("HTTP://app/v1/self/id?x=1", 200),
+        ("http://localhost", 200),
+        ("http://localhost/v1/self/%2561", 404),
+        ("http://evil.example/v1/self", 421),
+        ("http://someone@localhost/v1/self", 421),
+        ("http:///v1/self", 421),
+        ("*", 404),
+        ("v1/self", 404),
+    ],
+)
+def test_a_whole_uri_is_asked_of_its_own_host(ask: Ask, target: str, status: int) -> None:
+    """Its host counts, not the header's."""
+    assert ask(target).status == status

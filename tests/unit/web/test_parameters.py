@@ -12,7 +12,7 @@ NOW = 1_000_000_000 * 10**9
 
 
 def test_a_parameter_is_given_once_or_not_at_all() -> None:
-    """Which of two values was meant cannot be told; others do not matter."""
+    """Which of two values was meant is unclear; others do not matter."""
     query = QueryParams("a=1&b=2&b=2&c=")
     assert (single(query, "a"), single(query, "c"), single(query, "d")) == ("1", "", None)
     with pytest.raises(BadRequestError, match="b is given 2 times"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import resource
 import socket
 import ssl
@@ -10,6 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from selfinspect.listen import ListenAddress
 from selfinspect.supervise.listeners import bind
@@ -91,6 +95,52 @@ def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 async def answer(reader: asyncio.StreamReader) -> bytes:
     """One answer of `hello`."""
     return await reader.readuntil(b"\r\n\r\nhi")
+
+
+PROTOCOL = {
+    "methods": (
+        "connection_made",
+        "data_received",
+        "pause_writing",
+        "resume_writing",
+        "connection_lost",
+        "send_400_response",
+        "shutdown",
+        "_unsupported_upgrade_warning",
+    ),
+    "attributes": (
+        "client",
+        "conn",
+        "connections",
+        "cycle",
+        "loop",
+        "scheme",
+        "timeout_keep_alive",
+        "timeout_keep_alive_task",
+        "transport",
+    ),
+}
+"""Everything of `uvicorn.protocols.http.h11_impl.H11Protocol` that `web/server` relies on."""
+
+
+def test_uvicorn_has_what_is_used_of_it() -> None:
+    """None of it is a documented interface: a version that lacks some is not supported."""
+
+    async def run() -> None:
+        config = uvicorn.Config(hello, http=Protocol, ws="none", lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        connection = H11Protocol(config, state, {})
+        for name in PROTOCOL["methods"]:
+            assert callable(getattr(connection, name)), name
+        assert set(PROTOCOL["attributes"]) <= set(vars(connection))
+        assert connection.connections is state.connections
+        assert isinstance(state.tasks, set)
+        parameters = inspect.signature(RequestResponseCycle).parameters
+        assert "message_event" in parameters
+        assert "self.disconnected" in inspect.getsource(RequestResponseCycle)
+
+    asyncio.run(run())
 
 
 def test_a_connection_serves_one_request_after_another() -> None:
@@ -367,7 +417,7 @@ def test_a_body_has_the_same_time() -> None:
         await answer(reader)
         writer.write(chunked + body[:5])
         await answer(reader)
-        # Each byte of a body keeps the server from hanging up for want of a next request.
+        # Each byte of a body keeps the server from hanging up while it waits for a next request.
         writer.write(body[5:7])
         assert await reader.read() == b""
 

@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What was told of failures."""
+    """The failures reported."""
     return []
 
 

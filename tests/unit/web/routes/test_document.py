@@ -68,7 +68,7 @@ def test_an_object_or_array_is_json(ask: Ask, path: str, document: object) -> No
 
 
 def test_no_member_is_left_out(ask: Ask) -> None:
-    """What is not known is null, at the first level and below."""
+    """What is unknown is null, at the first level and below."""
     document = ask("/v1/self").json
     assert isinstance(document, dict)
     assert document["health"] is None
@@ -90,7 +90,7 @@ def test_no_member_is_left_out(ask: Ask) -> None:
     ],
 )
 def test_an_unknown_member_is_404_with_those_there(ask: Ask, path: str, said: str) -> None:
-    """The detail tells what could have been asked for."""
+    """The detail lists what could have been asked for."""
     problem = ask(path).problem
     assert (problem["status"], problem["type"]) == (404, "urn:selfinspect:problem:not-found")
     assert said in str(problem["detail"])
@@ -162,20 +162,21 @@ def test_inspect_outlives_the_engine_and_tells_its_age(world: World, ask: Ask) -
 
 
 @pytest.mark.parametrize("path", ["/v1/self", "/v1/self/name", "/v1/inspect", "/v1/inspect/Id"])
-def test_what_is_known_already_is_304(ask: Ask, path: str) -> None:
+def test_what_the_client_has_is_304(ask: Ask, path: str) -> None:
     """Every representation has an ETag; who has it gets no body, but the tag again."""
     tag = ask(path).headers["etag"]
-    for known in (tag, f"W/{tag}", "*", f'"a", {tag}', f'W/"a",{tag},"b"'):
-        reply = ask(path, headers={"if-none-match": known})
+    for cached in (tag, f"W/{tag}", "*", f'"a", {tag}', f'W/"a",{tag},"b"'):
+        reply = ask(path, headers={"if-none-match": cached})
         assert (reply.status, reply.body) == (304, b"")
         assert (reply.headers["etag"], reply.headers["vary"]) == (tag, "Accept")
+        assert reply.headers["cache-control"] == "no-cache"
         assert "content-type" not in reply.headers
 
 
-@pytest.mark.parametrize("known", ['"a"', "a", "", "**", '"*"'])
-def test_what_is_not_known_is_sent(ask: Ask, known: str) -> None:
+@pytest.mark.parametrize("cached", ['"a"', "a", "", "**", '"*"'])
+def test_what_the_client_lacks_is_sent(ask: Ask, cached: str) -> None:
     """Another tag, or what is none, changes nothing."""
-    assert ask("/v1/self/name", headers={"if-none-match": known}).body == b"app\n"
+    assert ask("/v1/self/name", headers={"if-none-match": cached}).body == b"app\n"
 
 
 def test_the_tag_is_of_the_form_asked_for(ask: Ask) -> None:
@@ -235,7 +236,7 @@ def test_an_identity_is_waited_for(world: World, ask_until: AskUntil) -> None:
 
 
 def test_an_inspect_that_changed_nothing_ends_no_wait(world: World, ask_until: AskUntil) -> None:
-    """A later `inspected_at` alone is no change of the document, but one of its own member."""
+    """A later `inspected_at` alone does not change the document, only its own member."""
     later = "2026-11-21T09:01:00.000000000Z"
     whole = ask_until(
         "/v1/self?wait_for_change=true",

@@ -38,7 +38,7 @@ def actions(reply: Reply) -> list[Json]:
 
 
 def test_an_event_has_every_member(world: World, ask: Ask) -> None:
-    """The members are those of the contract; what is not known is null."""
+    """The members are those of the contract; what is unknown is null."""
     world.happens("start", second=1)
     [event], following = page(ask("/v1/events"))
     cursor = event["cursor"]
@@ -134,7 +134,7 @@ def test_a_bad_parameter_is_400(ask: Ask, query: str) -> None:
 
 
 def test_a_strangers_cursor_yields_a_gap_and_all_there_is(world: World, ask: Ask) -> None:
-    """Of another journal's cursor it is only known that something may be missing."""
+    """After another journal's cursor something may be missing."""
     world.happens("start")
     gap, event = page(ask("/v1/events?after=beef-7"))[0]
     assert gap == {
@@ -163,7 +163,7 @@ def test_head_of_a_stream_ends(world: World, ask: Ask) -> None:
 
 
 def test_a_full_house_is_503(world: World, ask: Ask) -> None:
-    """One stream too many is told so as a problem, with when to come back."""
+    """One stream too many gets a problem that says when to retry."""
     world.subscribers = Subscribers(0)
     reply = ask("/v1/events/stream")
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")
@@ -266,7 +266,7 @@ def test_a_long_past_comes_in_pieces(world: World) -> None:
 
 
 def test_what_is_dropped_while_it_is_read_is_a_gap(world: World) -> None:
-    """A reader too slow for the journal is told in the place where events are missing."""
+    """A reader too slow for the journal gets a gap where events are missing."""
     world.journal = Journal(300)
     for second in range(1, 301):
         world.happens("a", second=second)
@@ -282,9 +282,9 @@ def test_what_is_dropped_while_it_is_read_is_a_gap(world: World) -> None:
             return got + [frame async for frame in frames]
 
     names = [re.search(rb"event: (.)", frame) for frame in asyncio.run(stream())]
-    told = b"".join(name[1] for name in names if name)
-    assert re.fullmatch(b"a{99,199}ga*b{250}", told)
-    assert told.index(b"b") - told.index(b"g") == 51
+    read = b"".join(name[1] for name in names if name)
+    assert re.fullmatch(b"a{99,199}ga*b{250}", read)
+    assert read.index(b"b") - read.index(b"g") == 51
 
 
 def test_a_stream_without_a_cursor_begins_now(world: World) -> None:

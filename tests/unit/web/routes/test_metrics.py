@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.web.routes.metrics import seconds
+from selfinspect.web.routes.metrics import scrape_timeout
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, AskTogether, World
@@ -73,8 +73,8 @@ def test_openmetrics_for_who_prefers_it(ask_metrics: Ask, accept: str, media_typ
     ],
 )
 def test_what_a_scrape_may_take(header: str, timeout: float | None) -> None:
-    """A part of Prometheus's own timeout; whatever is no number of seconds is no limit."""
-    assert seconds(header) == (None if timeout is None else pytest.approx(timeout))
+    """A part of Prometheus's own timeout; whatever is not a number of seconds sets no limit."""
+    assert scrape_timeout(header) == (None if timeout is None else pytest.approx(timeout))
 
 
 def test_the_scrapes_timeout_is_passed_on(ask_metrics: Ask) -> None:
@@ -97,7 +97,7 @@ def test_who_asks_the_same_at_once_shares_a_page(
     assert "timeout=1.8" in replies[51].headers["content-type"]
 
 
-def test_a_page_is_made_anew_for_the_next(world: World, ask_metrics_together: AskTogether) -> None:
+def test_a_page_is_made_again_for_the_next(world: World, ask_metrics_together: AskTogether) -> None:
     """What was made before somebody asked is not what they get."""
     ask_metrics_together("/metrics", {}, {})
     ask_metrics_together("/metrics", {}, {})
