@@ -31,8 +31,7 @@ namespace: a neighbour's or the host's.
 from __future__ import annotations
 
 import re
-
-from selfinspect.frozen import dataclass
+from dataclasses import dataclass
 
 _ENGINE = r"(docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
 _ID = r"([0-9a-f]{64})"

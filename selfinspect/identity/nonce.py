@@ -11,11 +11,11 @@ Our own process's name, which the nonce borrows for a moment, and its mount name
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.quirks import first_process
-from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

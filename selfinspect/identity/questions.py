@@ -5,7 +5,7 @@ The outcome of it all, and the short way to it: a container that an option names
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from selfinspect.engine.api.capabilities import Capabilities
@@ -13,7 +13,6 @@ from selfinspect.errors import (
     EngineAnswerError,
     UnknownContainerError,
 )
-from selfinspect.frozen import dataclass
 from selfinspect.jsonread import text
 from selfinspect.model import Candidate, Identity
 
