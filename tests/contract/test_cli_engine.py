@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def listings(engine: CannedEngine, inspect: dict[str, Json]) -> None:
-    """What the engine tells of the container."""
+    """What the engine answers about the container."""
     container = f"/containers/{inspect['Id']}"
     rows: Json = [["7", "app --password=verysecret9"], ["12345", "sh"]]
     engine.answers |= {

@@ -56,7 +56,7 @@ def test_a_reader_that_has_enough_ends_it(
 
 
 @pytest.mark.parametrize("words", [("version",), ("--help",), ("id", "--json", "--engine=off")])
-def test_a_full_disk_is_told(words: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported(words: tuple[str, ...]) -> None:
     """On one line: what was printed is not all there."""
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
@@ -154,7 +154,7 @@ def silent_engine(engine: CannedEngine) -> CannedEngine:
     return engine
 
 
-def test_long_work_is_told_on_a_terminal_and_goes_away(
+def test_progress_is_shown_on_a_terminal_and_goes_away(
     silent_engine: CannedEngine, here: tuple[str, ...]
 ) -> None:
     """On standard error: what a program reads on standard output is the answer alone."""
