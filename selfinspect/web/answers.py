@@ -108,7 +108,7 @@ def _no_such_path(request: Request) -> NotFoundError:
         for route in request.app.routes
         if "{" not in route.path and route.include_in_schema
     ]
-    return NotFoundError(f"no path {path!r}: there are {', '.join(served)}", members=served)
+    return NotFoundError(f"no path {path!r}: there are {', '.join(served)}")
 
 
 def weight(wishes: str, *names: str) -> float:

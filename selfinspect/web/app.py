@@ -37,15 +37,12 @@ if TYPE_CHECKING:
     from selfinspect.web.credentials import Tokens
     from selfinspect.web.waiting import Waiting
 
-_PREVIOUS_RUN = "/v1/runs/previous"
-
 
 def _previous_run(service: Service) -> Json:
     run = previous_run(_runs(service))
     if run is None:
         raise NotFoundError(
             "there is no previous run",
-            path=_PREVIOUS_RUN,
             hint="this is the container's first run, or nothing recorded the earlier ones",
         )
     return as_document(run)
@@ -60,7 +57,7 @@ _LOCAL: dict[str, Callable[[Service], Json]] = {
     "/v1/identity": lambda service: identity_document(service.snapshot()),
     "/v1/engine": lambda service: engine_document(service.snapshot(), service.reach()),
     "/v1/runs": lambda service: {"runs": as_document(_runs(service))},
-    _PREVIOUS_RUN: _previous_run,
+    "/v1/runs/previous": _previous_run,
 }
 """Paths answered from what the agent has: no engine is asked."""
 

@@ -64,7 +64,7 @@ async def _file(request: Request) -> Response:
     """A file, read when it is asked for: none is kept in memory."""
     name = request.path_params.get("name", _INDEX)
     if name not in _FILES:
-        raise NotFoundError(f"no file {name!r} in the page", members=_FILES)
+        raise NotFoundError(f"no file {name!r} in the page")
     body = read_file(f"page/{name}")
     headers = {**_HEADERS, "etag": etag_of(body)}
     return conditional(request, body, _TYPES[name.rpartition(".")[2]], headers)

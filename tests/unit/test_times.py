@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.times import known, nanoseconds, rfc3339, unix
+from selfinspect.errors import BadRequestError
+from selfinspect.times import asked_for, known, nanoseconds, rfc3339, unix
+
+NOW = 1_000_000_000 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -79,3 +82,33 @@ def test_a_known_time_takes_our_form() -> None:
 def test_a_moment_is_written_as_engines_read_it(since: int, expected: str) -> None:
     """Seconds, and nine digits behind the point."""
     assert unix(since) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("5", 5 * 10**9),
+        ("1700000000", 1_700_000_000 * 10**9),
+        ("1700000000.5", 1_700_000_000_500_000_000),
+        ("1700000000.000000001", 1_700_000_000_000_000_001),
+        ("1970-01-01T00:00:01Z", 10**9),
+        ("1970-01-01T01:00:00.000000001+01:00", 1),
+        ("1970-01-01T01:00:00 01:00", 0),
+        ("5m", NOW - 300 * 10**9),
+        ("500ms", NOW - 5 * 10**8),
+    ],
+)
+def test_a_person_writes_a_time_in_three_forms(text: str, expected: int) -> None:
+    """RFC 3339, Unix seconds, or a duration back from now."""
+    assert asked_for("since", text, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "-5", "-5m", "1e9", "2026-11-21", "1" * 12, "9" * 400 + "m"]
+)
+def test_a_person_is_shown_what_a_time_looks_like(text: str) -> None:
+    """The hint says what a time looks like."""
+    with pytest.raises(BadRequestError, match=r"since .* is not a time") as raised:
+        asked_for("since", text, NOW)
+    assert "RFC 3339" in str(raised.value.hint)
