@@ -108,7 +108,9 @@ class Registry:
             media_type: `application/openmetrics-text`, or `text/plain`.
         """
         encode, content_type = choose_encoder(media_type)
-        form = self._formats.setdefault(content_type, _Format(encode))
+        form = self._formats.get(content_type)
+        if form is None:
+            form = self._formats[content_type] = _Format(encode)
         labels = [(prefix, form.labels(carried)) for prefix, carried in common.items() if carried]
         page = []
         for found in (*self._collected(collectors), *map(_family, self._process.collect())):
