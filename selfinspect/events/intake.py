@@ -25,7 +25,7 @@ _REMEMBERED = 512
 
 
 class Intake:
-    """Journals each event once, and keeps the container's state as events tell it.
+    """Journals each event once, and keeps the container's state by its events.
 
     Belongs to one thread.
 

@@ -1,4 +1,4 @@
-"""The state of the container as its events so far tell it. Pure."""
+"""The state of the container by its events so far. Pure."""
 
 from __future__ import annotations
 
