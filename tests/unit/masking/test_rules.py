@@ -111,6 +111,14 @@ def test_a_word_of_each_language_makes_a_name_secret(language: NameRule, word: s
 
 
 @pytest.mark.parametrize("language", NAMES, ids=lambda language: language.name)
+def test_each_word_is_found_in_a_text(language: NameRule) -> None:
+    """The quick look whether a text may name a secret passes over none of them."""
+    for word in f"{language.words} {language.keys}".split():
+        text = f"log: db_{word}: corr3ct-horse9"
+        assert Masking().text(text) == f"log: db_{word}: [masked]"
+
+
+@pytest.mark.parametrize("language", NAMES, ids=lambda language: language.name)
 def test_what_a_key_is_of_may_make_it_no_secret(language: NameRule) -> None:
     """A key by which data is sorted, and a public one; the word comes behind the key."""
     for key in language.keys.split():
