@@ -1,1 +1,1 @@
-"""TODO."""
+"""Events kept across restarts of the agent, in an SQLite file or in memory."""

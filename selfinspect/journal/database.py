@@ -26,10 +26,10 @@ BYTES = 2**20
 All events that an engine replays fit, as long as each takes less than four kibibytes.
 """
 
-PATIENCE: Final = 5.0
+_SECONDS: Final = 5.0
 """Seconds of CPU that one statement may take: whoever made the file decides what it costs."""
 
-HEAP: Final = 16 * 2**20
+_HEAP: Final = 16 * 2**20
 """Bytes that SQLite may take in an agent, all its databases together."""
 
 _APPLICATION = int.from_bytes(b"self")
@@ -85,7 +85,7 @@ class _Connection(sqlite3.Connection):
     _until = math.inf
 
     def execute(self, *statement: Any) -> sqlite3.Cursor:
-        self._until = time.thread_time() + PATIENCE
+        self._until = time.thread_time() + _SECONDS
         try:
             return super().execute(*statement)
         except UnicodeDecodeError as error:  # SQLite's message quotes what is damaged
@@ -129,8 +129,8 @@ def _only_from_us(*asked: object) -> int:
 
 
 def bound_memory(database: sqlite3.Connection) -> None:
-    """Limit SQLite to `HEAP` bytes for as long as the process lasts."""
-    database.execute(f"PRAGMA hard_heap_limit = {HEAP}")
+    """Limit what SQLite may take in this process, for as long as it lasts."""
+    database.execute(f"PRAGMA hard_heap_limit = {_HEAP}")
 
 
 def is_new(database: sqlite3.Connection) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-PATIENCE = 10.0
+_PATIENCE = 10.0
 """Seconds after which a journal counts as hanging; it answers in milliseconds."""
 
 _CURSOR = re.compile(r"(?P<name>[0-9a-z]{1,64})-(?P<seq>[0-9]{1,18})")
@@ -98,7 +98,7 @@ class Journal:
         notify: Notify = lambda _: None,
         *,
         memory: int | None = BYTES,
-        patience: float = PATIENCE,
+        patience: float = _PATIENCE,
     ) -> None:
         self._limit = limit
         self._notify = notify

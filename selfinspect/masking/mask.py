@@ -12,16 +12,8 @@ from selfinspect.exports import MASK
 from selfinspect.masking.commands import passed, passed_in_text
 from selfinspect.masking.encodings import encoded, unescaped
 from selfinspect.masking.learnt import Exact, Fingerprints, portions, worth_finding
-from selfinspect.masking.names import hints_at_secret, is_secret
-from selfinspect.masking.texts import (
-    announced,
-    announces,
-    assigned,
-    declared,
-    recognised,
-    set_in,
-    stated,
-)
+from selfinspect.masking.names import is_secret
+from selfinspect.masking.texts import announced, announces, named, recognised, set_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -211,10 +203,7 @@ class Masking:
             meant, places = plain
             for start, end in chain(self._learnt(meant), recognised(meant, meant.lower())):
                 yield places[start], places[end]
-        if hints_at_secret(lowered):
-            yield from assigned(text, self._secret)
-            yield from stated(text, self._secret)
-        yield from declared(text, self._secret)
+        yield from named(text, lowered, self._secret)
         yield from passed_in_text(text, self._given)
         if depth < _NESTING:
             yield from encoded(text, lambda inner: self._spans(inner, depth + 1))

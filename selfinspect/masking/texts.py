@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from selfinspect.masking.names import (
+    hints_at_secret,
     is_datum,
     is_plain,
     is_prose,
@@ -153,14 +154,24 @@ def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]
                 yield start, end
 
 
-def assigned(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where the value of a secret name stands.
+def named(text: str, lowered: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Yield where a value stands that is secret because of what names it, or introduces it.
 
     Args:
         text: whatever a program printed, a script, a connection string, a document.
+        lowered: the text in small letters.
         secret: says whether the value of a name is one.
     """
-    for name, start, end in chain(_marked(text), _named(text)):
+    if hints_at_secret(lowered):
+        yield from _assigned(text, secret)
+        yield from _stated(text, secret)
+        yield from _below(text)
+    yield from _declared(text, secret)
+
+
+def _assigned(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Where the values of secret names stand."""
+    for name, start, end in chain(_marked(text), _paired(text)):
         if secret(name, text[start:end]) and not is_reference(text[start:end]):
             yield start, end
 
@@ -183,7 +194,7 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
             at = value[1]
 
 
-def _named(text: str) -> Iterator[tuple[str, int, int]]:
+def _paired(text: str) -> Iterator[tuple[str, int, int]]:
     for pattern in (_NAMED, _DEFINED):
         for match in pattern.finditer(text):
             if value := _VALUE.match(text, match.end()):
@@ -239,17 +250,17 @@ def _is_address(text: str, at: int, last: str, before: str) -> bool:
     return before in {"/", "@", ":"} or not is_secret_word(last) or bool(_TAG.match(text, at))
 
 
-def stated(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where a secret stands behind the words that introduce it.
+def _stated(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Where secrets stand behind the words that introduce them.
 
-    Args:
-        text: whatever a program printed, a script, a document.
-        secret: says whether the value of a name is one.
+    What follows may also be the next word of a sentence about a secret.
     """
     for match in _SENTENCE.finditer(text):
-        if _is_stated(match, secret):
+        value = match["value"].rstrip(".!")
+        is_word = is_prose if match["pass"] or match["is"] else is_plain
+        is_given = secret("password", value) if match["colon"] else not is_word(value)
+        if is_given and not is_reference(value):
             yield match.span("value")
-    yield from _below(text)
 
 
 def announces(line: str) -> bool:
@@ -265,7 +276,7 @@ def announced(line: str) -> tuple[int, int] | None:
 
 
 def _below(text: str) -> Iterator[tuple[int, int]]:
-    """Secrets that stand below the line that announces them."""
+    """Where secrets stand below the line that announces them."""
     at, waiting = 0, False
     for line in text.splitlines(keepends=True) if "\n" in text else ():
         if waiting and (span := announced(line)):
@@ -274,18 +285,8 @@ def _below(text: str) -> Iterator[tuple[int, int]]:
         at += len(line)
 
 
-def _is_stated(match: re.Match[str], secret: Judge) -> bool:
-    """Whether what follows is a secret, and not the next word of a sentence about one."""
-    value = match["value"].rstrip(".!")
-    if is_reference(value):
-        return False
-    if match["colon"]:
-        return secret("password", value)
-    return not (is_prose(value) if match["pass"] or match["is"] else is_plain(value))
-
-
-def declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
-    """Yield where the value of a secret name stands in the instruction that made a layer."""
+def _declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
+    """Where the values of secret names stand in the instruction that made a layer."""
     if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
         return
     for instruction in _INSTRUCTION.finditer(text):

@@ -6,7 +6,16 @@ Times are RFC 3339 in UTC with nine digits and `Z`; sizes are bytes; durations a
 from __future__ import annotations
 
 from selfinspect.jsonread import Json
-from selfinspect.model.event import Actor, Cause, Event, EventSource, Occurrence, Run, RunRecord
+from selfinspect.model.event import (
+    Actor,
+    Cause,
+    Event,
+    EventSource,
+    Occurrence,
+    Run,
+    RunRecord,
+    RunSource,
+)
 from selfinspect.model.identity import (
     CAPABILITIES,
     Access,
@@ -108,6 +117,7 @@ __all__ = [
     "RestartPolicy",
     "Run",
     "RunRecord",
+    "RunSource",
     "Sample",
     "Scope",
     "Self",

@@ -76,6 +76,7 @@ class Event:
 
 
 Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
+RunSource: TypeAlias = Literal["supervisor", "events", "inspect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,14 @@ class Run:
     """One run of the container, from start to end; the present one has no end yet.
 
     Attributes:
-        number: counted from the first run known.
+        number: counted from the first run of which anything was reported.
         exit_code: the container's, as the engine has it: 128 + signal for one that was killed;
             where it was expected, the command's own, which the engine saw as 0.
         signal: the name of the signal that ended it, None where none did.
-        oom_killed: whether want of memory ended the main process; one of its children is no
-            matter here.
+        oom_killed: whether the OOM killer ended the main process, and not only a child.
         cause: why it ended; `unknown` for the present one.
-        sources: who told of its end: `supervisor`, `events`, `inspect`.
-        evidence: the `seq` of each event that told of its end.
+        sources: where what is reported of its end comes from.
+        evidence: the `seq` of each event about its end.
         expected: whether `run --expect-exit` made the container's exit code 0 of it.
     """
 
@@ -102,7 +102,7 @@ class Run:
     signal: str | None
     oom_killed: bool | None
     cause: Cause
-    sources: tuple[str, ...] = ()
+    sources: tuple[RunSource, ...] = ()
     evidence: tuple[int, ...] = ()
     expected: bool = False
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The runs of a container: what each was, and why it ended."""

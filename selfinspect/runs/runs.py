@@ -19,7 +19,7 @@ from selfinspect.runs.causes import Ending, Sent, cause, oom_killed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from selfinspect.model import Event, Json, RunRecord
+    from selfinspect.model import Event, Json, RunRecord, RunSource
 
 OF_RUNS = ("start", "die", "oom", "kill", "stop", "gap")
 """The actions of the events from which runs are made."""
@@ -299,7 +299,11 @@ def _signal_sent(event: Event) -> int | None:
 def _ended(number: int, facts: _Facts, ending: Ending) -> Run:
     events = [event for event in facts.events if event.action != "start"]
     inspected = {facts.finish, facts.code, facts.oom_flag} != {None}
-    sources = {"supervisor": facts.record, "events": events, "inspect": inspected}
+    sources: dict[RunSource, object] = {
+        "supervisor": facts.record,
+        "events": events,
+        "inspect": inspected,
+    }
     signal = ending.signal
     return Run(
         number=number,
@@ -316,7 +320,7 @@ def _ended(number: int, facts: _Facts, ending: Ending) -> Run:
 
 
 def _present(number: int, facts: _Facts) -> Run:
-    sources = {"supervisor": facts.record, "events": facts.events}
+    sources: dict[RunSource, object] = {"supervisor": facts.record, "events": facts.events}
     return Run(
         number=number,
         started_at=_rfc3339(facts.start),

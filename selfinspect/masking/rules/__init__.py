@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Where: TypeAlias = Literal["text", "setting", "command"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of secret. What it must hide, and what it must leave, stands in the tests' tree
-    under its name: the agent has no use for samples, and would carry them in memory.
+    """One kind of secret.
+
+    It is looked for anywhere in a text; in the `NAME=value` of one variable, label or argument
+    (`settings`); or in the words of a command line, with a NUL between two of them (`programs`).
+    What it must hide, and what it must leave, stands in the tests' tree under its name: the agent
+    has no use for samples, and would carry them in memory.
 
     Attributes:
         name: what a failing sample is reported under.
-        where: `text`, anywhere; `setting`, in the `NAME=value` of one variable, label or
-            argument; `command`, in the words of a command line, a NUL between two of them.
         hint: a cheap test before the pattern. One of these stands in small letters in every text
             that the pattern can match. Of a command: the programs it is for, `ldap*` for all whose
             names begin so.
@@ -30,7 +30,6 @@ class Rule:
     """
 
     name: str
-    where: Where
     hint: tuple[str, ...]
     pattern: str
 

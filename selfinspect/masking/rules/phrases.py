@@ -6,7 +6,7 @@ from selfinspect.masking.rules import Rule
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:
-    return Rule(name, "text", tuple(hint.split(",")), f"(?i){pattern}")
+    return Rule(name, tuple(hint.split(",")), f"(?i){pattern}")
 
 
 PHRASES = (
@@ -32,7 +32,6 @@ PHRASES = (
     ),
     Rule(
         "redis-auth",
-        "text",
         ("auth ",),
         r"\bAUTH\s{1,4}(\S{0,64}\d\S*|(?!LOGIN|PLAIN|CRAM|XOAUTH)\S{6,64}?(?=\\r))",
     ),

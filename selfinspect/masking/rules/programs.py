@@ -15,7 +15,7 @@ _BARE = "([^ -][^ ]*)"
 def _row(programs: str, pattern: str) -> Rule:
     hint = tuple(programs.split())
     whole = pattern.replace("WORD", _WORD).replace("BARE", _BARE).replace(" ", "\0")
-    return Rule(hint[0].rstrip("*_-"), "command", hint, f"(?s){whole}")
+    return Rule(hint[0].rstrip("*_-"), hint, f"(?s){whole}")
 
 
 PROGRAMS = (

@@ -15,7 +15,7 @@ _WORDS = r"[a-z]{3,8}(?: [a-z]{3,8})"
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:
-    return Rule(name, "setting", tuple(hint.split()) or (" ",), f"(?is){pattern}")
+    return Rule(name, tuple(hint.split()) or (" ",), f"(?is){pattern}")
 
 
 SETTINGS = (

@@ -14,96 +14,99 @@ _RANDOM = r"(?=\w{0,24}(?:\d|[a-z][A-Z]|[A-Z][a-z]))"
 
 
 def _row(name: str, hint: str, pattern: str) -> Rule:
-    return Rule(name, "text", tuple(hint.split()), f"{_BEGIN}(?:{pattern})")
+    return Rule(name, tuple(hint.split()), pattern)
+
+
+def _token(name: str, hint: str, pattern: str) -> Rule:
+    return _row(name, hint, f"{_BEGIN}(?:{pattern})")
 
 
 def _marked(name: str, marks: str, pattern: str = "") -> Rule:
     """A row of marks that end in `_`; what is behind them must look random."""
-    hint = tuple(mark.lower() for mark in marks.split())
     body = f"(?:{'|'.join(marks.split())}){pattern}{_RANDOM}[A-Za-z0-9+/=.-][\\w+/=.-]{{9,}}"
-    return Rule(name, "text", hint, _BEGIN + body)
+    return _row(name, marks.lower(), _BEGIN + body)
 
 
 TOKENS = (
-    _row("aws", "akia asia abia acca a3t", r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{12,}"),
-    _row("aws-bedrock", "absk", r"ABSK[\w+/=]{20,}"),
-    _row("alibaba-tencent", "akid ltai", r"(?:AKID|LTAI)[A-Za-z0-9]{12,}"),
-    _row("azure-client-secret", "q~", r"[\w~.]{3}\dQ~[\w~.-]{31,34}"),
-    _row("google", "aiza ya29. gocspx-", r"AIza[\w-]{20,}|ya29\.[\w-]{10,}|GOCSPX-\w[\w-]{9,}"),
-    _row("google-refresh", "1//0", r"(?<!\w)1//0[\w-]{20,}"),
+    _token("aws", "akia asia abia acca a3t", r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{12,}"),
+    _token("aws-bedrock", "absk", r"ABSK[\w+/=]{20,}"),
+    _token("alibaba-tencent", "akid ltai", r"(?:AKID|LTAI)[A-Za-z0-9]{12,}"),
+    _token("azure-client-secret", "q~", r"[\w~.]{3}\dQ~[\w~.-]{31,34}"),
+    _token("google", "aiza ya29. gocspx-", r"AIza[\w-]{20,}|ya29\.[\w-]{10,}|GOCSPX-\w[\w-]{9,}"),
+    _token("google-refresh", "1//0", r"(?<!\w)1//0[\w-]{20,}"),
     _marked("github", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_"),
-    _row(
+    _token(
         "gitlab",
         "gl gr1348941",
         r"gl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|soat|cbt|oas|ffct|wt)-\w[\w-]{9,}"
         r"|GR1348941[\w-]{10,}",
     ),
-    _row(
+    _token(
         "atlassian",
         "atatt3 atctt3 atbb bbdc-",
         r"AT[AC]TT3[\w=-]{10,}|ATBB\w{10,}|BBDC-\w[\w-]{9,}",
     ),
-    _row(
+    _token(
         "slack",
         "xox xapp- xoxe.",
         r"(?:xox[abeoprs]-|xapp-|xoxe\.xox[bp]-)(?=[\w-]{0,24}\d)\w[\w-]{9,}",
     ),
-    Rule("discord", "text", (".",), r"[MNO](?<![\w-][MNO])[\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}"),
-    _row("telegram", ":a", r"(?:bot)?\d{5,16}:A[\w-]{32,}"),
+    _row("discord", ".", r"[MNO](?<![\w-][MNO])[\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}"),
+    _token("telegram", ":a", r"(?:bot)?\d{5,16}:A[\w-]{32,}"),
     _marked("stripe", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_"),
-    Rule("twilio", "text", ("sk",), r"SK(?<![A-Za-z0-9]SK)[0-9a-f]{32}(?![0-9a-f])"),
-    Rule("twilio-pair", "text", (":",), r"AC(?<![A-Za-z0-9]AC)[0-9a-f]{32}:([0-9a-f]{32})"),
-    _row("sendgrid", "sg.", r"SG\.[\w-]{8,}\.[\w-]{8,}"),
-    _row(
+    _row("twilio", "sk", r"SK(?<![A-Za-z0-9]SK)[0-9a-f]{32}(?![0-9a-f])"),
+    _row("twilio-pair", ":", r"AC(?<![A-Za-z0-9]AC)[0-9a-f]{32}:([0-9a-f]{32})"),
+    _token("sendgrid", "sg.", r"SG\.[\w-]{8,}\.[\w-]{8,}"),
+    _token(
         "mail-services",
         "key- -us sib-",
         (r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"),
     ),
     _marked("npm", "npm_"),
-    _row("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
+    _token("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
     _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_"),
-    _row("jfrog", "akcp cmvmd", r"AKCp\w{10,}|cmVmd[A-Za-z0-9]{50,}"),
+    _token("jfrog", "akcp cmvmd", r"AKCp\w{10,}|cmVmd[A-Za-z0-9]{50,}"),
     _marked("machine-learning", "hf_ api_org_ r8_ gsk_ tgp_v1_"),
-    _row("openai-anthropic", "sk-", r"sk-\w[\w-]{9,}"),
-    _row("model-services", "pplx- xai- nvapi-", r"(?:pplx|xai|nvapi)-\w[\w-]{9,}"),
+    _token("openai-anthropic", "sk-", r"sk-\w[\w-]{9,}"),
+    _token("model-services", "pplx- xai- nvapi-", r"(?:pplx|xai|nvapi)-\w[\w-]{9,}"),
     _marked("grafana-sentry", "glsa_ glc_ sntrys_ sntryu_"),
-    _row("new-relic", "nrak- nrii- nrjs-", r"NR(?:AK|II|JS|AL|RA)-\w[\w-]{9,}"),
-    _row("dynatrace", "dt0", r"dt0[a-z]\d\d\.[\w.-]{20,}"),
-    _row("databricks", "dapi", r"dapi[0-9a-f]{32}"),
-    _row("pulumi", "pul-", r"pul-[0-9a-f]{40}"),
-    _row("terraform", ".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{20,}"),
-    _row("vault", "hvs. hvb. hvr. s.", r"hv[sbr]\.[\w-]{10,}|s\.[A-Za-z0-9]{24}(?!\w)"),
-    _row("doppler", "dp.", r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{10,}"),
-    _row("1password", "ops_eyj", r"ops_eyJ[\w+/=]{20,}"),
-    _row("bitwarden", "0.", r"0\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[\w:+/=]{20,}"),
+    _token("new-relic", "nrak- nrii- nrjs-", r"NR(?:AK|II|JS|AL|RA)-\w[\w-]{9,}"),
+    _token("dynatrace", "dt0", r"dt0[a-z]\d\d\.[\w.-]{20,}"),
+    _token("databricks", "dapi", r"dapi[0-9a-f]{32}"),
+    _token("pulumi", "pul-", r"pul-[0-9a-f]{40}"),
+    _token("terraform", ".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{20,}"),
+    _token("vault", "hvs. hvb. hvr. s.", r"hv[sbr]\.[\w-]{10,}|s\.[A-Za-z0-9]{24}(?!\w)"),
+    _token("doppler", "dp.", r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{10,}"),
+    _token("1password", "ops_eyj", r"ops_eyJ[\w+/=]{20,}"),
+    _token("bitwarden", "0.", r"0\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[\w:+/=]{20,}"),
     _marked("linear-notion", "lin_api_ lin_oauth_ ntn_"),
     _marked("databases", "pscale_tkn_ pscale_pw_ pscale_oauth_ sbp_ sb_secret_ npg_"),
     _marked("hosting", "dop_v1_ doo_v1_ dor_v1_ nfp_ rnd_ fo1_ tfp_ fm1r_ fm2_ fm1a_"),
     _marked("shops", "shpat_ shpca_ shppa_ shpss_ sqp_ sqa_ squ_ figd_ sgp_ pnu_ rdme_"),
     _marked("shops-named", "shippo_ duffel_", r"\w{1,16}_"),
-    _row(
+    _token(
         "underscored",
         "bkua_ ccipat_ cfat_ cfut_ lsv2_ phx_ rpa_ secret_ vercel_ tk_ key_",
         r"(?:bkua_|ccipat_|CCIPAT_|cf[au]t_|lsv2_(?:pt|sk)_|phx_|rpa_|secret_|vercel_)"
         r"[A-Za-z0-9]{20,}\w*|tk_[a-z0-9A-Z]{29}(?!\w)|key_(?=[A-Za-z]{0,40}\d)[A-Za-z0-9]{24,}",
     ),
-    _row(
+    _token(
         "dashed",
         "tskey- swmtkn-1- claim- pmak- hrku- flwseck sq0 ico- fio-u- age-secret-key-",
         r"(?:tskey-\w{1,16}-|SWMTKN-1-|claim-|PMAK-|HRKU-|FLWSECK(?:_TEST)?-|sq0[a-z]{3}-|ico-"
         r"|fio-u-|AGE-SECRET-KEY-)\w[\w-]{9,}",
     ),
-    _row("snyk", "snyk_uat.", r"snyk_uat\.[\w.-]{20,}"),
-    _row("facebook", "eaa", r"EAA[A-Za-z0-9]{80,}"),
-    _row("square", "eaaa", r"EAAA[\w-]{20,}"),
-    _row("easypost", "ezak eztk", r"EZ[AT]K[A-Za-z0-9]{50,}"),
-    _row("cloudflare-origin", "v1.0-", r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,}"),
-    _row("openshift", "sha256~", r"sha256~[\w-]{20,}"),
-    _row("kubeadm", "token", r"(?<=token[ =])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.])"),
-    Rule("nats-seed", "text", ("s",), r"S(?<![A-Za-z0-9]S)[ACONUX][A-Z2-7]{56}"),
-    _row("wallet-keys", "xprv nsec1", r"xprv[A-Za-z0-9]{100,}|nsec1[a-z0-9]{58}"),
-    _row("base64-pem", "ls0tls1crudjt", r"LS0tLS1CRUdJTi[\w+/=]{10,}"),
-    _row(
+    _token("snyk", "snyk_uat.", r"snyk_uat\.[\w.-]{20,}"),
+    _token("facebook", "eaa", r"EAA[A-Za-z0-9]{80,}"),
+    _token("square", "eaaa", r"EAAA[\w-]{20,}"),
+    _token("easypost", "ezak eztk", r"EZ[AT]K[A-Za-z0-9]{50,}"),
+    _token("cloudflare-origin", "v1.0-", r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,}"),
+    _token("openshift", "sha256~", r"sha256~[\w-]{20,}"),
+    _token("kubeadm", "token", r"(?<=token[ =])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.])"),
+    _row("nats-seed", "s", r"S(?<![A-Za-z0-9]S)[ACONUX][A-Z2-7]{56}"),
+    _token("wallet-keys", "xprv nsec1", r"xprv[A-Za-z0-9]{100,}|nsec1[a-z0-9]{58}"),
+    _token("base64-pem", "ls0tls1crudjt", r"LS0tLS1CRUdJTi[\w+/=]{10,}"),
+    _token(
         "jwt",
         "eyj",
         r"eyJ(?:[\w+/=-]{40,}|[\w-]{6,39}(?=\.)|rIjoi[\w+/=]{10,})(?:\.[\w-]*){0,4}",
@@ -114,15 +117,13 @@ TOKENS = (
 FORMATS = (
     Rule(
         "private-key",
-        "text",
         ("private key",),
         r"(?s)-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END"
         r" [^-]{0,64}-----|\Z)",
     ),
-    Rule(
+    _row(
         "http-scheme",
-        "text",
-        ("bearer", "basic", "digest", "token", "apikey", "negotiate", "aws4-hmac-sha256"),
+        "bearer basic digest token apikey negotiate aws4-hmac-sha256",
         r"""(?x)
         \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
         (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) )
@@ -131,26 +132,22 @@ FORMATS = (
         """,
     ),
     # crypt(5), and what frameworks and databases make of it.
-    Rule(
+    _row(
         "password-hash",
-        "text",
-        ("$",),
+        "$",
         r"\${1,2}(?:(?:2[abxy]?|1|5|6|7|y|apr1|scrypt|sha1|P|H)\${1,2}[^\s:,\"']+"
         r"|(?:argon2(?:id?|d)|pbkdf2-\w{1,16})\$[^\s:\"']+)"
         r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
         r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
         r"|(?<![\w$])[0-9a-f]{16}\$[0-9a-f]{64}(?![0-9a-f])",
     ),
-    Rule(
-        "ldap-hash", "text", ("sha", "{md5}"), r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"
-    ),
-    Rule("postgres-hash", "text", ("md5",), r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
-    Rule("tor-hash", "text", ("16:",), r"(?<![\w:])16:[0-9A-F]{58}(?![0-9A-F])"),
+    _row("ldap-hash", "sha {md5}", r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"),
+    _row("postgres-hash", "md5", r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
+    _row("tor-hash", "16:", r"(?<![\w:])16:[0-9A-F]{58}(?![0-9A-F])"),
     # The private members of a JSON web key, RFC 7518.
-    Rule(
+    _row(
         "json-web-key",
-        "text",
-        ("kty",),
+        "kty",
         r"\"(?:d|p|q|dp|dq|qi|k)\\{0,3}\"\s{0,4}:\s{0,4}\\{0,3}\"([\w-]{6,})",
     ),
 )
@@ -162,14 +159,10 @@ _LAST = r"(?=[^\s\"'<>?#/]{0,64}(?:\d|[a-z][A-Z])|[A-Za-z0-9]{20})[^\s\"'<>?#/]"
 _END = r"(?=[\s\"'<>?#,;)\]}]|/?\Z)"
 
 
-def _address(name: str, hint: str, pattern: str) -> Rule:
-    return Rule(name, "text", tuple(hint.split()), pattern)
-
-
 ADDRESSES = (
     # A user name ends at the first colon, a password at the last `@` before the query. A number
     # after the colon is a port, unless there is no host before it.
-    _address(
+    _row(
         "url-password",
         "//",
         r"""(?x)
@@ -178,7 +171,7 @@ ADDRESSES = (
         (?: ( (?: [^\s"'<>?#/] | /(?!/) ){0,1024} ) @ | ( (?: [^\s"'<>@/] | /(?!/) ){0,1024} ) @ )
         """,
     ),
-    _address(
+    _row(
         "url-token",
         "://",
         r"(?:https?|nats|rediss?|tls)://"
@@ -186,13 +179,13 @@ ADDRESSES = (
         r"|([^\s/?#:@\"'<>]{1,512}):(?:x-oauth-basic)?@)",
     ),
     # Protocols whose user is the password.
-    _address(
+    _row(
         "tunnel",
         "://",
         r"\b(?:trojan(?:-go)?|hysteria2?|hy2|vless|vmess|ssr?|anytls|snell|naive|juicity)"
         r"(?:\+\w{1,8})?://([^\s/?#@:\"'<>]{6,512})(?:@|\Z|(?=[\s#\"']))",
     ),
-    _address(
+    _row(
         "address-password",
         "@",
         r"""(?x)
@@ -203,34 +196,34 @@ ADDRESSES = (
             | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
         """,
     ),
-    _address(
+    _row(
         "oracle",
         "@",
         r"oracle:\w{1,16}:[^\s/@:]{1,128}/([^\s@]{1,256})@"
         r"|(?<!\w)\w{1,64}/([^\s/:@]{1,64})@(?://[\w.-]|[\w.-]{1,253}:\d{2,5}/\w)",
     ),
-    _address(
+    _row(
         "web-hook",
         "://",
         r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}"
         r"(?:services|hooks?|webhooks?|webhookb2|heartbeats?|api/push|with/key|integrations?)/"
         rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{10,256}}(?:/[\w-]{{1,64}}){{0,2}}){_END}",
     ),
-    _address(
+    _row(
         "web-hook-server",
         "hook",
         r"https?://(?:web)?hooks?\.[\w.:-]{1,253}/"
         rf"((?:[\w.@%~:+-]{{1,128}}/){{0,8}}{_LAST}{{7,256}}){_END}",
     ),
     # A short one is mixed as no name in a manual is: `k8x9w2`, not `route53`.
-    _address(
+    _row(
         "web-hook-short",
         "hook",
         r"https?://[\w.:-]{1,253}/(?:[\w.@-]{1,64}/){0,4}(?:hooks?|webhooks?)/"
         rf"((?=[A-Za-z0-9]{{0,8}}[A-Za-z]\d[A-Za-z])[A-Za-z0-9]{{5,9}}){_END}",
     ),
     # Hosts that identify their caller by the path alone.
-    _address(
+    _row(
         "web-hook-host",
         ".com/ .in/ .app/ .cn/ .link/ .io/ .site/ .org/",
         r"(?:hooks\.(?:slack|zapier)\.com/(?:hooks/catch/)?\w{1,32}|hc-ping\.com|nosnch\.in"
@@ -240,7 +233,7 @@ ADDRESSES = (
         r"|events\.pagerduty\.com/integration|logs-01\.loggly\.com/inputs"
         r"|discord(?:app)?\.com/api/webhooks)/([^\s\"'<>?#]{6,512})",
     ),
-    _address(
+    _row(
         "rpc-provider",
         "alchemy infura quiknode chainstack ankr.com getblock nodereal blastapi moralis /v",
         r"://[\w.-]{0,128}(?:alchemy|infura|quiknode|chainstack|ankr|getblock|nodereal"
@@ -248,35 +241,35 @@ ADDRESSES = (
         rf"[\w.-]{{0,64}}/(?:[\w-]{{1,32}}/){{0,4}}({_LAST}{{16,256}})"
         rf"|://[\w.-]{{1,253}}/v\d/(?![0-9a-f]{{8}}-)({_LAST}{{24,256}}){_END}",
     ),
-    _address("telegram-url", "/bot", r"/bot(\d{5,16}:[\w-]{8,})"),
-    _address(
+    _row("telegram-url", "/bot", r"/bot(\d{5,16}:[\w-]{8,})"),
+    _row(
         "stream-key",
         "rtmp",
         r"rtmps?://[^\s/\"'<>]{1,253}/(?:[^\s/\"'<>?]{1,128}/){1,3}"
         r"((?=[^\s/\"'<>?]{0,64}\d)[^\s/\"'<>]{8,512})",
     ),
     # The addresses of Shoutrrr and Apprise: their host or their path is the token.
-    _address(
+    _row(
         "notifier",
         "://",
         r"\b(?:bark|discord|googlechat|gotifys?|ifttt|lametric|line|mattermost|mmosts?|msteams"
         r"|opsgenie|pagerduty|pbul|pover|prowl|pushbullet|pushover|rocket(?:chat)?|ryver|sendgrid"
         r"|slack|teams|telegram|tgram|twilio|wxpusher|zulip)://([^\s\"'<>,]{8,})",
     ),
-    _address(
+    _row(
         "url-code",
         "code= sig= signature= credential=",
         r"(?i)[?&](?:code=([\w%+/=~.-]{20,})|(?:x-(?:amz|goog)-)?(?:sig(?:nature)?"
         r"|credential)=([^\s&\"'<>]{16,}))",
     ),
-    _address(
+    _row(
         "pgpass",
         ":5432: :*:",
         r"(?<![\w.*-])[\w.*-]{1,253}:(?:5432|\*):[^:\s]{1,128}:[^:\s]{1,128}:([^\s\"']+)",
     ),
-    _address("aws-pair", "akia asia", r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})"),
+    _row("aws-pair", "akia asia", r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{12,32}:([\w+/]{16,})"),
     # Postfix's `sasl_passwd`: a relay, its port, and who logs in there.
-    _address(
+    _row(
         "postfix-sasl",
         "]: smtp mail mx relay",
         r"(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
@@ -284,5 +277,5 @@ ADDRESSES = (
         r"[ \t]{1,8}[\w.@+-]{1,64}:((?=[^\s:\"']{0,64}\d)(?=[^\s:\"']{0,64}[A-Za-z])"
         r"[^\s:\"']{5,256})(?=[\s\"']|\Z)",
     ),
-    _address("samba-map", "login=", r"\blogin=[^\s:,\"']{1,128}:([^\s\"',;]{3,})"),
+    _row("samba-map", "login=", r"\blogin=[^\s:,\"']{1,128}:([^\s\"',;]{3,})"),
 )

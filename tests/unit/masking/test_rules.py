@@ -24,19 +24,24 @@ SAMPLES: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
 SECRET = re.compile("«(.*?)»", re.DOTALL)
 
 
+def where(rule: Rule) -> str:
+    """Where a row is looked for: its samples stand under that."""
+    return "setting" if rule in SETTINGS else "command" if rule in PROGRAMS else "text"
+
+
 def named(value: Rule | str) -> str:
     """The row's name, for a test's report; its sample has none."""
-    return f"{value.where}.{value.name}" if isinstance(value, Rule) else ""
+    return f"{where(value)}.{value.name}" if isinstance(value, Rule) else ""
 
 
 def sampled(kind: str) -> list[tuple[Rule, str]]:
     """Each row with each of its samples."""
-    return [(rule, sample) for rule in ROWS for sample in SAMPLES[rule.where][rule.name][kind]]
+    return [(rule, sample) for rule in ROWS for sample in SAMPLES[where(rule)][rule.name][kind]]
 
 
 def hidden(rule: Rule, text: str) -> str:
     """The text with what this row alone finds in it taken out."""
-    if rule.where == "command":
+    if where(rule) == "command":
         words = shlex.split(text)
         text = "\0".join(words)
         starts = [0, *(at + 1 for at, letter in enumerate(text) if letter == "\0")]
@@ -53,9 +58,9 @@ def hidden(rule: Rule, text: str) -> str:
 
 def masked(rule: Rule, text: str) -> str:
     """The text as the agent shows it, where this row applies."""
-    if rule.where == "command":
+    if where(rule) == "command":
         return shlex.join(Masking().arguments(shlex.split(text)))
-    if rule.where == "setting":
+    if where(rule) == "setting":
         name, _, value = text.partition("=")
         return Masking().value(name, value)
     return Masking().text(text)
@@ -63,9 +68,9 @@ def masked(rule: Rule, text: str) -> str:
 
 def test_every_row_has_samples_and_every_sample_a_row() -> None:
     """A row without a sample may hide nothing; names are unique where they apply."""
-    rows = [(rule.where, rule.name) for rule in ROWS]
+    rows = [(where(rule), rule.name) for rule in ROWS]
     assert len(rows) == len(set(rows))
-    assert {(where, name) for where, rules in SAMPLES.items() for name in rules} == set(rows)
+    assert {(kind, name) for kind, rules in SAMPLES.items() for name in rules} == set(rows)
     samples = [rule for rules in SAMPLES.values() for rule in rules.values()]
     assert all(rule["hide"] and rule["leave"] for rule in samples)
 
@@ -82,7 +87,7 @@ def test_a_row_hides_its_samples(rule: Rule, sample: str) -> None:
 @pytest.mark.parametrize(("rule", "sample"), sampled("leave"), ids=named)
 def test_a_row_leaves_what_only_looks_alike(rule: Rule, sample: str) -> None:
     """The row finds nothing in it, and nor does any other."""
-    text = "\0".join(shlex.split(sample)) if rule.where == "command" else sample
+    text = "\0".join(shlex.split(sample)) if where(rule) == "command" else sample
     assert hidden(rule, sample) == text
     assert "[masked]" not in masked(rule, sample)
 
@@ -103,6 +108,14 @@ def test_a_word_of_each_language_makes_a_name_secret(language: NameRule, word: s
     """Alone, behind what the secret is of, and in the cases in which names are written."""
     for name in (word.upper(), f"DB_{word}", f"shop.{word.replace('_', '-')}"):
         assert is_secret(name, "corr3ct-horse"), language.name
+
+
+@pytest.mark.parametrize("language", NAMES, ids=lambda language: language.name)
+def test_each_word_is_found_in_a_text(language: NameRule) -> None:
+    """The quick look whether a text may name a secret passes over none of them."""
+    for word in f"{language.words} {language.keys}".split():
+        text = f"log: db_{word}: corr3ct-horse9"
+        assert Masking().text(text) == f"log: db_{word}: [masked]"
 
 
 @pytest.mark.parametrize("language", NAMES, ids=lambda language: language.name)
