@@ -34,7 +34,7 @@ class LabEngine(Engine):
     def start_plain(
         self, *options: object, image: str | None = None, command: tuple[str, ...] = ()
     ) -> Container:
-        """Start a container; Podman 4 asks for limits that it may not set, unless others are given."""
+        """Start a container; Podman 4 asks for limits that it may not set, unless given others."""
         limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
         given = (*limits, *options) if self.podman else options
         return super().start_plain(*given, image=image, command=command)
