@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.documents import engine_missing, refused
+from selfinspect.documents import engine_missing, standing
 from selfinspect.engine.api.client import Client, Prober
 from selfinspect.engine.api.extras import Extras
 from selfinspect.engine.api.inquiry import Inquiry
@@ -248,8 +248,7 @@ def inquiry(observation: Observation) -> Inquiry:
         EngineError: no engine knows us, or it denies us that.
     """
     snapshot = observation.snapshot
-    if snapshot.self is None:
-        raise refused(snapshot)
+    standing(snapshot)
     if observation.client is None:
         raise engine_missing(snapshot)
     return Inquiry(observation.client, observation.masking, snapshot.inspect)

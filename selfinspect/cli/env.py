@@ -13,7 +13,7 @@ from selfinspect.cli.answers import agent_of, from_agent_or_here
 from selfinspect.cli.options import Parsed, observing
 from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, engine_missing, refused
+from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import EngineUnreachableError, IdentityError
 from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
@@ -111,10 +111,9 @@ def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectE
 
     def look(snapshot: Snapshot) -> Json:
         nonlocal lack
-        if snapshot.self is None:
-            raise refused(snapshot)
+        own = standing(snapshot)
         lack = engine_missing(snapshot)
-        return as_document(snapshot.self)
+        return as_document(own)
 
     own = read_self(from_agent_or_here(streams, given, "/v1/self", look))
     if own.id is None:

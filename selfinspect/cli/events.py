@@ -19,7 +19,7 @@ from selfinspect.cli.answers import agent_of, look, streamed, told
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.errors import NotAvailable
 from selfinspect.events.intake import Intake
 from selfinspect.journal.rows import Query
@@ -139,8 +139,7 @@ def _here(
     """Tell those of the agent's journal and of the engine."""
     chosen = settings(given, streams.environ)
     with closing(look(streams, chosen)) as observation:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
+        standing(observation.snapshot)
         if following:
             inquiry(observation)  # without an engine there is nothing to go on with
         journal = recall(chosen, observation)

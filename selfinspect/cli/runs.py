@@ -11,7 +11,7 @@ from selfinspect.cli.answers import from_agent_or_look, pretty
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.jsonread import mapping, sequence
 from selfinspect.terminal import print_line
 
@@ -36,8 +36,7 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
     """Print this container's runs, and how each ended."""
 
     def put_together(observation: Observation) -> Json:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
+        standing(observation.snapshot)
         chosen = settings(given, streams.environ)
         past = Past(chosen, recall(chosen, observation))
         past.update(observation.snapshot)

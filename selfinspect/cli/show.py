@@ -24,8 +24,8 @@ from selfinspect.documents import (
     drill,
     engine_missing,
     identity_document,
-    refused,
     segments,
+    standing,
     unused,
 )
 from selfinspect.errors import AmbiguousIdentityError, IdentityError, SelfinspectError
@@ -136,14 +136,11 @@ def _print_member(streams: Streams, document: Json, path: str) -> None:
 
 
 def _own(snapshot: Snapshot) -> Json:
-    if snapshot.self is None:
-        raise refused(snapshot)
-    return as_document(snapshot.self)
+    return as_document(standing(snapshot))
 
 
 def _inspected(snapshot: Snapshot) -> Json:
-    if snapshot.self is None:
-        raise refused(snapshot)
+    standing(snapshot)
     if snapshot.inspect is None:
         raise engine_missing(snapshot)
     return snapshot.inspect

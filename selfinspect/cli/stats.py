@@ -17,7 +17,7 @@ from selfinspect.cli.answers import agent_of, from_agent_or_engine, look, pretty
 from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.documents import as_document, refused
+from selfinspect.documents import as_document, standing
 from selfinspect.jsonread import mapping, member, sequence, texts
 from selfinspect.terminal import columns, print_line, steer
 
@@ -116,8 +116,7 @@ def _taken_here(streams: Streams, given: Mapping[str, Any]) -> Iterator[Json]:
     chosen = settings(given, streams.environ)
     observation = look(streams, chosen)
     try:
-        if observation.snapshot.self is None:
-            raise refused(observation.snapshot)
+        standing(observation.snapshot)
         readings = Readings(chosen, lambda: observation)
         while (sample := readings.sample()) is not None:
             document = as_document(sample)

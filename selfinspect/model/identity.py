@@ -1,7 +1,4 @@
-"""Which container this is: evidence and verdict.
-
-The engine, the places where it was looked for, and our access to it.
-"""
+"""Which container this is, by which evidence; and the engine, with the limits of our access."""
 
 from __future__ import annotations
 
@@ -34,10 +31,10 @@ Method: TypeAlias = Literal["layer", "stamp", "nonce", "engine", "kernel", "opti
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A container ID that stands somewhere, and what came of it.
+    """A container ID that was found somewhere, and the verdict on it.
 
     `id` is 64 lower-case hex digits, or a shorter name that only an engine can resolve.
-    `evidence` is the text in which it stood; `reason` says why the verdict is what it is.
+    `evidence` is the text in which it was found; `reason` explains the verdict.
     """
 
     id: str
@@ -62,7 +59,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySummary:
-    """How sure the identity is, as the document about ourselves carries it."""
+    """How sure the identity is, as `/v1/self` shows it."""
 
     level: Level
     method: Method
@@ -77,7 +74,7 @@ class Attempt:
     """A place where an engine was looked for, and the outcome in a word or two.
 
     `detail` is the outcome in a sentence and `hint` what a person can do about it, None where the
-    engine answered. `guessed` is a place that nobody named and no mount brought: the gateway.
+    engine answered. `guessed` marks a place that is neither configured nor mounted: the gateway.
     """
 
     endpoint: str
@@ -98,7 +95,7 @@ class Engine:
 
     @property
     def is_podman(self) -> bool:
-        """Whether it has Podman's ways: events, cgroups and figures of its own."""
+        """Whether it is Podman, whose events, cgroups and figures differ."""
         return self.product == "Podman"
 
 
@@ -106,8 +103,8 @@ class Engine:
 class Reach:
     """An engine that answers, and how far our access to it goes.
 
-    `encrypted` is None for a Unix socket, which leaves no machine. `capabilities` has what has been
-    asked for already, by the name of the request.
+    `encrypted` is None for a Unix socket, whose traffic stays on the machine. `capabilities` has
+    those that were used so far.
     """
 
     engine: Engine
@@ -120,7 +117,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailure:
-    """Why the engine gives nothing now, and what a person can do about it."""
+    """Why the engine does not answer at present, and what a person can do about it."""
 
     detail: str
     hint: str | None = None

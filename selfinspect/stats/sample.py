@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from selfinspect.jsonread import mapping, sequence
 from selfinspect.kernel.memory import is_v1, memory
 from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample, Transfer
-from selfinspect.times import known, nanoseconds
+from selfinspect.times import nanoseconds, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def engine_sample(
     """
     if not isinstance(stats, dict) or not stats.get("cpu_stats"):
         return None
-    read_at = known(stats.get("read", now))
+    read_at = normalized(stats.get("read", now))
     if read_at is None:
         return None
     cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))

@@ -83,7 +83,7 @@ def _no_such_path(request: Request) -> NotFoundError:
         for route in request.app.routes
         if "{" not in route.path and route.include_in_schema
     ]
-    return NotFoundError(f"no path {path!r}: there are {', '.join(served)}", members=served)
+    return NotFoundError(f"no path {path!r}: there are {', '.join(served)}")
 
 
 _WEIGHT = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)

@@ -69,7 +69,7 @@ def is_asset(path: str) -> bool:
 
 def _answer(request: Request, name: str) -> Response:
     if name not in _FILES:
-        raise NotFoundError(f"the page has no file {name!r}", members=_FILES)
+        raise NotFoundError(f"the page has no file {name!r}")
     body = read_file("selfinspect.web", name)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**_HEADERS, "etag": tag}

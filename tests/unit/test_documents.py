@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfinspect.documents import as_document, identity_document, refused
+from selfinspect.documents import as_document, identity_document, standing
 from selfinspect.errors import AmbiguousIdentityError, IdentityError
 from selfinspect.model import Attempt, Candidate, Identity, Network, Snapshot
 
@@ -57,5 +57,6 @@ def test_a_refusal_says_whether_there_was_evidence(
     candidates: tuple[Candidate, ...], kind: type[IdentityError]
 ) -> None:
     """Evidence that could not be settled is ambiguous; none at all is no identity."""
-    error = refused(Snapshot(Identity(None, None, None, reason="so", candidates=candidates)))
-    assert (type(error), error.detail) == (kind, "so")
+    with pytest.raises(IdentityError) as raised:
+        standing(Snapshot(Identity(None, None, None, reason="so", candidates=candidates)))
+    assert (type(raised.value), raised.value.detail) == (kind, "so")

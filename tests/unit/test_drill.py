@@ -74,22 +74,19 @@ def test_an_index_is_plain_and_in_range(index: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "members", "said"),
+    ("document", "said"),
     [
-        ({"a": 1, "b": 2}, ("a", "b"), "its members are a, b"),
-        ({}, (), "it has no members"),
-        ([], (), "it is empty"),
-        ("text", (), "it is a single value"),
-        (None, (), "it is null"),
+        ({"a": 1, "b": 2}, "its members are a, b"),
+        ({}, "it has no members"),
+        ([], "it is empty"),
+        ("text", "it is a single value"),
+        (None, "it is null"),
     ],
 )
-def test_what_is_missing_is_told_with_what_is_there(
-    document: Json, members: tuple[str, ...], said: str
-) -> None:
+def test_a_missing_member_is_reported_with_what_is_there(document: Json, said: str) -> None:
     """The error lists the members of the deepest place that exists."""
     with pytest.raises(NotFoundError) as raised:
         drill({"here": document}, ("here", "x", "y"))
-    assert raised.value.members == members
     assert raised.value.detail == f"no member 'x' at /here: {said}"
 
 

@@ -115,7 +115,6 @@ def _runs(service: Service) -> list[Route]:
         if run is None:
             raise NotFoundError(
                 "no run before this one is known",
-                path=_PREVIOUS,
                 hint="it is the container's first, or nothing told of those before",
             )
         return json_answer(as_document(run))
