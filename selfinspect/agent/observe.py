@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect import times
 from selfinspect.documents import engine_missing, standing
-from selfinspect.engine.api.client import Client, Prober
+from selfinspect.engine.api.client import Client, Inquiry, Prober
 from selfinspect.engine.api.extras import Extras
-from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
 from selfinspect.engine.inspect.describe import command_line, describe, health_check, without_engine
@@ -29,7 +28,7 @@ from selfinspect.engine.tried import (
     unquoted,
     unusable,
 )
-from selfinspect.errors import EngineAnswerError, EngineError
+from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.jsonread import text
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.http.transport import Observe
     from selfinspect.engine.locate import Place
     from selfinspect.engine.tried import Unusable
+    from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Answer
     from selfinspect.kernel.files import IdentityFiles
@@ -202,13 +202,8 @@ class _Look:
 
 def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
     """The same, with an engine that denies us what we are, and perhaps not the rest."""
-
-    def denied() -> Json:
-        raise error
-
-    with suppress(EngineAnswerError):
-        connection.capabilities.ask("inspect", denied)
-    extras = Extras({"version": connection.version})
+    connection.capabilities.refused("inspect", error)
+    extras = Extras({"version": lambda: connection.json("version")})
     extras.wait()
     return replace(first, connection=connection, release=extras["version"])
 
@@ -359,13 +354,12 @@ def _with_engine(
 ) -> Observation:
     inspect, container = found.inspect, found.identity.id or ""
     client = Client(connection, container)
-    # It was let through before there was a client.
-    connection.capabilities.ask("inspect", lambda: inspect)
+    connection.capabilities.allowed("inspect")  # to the prober
     extras = Extras(
         {
             "info": lambda: bounded(client.info())[0],
             "image": lambda: bounded(client.image(text(inspect, "Image") or ""))[0],
-            "version": connection.version,
+            "version": lambda: connection.json("version"),
         }
     )
     tried = (*tried, Attempt(connection.engine.endpoint, "answers"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selfinspect.agent.observe import Observation
     from selfinspect.cli.streams import Streams
     from selfinspect.client import Agent
-    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.model import Json, Snapshot
     from selfinspect.settings import Settings
 

@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from selfinspect.engine.api.capabilities import allowing
 from selfinspect.engine.http.failures import group_of
-from selfinspect.engine.quirks import allowing, unbuffered
+from selfinspect.engine.quirks import unbuffered
 from selfinspect.engine.tried import meaning
 from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 from selfinspect.jsonread import text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from selfinspect.errors import EngineError
-    from selfinspect.model import Access, Attempt, Mount, Reach, Snapshot
+    from selfinspect.model import Access, Attempt, Capability, Mount, Reach, Snapshot
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
@@ -253,7 +254,7 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
     """What the engine lets us ask, and each request that fails, with the engine's own words."""
     if facts.reach is None:
         return
-    by_access: dict[Access, list[str]] = {}
+    by_access: dict[Access, list[Capability]] = {}
     for name, access in facts.reach.capabilities.items():
         by_access.setdefault(access, []).append(name)
     failed = {
@@ -273,12 +274,12 @@ def _capabilities(facts: Facts) -> Iterator[Check]:
         yield Check(f"capability {name}", "warn", seen, mends)
     if facts.held_back:
         yield _events_held_back(facts.proxy)
-    for name, error in sorted(failed.items()):
+    for request, error in sorted(failed.items()):
         said = error.detail.removeprefix(f"{error.endpoint}: ")
-        yield Check(f"capability {name}", "warn", said, _mending(name, error, facts))
+        yield Check(f"capability {request}", "warn", said, _mending(request, error, facts))
 
 
-def _denied(name: str, refusal: EngineError | None) -> Check:
+def _denied(name: Capability, refusal: EngineError | None) -> Check:
     seen = f"denied: {refusal.detail}" if refusal else "denied by a proxy"
     fix = refusal.hint if refusal and refusal.hint else allowing(name)
     return Check(f"capability {name}", "warn", seen, fix)

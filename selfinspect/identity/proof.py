@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.nonce import OwnProcess
     from selfinspect.identity.questions import Prober
-    from selfinspect.model import Candidate
+    from selfinspect.model import Candidate, Capability
 
 MOST_ROWS = 512
 """Processes of one container that are looked at where nobody named the engine."""
@@ -94,7 +94,7 @@ class Examiner:
         """Whether the engine's machine tells the namespaces of processes, as far as is known."""
 
     @property
-    def denied(self) -> Mapping[str, EngineAnswerError]:
+    def denied(self) -> Mapping[Capability, EngineAnswerError]:
         """The capabilities that were denied, each with the engine's or a proxy's answer."""
         return self._questions.denied
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
+from selfinspect.engine.api.capabilities import Capabilities
 from selfinspect.errors import (
     EngineAnswerError,
-    EngineDeniedError,
-    EngineUnsupportedError,
     UnknownContainerError,
 )
 from selfinspect.jsonread import text
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from selfinspect.engine.inspect.listings import Process
-    from selfinspect.model import Engine, Json, Method, Verdict
+    from selfinspect.model import Capability, Engine, Json, Method, Verdict
 
 Answered = TypeVar("Answered")
 
@@ -89,33 +88,30 @@ class Finding:
 
 
 class Questions:
-    """Asks, and remembers what is denied: that holds for every candidate."""
+    """Asks about candidates: what is refused of one is not asked of the others either."""
 
     def __init__(self) -> None:
-        self.denied: dict[str, EngineAnswerError] = {}
+        self._capabilities = Capabilities()
 
-    def ask(self, capability: str, question: Callable[[], Answered]) -> Answered | Unanswered:
+    @property
+    def denied(self) -> Mapping[Capability, EngineAnswerError]:
+        """The capabilities that were refused, each with the answer of the engine or a proxy."""
+        return self._capabilities.refusals()
+
+    def ask(
+        self, capability: Capability, question: Callable[[], Answered]
+    ) -> Answered | Unanswered:
         """The answer, or why there is none.
 
         Raises:
             UnknownContainerError: to `inspect` alone, the engine does not know the container.
         """
-        if capability in self.denied:
-            return _unanswered(self.denied[capability])
         try:
-            return question()
-        except UnknownContainerError as error:
-            if capability == "inspect":
-                raise
-            return _unanswered(error)
+            return self._capabilities.ask(capability, question)
         except EngineAnswerError as error:
-            if isinstance(error, EngineDeniedError | EngineUnsupportedError):
-                self.denied[capability] = error
-            return _unanswered(error)
-
-
-def _unanswered(error: EngineAnswerError) -> Unanswered:
-    return Unanswered(error.detail, error.code)
+            if capability == "inspect" and isinstance(error, UnknownContainerError):
+                raise
+            return Unanswered(error.detail, error.code)
 
 
 NO_ENGINE = "no engine can be asked"

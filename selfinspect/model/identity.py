@@ -66,7 +66,34 @@ class IdentitySummary:
 
 
 Access: TypeAlias = Literal["allowed", "denied", "unsupported", "unknown"]
-CAPABILITIES = ("inspect", "stats", "events", "top", "logs", "changes", "image", "info")
+Capability: TypeAlias = Literal[
+    "ping",
+    "version",
+    "info",
+    "events",
+    "image",
+    "history",
+    "list",
+    "inspect",
+    "archive",
+    "stats",
+    "top",
+    "logs",
+    "changes",
+]
+"""What an engine is asked for; `engine.api.capabilities.REQUESTS` has a row for each."""
+
+CAPABILITIES: tuple[Capability, ...] = (
+    "inspect",
+    "stats",
+    "events",
+    "top",
+    "logs",
+    "changes",
+    "image",
+    "info",
+)
+"""Those whose state is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +139,7 @@ class Reach:
     min_api_version: str | None = None
     os: str | None = None
     kernel: str | None = None
-    capabilities: Mapping[str, Access] = field(default_factory=dict)
+    capabilities: Mapping[Capability, Access] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

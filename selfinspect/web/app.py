@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import Route
 
-    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.events.subscribers import Subscribers
     from selfinspect.journal.journal import Journal
     from selfinspect.model import Json, Reach, Run, Sample, Snapshot, StatsSource

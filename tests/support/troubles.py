@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.cli.diagnosis import Facts, diagnose
+from selfinspect.engine.api.capabilities import mending
 from selfinspect.engine.http.failures import File, Us, denied, refused
 from selfinspect.engine.http.tls import Tls, client_refused
-from selfinspect.engine.quirks import mending
 from selfinspect.errors import EngineAnswerError
 from selfinspect.model import Attempt, Engine, Identity, Reach, Snapshot
 

@@ -1,6 +1,6 @@
-"""What an engine, or a proxy before it, lets us ask: learnt from its answers, per capability.
+"""What may be asked of an engine, a row each, and what it or a proxy before it answers to that.
 
-What an answer's status means: success, or one of our errors with the engine's own words.
+A new question is a row in `REQUESTS`; what was refused is remembered per capability.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import threading
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from selfinspect.engine.quirks import mending, proxy
+from selfinspect.engine.quirks import proxy
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -28,16 +29,81 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.http.transport import Answer, Transport
     from selfinspect.errors import EngineUnreachableError
-    from selfinspect.model import Access
+    from selfinspect.model import Access, Capability
 
 Answered = TypeVar("Answered")
 
 RETRY = 600.0
 """Seconds for which a refusal is believed before the engine is asked again."""
 
+_CONTAINER, _IMAGE = "<this container's ID>", "<its image's ID>"
+_READ, _SHOWN = 4096, 200
+"""How much of an error's text is looked at, and how much of that is shown."""
+
+_VERSION_REFUSED = re.compile(
+    r"client version (?P<spoken>[\d.]+) is too (?P<how>old|new)\b.*?(?P<bound>\d+\.\d+)"
+)
+_PLUGIN = re.compile(r"authorization denied by plugin (?P<name>[^\s:]+)")
+_NOBODY_BEHIND = (
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+_REFUSALS: Mapping[int, type[EngineAnswerError]] = {
+    HTTPStatus.UNAUTHORIZED: EngineDeniedError,
+    HTTPStatus.FORBIDDEN: EngineDeniedError,
+    HTTPStatus.METHOD_NOT_ALLOWED: EngineDeniedError,
+    HTTPStatus.NOT_IMPLEMENTED: EngineUnsupportedError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question to an engine.
+
+    Attributes:
+        path: of the API, without its version; `{}` stands for an ID.
+        variable: what lets it through Tecnativa's and linuxserver's proxies; the latter opens
+            single paths under `ADVANCED=1`, where `CONTAINERS_ID_STATS=1` is one.
+        method: HEAD where only the headers are of interest.
+        answer: the JSON of an answer; an empty array may be written as null.
+        kept_in_part: whether only a part of a long answer is kept, see `inspect.bounds`.
+    """
+
+    path: str
+    variable: str
+    method: Literal["GET", "HEAD"] = "GET"
+    answer: type[dict[str, object] | list[object]] = dict
+    kept_in_part: bool = False
+
+    @property
+    def of_image(self) -> bool:
+        """Whether the ID is an image's."""
+        return self.path.startswith("/images/")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path.format(_IMAGE if self.of_image else _CONTAINER)}"
+
+
+REQUESTS: Mapping[Capability, Request] = {
+    "ping": Request("/_ping", "PING=1"),
+    "version": Request("/version", "VERSION=1"),
+    "info": Request("/info", "INFO=1"),
+    "events": Request("/events", "EVENTS=1"),
+    "image": Request("/images/{}/json", "IMAGES=1", kept_in_part=True),
+    "history": Request("/images/{}/history", "IMAGES=1", answer=list),
+    "list": Request("/containers/json", "CONTAINERS=1", answer=list),
+    "inspect": Request("/containers/{}/json", "CONTAINERS=1", kept_in_part=True),
+    "archive": Request("/containers/{}/archive", "CONTAINERS=1", "HEAD"),
+    "stats": Request("/containers/{}/stats", "CONTAINERS=1"),
+    "top": Request("/containers/{}/top", "CONTAINERS=1"),
+    "logs": Request("/containers/{}/logs", "CONTAINERS=1"),
+    "changes": Request("/containers/{}/changes", "CONTAINERS=1", answer=list),
+}
+
 
 class Capabilities:
-    """The refusals of one engine, remembered. Safe to use from several threads.
+    """Which requests an engine allows and which it refuses. Safe to use from several threads.
 
     Args:
         clock: monotonic seconds.
@@ -45,16 +111,34 @@ class Capabilities:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._allowed: set[str] = set()
-        self._refused: dict[str, tuple[EngineAnswerError, float]] = {}
+        self._allowed: set[Capability] = set()
+        self._refused: dict[Capability, tuple[EngineAnswerError, float]] = {}
         self._lock = threading.Lock()
 
-    def states(self) -> Mapping[str, Access]:
-        """Each capability, and what is known of it."""
+    def states(self) -> Mapping[Capability, Access]:
+        """The state of each capability that is shown."""
         with self._lock:
             return {name: self._state(name) for name in CAPABILITIES}
 
-    def ask(self, capability: str, question: Callable[[], Answered]) -> Answered:
+    def refusals(self) -> Mapping[Capability, EngineAnswerError]:
+        """The capabilities that are refused, each with the answer of the engine or a proxy."""
+        with self._lock:
+            return {name: error for name, (error, _) in self._refused.items()}
+
+    def allowed(self, capability: Capability) -> None:
+        """Remember that a request was answered."""
+        with self._lock:
+            self._refused.pop(capability, None)
+            self._allowed.add(capability)
+
+    def refused(self, capability: Capability, error: EngineAnswerError) -> None:
+        """Remember that a request was refused; any other error says nothing of what is allowed."""
+        if isinstance(error, EngineDeniedError | EngineUnsupportedError):
+            with self._lock:
+                self._allowed.discard(capability)
+                self._refused[capability] = (_copy(error), self._clock() + RETRY)
+
+    def ask(self, capability: Capability, question: Callable[[], Answered]) -> Answered:
         """The answer to a question, unless it was refused a short while ago.
 
         Raises:
@@ -63,28 +147,24 @@ class Capabilities:
         with self._lock:
             error, until = self._refused.get(capability, (None, 0.0))
         if error is not None and self._clock() < until:
-            raise _again(error)
+            raise _copy(error)
         try:
             answer = question()
-        except (EngineDeniedError, EngineUnsupportedError) as error:
-            with self._lock:
-                self._allowed.discard(capability)
-                self._refused[capability] = (_again(error), self._clock() + RETRY)
+        except EngineAnswerError as refusal:
+            self.refused(capability, refusal)
             raise
-        with self._lock:
-            self._refused.pop(capability, None)
-            self._allowed.add(capability)
+        self.allowed(capability)
         return answer
 
-    def _state(self, name: str) -> Access:
+    def _state(self, name: Capability) -> Access:
         if name in self._refused:
             denied = isinstance(self._refused[name][0], EngineDeniedError)
             return "denied" if denied else "unsupported"
         return "allowed" if name in self._allowed else "unknown"
 
 
-def _again(error: EngineAnswerError) -> EngineAnswerError:
-    """A new error that says the same, without the other's traceback."""
+def _copy(error: EngineAnswerError) -> EngineAnswerError:
+    """The same error without its traceback, which would keep alive what it passed through."""
     return type(error)(
         error.detail,
         code=error.code,
@@ -94,27 +174,12 @@ def _again(error: EngineAnswerError) -> EngineAnswerError:
     )
 
 
-_REFUSALS: Mapping[int, type[EngineAnswerError]] = {
-    HTTPStatus.UNAUTHORIZED: EngineDeniedError,
-    HTTPStatus.FORBIDDEN: EngineDeniedError,
-    HTTPStatus.METHOD_NOT_ALLOWED: EngineDeniedError,
-    HTTPStatus.NOT_IMPLEMENTED: EngineUnsupportedError,
-}
-_OF_IMAGES = frozenset({"image", "history"})
-_READ, _SHOWN = 4096, 200
-"""How much of an error's text is looked at, and how much of that is shown."""
-
-_VERSION_REFUSED = re.compile(
-    r"client version (?P<spoken>[\d.]+) is too (?P<how>old|new)\b.*?(?P<bound>\d+\.\d+)"
-)
-
-
-def check(answer: Answer, capability: str, transport: Transport) -> None:
-    """Nothing, where the answer is a success.
+def check(answer: Answer, capability: Capability, transport: Transport) -> None:
+    """Return where the answer is a success.
 
     Raises:
-        EngineUnreachableError: who answers is no engine, or speaks no version that we do.
-        EngineAnswerError: the engine answers, and refuses.
+        EngineUnreachableError: what answers is not an engine, or has no API version that we have.
+        EngineAnswerError: the engine answers with an error.
     """
     if answer.code in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
         return
@@ -128,7 +193,9 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
     version = _VERSION_REFUSED.search(said)
     if answer.code == HTTPStatus.BAD_REQUEST and version:
         raise _version_refused(transport, version)
-    kind = _kind(answer.code, capability)
+    kind = _REFUSALS.get(answer.code, EngineAnswerError)
+    if answer.code == HTTPStatus.NOT_FOUND:
+        kind = UnknownImageError if REQUESTS[capability].of_image else UnknownContainerError
     raise kind(
         detail,
         code=answer.code,
@@ -138,15 +205,8 @@ def check(answer: Answer, capability: str, transport: Transport) -> None:
     )
 
 
-def _kind(code: int, capability: str) -> type[EngineAnswerError]:
-    """Which error a status is; what is missing depends on what was asked for."""
-    if code != HTTPStatus.NOT_FOUND:
-        return _REFUSALS.get(code, EngineAnswerError)
-    return UnknownImageError if capability in _OF_IMAGES else UnknownContainerError
-
-
 def _version_refused(transport: Transport, version: re.Match[str]) -> EngineUnreachableError:
-    """The error of a version of the API that the engine does not speak, or no longer."""
+    """The error of an API version that the engine does not have, or no longer."""
     spoken, bound = version["spoken"], version["bound"]
     if version["how"] == "old":
         return transport.failed(
@@ -176,3 +236,42 @@ def _message(body: bytes) -> tuple[str, bool]:
         shown = body[:_READ].decode(errors="replace")
         message = re.sub(r"(?:<[^>]*>|\s)+", " ", shown).strip()
     return Masking().text(message[:_READ])[:_SHOWN], own
+
+
+def mending(
+    code: int, capability: Capability, said: str, endpoint: str, proxy: str | None
+) -> str | None:
+    """What a person does about an error status, None where nothing general can be said.
+
+    Args:
+        code: its status.
+        capability: which of our requests was answered.
+        said: the text of the answer.
+        endpoint: where the engine was asked.
+        proxy: the name of the proxy that answered, None where an engine did.
+    """
+    if plugin := _PLUGIN.search(said):
+        return (
+            f"let the engine's authorization plugin {plugin['name']} allow {REQUESTS[capability]}"
+        )
+    if _REFUSALS.get(code) is EngineDeniedError:
+        return allowing(capability)
+    if code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f"{endpoint} is a proxy for the web: name the engine itself, with --engine"
+    if proxy is not None and code in _NOBODY_BEHIND:
+        return (
+            f"{proxy} answers, and the engine behind it does not: systemctl start docker, and let"
+            f" {proxy} lead to its socket"
+        )
+    if capability == "ping" and code == HTTPStatus.NOT_FOUND:
+        return f"where a proxy serves the engine below a path, name that, too: {endpoint}/PATH"
+    return None
+
+
+def allowing(capability: Capability) -> str:
+    """How a person allows a request: a proxy's variable, or the path for one that takes paths."""
+    request = REQUESTS[capability]
+    return (
+        f"set {request.variable} on the proxy in front of the engine (Tecnativa, linuxserver);"
+        f" on another, allow {request}"
+    )

@@ -1,8 +1,7 @@
-"""Read-only by construction: all that can be asked of an engine once the identity stands.
+"""All that is ever asked of an engine: read-only by construction, nothing else makes requests.
 
-What may be asked before that is in `prober`; nothing else makes requests.
-
-Read-only by construction: all that can be asked of an engine before the identity stands.
+`Prober` is what may be asked before the identity stands, `Client` after that, and `Inquiry` what a
+client answers on demand, masked.
 """
 
 from __future__ import annotations
@@ -12,24 +11,85 @@ import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from selfinspect import times
 from selfinspect.engine.api.capabilities import check
-from selfinspect.engine.api.connection import container_path
-from selfinspect.engine.inspect.listings import listed
-from selfinspect.jsonread import integer, parsed, sequence, text
+from selfinspect.engine.inspect import listings
+from selfinspect.engine.inspect.log import Log
+from selfinspect.errors import EngineAnswerError, EngineUnreachableError
+from selfinspect.jsonread import boolean, integer, parsed, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.stream import Stream
-    from selfinspect.engine.inspect.listings import Process
-    from selfinspect.model import Engine, Json
+    from selfinspect.engine.inspect.log import LogQuery
+    from selfinspect.masking import Masking
+    from selfinspect.model import Capability, Engine, Json
 
 ONE_SHOT_SINCE = "1.41"
 _SURROUNDINGS = ("network", "volume", "daemon")
+
+_HEADERS = 5.0
+"""Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prober:
+    """What may be asked before the identity stands; answers about others are discarded."""
+
+    connection: Connection
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that is asked."""
+        return self.connection.engine
+
+    def inspect(self, container: str) -> Json:
+        """A candidate's inspect document."""
+        return self.connection.json("inspect", container)
+
+    def processes(self, container: str, *, namespaces: bool) -> Sequence[listings.Process]:
+        """The processes of a candidate, with their mount namespaces where those are asked for.
+
+        BusyBox's `ps` has no such column, and refuses the whole question then.
+        """
+        ps_args = "-eo pid,comm,mntns" if namespaces else "-o pid,comm"
+        top = self.connection.json("top", container, ps_args=ps_args)
+        return listings.listed(top, namespaces=namespaces)
+
+    def stamp(self, container: str, path: str) -> str | None:
+        """When a file of a candidate was modified, RFC 3339; None where it has no such file."""
+        answer = self.connection.head("archive", container, path=path)
+        if answer.code == HTTPStatus.NOT_FOUND:
+            return None
+        check(answer, "archive", self.connection.transport)
+        try:
+            stat = parsed(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        except (KeyError, ValueError):  # binascii's error is one of these
+            return None
+        return text(stat, "mtime")
+
+    def events_named(self, name: str, since: int) -> Stream:
+        """The events of containers by that name, as they happen; of others that begin with it, too.
+
+        Args:
+            name: without a slash.
+            since: nanoseconds since the Unix epoch from which on those of the past come first.
+        """
+        filters = json.dumps({"container": [name]})
+        query = {"filters": filters, "since": times.unix(since)}
+        return self.connection.stream("events", "", query, patience=_HEADERS)
+
+    def running(self) -> Mapping[str, int]:
+        """The IDs of the running containers, and when each was created, Unix seconds."""
+        rows = sequence(self.connection.json("list"))
+        return {
+            identifier: integer(row, "Created") or 0
+            for row in rows
+            if (identifier := text(row, "Id"))
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +104,58 @@ class Client:
 
     def inspect(self) -> Json:
         """Our own inspect document."""
-        return self._json("inspect", f"{container_path(self.id)}/json")
+        return self._json("inspect", self.id)
 
     def image(self, image_id: str) -> Json:
         """The inspect document of our own image."""
-        return self._json("image", f"/images/{quote(image_id, safe=':')}/json")
+        return self._json("image", image_id)
 
     def history(self, image_id: str) -> Json:
         """The layers of our own image, the newest first."""
-        return self._json("history", f"/images/{quote(image_id, safe=':')}/history")
+        return self._json("history", image_id)
 
     def info(self) -> Json:
-        """What the engine says of itself and its machine."""
-        return self._json("info", "/info")
+        """What the engine reports of itself and its machine."""
+        return self._json("info")
 
     def stats(self) -> Json:
         """One frame of our own stats; an empty document where the engine has none to give.
 
         From API 1.41 on without the second frame that costs the engine a second or more.
         """
-        query = {"stream": "false"}
-        if self.connection.speaks(ONE_SHOT_SINCE):
+        connection, query = self.connection, {"stream": "false"}
+        if connection.speaks(ONE_SHOT_SINCE):
             query["one-shot"] = "true"
-        body = self.connection.capabilities.ask(
-            "stats",
-            lambda: self.connection.get("stats", f"{container_path(self.id)}/stats", **query),
+        body = connection.capabilities.ask(
+            "stats", lambda: connection.get("stats", self.id, **query)
         )
-        return self.connection.decoded("stats", body) if body.strip() else {}
+        return connection.decoded("stats", body) if body.strip() else {}
 
     def size(self) -> int | None:
-        """Bytes in our writable layer, None where they are not told.
+        """Bytes in our writable layer, None where they are not reported.
 
         The engine walks the disk to count them: seconds, for a large one.
         """
-        return integer(
-            self._json("inspect", f"{container_path(self.id)}/json", size="true"), "SizeRw"
-        )
+        return integer(self._json("inspect", self.id, size="true"), "SizeRw")
 
     def top(self, arguments: str | None = None) -> Json:
         """Our own processes, as the `ps` of the engine's machine lists them.
 
         Args:
-            arguments: of `ps`, checked by `processes.arguments` before; None for the engine's own.
+            arguments: of `ps`, checked by `listings.arguments` before; None for the engine's own.
         """
-        connection, query = self.connection, {"ps_args": arguments} if arguments else {}
-        return connection.capabilities.ask("top", lambda: connection.top(self.id, **query))
+        return self._json("top", self.id, **({"ps_args": arguments} if arguments else {}))
 
     def changes(self) -> Json:
         """What differs in our file system from our image's."""
-        return self._json("changes", f"{container_path(self.id)}/changes")
+        return self._json("changes", self.id)
 
     def logs(self, query: Mapping[str, str]) -> Stream:
         """Our own log, as the engine sends it."""
-        return self._stream("logs", f"{container_path(self.id)}/logs", query)
+        connection = self.connection
+        return connection.capabilities.ask(
+            "logs", lambda: connection.stream("logs", self.id, query)
+        )
 
     def own_events(
         self, since: str | None = None, until: str | None = None, *, patience: float | None = None
@@ -121,11 +180,11 @@ class Client:
         return self._events({"type": list(_SURROUNDINGS)}, since, until, patience)
 
     def all_events(self, until: str) -> Stream:
-        """All the events that the engine holds, whomever they are about.
+        """All the events that the engine holds, of every container.
 
         A proxy that allows our own may refuse these: that says nothing of the capability.
         """
-        return self.connection.stream("events", "/events", {"until": until})
+        return self.connection.stream("events", "", {"until": until})
 
     def _events(
         self,
@@ -134,81 +193,73 @@ class Client:
         until: str | None,
         patience: float | None,
     ) -> Stream:
+        connection = self.connection
         given = {"filters": json.dumps(filters), "since": since, "until": until}
         query = {name: value for name, value in given.items() if value}
-        return self._stream("events", "/events", query, patience)
-
-    def _stream(
-        self, capability: str, path: str, query: Mapping[str, str], patience: float | None = None
-    ) -> Stream:
-        connection = self.connection
         return connection.capabilities.ask(
-            capability, lambda: connection.stream(capability, path, query, patience=patience)
+            "events", lambda: connection.stream("events", "", query, patience=patience)
         )
 
-    def _json(self, capability: str, path: str, **query: str) -> Json:
+    def _json(self, capability: Capability, of: str = "", **query: str) -> Json:
         connection = self.connection
         return connection.capabilities.ask(
-            capability, lambda: connection.json(capability, path, **query)
+            capability, lambda: connection.json(capability, of, **query)
         )
-
-
-_HEADERS = 5.0
-"""Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prober:
-    """What may be asked before the identity stands; answers about others are discarded."""
+class Inquiry:
+    """What an engine answers on demand about one container, masked.
 
-    connection: Connection
+    Each question may take as long as the engine does, and raises EngineError.
 
-    @property
-    def engine(self) -> Engine:
-        """Who is asked."""
-        return self.connection.engine
+    Attributes:
+        client: asks the engine.
+        masking: what is hidden of the answers.
+        inspect: the container's inspect document.
+    """
 
-    def inspect(self, container: str) -> Json:
-        """A candidate's inspect document."""
-        return self.connection.json("inspect", f"{container_path(container)}/json")
+    client: Client
+    masking: Masking
+    inspect: Json
 
-    def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
-        """The processes of a candidate, with their mount namespaces where those are asked for.
-
-        BusyBox's `ps` knows none, and refuses the whole question then.
-        """
-        ps_args = "-eo pid,comm,mntns" if namespaces else "-o pid,comm"
-        top = self.connection.top(container, ps_args=ps_args)
-        return listed(top, namespaces=namespaces)
-
-    def stamp(self, container: str, path: str) -> str | None:
-        """When a file of a candidate was modified, RFC 3339; None where it has no such file."""
-        answer = self.connection.transport.head(
-            "archive", self.connection.path(f"{container_path(container)}/archive", {"path": path})
-        )
-        if answer.code == HTTPStatus.NOT_FOUND:
-            return None
-        check(answer, "archive", self.connection.transport)
-        try:
-            stat = parsed(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
-        except (KeyError, ValueError):  # binascii's error is one of these
-            return None
-        return text(stat, "mtime")
-
-    def events_named(self, name: str, since: int) -> Stream:
-        """The events of containers by that name, as they happen; of others that begin with it, too.
+    def top(self, args: str | None = None) -> Json:
+        """The container's processes.
 
         Args:
-            name: without a slash.
-            since: nanoseconds since the Unix epoch from which on those of the past come first.
-        """
-        query = {"filters": json.dumps({"container": [name]}), "since": times.unix(since)}
-        return self.connection.stream("events", "/events", query, patience=_HEADERS)
+            args: of `ps`, to choose the columns; None for the engine's own.
 
-    def running(self) -> Mapping[str, int]:
-        """The IDs of the running containers, and when each was created, Unix seconds."""
-        found = {}
-        for row in sequence(self.connection.json("list", "/containers/json")):
-            if identifier := text(row, "Id"):
-                found[identifier] = integer(row, "Created") or 0
-        return found
+        Raises:
+            BadRequestError: they do more than that.
+        """
+        if args is not None:
+            listings.arguments(args)
+        try:
+            return listings.processes(self.client.top(args), self.masking)
+        except EngineAnswerError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            raise EngineUnreachableError(
+                "there are no processes now", hint="a container that does not run has none"
+            ) from error
+
+    def changes(self) -> Json:
+        """What differs in the container's file system from its image's."""
+        return listings.changes(self.client.changes(), self.masking)
+
+    def image(self) -> Json:
+        """The container's image; its history is null where that alone is refused."""
+        identifier = text(self.inspect, "Image") or ""
+        inspect = self.client.image(identifier)
+        try:
+            history = self.client.history(identifier)
+        except EngineAnswerError:
+            history = None
+        reference = text(self.inspect, "Config", "Image")
+        return listings.image(inspect, history, reference=reference, masking=self.masking)
+
+    def log(self, query: LogQuery) -> Log:
+        """The container's own log, open."""
+        stream = self.client.logs(query.parameters())
+        terminal = boolean(self.inspect, "Config", "Tty") is True
+        return Log(stream, query, self.masking, terminal=terminal)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
-from selfinspect.engine.api.capabilities import Capabilities, check
+from selfinspect.engine.api.capabilities import REQUESTS, Capabilities, check
 from selfinspect.engine.http.transport import Answer, Transport
 from selfinspect.engine.quirks import product, proxy
 from selfinspect.errors import EngineError, EngineUnsupportedError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.http.stream import Stream
     from selfinspect.engine.http.tls import Tls
     from selfinspect.engine.http.transport import Observe
-    from selfinspect.model import Json
+    from selfinspect.model import Capability, Json
 
 _Raw = TypeVar("_Raw", bytes, str)
 _Result = TypeVar("_Result")
@@ -29,10 +29,6 @@ _Result = TypeVar("_Result")
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
-_ARRAYS = frozenset({"changes", "history", "list"})
-"""What is answered with an array, or with null where that is empty; the rest with an object."""
-
-_KEPT_IN_PART = frozenset({"inspect", "image"})
 _HEAVY = 32 * 2**20
 """Bytes of a document of which only a part is kept, see `bounds`."""
 
@@ -106,29 +102,52 @@ class Connection:
     proxy: str | None = None
     capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
 
-    def get(self, capability: str, path: str, **query: str) -> bytes:
-        """The body of a successful GET.
+    def get(self, capability: Capability, of: str = "", **query: str) -> bytes:
+        """The body of a successful answer.
+
+        Args:
+            capability: which request it is.
+            of: the container or the image that is asked about.
+            query: the request's parameters.
 
         Raises:
             EngineUnreachableError: no answer.
-            EngineAnswerError: an answer that is no success.
+            EngineAnswerError: an answer that is not a success.
         """
-        answer = self.transport.get(capability, self.path(path, query))
+        answer = self.transport.get(capability, self._path(capability, of, query))
         check(answer, capability, self.transport)
         return answer.body
 
-    def json(self, capability: str, path: str, **query: str) -> Json:
-        """The same, as JSON."""
-        return self.decoded(capability, self.get(capability, path, **query))
+    def head(self, capability: Capability, of: str, **query: str) -> Answer:
+        """The whole answer to a HEAD, whatever its status."""
+        return self.transport.head(capability, self._path(capability, of, query))
 
-    def decoded(self, capability: str, body: bytes) -> Json:
+    def json(self, capability: Capability, of: str = "", **query: str) -> Json:
+        """The JSON of a successful answer.
+
+        Raises:
+            EngineUnreachableError: no answer, or not what engines answer.
+            EngineAnswerError: an answer that is not a success; to `top`, an empty one.
+        """
+        body = self.get(capability, of, **query)
+        if capability == "top" and not body.strip():  # Podman 4, without a `ps` to run
+            raise EngineUnsupportedError(
+                "top: the engine answered nothing",
+                code=HTTPStatus.OK,
+                capability=capability,
+                endpoint=self.engine.endpoint,
+            )
+        return self.decoded(capability, body)
+
+    def decoded(self, capability: Capability, body: bytes) -> Json:
         """An answer's JSON.
 
         Raises:
-            EngineUnreachableError: it is none, or not what engines answer.
+            EngineUnreachableError: it is not JSON, or not what engines answer.
         """
         # Neither is kept while the next is made, nor by an error: each may be of many MiB.
-        heaviest = _HEAVY if capability in _KEPT_IN_PART else HEAVIEST
+        request = REQUESTS[capability]
+        heaviest = _HEAVY if request.kept_in_part else HEAVIEST
         text, wrong = _read(decoded, body, heaviest)
         del body
         document, wrong = (None, wrong) if text is None else _read(parsed, text, heaviest)
@@ -137,66 +156,48 @@ class Connection:
             raise self.transport.failed(
                 f"the answer to {capability} is no JSON to be read: {wrong}"
             )
-        if capability not in _ARRAYS and not isinstance(document, dict):
-            raise self.transport.failed(f"the answer to {capability} is no JSON object")
-        if capability in _ARRAYS and not isinstance(document, list | None):
-            raise self.transport.failed(f"the answer to {capability} is no JSON array")
+        if not isinstance(document, request.answer) and (
+            document is not None or request.answer is dict
+        ):
+            kind = "object" if request.answer is dict else "array"
+            raise self.transport.failed(f"the answer to {capability} is no JSON {kind}")
         return document
-
-    def path(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """A path of the API with its version before it."""
-        return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def stream(
         self,
-        capability: str,
-        path: str,
+        capability: Capability,
+        of: str,
         query: Mapping[str, str],
         *,
         patience: float | None = None,
     ) -> Stream:
-        """The body of a successful GET, still to be read.
+        """The body of a successful answer, still to be read.
 
         Args:
-            capability: which of our requests it is.
-            path: of the API, without its version.
-            query: its parameters.
+            capability: which request it is.
+            of: the container that is asked about, empty for none.
+            query: the request's parameters.
             patience: seconds for the headers, None for as long as any answer may take.
 
         Raises:
             EngineUnreachableError: no answer.
-            EngineAnswerError: an answer that is no success.
+            EngineAnswerError: an answer that is not a success.
         """
-        stream = self.transport.stream(capability, self.path(path, query), patience)
+        stream = self.transport.stream(capability, self._path(capability, of, query), patience)
         if stream.code != HTTPStatus.OK:
             with stream:
                 answer = Answer(stream.code, stream.headers, stream.text())
                 check(answer, capability, self.transport)
         return stream
 
-    def top(self, container: str, **query: str) -> Json:
-        """The processes of a container.
-
-        Raises:
-            EngineUnsupportedError: the engine says nothing: Podman 4 without a `ps` to run.
-        """
-        body = self.get("top", f"{container_path(container)}/top", **query)
-        if body.strip():
-            return self.decoded("top", body)
-        raise EngineUnsupportedError(
-            "top: the engine answered nothing",
-            code=HTTPStatus.OK,
-            capability="top",
-            endpoint=self.engine.endpoint,
-        )
-
     def speaks(self, version: str) -> bool:
         """Whether the version spoken is this one of the API or a later."""
         return _version(self.engine.api_version) >= _version(version)
 
-    def version(self) -> Json:
-        """The engine's version, the API versions it speaks, and its machine's system."""
-        return self.json("version", "/version")
+    def _path(self, capability: Capability, of: str, query: Mapping[str, str]) -> str:
+        """A request's path and query; whatever a container is called, it stays one segment."""
+        path = REQUESTS[capability].path.format(quote(of, safe=":"))
+        return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def _read(
@@ -207,8 +208,3 @@ def _read(
         return read(raw, heaviest), None
     except ValueError as error:
         return None, str(error)
-
-
-def container_path(container: str) -> str:
-    """Where a container is in the API; whatever it is called, it stays one segment."""
-    return f"/containers/{quote(container, safe='')}"

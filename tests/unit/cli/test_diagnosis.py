@@ -17,6 +17,7 @@ from selfinspect.errors import (
     EngineUnsupportedError,
 )
 from selfinspect.model import (
+    CAPABILITIES,
     Attempt,
     Engine,
     Identity,
@@ -83,10 +84,11 @@ def reaching(endpoint: str, *, encrypted: bool | None = None, **learnt: Access) 
     """The same container, with an engine elsewhere or otherwise open."""
     engine = replace(ENGINE, endpoint=endpoint)
     tried = (Attempt(endpoint, "answers"),)
+    states = {name: learnt[name] for name in CAPABILITIES if name in learnt}
     return replace(
         WELL,
         snapshot=replace(WELL.snapshot, engine=engine, tried=tried),
-        reach=Reach(engine, encrypted=encrypted, capabilities=learnt),
+        reach=Reach(engine, encrypted=encrypted, capabilities=states),
     )
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from selfinspect.engine.api.inquiry import Inquiry
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.model import Json, Run, StatsSource
     from selfinspect.web.credentials import Tokens
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.client import Client, Inquiry
 from selfinspect.engine.api.connection import connect
-from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.masking import Masking
 from tests.support.canned_engine import Answer, recorded
 from tests.unit.web.conftest import ID

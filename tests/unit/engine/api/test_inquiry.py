@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.api.inquiry import Inquiry
+from selfinspect.engine.api.client import Inquiry
 from selfinspect.engine.inspect.log import LogQuery
 from selfinspect.errors import (
     BadRequestError,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.api.client import Client
+from selfinspect.engine.api.client import Client, Inquiry
 from selfinspect.engine.api.connection import connect
-from selfinspect.engine.api.inquiry import Inquiry
 from selfinspect.engine.inspect.log import LogLine, LogQuery
 from selfinspect.errors import EngineUnreachableError, TooManyStreamsError
 from selfinspect.events.subscribers import Subscribers
