@@ -30,7 +30,7 @@ from selfinspect.engine.tried import (
 )
 from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
-from selfinspect.identity.resolve import Resolution, resolve
+from selfinspect.identity.resolve import Relation, Resolution, resolve
 from selfinspect.jsonread import text
 from selfinspect.kernel.files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
@@ -46,12 +46,11 @@ if TYPE_CHECKING:
     from selfinspect.engine.tried import Unusable
     from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.identity.questions import Answer
     from selfinspect.kernel.files import IdentityFiles
     from selfinspect.model import Json, Kubernetes, MemoryEvents, Run, Self, Stopping
     from selfinspect.settings import Settings
 
-_WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
+_WEIGHT: Mapping[Relation, int] = {"stranger": 0, "denied": 1, "unproven": 2}
 """Of several engines that are not ours, whose verdict is kept: a doubt outweighs a stranger."""
 
 GONE = "gone"

@@ -17,7 +17,7 @@ from selfinspect.errors import (
 )
 from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.mounts import Root
-from selfinspect.identity.nonce import OwnProcess
+from selfinspect.identity.proof import OwnProcess
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.model import Candidate, Engine
 
@@ -84,7 +84,7 @@ class Box:
 
 
 class CannedEngine:
-    """Satisfies Prober.
+    """Satisfies CandidateApi.
 
     Attributes:
         ours: the container whose processes include ours.
