@@ -32,6 +32,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _ENGINE = r"(docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
 _ID = r"([0-9a-f]{64})"
@@ -96,82 +101,74 @@ def nesting(path: str) -> Nesting:
     segments = path.split("/")
     if not path.startswith("/") or len(path) > _LONGEST or ".." in segments:
         return Nesting()
-    walk = _Walk()
-    for segment in segments:
-        walk.step(segment)
-    return walk.result()
+    found: list[str] = []
+    certain = 0  # so many of those found are certainly around another container
+    engine, in_pod = None, False
+    since = [""]  # the last segment with an ID, and those after it
+    for segment in segments[1:]:
+        name = _name(segment, since)
+        if name is None:
+            since.append(segment)
+            continue
+        identifier, kind = name
+        engine = kind or _FOLDERS.get(since[-1])
+        bare = found and segment == identifier and engine is None
+        if not bare or _inside(since) or _in_ecs(since):
+            certain, in_pod = len(found), engine == "crio"
+        in_pod = in_pod or _of_pod((*since[1:], segment))
+        found.append(identifier)
+        since = [segment]
+    in_pod = in_pod or _of_pod(since[1:])
+    inside = _inside(since)
+    if not found or inside:
+        return Nesting(outer=frozenset(found), inside=inside if found else None, in_pod=in_pod)
+    innermost = found[-1]
+    return Nesting(
+        innermost,
+        frozenset(found[:certain]) - {innermost},
+        frozenset(found[certain:-1]) - {innermost},
+        engine,
+        unknown=_unknown(since[1:]),
+        in_pod=in_pod,
+    )
 
 
-class _Walk:
-    """Goes down a path, segment by segment."""
-
-    def __init__(self) -> None:
-        self._found: list[str] = []
-        self._certain = 0  # so many of those found are certainly around another container
-        self._engine: str | None = None
-        self._parent = ""
-        self._inside: str | None = None
-        self._unknown = 0
-        self._below_unit = False
-        self._in_ecs = False
-        self._in_pod = False
-        self._pod_since = False
-
-    def step(self, segment: str) -> None:
-        """Take the next segment."""
-        if _KUBEPODS.fullmatch(segment):
-            self._pod_since = True
-        if name := _name(segment, in_ecs=self._in_ecs):
-            self._enter(segment, *name)
-        elif _NESTED.fullmatch(segment):
-            self._inside = self._inside or segment
-        elif _DIGEST.fullmatch(segment):
-            if self._parent in _FOLDERS:
-                self._inside = self._inside or segment
-            self._unknown += TOO_MANY
-        elif self._found and segment:
-            self._below_unit = self._below_unit or bool(_UNIT.fullmatch(segment))
-            if not self._below_unit and not _OF_AN_INIT.fullmatch(segment):
-                self._unknown += 1
-        if _ECS.fullmatch(segment):
-            self._in_ecs = True
-        self._parent = segment
-
-    def result(self) -> Nesting:
-        """The containers on the way."""
-        in_pod = self._in_pod or self._pod_since
-        if not self._found or self._inside:
-            inside = self._inside if self._found else None
-            return Nesting(outer=frozenset(self._found), inside=inside, in_pod=in_pod)
-        innermost = self._found[-1]
-        return Nesting(
-            innermost,
-            frozenset(self._found[: self._certain]) - {innermost},
-            frozenset(self._found[self._certain : -1]) - {innermost},
-            self._engine,
-            unknown=self._unknown,
-            in_pod=in_pod,
-        )
-
-    def _enter(self, segment: str, identifier: str, engine: str | None) -> None:
-        engine = engine or _FOLDERS.get(self._parent)
-        bare = segment == identifier
-        if not (self._found and bare and engine is None and not self._inside and not self._in_ecs):
-            self._certain = len(self._found)
-            self._in_pod = self._pod_since or engine == "crio"
-        self._in_pod = self._in_pod or self._pod_since
-        self._found.append(identifier)
-        self._engine = engine
-        self._inside, self._unknown = None, 0
-        self._below_unit = self._in_ecs = self._pod_since = False
-
-
-def _name(segment: str, *, in_ecs: bool) -> tuple[str, str | None] | None:
+def _name(segment: str, since: Sequence[str]) -> tuple[str, str | None] | None:
     """The ID that a segment names, and the kind of engine that it names with it."""
-    if in_ecs and _FARGATE.fullmatch(segment):
+    if _FARGATE.fullmatch(segment) and _in_ecs(since):
         return segment, None
     match = _NAMES.fullmatch(segment)
     if match is None:
         return None
     given, bare, prefix, prefixed = match.groups()
     return (bare, given) if bare else (prefixed, prefix)
+
+
+def _in_ecs(segments: Iterable[str]) -> bool:
+    return any(map(_ECS.fullmatch, segments))
+
+
+def _of_pod(segments: Iterable[str]) -> bool:
+    return any(map(_KUBEPODS.fullmatch, segments))
+
+
+def _inside(since: Sequence[str]) -> str | None:
+    """The first segment, but for the one with the ID, that only a container's runtime makes."""
+    for parent, segment in pairwise(since):
+        digest = parent in _FOLDERS and _DIGEST.fullmatch(segment)
+        if digest or _NESTED.fullmatch(segment):
+            return segment
+    return None
+
+
+def _unknown(segments: Iterable[str]) -> int:
+    """How many segments may be a nested container's; none below a unit of systemd's is."""
+    count = 0
+    below_unit = False
+    for segment in segments:
+        if _DIGEST.fullmatch(segment):
+            count += TOO_MANY
+        elif segment:
+            below_unit = below_unit or bool(_UNIT.fullmatch(segment))
+            count += not below_unit and not _OF_AN_INIT.fullmatch(segment)
+    return count
