@@ -77,7 +77,8 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
     engine = mapping(as_document(reach.engine if reach else None))
     access = mapping(as_document(reach))
     learnt = mapping(access, "capabilities")
-    away = snapshot.failure is not None and not snapshot.failure.denied
+    failure = snapshot.failure
+    away = failure is not None and not (failure.denied or failure.no_target)
     return {
         **{name: engine.get(name) for name in _ENGINE},
         **{name: access.get(name) for name in _REACH},
@@ -98,7 +99,7 @@ def _memory_events(snapshot: Snapshot) -> Access:
 
 
 def _tried(snapshot: Snapshot) -> Json:
-    return [{"endpoint": one.endpoint, "outcome": one.outcome} for one in snapshot.tried]
+    return [{"endpoint": one.endpoint, "outcome": one.said} for one in snapshot.tried]
 
 
 def standing(snapshot: Snapshot) -> Self:

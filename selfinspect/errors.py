@@ -5,35 +5,32 @@ PID 1 and the client load this module, so it imports nothing but `typing`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Literal, Self, TypeAlias
 
-if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
-
-    Outcome: TypeAlias = Literal[
-        "missing",
-        "folder",
-        "stale",
-        "denied",
-        "refused",
-        "timeout",
-        "unknown name",
-        "unsupported",
-        "no engine",
-        "API too old",
-        "API too new",
-        "TLS wanted",
-        "no TLS",
-        "TLS failed",
-        "wrong name",
-        "wrong CA",
-        "certificate expired",
-        "no certificates",
-        "no client certificate",
-        "client certificate expired",
-        "client certificate refused",
-    ]
-    """Why an endpoint gave no answer; `engine.tried` says what follows from each."""
+Outcome: TypeAlias = Literal[
+    "missing",
+    "folder",
+    "stale",
+    "denied",
+    "refused",
+    "timeout",
+    "unknown name",
+    "unsupported",
+    "no engine",
+    "API too old",
+    "API too new",
+    "TLS wanted",
+    "no TLS",
+    "TLS failed",
+    "wrong name",
+    "wrong CA",
+    "certificate expired",
+    "no certificates",
+    "no client certificate",
+    "client certificate expired",
+    "client certificate refused",
+]
+"""Why an endpoint gave no answer; `engine.tried` says what follows from each."""
 
 
 class SelfinspectError(Exception):
@@ -200,6 +197,16 @@ class EngineAnswerError(EngineError):
         super().__init__(detail, endpoint=endpoint, hint=hint)
         self.code = code
         self.capability = capability
+
+    def copy(self, detail: str | None = None) -> Self:
+        """The same error without its traceback, and with another detail if one is given."""
+        return type(self)(
+            self.detail if detail is None else detail,
+            code=self.code,
+            capability=self.capability,
+            endpoint=self.endpoint,
+            hint=self.hint,
+        )
 
 
 class EngineDeniedError(EngineAnswerError):

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.keeper import Keeper
@@ -98,7 +99,9 @@ class Agent:
         self._stopping = asyncio.Event()
         self._keeper = Keeper(
             Observation(Snapshot(NOT_KNOWN_YET), Masking(settings.reveal)),
-            look=lambda: observe(settings, environ, observe_request=self._registry.engine_answered),
+            look=partial(
+                observe, settings, environ, observe_request=self._registry.engine_answered
+            ),
             intake=Intake(
                 self._journal, on_events=self._on_events, on_check=self._registry.event_arrived
             ),

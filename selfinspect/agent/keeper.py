@@ -13,7 +13,7 @@ from selfinspect.agent.following import Following
 from selfinspect.agent.observe import Beside, filled_in, gone, look_again, with_beside
 from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
-from selfinspect.engine.tried import STRANGER, UNPROVEN, meaning
+from selfinspect.engine.tried import MEANINGS, STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
 from selfinspect.events.history import decoded
 from selfinspect.events.stream import LISTENED, UNHEARD
@@ -46,7 +46,7 @@ class Keeper:
 
     Args:
         first: what is known before the first look.
-        look: a whole new look: identity, engine, inspect.
+        look: a whole new look, given the last one: identity, engine, inspect.
         intake: takes each event of this container, after what it changed is known.
         on_look: called after every whole look and after every loss of the engine.
         on_change: called whenever the observation is another, from any thread.
@@ -62,7 +62,7 @@ class Keeper:
         self,
         first: Observation,
         *,
-        look: Callable[[], Observation],
+        look: Callable[[Observation], Observation],
         intake: Intake,
         on_look: Callable[[], None],
         on_follow: Callable[[], None],
@@ -117,7 +117,7 @@ class Keeper:
         failed = 0
         while not self._stopping.is_set():
             looked = time.time_ns()
-            found = self._look()
+            found = self._look(self.observation)
             self._take(found)
             if found.client is not None:
                 begun = time.monotonic()
@@ -295,7 +295,7 @@ def delay(observation: Observation, failed: int) -> float:
         return _DENIED_DELAY
     in_doubt = failed < _DOUBTS
     if observation.client is None and all(
-        one.guessed or meaning(one.outcome).hopeless or (one.outcome == UNPROVEN and not in_doubt)
+        one.guessed or MEANINGS[one.outcome].hopeless or (one.outcome == UNPROVEN and not in_doubt)
         for one in tried
     ):
         return _HOPELESS_DELAY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,15 @@ from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
 from selfinspect.engine.inspect.describe import command_line, describe, health_check, without_engine
 from selfinspect.engine.inspect.limits import cgroup_path
-from selfinspect.engine.quirks import named
+from selfinspect.engine.quirks import named, quirks_of
 from selfinspect.engine.tried import (
     NO_TARGET,
     STRANGER,
     UNPROVEN,
     attempt,
     failure,
+    matters,
     no_target,
-    tells,
     unquoted,
     unusable,
 )
@@ -103,14 +104,19 @@ class Observation:
 
 
 def observe(
-    settings: Settings, environ: Mapping[str, str], *, observe_request: Observe | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    last: Observation | None = None,
+    *,
+    observe_request: Observe | None = None,
 ) -> Observation:
     """Find out which container this is, and all that can be known of it.
 
     Args:
         settings: where to look.
         environ: read for `HOSTNAME`, the engine's variables and the runtime's folder.
-        observe_request: told of each request to the engine: which, its status, its seconds.
+        last: what was found before, None at first.
+        observe_request: called for each request to the engine: which, its status, its seconds.
     """
     files = read_identity_files(settings.root)
     own_root = settings.root == Path("/")
@@ -118,7 +124,7 @@ def observe(
     # A container's network alone is probed: another's, or a machine's, is somebody else's.
     contained = bool(evidence.candidates or files.dockerenv_mtime or files.containerenv)
     guess = settings.engine == "auto" and own_root and contained
-    look = _Look(settings, evidence)
+    look = _Look(settings, evidence, last)
     for place, answered in contacts(settings, environ, observe_request, guess=guess):
         if (observation := look.at(place, answered)) is not None:
             return observation
@@ -128,9 +134,12 @@ def observe(
 class _Look:
     """One place after another where an engine may be, until one of them is ours."""
 
-    def __init__(self, settings: Settings, evidence: Evidence) -> None:
+    def __init__(
+        self, settings: Settings, evidence: Evidence, last: Observation | None = None
+    ) -> None:
         self._settings = settings
         self._evidence = evidence
+        self._target = _target(settings, last)
         pod = evidence.kubernetes if settings.target == "self" else None
         snapshot = Snapshot(NOT_KNOWN_YET, kubernetes=pod)
         self._first = Observation(snapshot, Masking(settings.reveal))
@@ -151,7 +160,7 @@ class _Look:
                 return observation
         except EngineError as error:
             told = unquoted(error) if place.guessed else error
-            if tells(place, told):
+            if matters(place, told):
                 self._failures.append(told)
             self._tried.append(attempt(place, told))
             return None
@@ -170,16 +179,10 @@ class _Look:
         return replace(self._first, snapshot=snapshot)
 
     def _asked(self, place: Place, connection: Connection) -> Observation | None:
-        found = resolve(
-            self._evidence,
-            Prober(connection),
-            place_named=not place.guessed,
-            claim=self._settings.container,
-            target=self._settings.target,
-        )
-        proven = found.identity.level == "proven"
-        believed = not place.guessed and (proven or place.named_by != "context")
-        if found.engine == "ours" and (proven or believed):
+        found = self._resolved(place, connection)
+        trusted = not place.guessed and place.named_by != "context"
+        believed = trusted or (found.proven and not place.guessed)
+        if found.engine == "ours" and (trusted or found.proven):
             return _with_engine(self._first, connection, found, tuple(self._tried))
         # What is said at a place that nobody named, and that proves nothing, is not kept.
         if believed:
@@ -192,11 +195,37 @@ class _Look:
         outcome: Unusable = UNPROVEN
         if found.engine == "stranger":
             of_others = self._settings.target not in ("self", "netns")
+            of_others = of_others and (trusted or found.proven)
             outcome = NO_TARGET if of_others else STRANGER
-            if of_others and believed:
+            if of_others:
                 self._first = replace(self._first, connection=connection, missing=True)
         self._tried.append(unusable(place, outcome, found.reason if believed else None))
         return None
+
+    def _resolved(self, place: Place, connection: Connection) -> Resolution:
+        """What an engine says of us, or of the container that is to be reported on."""
+        ask = partial(
+            resolve,
+            self._evidence,
+            Prober(connection),
+            place_named=not place.guessed,
+            place_trusted=place.named_by != "context",
+            claim=self._settings.container,
+        )
+        if self._target is not None:
+            # Until it is removed it stays the one, whatever it is called by now.
+            found = ask(target=self._target)
+            if found.engine != "stranger":
+                return found
+        return ask(target=self._settings.target)
+
+
+def _target(settings: Settings, last: Observation | None) -> str | None:
+    """The ID of the other container that was reported on last, None where it was removed."""
+    if settings.target in ("self", "netns") or last is None or last.client is None:
+        return None
+    own = last.snapshot.self
+    return None if own is None or own.state == GONE else last.client.id
 
 
 def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
@@ -288,7 +317,7 @@ def filled_in(last: Observation) -> Observation:
             client.id,
             driver=driver,
             parent=text(inspect, "HostConfig", "CgroupParent") or "",
-            podman=engine.is_podman,
+            quirks=quirks_of(engine),
         )
         if driver
         else None,

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.following import created, translated
+from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineError
 from selfinspect.events.history import past_events
 from selfinspect.events.intake import Intake
@@ -62,7 +63,7 @@ class Past:
             self._journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
             snapshot.inspect,
             read_records(settings.journal, settings.root) if own else (),
-            oom_told=snapshot.engine is None or not snapshot.engine.is_podman,
+            oom_told=quirks_of(snapshot.engine).reports_oom,
         )
 
 

@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 
 from selfinspect.engine.api.capabilities import allowing
 from selfinspect.engine.http.failures import group_of
-from selfinspect.engine.quirks import unbuffered
-from selfinspect.engine.tried import meaning
+from selfinspect.engine.quirks import DOCKER, unbuffered
+from selfinspect.engine.tried import MEANINGS
 from selfinspect.errors import EngineDeniedError, EngineUnsupportedError
 from selfinspect.jsonread import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from selfinspect.engine.quirks import Quirks
     from selfinspect.errors import EngineError
     from selfinspect.model import Access, Attempt, Capability, Mount, Reach, Snapshot
 
@@ -61,7 +62,7 @@ class Facts:
         held_back: whether a proxy holds back events as they happen; those of the past come.
         proxy: what the proxy before the engine calls itself, None where none does.
         kernel: the release of the kernel, which tells a VM of macOS or Windows from a host.
-        podman: whether Podman made this container.
+        made_by: the ways of the engine that made this container.
         rootless: whether root in here is somebody else on the host.
         warnings: what was wrong with variables that are passed over.
         agent: where this container's agent is said to be, None where nothing says it.
@@ -92,7 +93,7 @@ class Facts:
     held_back: bool = False
     proxy: str | None = None
     kernel: str = ""
-    podman: bool = False
+    made_by: Quirks = DOCKER
     rootless: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -140,7 +141,7 @@ def _places(facts: Facts) -> Iterator[Check]:
     nearest = None if counts else max(snapshot.tried, key=_nearness, default=None)
     for attempt in snapshot.tried:
         name = f"engine {attempt.endpoint}"
-        seen = (attempt.detail or attempt.outcome).removeprefix(f"{attempt.endpoint}: ")
+        seen = (attempt.detail or attempt.said).removeprefix(f"{attempt.endpoint}: ")
         if attempt.outcome == "answers":
             yield Check(name, "pass", _answering(snapshot))
         elif attempt is nearest:
@@ -157,7 +158,7 @@ def _nearness(attempt: Attempt) -> int:
 
     A gateway need not listen: where it does not, a mount is the shorter way.
     """
-    means = meaning(attempt.outcome)
+    means = MEANINGS[attempt.outcome]
     if attempt.guessed and (means.nobody or means.absent):
         return 0
     return 1 if means.absent else _THERE
@@ -167,37 +168,26 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
     """The command where one mends it, else the hint that came with the outcome."""
     own = facts.snapshot.self
     container = ((own and own.id) or "<container>")[:_SHORT]  # never one that is only assumed
-    match attempt.outcome:
-        case "missing":
-            return _mount(attempt.endpoint.removeprefix("unix://"), facts)
-        case "stale":
-            return (attempt.hint or "").replace(
-                "restart this container", f"docker restart {container}"
-            )
-        case "wrong name" | "certificate expired":
-            host = urlsplit(attempt.endpoint).hostname
-            given = re.search(r"--engine-server-name \S+", attempt.hint or "")
-            other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
-            return f"deploy/tls/certificates.sh DIR {host}, then restart the engine{other}"
-        case (
-            "wrong CA"
-            | "no client certificate"
-            | "client certificate refused"
-            | "client certificate expired"
-        ):
-            mount = "docker run -v DIR/client:/certs:ro -e DOCKER_CERT_PATH=/certs …"
-            return f"{mount}, where deploy/tls/certificates.sh made DIR for the engine"
+    if attempt.outcome == "missing":
+        return _mount(attempt.endpoint.removeprefix("unix://"), facts)
+    if attempt.outcome == "stale":
+        return (attempt.hint or "").replace("restart this container", f"docker restart {container}")
+    if fix := MEANINGS[attempt.outcome].fix:
+        given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+        other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
+        return fix.format(host=urlsplit(attempt.endpoint).hostname) + other
     return attempt.hint or "mount the socket of the engine that started this container"
 
 
 def _mount(path: str, facts: Facts) -> str:
     """How a container gets the socket of the engine that makes it, in that engine's words."""
-    if facts.podman and path in _USUAL:
+    unit = facts.made_by.socket_unit
+    if unit and path in _USUAL:
         source, user = ("/run/podman/podman.sock", "")
         if facts.rootless:
             source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
         run = f"podman run -v {source}:/run/podman/podman.sock"
-        return f"systemctl{user} enable --now podman.socket && {run} …"
+        return f"systemctl{user} enable --now {unit} && {run} …"
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
@@ -299,10 +289,9 @@ def _mending(name: str, error: EngineError, facts: Facts) -> str | None:
         return "on the engine's host: apt-get install procps, or what brings ps there"
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
-        run = (
-            "podman run --log-driver k8s-file" if facts.podman else "docker run --log-driver local"
+        return f"{facts.made_by.logging} …" + (
+            f", in place of --log-driver {driver}" if driver else ""
         )
-        return f"{run} …" + (f", in place of --log-driver {driver}" if driver else "")
     return error.hint
 
 

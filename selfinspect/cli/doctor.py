@@ -19,6 +19,7 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import URI_FILE, ask, find
 from selfinspect.documents import as_document
 from selfinspect.engine.inspect.log import LogQuery
+from selfinspect.engine.quirks import DOCKER, PODMAN
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
@@ -109,7 +110,7 @@ def _facts(chosen: Settings, streams: Streams, tell: Callable[[str], None]) -> F
         proxy=observation.connection.proxy if observation.connection else None,
         warnings=chosen.warnings,
         kernel=os.uname().release,
-        podman=(chosen.root / "run/.containerenv").exists(),
+        made_by=PODMAN if (chosen.root / "run/.containerenv").exists() else DOCKER,
         rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
     )
 

@@ -1,30 +1,31 @@
-"""Each place where an engine may be, and who answered there.
-
-Several places tried at once, within one bound; answers are taken in the order of preference.
-"""
+"""Each place where an engine may be, and who answered there, in the order of preference."""
 
 from __future__ import annotations
 
 import threading
 import time
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import parse_endpoint
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.failures import failed, unanswered
-from selfinspect.engine.http.names import is_address, is_public
+from selfinspect.engine.http.pools import is_address, is_public
 from selfinspect.engine.locate import gateway_places, places
 from selfinspect.errors import EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from selfinspect.endpoint import Endpoint
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.transport import Observe
     from selfinspect.engine.locate import Place
     from selfinspect.settings import Settings
+
+
+PATIENCE = 1.5
+"""Seconds for a place, the name's resolution included; for all the guessed ones together."""
 
 
 def contacts(
@@ -34,14 +35,14 @@ def contacts(
     *,
     guess: bool,
 ) -> Iterator[tuple[Place, Connection | EngineError]]:
-    """Each place where an engine may be, in order; the guessed ones once the others are through.
+    """Each place where an engine may be, in order; the guessed ones after all the others.
 
     Whoever stops early has the connections closed that were not taken.
 
     Args:
         settings: where to look, and how to speak.
         environ: read for the engine's variables and the runtime's folder.
-        observe_request: told of each request.
+        observe_request: called for each request.
         guess: whether the network may be tried at places that nobody named.
     """
 
@@ -57,55 +58,48 @@ def contacts(
     auto, name = settings.engine == "auto", settings.engine_server_name
     for place in places(settings.engine, environ, server_name=name):
         try:
-            connection = to(place, PATIENCE if auto else None)
+            outcome: Connection | EngineError = to(place, PATIENCE if auto else None)
         except EngineError as error:
-            yield place, error
-        else:
-            yield place, connection
+            outcome = error
+        yield place, outcome
     if guess:
-        yield from Race(gateway_places(settings.root, environ, server_name=name), to)
+        yield from race(gateway_places(settings.root, environ, server_name=name), to)
 
 
-PATIENCE = 1.5
-"""Seconds for all of them, the names' resolution included."""
+def race(
+    places: Sequence[Place], to: Callable[[Place, float], Connection]
+) -> Iterator[tuple[Place, Connection | EngineError]]:
+    """Each place with what came of it; they are tried at once, within one bound.
 
-
-class Race:
-    """Connections to each of the places, begun at once.
+    Whoever stops early has the rest closed, as soon as they are connected.
 
     Args:
         places: where to connect to, the preferred first.
         to: connects to one of them, in so many seconds.
     """
+    until = time.monotonic() + PATIENCE
+    runners = [_started(place, to) for place in places]
+    late = set(runners)
+    try:
+        for place, runner in zip(places, runners, strict=True):
+            try:
+                outcome: Connection | EngineError = runner.result(max(0, until - time.monotonic()))
+                late.discard(runner)
+            except EngineError as error:
+                outcome = error
+            except TimeoutError:
+                outcome = _late(parse_endpoint(place.endpoint))
+            yield place, outcome
+    finally:
+        for runner in late:
+            runner.add_done_callback(_close)
 
-    def __init__(self, places: Sequence[Place], to: Callable[[Place, float], Connection]) -> None:
-        self._until = time.monotonic() + PATIENCE
-        self._runners = [(place, _started(place, to)) for place in places]
 
-    def __iter__(self) -> Iterator[tuple[Place, Connection | EngineError]]:
-        """Each place with what came of it; who stops early leaves the rest to be closed."""
-        waiting = dict(enumerate(self._runners))
-        try:
-            for number, (place, runner) in enumerate(self._runners):
-                outcome = self._outcome(place, runner)
-                if not isinstance(outcome, EngineError) or runner.done():
-                    del waiting[number]
-                yield place, outcome
-        finally:
-            for _, runner in waiting.values():
-                runner.add_done_callback(_close)
-
-    def _outcome(self, place: Place, runner: Future[Connection]) -> Connection | EngineError:
-        try:
-            return runner.result(max(0.0, self._until - time.monotonic()))
-        except EngineError as error:
-            return error
-        except NotInTime:
-            endpoint = parse_endpoint(place.endpoint)
-            if is_address(endpoint.host):
-                return unanswered(endpoint, PATIENCE)
-            # A name may not even have been found: that is no firewall's doing.
-            return failed(endpoint, f"no answer within {PATIENCE:g} s", outcome="timeout")
+def _late(endpoint: Endpoint) -> EngineError:
+    if is_address(endpoint.host):
+        return unanswered(endpoint, PATIENCE)
+    # A name may not even have been found: no firewall need be the cause.
+    return failed(endpoint, f"no answer within {PATIENCE:g} s", outcome="timeout")
 
 
 def _started(place: Place, to: Callable[[Place, float], Connection]) -> Future[Connection]:
@@ -115,12 +109,12 @@ def _started(place: Place, to: Callable[[Place, float], Connection]) -> Future[C
         try:
             if is_public(parse_endpoint(place.endpoint).host, PATIENCE):
                 raise EngineUnreachableError(  # noqa: TRY301
-                    f"{place.endpoint}: a public address is no container's host",
+                    f"{place.endpoint}: the name resolves to a public address: not this host's",
                     endpoint=place.endpoint,
                     outcome="unknown name",
                 )
             runner.set_result(to(place, PATIENCE))
-        except BaseException as error:  # noqa: BLE001 - handed to who waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             runner.set_exception(error)
 
     threading.Thread(target=run, name="gateway", daemon=True).start()

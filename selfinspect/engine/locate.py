@@ -1,10 +1,4 @@
-"""Where an engine may listen, in the order in which the places are tried.
-
-The engine of Docker's current context, from files that nobody in the container can have written.
-
-`DOCKER_CONTEXT`, else `currentContext` of `~/.docker/config.json`, names it; its endpoint stands
-in `~/.docker/contexts/meta/<SHA-256 of the name>/meta.json`.
-"""
+"""Where an engine may listen, in the order in which the places are tried."""
 
 from __future__ import annotations
 
@@ -19,11 +13,12 @@ from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.http.tls import Tls, certificates
 from selfinspect.files import read_named
 from selfinspect.jsonread import parsed, text
+from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.routes import bridge_hosts, ipv6_routes, is_host, links, routes
 from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selfinspect.kernel.routes import Link
     from selfinspect.model import Json
@@ -33,14 +28,20 @@ NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "context", "mount", "netwo
 HOST_NAME = "host.docker.internal"
 """What Docker Desktop, and `--add-host …:host-gateway` elsewhere, call the engine's host."""
 
+_MOST = 64 * 2**10
+"""Bytes that are read of a context's file; a longer one is passed over."""
+
+_NONE = "default"
+"""The context that names no engine: the usual places."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """An endpoint to try, and the certificates to try it with.
 
     `guessed` is one that nobody named: it is tried beside the others of its kind, and briefly, and
-    what it says counts only once it has proven who we are. `named_by` is what names it; that of a
-    context counts only where it proves who we are.
+    what it answers counts only once we are proven to be a container of it. So is that of a
+    context: `named_by`.
     """
 
     endpoint: str
@@ -52,44 +53,34 @@ class Place:
 def places(
     setting: str, environ: Mapping[str, str], *, server_name: str | None = None
 ) -> tuple[Place, ...]:
-    """What was named or mounted, first to last, each once.
+    """The places that were named or mounted, first to last, each once.
 
     Args:
         setting: `auto`, `off` or one endpoint.
         environ: read for `DOCKER_HOST`, `DOCKER_CONTEXT`, `DOCKER_TLS_VERIFY`,
             `DOCKER_CERT_PATH` and `HOME`, and for `XDG_RUNTIME_DIR`.
-        server_name: the name that the engine's certificate bears, None for its address.
+        server_name: the name in the engine's certificate, None for its address.
     """
-    named = context_host(environ) if setting == "auto" else None
-    context = _spelled(named) if named else None
-    return tuple(
-        Place(
-            endpoint,
-            _tls(endpoint, environ, server_name),
-            named_by=_named_by(endpoint, setting, environ, context),
-        )
-        for endpoint in endpoints(setting, environ, context)
-    )
-
-
-def endpoints(
-    setting: str, environ: Mapping[str, str], context: str | None = None
-) -> tuple[str, ...]:
-    """The endpoints of those places; `context` is the one of Docker's current context."""
-    if setting == "off":
-        return ()
-    if setting != "auto":
-        return (setting,)
-    host = environ.get("DOCKER_HOST")
-    usual = (
-        *((_spelled(host),) if host else ()),
-        *((context,) if context else ()),
-        *_sockets(environ),
-    )
-    found: dict[str, str] = {}
-    for endpoint in usual:
-        found.setdefault(_identity(endpoint), endpoint)
+    found: dict[str, Place] = {}
+    for endpoint, named_by in _named(setting, environ):
+        place = Place(endpoint, _tls(endpoint, environ, server_name), named_by=named_by)
+        found.setdefault(_identity(endpoint), place)
     return tuple(found.values())
+
+
+def _named(setting: str, environ: Mapping[str, str]) -> Iterator[tuple[str, NamedBy]]:
+    if setting != "auto":
+        if setting != "off":
+            yield setting, "option"
+        return
+    if host := environ.get("DOCKER_HOST"):
+        yield _spelled(host), "DOCKER_HOST"
+    sockets = _sockets(environ)
+    if context := context_host(environ):
+        endpoint = _spelled(context)
+        yield endpoint, "mount" if endpoint in sockets else "context"
+    for socket in sockets:
+        yield socket, "mount"
 
 
 def _sockets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -112,20 +103,20 @@ def gateway_places(
 ) -> tuple[Place, ...]:
     """Where the host's engine may be reached over the network, first to last.
 
-    None in a Kubernetes pod, whose network is no bridge of an engine.
+    None in a Kubernetes pod, whose network is not an engine's bridge.
 
     Args:
         root: the folder below which `proc/net` and `sys/class/net` are read.
         environ: read for the certificates, and for `KUBERNETES_SERVICE_HOST`.
-        server_name: the name that the engine's certificate bears, None for its address.
-        seen: the network's links, where they are known already.
+        server_name: the name in the engine's certificate, None for its address.
+        seen: the network's links, None to read them.
     """
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return ()
     seen = links(root) if seen is None else seen
     table = (
-        *routes(_text(root / "proc/net/route")),
-        *ipv6_routes(_text(root / "proc/net/ipv6_route")),
+        *routes(kernel_text(f"{root}/proc/net/route")),
+        *ipv6_routes(kernel_text(f"{root}/proc/net/ipv6_route")),
     )
     offered = certificates(environ, server_name)
     tls = offered if offered.at_hand else None
@@ -145,10 +136,7 @@ def gateway_places(
 
 
 def _spelled(host: str) -> str:
-    """An endpoint in its usual spelling; what is none as it stands there, without a password.
-
-    That is shown among what was tried, with what is taken.
-    """
+    """An endpoint in its usual spelling, else as it was written; with its password masked."""
     try:
         return str(parse_endpoint(host))
     except ValueError:
@@ -156,7 +144,7 @@ def _spelled(host: str) -> str:
 
 
 def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> Tls | None:
-    """TLS where it is asked for, and at its own port where there are certificates."""
+    """The certificates where TLS is asked for, or at its own port where there are any."""
     try:
         parsed = parse_endpoint(endpoint)
     except ValueError:
@@ -166,19 +154,8 @@ def _tls(endpoint: str, environ: Mapping[str, str], server_name: str | None) -> 
     return offered if verified or (parsed.port == TLS_PORT and offered.at_hand) else None
 
 
-def _named_by(
-    endpoint: str, setting: str, environ: Mapping[str, str], context: str | None
-) -> NamedBy:
-    if setting != "auto":
-        return "option"
-    host = environ.get("DOCKER_HOST")
-    if host and endpoint == _spelled(host):
-        return "DOCKER_HOST"
-    return "context" if endpoint == context and endpoint not in _sockets(environ) else "mount"
-
-
 def _identity(endpoint: str) -> str:
-    """What two names of one socket have in common: `/var/run` is most often a link to `/run`."""
+    """What is equal for two names of one socket: `/var/run` is most often a link to `/run`."""
     path = endpoint.removeprefix("unix://")
     try:
         return endpoint if path == endpoint else str(Path(path).resolve())
@@ -186,22 +163,12 @@ def _identity(endpoint: str) -> str:
         return path
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-_MOST = 64 * 2**10
-"""Bytes that are read of a file; a longer one is passed over."""
-
-_NONE = "default"
-"""The context that is none: the usual places."""
-
-
 def context_host(environ: Mapping[str, str]) -> str | None:
-    """The endpoint of the current context as it is written there, None where there is none.
+    """The endpoint of Docker's current context as it is written there, None where there is none.
+
+    `DOCKER_CONTEXT`, else `currentContext` of `~/.docker/config.json`, names it; its endpoint is
+    in `~/.docker/contexts/meta/<SHA-256 of the name>/meta.json`. Only files count that nobody in
+    the container can have written.
 
     Args:
         environ: read for `DOCKER_CONTEXT` and `HOME`.
@@ -217,7 +184,7 @@ def context_host(environ: Mapping[str, str]) -> str | None:
 
 
 def _document(path: Path) -> Json:
-    """A file's JSON, None where it is missing, too long, no JSON or within reach of the app."""
+    """A file's JSON, None where it is missing, too long, not JSON or within reach of the app."""
     try:
         path = path.resolve()
         return parsed(read_named(path, _MOST)) if _is_out_of_reach(path) else None
@@ -226,7 +193,7 @@ def _document(path: Path) -> Json:
 
 
 def _is_out_of_reach(path: Path) -> bool:
-    """Whether the app, whoever it runs as, can change neither the file nor what leads to it.
+    """Whether the app, as any user, can change neither the file nor the folders above it.
 
     On a file system that is read-only; else where everything is root's and we are not root:
     as root the app may be, too.
@@ -237,7 +204,7 @@ def _is_out_of_reach(path: Path) -> bool:
 
 
 def _is_roots(path: Path) -> bool:
-    """Whether root alone can replace it; in a sticky folder nobody renames what is root's."""
+    """Whether root alone can replace it; in a sticky folder only root renames what is root's."""
     status = path.stat()
     others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return status.st_uid == 0 and (not others or bool(status.st_mode & stat.S_ISVTX))

@@ -1,18 +1,12 @@
-"""What engines and runtimes do differently where that decides whether an answer proves anything.
+"""What engines, the runtimes below them and proxies before them do differently. Pure.
 
-Pure; each with where it is known from.
-
-What a proxy before the engine must be told so that it lets a request through. Pure.
-
-Which engine answers, and which proxy before it: by headers, else by what `/version` says. Pure.
-
-A proxy may replace `Server` (nginx) or put its own before the engine's (Caddy).
+The ways of one kind of engine are a `Quirks`, found by its product: nothing else asks for a name.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.jsonread import boolean, integer, member, sequence, text, texts
@@ -22,10 +16,9 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Engine, Json
 
-
 Lister: TypeAlias = Literal["machine", "namespace", "image"]
-"""Who lists a container's processes: the machine's `ps`; the same, run inside the container's PID
-namespace; or whatever program the container's image calls `ps`."""
+"""Which `ps` lists a container's processes: the machine's; the same, run inside the container's
+PID namespace; or whatever program the container's image calls `ps`."""
 
 _PODMAN_BRINGS_PS = 5
 _PTRACE = frozenset({"SYS_PTRACE", "CAP_SYS_PTRACE", "ALL", "CAP_ALL"})
@@ -36,15 +29,68 @@ _VIRTUAL = re.compile(
     re.IGNORECASE,
 )
 
+_SERVERS = re.compile(r"([A-Za-z][\w.-]*)(?:/([^\s,;()]+))?(?:\s*\([^)]*\))?")
+"""A name, its version and a comment, as RFC 9110 writes `Server`."""
+
+_COMPONENTS = {"Engine": "Docker", "Podman Engine": "Podman"}
+_OF_DOCKER = ("Docker", "balena-engine", "balenaEngine")
+_ENGINES = (*_OF_DOCKER, "Libpod", "Podman")
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """The ways of one kind of engine; the defaults are dockerd's.
+
+    Attributes:
+        lists_within: `top` runs `ps` inside the container, not on the machine (podman-top(1)).
+        reports_oom: there is an `oom` event; Podman has none (libpod/events).
+        history_in_file: past events come from a log file: it compares whole seconds, leaves out
+            the one named in `since`, cuts an answer that ends in the past, and is itself cut when
+            it pleases (measured on 4.3 and 5.8). Docker holds 256 in memory.
+        cgroup_parent, cgroup_prefix: the path of a container's cgroup with the cgroupfs driver.
+        cgroup_slice, cgroup_scope: the same with the systemd driver.
+        socket_unit: the systemd unit that listens only once it is enabled.
+        logging: how a container is run whose log the engine can answer.
+    """
+
+    lists_within: bool = False
+    reports_oom: bool = True
+    history_in_file: bool = False
+    cgroup_parent: str = "docker"
+    cgroup_prefix: str = ""
+    cgroup_slice: str = "system.slice"
+    cgroup_scope: str = "docker"
+    socket_unit: str | None = None
+    logging: str = "docker run --log-driver local"
+
+
+DOCKER = Quirks()
+PODMAN = Quirks(
+    lists_within=True,
+    reports_oom=False,
+    history_in_file=True,
+    cgroup_parent="libpod_parent",
+    cgroup_prefix="libpod-",
+    cgroup_slice="machine.slice",
+    cgroup_scope="libpod",
+    socket_unit="podman.socket",
+    logging="podman run --log-driver k8s-file",
+)
+
+
+def quirks_of(engine: Engine | None) -> Quirks:
+    """The ways of an engine, by what it calls itself; Docker's where there is none."""
+    return PODMAN if engine is not None and engine.product == "Podman" else DOCKER
+
 
 def lister(engine: Engine, inspect: Json) -> Lister:
-    """Whose `ps` answers `top` of a container.
+    """Which `ps` answers `top` of a container.
 
     Docker runs the machine's. Podman runs the image's own, and from 4.7 on the machine's inside the
     container's PID namespace, unless the container may trace processes: then it could change what
     runs there (measured on 4.3 and 5.8; read in podman-top(1) and its pull request 19066).
     """
-    if not engine.is_podman:
+    if not quirks_of(engine).lists_within:
         return "machine"
     major = (engine.version or "").partition(".")[0]
     if not major.isdecimal() or int(major) < _PODMAN_BRINGS_PS:
@@ -56,7 +102,7 @@ def lister(engine: Engine, inspect: Json) -> Lister:
 
 
 def first_process(listed_by: Lister, inspect: Json) -> str | None:
-    """The PID that a container's first process has in such a list, None where that is not known."""
+    """The PID that a container's first process has in such a list, None where it is unclear."""
     pid = str(integer(inspect, "State", "Pid") or "") or None
     mode = member(inspect, "HostConfig", "PidMode")
     if listed_by == "machine" or (listed_by == "namespace" and mode == "host"):
@@ -73,7 +119,7 @@ def hides_processes(inspect: Json) -> bool:
 
 
 def gives_folders(inspect: Json) -> bool:
-    """Whether a container's storage driver is known to give it a folder, not a mount of its own."""
+    """Whether a container's storage driver gives it a folder, not a mount of its own."""
     return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS
 
 
@@ -88,14 +134,6 @@ def unbuffered(proxy: str | None) -> str:
         return f"in nginx's location for the engine: {setting}"
     name = f"the proxy {proxy}" if proxy else "the proxy in front of the engine"
     return f"have {name} pass /events on unbuffered (in nginx: {setting})"
-
-
-_SERVERS = re.compile(r"([A-Za-z][\w.-]*)(?:/([^\s,;()]+))?(?:\s*\([^)]*\))?")
-"""A name, its version and a comment, as RFC 9110 writes `Server`."""
-
-_COMPONENTS = {"Engine": "Docker", "Podman Engine": "Podman"}
-_OF_DOCKER = ("Docker", "balena-engine", "balenaEngine")
-_ENGINES = (*_OF_DOCKER, "Libpod", "Podman")
 
 
 def product(headers: Mapping[str, str]) -> tuple[str, str | None]:

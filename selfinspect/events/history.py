@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from selfinspect import jsonread, times
+from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
 from selfinspect.jsonread import HEAVIEST, integer
 from selfinspect.model import Occurrence
@@ -36,8 +37,8 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
     Raises:
         EngineError: the engine does not tell.
     """
-    podman = client.connection.engine.is_podman
-    between = _podmans(since, now) if podman else (times.unix(since), times.unix(now))
+    in_file = quirks_of(client.connection.engine).history_in_file
+    between = _whole_seconds(since, now) if in_file else (times.unix(since), times.unix(now))
     with ExitStack() as stack:
         streams = [
             stack.enter_context(ask(*between))
@@ -60,7 +61,7 @@ def gap(client: Client, alive: int, now: int) -> tuple[int, int, str] | None:
     Raises:
         EngineUnreachableError: no answer.
     """
-    if client.connection.engine.is_podman:  # its log is a file, cut or begun anew when it pleases
+    if quirks_of(client.connection.engine).history_in_file:
         return alive, now, "engine-buffer"
     try:
         with client.all_events(until=times.unix(now)) as stream:
@@ -93,10 +94,10 @@ def when(raw: Json) -> int:
     return integer(raw, "timeNano") or 0
 
 
-def _podmans(since: int, now: int) -> tuple[str, str]:
-    """Podman compares whole seconds, without the one named; and what ends in the past comes cut.
+def _whole_seconds(since: int, now: int) -> tuple[str, str]:
+    """The moments for a log file, see `Quirks.history_in_file`.
 
-    Half a second from now, at the earliest: its reader looks at the log four times a second.
+    Half a second from now, at the earliest: Podman's reader looks at the log four times a second.
     """
     since, until = max(since // _SECOND - 1, 0), math.floor(now / _SECOND + 1.5)
     return times.unix(since * _SECOND), str(until)

@@ -64,6 +64,7 @@ class Resolution:
             without it.
         reason: why it is not ours.
         error: its answer, where it denied the questions.
+        proven: whether it is proven that we are a container of that engine.
     """
 
     identity: Identity
@@ -71,6 +72,7 @@ class Resolution:
     engine: Relation = "none"
     reason: str | None = None
     error: EngineAnswerError | None = None
+    proven: bool = False
 
 
 def resolve(
@@ -78,6 +80,7 @@ def resolve(
     api: CandidateApi | None,
     *,
     place_named: bool = True,
+    place_trusted: bool = True,
     claim: str | None = None,
     target: str = "self",
     process: OwnProcess | None = None,
@@ -90,6 +93,8 @@ def resolve(
         api: an engine's, None where there is none.
         place_named: whether somebody named the place where the engine listens. What one at the
             gateway says counts once the nonce has proven who we are, and not before.
+        place_trusted: whether what an engine there says of other containers counts before it has
+            proven who we are.
         claim: the container that `--container` says we are, still to be proven.
         target: `self`; `netns`, the container whose network we share; or a name or an ID.
         process: ours, whose name the nonce replaces.
@@ -99,16 +104,19 @@ def resolve(
         EngineUnreachableError: the engine stopped answering.
     """
     of_others = target not in ("self", "netns")
-    if of_others and (place_named or api is None):
+    trusted = place_named and place_trusted
+    if of_others and (trusted or api is None):
         return _named(target, api)
     if api is None:
         own = Resolution(from_kernel(evidence, claim, _NO_ENGINE))
     else:
         examiner = Examiner(evidence, api, process or OwnProcess(), named=place_named)
         own = _Case(examiner, claim).decided(clock)
-    if target == "self" or (not place_named and own.engine != "ours"):
-        return own
-    return _named(target, api) if of_others else _netns(evidence, own, api)
+    proven = own.identity.level == "proven"
+    if target == "self" or not (trusted or proven):
+        return replace(own, proven=proven)
+    found = _named(target, api) if of_others else _netns(evidence, own, api)
+    return replace(found, proven=proven)
 
 
 def _named(name: str, api: CandidateApi | None) -> Resolution:

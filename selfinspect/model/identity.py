@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from selfinspect.errors import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,7 +83,7 @@ Capability: TypeAlias = Literal[
     "logs",
     "changes",
 ]
-"""What an engine is asked for; `engine.api.capabilities.REQUESTS` has a row for each."""
+"""The requests to an engine; `engine.api.capabilities.REQUESTS` has a row for each."""
 
 CAPABILITIES: tuple[Capability, ...] = (
     "inspect",
@@ -93,7 +95,20 @@ CAPABILITIES: tuple[Capability, ...] = (
     "image",
     "info",
 )
-"""Those whose state is shown."""
+"""Those whose state `/v1/engine` shows."""
+
+
+AttemptOutcome: TypeAlias = (
+    Outcome
+    | Literal[
+        "answers",
+        "error",
+        "does not know this container",
+        "does not know the target",
+        "not proven to be this container's",
+    ]
+)
+"""The outcome at a place: an engine that answers, used or not; an error status; no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +120,15 @@ class Attempt:
     """
 
     endpoint: str
-    outcome: str
+    outcome: AttemptOutcome
     detail: str | None = field(default=None, compare=False)
     hint: str | None = field(default=None, compare=False)
     guessed: bool = field(default=False, compare=False)
+
+    @property
+    def said(self) -> str:
+        """The outcome as it is listed: an error status in the engine's own words."""
+        return self.detail or self.outcome if self.outcome == "error" else self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +139,6 @@ class Engine:
     product: str
     version: str | None
     api_version: str
-
-    @property
-    def is_podman(self) -> bool:
-        """Whether it is Podman, whose events, cgroups and figures differ."""
-        return self.product == "Podman"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +159,13 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailure:
-    """Why the engine does not answer at present, and what a person can do about it."""
+    """Why the engine gives no answer at present, and what a person can do about it.
+
+    `denied`: it answers, and denies us that. `no_target`: it answers, and has no container of the
+    name that is to be reported on.
+    """
 
     detail: str
     hint: str | None = None
     denied: bool = False
+    no_target: bool = False

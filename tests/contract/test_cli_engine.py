@@ -54,7 +54,7 @@ def test_columns_that_cannot_be_chosen_are_exit_2(here: tuple[str, ...]) -> None
     """With what can be."""
     ended = run("top", "--args", "-p 1", *here[:2])
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "args '-p 1' are not possible" in ended.stderr
+    assert "args '-p 1' are not allowed" in ended.stderr
     assert "-eo pid,comm" in ended.stderr
 
 

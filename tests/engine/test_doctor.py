@@ -95,7 +95,7 @@ def test_a_folder_in_the_sockets_place_is_removed(engine: Engine, tmp_path: Path
     mounted = ("--volume", f"{path}:/var/run/docker.sock", "--group-add", engine.group)
     app = engine.start_plain(*mounted, "--user", "65532").up()
     place = doctor(app)[1]["engine unix:///var/run/docker.sock"]
-    assert "a folder is there" in place["seen"]
+    assert "a directory is there" in place["seen"]
     assert "rmdir /var/run/docker.sock && systemctl restart docker" in place["fix"]
     engine.docker("rm", "--force", app.id)
     engine.started.remove(app.id)

@@ -118,8 +118,8 @@ class Kept:
             if found.client is not None:
                 found.client.connection.transport.close()
 
-    def _look(self) -> Observation:
-        found = observe(self.settings, {})
+    def _look(self, last: Observation) -> Observation:
+        found = observe(self.settings, {}, last)
         self._connections.append(found)
         return found
 

@@ -15,13 +15,14 @@ from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.engine.api.capabilities import mending
 from selfinspect.engine.http.failures import File, Us, denied, refused
 from selfinspect.engine.http.tls import Tls, client_refused
+from selfinspect.engine.quirks import PODMAN
 from selfinspect.errors import EngineAnswerError
 from selfinspect.model import Attempt, Engine, Identity, Reach, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selfinspect.engine.http.failures import Why
+    from selfinspect.engine.http.tls import Why
 
 PAGE = Path(__file__).parents[2] / "selfinspect" / "help" / "engines.md"
 BEGIN, END = "<!-- troubles -->\n", "<!-- /troubles -->\n"
@@ -75,10 +76,10 @@ _PLACES: dict[str, tuple[Attempt, Facts]] = {
         Attempt(_SOCKET, "missing"),
         replace(_FACTS, kernel="6.10.14-linuxkit"),
     ),
-    "no socket, Podman": (Attempt(_SOCKET, "missing"), replace(_FACTS, podman=True)),
+    "no socket, Podman": (Attempt(_SOCKET, "missing"), replace(_FACTS, made_by=PODMAN)),
     "no socket, rootless Podman": (
         Attempt(_SOCKET, "missing"),
-        replace(_FACTS, podman=True, rootless=True),
+        replace(_FACTS, made_by=PODMAN, rootless=True),
     ),
     **{
         trouble: (Attempt(_SOCKET, why.outcome, why.detail, why.hint), _FACTS)
@@ -94,15 +95,15 @@ _PLACES: dict[str, tuple[Attempt, Facts]] = {
         _FACTS,
     ),
     "a proxy with no engine behind it (502, 503, 504)": (
-        Attempt(_SOCKET, "503", "seen", mending(502, "ping", "", _SOCKET, "nginx")),
+        Attempt(_SOCKET, "error", "seen", mending(502, "ping", "", _SOCKET, "nginx")),
         _FACTS,
     ),
     "a proxy for the web (407)": (
-        Attempt(_GATEWAY, "407", "seen", mending(407, "ping", "", _GATEWAY, "squid")),
+        Attempt(_GATEWAY, "error", "seen", mending(407, "ping", "", _GATEWAY, "squid")),
         _FACTS,
     ),
     "an engine below a path (404)": (
-        Attempt(_GATEWAY, "404", "seen", mending(404, "ping", "", _GATEWAY, "nginx")),
+        Attempt(_GATEWAY, "error", "seen", mending(404, "ping", "", _GATEWAY, "nginx")),
         _FACTS,
     ),
     "an authorization plugin (401, 403)": (

@@ -136,7 +136,7 @@ class Capabilities:
         if isinstance(error, EngineDeniedError | EngineUnsupportedError):
             with self._lock:
                 self._allowed.discard(capability)
-                self._refused[capability] = (_copy(error), self._clock() + RETRY)
+                self._refused[capability] = (error.copy(), self._clock() + RETRY)
 
     def ask(self, capability: Capability, question: Callable[[], Answered]) -> Answered:
         """The answer to a question, unless it was refused a short while ago.
@@ -147,7 +147,7 @@ class Capabilities:
         with self._lock:
             error, until = self._refused.get(capability, (None, 0.0))
         if error is not None and self._clock() < until:
-            raise _copy(error)
+            raise error.copy()
         try:
             answer = question()
         except EngineAnswerError as refusal:
@@ -161,17 +161,6 @@ class Capabilities:
             denied = isinstance(self._refused[name][0], EngineDeniedError)
             return "denied" if denied else "unsupported"
         return "allowed" if name in self._allowed else "unknown"
-
-
-def _copy(error: EngineAnswerError) -> EngineAnswerError:
-    """The same error without its traceback, which would keep alive what it passed through."""
-    return type(error)(
-        error.detail,
-        code=error.code,
-        capability=error.capability,
-        endpoint=error.endpoint,
-        hint=error.hint,
-    )
 
 
 def check(answer: Answer, capability: Capability, transport: Transport) -> None:
@@ -207,18 +196,18 @@ def check(answer: Answer, capability: Capability, transport: Transport) -> None:
 
 def _version_refused(transport: Transport, version: re.Match[str]) -> EngineUnreachableError:
     """The error of an API version that the engine does not have, or no longer."""
-    spoken, bound = version["spoken"], version["bound"]
-    if version["how"] == "old":
-        return transport.failed(
-            f"the engine wants API version at least {bound}, and was spoken to in {spoken}",
-            outcome="API too old",
-            hint="unset DOCKER_API_VERSION, or, where it is not set, use a selfinspect that speaks"
-            f" {bound}",
+    spoken, bound, old = version["spoken"], version["bound"], version["how"] == "old"
+    hint = f"unset DOCKER_API_VERSION={spoken}, so that it is negotiated, or set it to {bound}"
+    if old:
+        hint = (
+            "unset DOCKER_API_VERSION, or, where it is not set, use a selfinspect that speaks"
+            f" {bound}"
         )
     return transport.failed(
-        f"the engine wants API version at most {bound}, and was spoken to in {spoken}",
-        outcome="API too new",
-        hint=f"unset DOCKER_API_VERSION={spoken}, so that it is negotiated, or set it to {bound}",
+        f"the engine requires API version {bound} or {'later' if old else 'earlier'}, and was"
+        f" asked in {spoken}",
+        outcome="API too old" if old else "API too new",
+        hint=hint,
     )
 
 

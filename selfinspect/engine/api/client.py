@@ -240,7 +240,7 @@ class Inquiry:
             if error.code != HTTPStatus.CONFLICT:
                 raise
             raise EngineUnreachableError(
-                "there are no processes now", hint="a container that does not run has none"
+                "there are no processes", hint="the container is not running"
             ) from error
 
     def changes(self) -> Json:

@@ -1,11 +1,11 @@
-"""An engine that answers, and the version of its API that is spoken with it."""
+"""A connection to an engine that answered, in a version of the API that both have."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from selfinspect.engine.api.capabilities import REQUESTS, Capabilities, check
@@ -16,15 +16,12 @@ from selfinspect.jsonread import HEAVIEST, decoded, parsed
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from selfinspect.engine.http.stream import Stream
     from selfinspect.engine.http.tls import Tls
     from selfinspect.engine.http.transport import Observe
     from selfinspect.model import Capability, Json
-
-_Raw = TypeVar("_Raw", bytes, str)
-_Result = TypeVar("_Result")
 
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
@@ -42,19 +39,19 @@ def connect(
     observe: Observe | None = None,
     tls: Tls | None = None,
 ) -> Connection:
-    """Ask who is there and agree on a version of the API.
+    """Connect to an engine, and agree on a version of the API.
 
     Args:
         endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         api_version: speak this one and do not negotiate (`DOCKER_API_VERSION`).
         timeout: seconds for each whole answer.
         patience: the same for the first one, connecting included; None for `timeout`.
-        observe: told of each request: its name, the answer's status (0 for none), seconds.
-        tls: the certificates, None to speak in the clear.
+        observe: called for each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates, None for no encryption.
 
     Raises:
-        EngineUnreachableError: nobody answers there, or not as an engine does.
-        EngineAnswerError: somebody answers, and refuses.
+        EngineUnreachableError: no answer, or not as an engine does.
+        EngineAnswerError: an answer that is not a success.
     """
     transport = Transport(endpoint, timeout=patience or timeout, observe=observe, tls=tls)
     try:
@@ -75,7 +72,7 @@ def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str |
         raise transport.failed("answers /_ping, but not as an engine does")
     if _version(offered) < _version(LOWEST_API):
         raise transport.failed(
-            f"speaks API version {offered}, and {LOWEST_API} is the oldest understood here",
+            f"speaks API version {offered}, and {LOWEST_API} is the oldest supported here",
             outcome="API too old",
             hint="update the engine",
         )
@@ -93,8 +90,8 @@ class Connection:
     """An engine that answered, and the version of the API agreed with it.
 
     Attributes:
-        proxy: what the proxy before the engine calls itself, None where none says its name.
-        capabilities: what is let through, as far as it was asked for.
+        proxy: the name of the proxy before the engine, None where none is seen.
+        capabilities: what is allowed, as far as it was asked for.
     """
 
     transport: Transport
@@ -127,9 +124,17 @@ class Connection:
 
         Raises:
             EngineUnreachableError: no answer, or not what engines answer.
-            EngineAnswerError: an answer that is not a success; to `top`, an empty one.
+            EngineAnswerError: an answer that is not a success.
         """
-        body = self.get(capability, of, **query)
+        return self.decoded(capability, self.get(capability, of, **query))
+
+    def decoded(self, capability: Capability, body: bytes) -> Json:
+        """An answer's JSON.
+
+        Raises:
+            EngineUnreachableError: it is not JSON, or not what engines answer.
+            EngineUnsupportedError: an empty answer to `top`.
+        """
         if capability == "top" and not body.strip():  # Podman 4, without a `ps` to run
             raise EngineUnsupportedError(
                 "top: the engine answered nothing",
@@ -137,30 +142,26 @@ class Connection:
                 capability=capability,
                 endpoint=self.engine.endpoint,
             )
-        return self.decoded(capability, body)
-
-    def decoded(self, capability: Capability, body: bytes) -> Json:
-        """An answer's JSON.
-
-        Raises:
-            EngineUnreachableError: it is not JSON, or not what engines answer.
-        """
-        # Neither is kept while the next is made, nor by an error: each may be of many MiB.
         request = REQUESTS[capability]
         heaviest = _HEAVY if request.kept_in_part else HEAVIEST
-        text, wrong = _read(decoded, body, heaviest)
-        del body
-        document, wrong = (None, wrong) if text is None else _read(parsed, text, heaviest)
-        del text
+        text, document, wrong = "", None, None
+        try:
+            text = decoded(body, heaviest)
+            body = b""
+            document = parsed(text, heaviest)
+        except ValueError as error:
+            wrong = str(error)
+        # Neither is kept while the next is made, nor by an error: each may be of many MiB.
+        body, text = b"", ""
         if wrong:
             raise self.transport.failed(
-                f"the answer to {capability} is no JSON to be read: {wrong}"
+                f"the answer to {capability} cannot be read as JSON: {wrong}"
             )
         if not isinstance(document, request.answer) and (
             document is not None or request.answer is dict
         ):
             kind = "object" if request.answer is dict else "array"
-            raise self.transport.failed(f"the answer to {capability} is no JSON {kind}")
+            raise self.transport.failed(f"the answer to {capability} is not a JSON {kind}")
         return document
 
     def stream(
@@ -191,20 +192,10 @@ class Connection:
         return stream
 
     def speaks(self, version: str) -> bool:
-        """Whether the version spoken is this one of the API or a later."""
+        """Whether the API version in use is this one or a later."""
         return _version(self.engine.api_version) >= _version(version)
 
     def _path(self, capability: Capability, of: str, query: Mapping[str, str]) -> str:
         """A request's path and query; whatever a container is called, it stays one segment."""
         path = REQUESTS[capability].path.format(quote(of, safe=":"))
         return f"/v{self.engine.api_version}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _read(
-    read: Callable[[_Raw, int], _Result], raw: _Raw, heaviest: int
-) -> tuple[_Result | None, str | None]:
-    """What is read of an answer, or why it cannot be."""
-    try:
-        return read(raw, heaviest), None
-    except ValueError as error:
-        return None, str(error)

@@ -1,4 +1,4 @@
-"""What an engine says beside the inspect document: asked all at once, waited for briefly.
+"""What an engine returns beside the inspect document: asked all at once, waited for briefly.
 
 `/info` asks each plugin of the engine and may hang for minutes, and so may the image and
 `/version` of an engine whose disk is slow, while inspect answers in a millisecond.
@@ -23,13 +23,13 @@ PATIENCE = 1.0
 """Seconds for all of them together before the first answer about ourselves is given."""
 
 _AGAIN = 60.0
-"""Seconds after which one that gave no answer is asked again, if somebody looks then."""
+"""Seconds after which one that gave no answer is asked again by the next look."""
 
 
 class Extras:
-    """Answers that we can do without. Safe to use from several threads.
+    """Optional answers. Safe to use from several threads.
 
-    What is refused stays None; what hangs or breaks off is asked again by a later look.
+    What is refused stays None; what hangs or breaks off is asked for again by a later look.
 
     Args:
         questions: what to ask, each in a thread of its own.
@@ -57,7 +57,7 @@ class Extras:
             return self._answers.get(name)
 
     def failures(self) -> dict[str, EngineError]:
-        """Why there is no answer, of each that was refused, broke off or is still to come."""
+        """The error of each that was refused, broke off or has not come yet."""
         with self._changed:
             late: dict[str, EngineError] = {
                 name: EngineUnreachableError(
@@ -73,7 +73,7 @@ class Extras:
             self._changed.wait_for(lambda: not self._asking, seconds)
 
     def ask(self) -> None:
-        """Ask for what has no answer: once a minute at most, each one question at a time."""
+        """Ask for what has no answer yet: each at most once a minute, and never twice at a time."""
         with self._changed:
             now = self._clock()
             wanted = [
@@ -89,7 +89,7 @@ class Extras:
             threading.Thread(target=self._ask, args=(name,), name=name, daemon=True).start()
 
     def on_arrival(self, call: Callable[[], None]) -> None:
-        """Have a function called, from any thread, for each answer that comes from now on."""
+        """Call a function for each answer that comes from now on, from the thread that asked."""
         with self._changed:
             self._arrived = call
 
@@ -100,7 +100,7 @@ class Extras:
             answer = self._questions[name]()
         except EngineError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 - an answer that we can do without ends nothing
+        except Exception as error:  # noqa: BLE001 - an optional answer ends nothing
             failure = EngineUnreachableError(f"{name}: {error!r}")
         with self._changed:
             self._asking.discard(name)

@@ -1,8 +1,6 @@
 """Why a request got no whole answer, and what mends it: the one place where errors become ours.
 
-Why a socket's file does not lead to an engine, and what mends it.
-
-The texts are commands for the engine's host, with the path, the group or the label that was seen.
+Hints are commands for the engine's host, with the path, the group or the label that was seen.
 """
 
 from __future__ import annotations
@@ -15,11 +13,13 @@ import stat
 from dataclasses import dataclass
 from http.client import BadStatusLine, UnknownProtocol
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from selfinspect.engine.http import tls
-from selfinspect.engine.http.names import is_address
+from selfinspect.engine.http.pools import is_address
+from selfinspect.engine.http.tls import Why
 from selfinspect.errors import EngineUnreachableError
+from selfinspect.kernel.files import text as kernel_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,17 +29,22 @@ if TYPE_CHECKING:
     from selfinspect.errors import Outcome
 
 MAX_SOCKET_PATH = 107
+_DAC_OVERRIDE = 1 << 1
+"""CAP_DAC_OVERRIDE of linux/capability.h: file modes do not apply to us."""
+
+_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
+_DESKTOP = ("linuxkit", "microsoft")
+"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
 
 
 def unreachable(
     error: BaseException, endpoint: Endpoint, certificates: Tls | None, timeout: float
 ) -> EngineUnreachableError:
-    """The error of ours for one of the libraries', of a request that has no headers yet."""
+    """Our error for one of the libraries', raised before the headers of an answer came."""
     causes = tuple(_causes(error))
     refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
     if refused is not None and certificates is not None:
-        why = tls.explain(refused, endpoint, certificates)
-        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, tls.explain(refused, endpoint, certificates))
     if any(isinstance(one, TimeoutError) for one in causes):
         return unanswered(endpoint, timeout)
     cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)
@@ -53,17 +58,22 @@ def unreachable(
 def failed(
     endpoint: Endpoint, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
 ) -> EngineUnreachableError:
-    """The error of an endpoint that does not do as engines do."""
+    """The error of an endpoint that does not answer as an engine does."""
     return EngineUnreachableError(
         f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
     )
 
 
+def because(endpoint: Endpoint, why: Why) -> EngineUnreachableError:
+    """The error of an endpoint that cannot be used for a reason that was found out."""
+    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+
+
 def unanswered(endpoint: Endpoint, seconds: float) -> EngineUnreachableError:
-    """The error of an endpoint that says nothing for so long; what drops it is on its host."""
+    """The error of an endpoint that did not answer in time; a firewall on its host may be why."""
     host, hint = endpoint.host, None
     if host:
-        to = f"-d {host} " if is_address(host) else ""  # the host may know itself by another name
+        to = f"-d {host} " if is_address(host) else ""  # the host may have another name for itself
         hint = (
             f"a firewall may drop it; on the engine's host: ip{'6' if ':' in host else ''}tables"
             f" -I INPUT {to}-p tcp --dport {endpoint.port} -j ACCEPT"
@@ -77,16 +87,16 @@ def timed_out(error: BaseException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, without what it wraps: urllib3 repeats that beside its own words."""
+    """An error's own words: urllib3 repeats what it wraps beside them."""
     return str(error.args[0] if error.args else error)
 
 
 def _unspoken(causes: Sequence[BaseException]) -> str:
-    """What went wrong with an answer that somebody began."""
+    """What went wrong with an answer that was begun."""
     if any(isinstance(one, ConnectionError) for one in causes):
-        return "it hung up without an answer"
+        return "it closed the connection without an answer"
     if any(isinstance(one, BadStatusLine | UnknownProtocol) for one in causes):
-        return "what answers there speaks no HTTP"
+        return "what answers there does not speak HTTP"
     return said(causes[-1])
 
 
@@ -94,9 +104,9 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
     if isinstance(cause, socket.gaierror):
         return failed(
             endpoint,
-            f"the name {endpoint.host} is not known",
+            f"the name {endpoint.host} does not resolve",
             outcome="unknown name",
-            hint="give the address, or let the container know the name:"
+            hint="give the address, or add the name to the container:"
             f" --add-host {endpoint.host}:host-gateway",
         )
     if isinstance(cause, ConnectionRefusedError):
@@ -108,8 +118,7 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
             + ("--tlsverify …" if certificates else "(best with TLS: see deploy/tls)"),
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
-        why = tls.client_refused(certificates)
-        return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, tls.client_refused(certificates))
     return failed(endpoint, cause.strerror or str(cause))
 
 
@@ -118,17 +127,15 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
     if isinstance(cause, FileNotFoundError):
         return failed(
             endpoint,
-            "there is no such socket",
+            "the socket does not exist",
             outcome="missing",
             hint=f"mount the engine's socket: -v {path}:{path}",
         )
     if isinstance(cause, PermissionError):
-        why = denied(file_at(path), us())
-    elif isinstance(cause, ConnectionRefusedError):
-        why = refused(file_at(path))
-    else:
-        return failed(endpoint, cause.strerror or str(cause))
-    return failed(endpoint, why.detail, outcome=why.outcome, hint=why.hint)
+        return because(endpoint, denied(file_at(path), us()))
+    if isinstance(cause, ConnectionRefusedError):
+        return because(endpoint, refused(file_at(path)))
+    return failed(endpoint, cause.strerror or str(cause))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -143,21 +150,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]
 
 
-_DAC_OVERRIDE = 1 << 1
-"""CAP_DAC_OVERRIDE of linux/capability.h: modes of files do not bind who has it."""
-
-_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
-_DESKTOP = ("linuxkit", "microsoft")
-"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
-
-
 @dataclass(frozen=True, slots=True)
 class File:
-    """What stands at a socket's path.
+    """What is at a socket's path.
 
     Attributes:
         path: as it was asked for.
-        status: what it is and whose, None where that may not be seen.
+        status: its type, owner and mode, None where we may not look.
     """
 
     path: str
@@ -166,15 +165,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Us:
-    """Who asks.
+    """The process that connects.
 
     Attributes:
         uid: the user.
         groups: the groups, the supplementary ones included.
-        overrides: whether modes of files do not bind us, as they do not bind root.
-        unmapped: the group that those have here which this user namespace does not know, None
-            where it knows all.
-        label: what SELinux or AppArmor call us, empty where there is neither.
+        overrides: whether file modes do not apply to us, as they do not to root.
+        unmapped: the group ID shown for groups that this user namespace does not map, None where
+            it maps all.
+        label: our SELinux or AppArmor label, empty where there is neither.
         kernel: its release.
     """
 
@@ -186,16 +185,8 @@ class Us:
     kernel: str
 
 
-class Why(NamedTuple):
-    """What is wrong, in a word or two and in a sentence, and what a person does about it."""
-
-    outcome: Outcome
-    detail: str
-    hint: str
-
-
 def file_at(path: str) -> File:
-    """The file, as far as it may be seen."""
+    """The file, its status None where we may not look."""
     try:
         return File(path, os.stat(path))  # noqa: PTH116 - a path may hold bytes that are no text
     except (OSError, ValueError):
@@ -203,16 +194,18 @@ def file_at(path: str) -> File:
 
 
 def us() -> Us:
-    """This process, by what the kernel says of it."""
-    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.MULTILINE)
-    whole = _text("/proc/self/gid_map").split() == ["0", "0", "4294967295"]
-    overflow = _text("/proc/sys/kernel/overflowgid").strip()
+    """This process, as the kernel reports it."""
+    capabilities = re.search(
+        r"^CapEff:\s*([0-9a-f]+)", kernel_text("/proc/self/status"), re.MULTILINE
+    )
+    whole = kernel_text("/proc/self/gid_map").split() == ["0", "0", "4294967295"]
+    overflow = kernel_text("/proc/sys/kernel/overflowgid").strip()
     return Us(
         uid=os.geteuid(),
         groups=frozenset((os.getegid(), *os.getgroups())),
         overrides=bool(capabilities and int(capabilities[1], 16) & _DAC_OVERRIDE),
         unmapped=int(overflow) if overflow.isdecimal() and not whole else None,
-        label=_text("/proc/self/attr/current").strip("\0\n "),
+        label=kernel_text("/proc/self/attr/current").strip("\0\n "),
         kernel=os.uname().release,
     )
 
@@ -223,13 +216,15 @@ def denied(file: File, we: Us) -> Why:
     detail = f"permission denied for uid {we.uid}"
     if status is not None and stat.S_ISDIR(status.st_mode):
         return _folder(path)
-    if status is None or (_usual(status, we) and status.st_mode & stat.S_IWGRP):
+    lets_in = status is not None and _lets_in(status, we)
+    mapped = status is not None and status.st_gid != we.unmapped
+    if status is None or (mapped and not lets_in and status.st_mode & stat.S_IWGRP):
         group = group_of(path, we.kernel) if status is None else str(status.st_gid)
         hint = f"join the group the socket belongs to: --group-add {group}"
         return Why("denied", detail, hint)
-    if _lets_in(status, we):
+    if lets_in:
         return Why("denied", f"{detail}, although the file's mode allows it", _unconfined(we.label))
-    if status.st_gid == we.unmapped:
+    if not mapped:
         return Why(
             "denied",
             f"{detail}: its group is none of this user namespace, and reads {status.st_gid}",
@@ -246,7 +241,7 @@ def denied(file: File, we: Us) -> Why:
 
 
 def refused(file: File) -> Why:
-    """Why nobody took the connection. Pure."""
+    """Why the connection was refused. Pure."""
     status, path = file.status, file.path
     if status is not None and stat.S_ISDIR(status.st_mode):
         return _folder(path)
@@ -266,7 +261,7 @@ def refused(file: File) -> Why:
 
 
 def group_of(path: str, kernel: str) -> str:
-    """The shell's words for the group of a socket on the engine's host. Pure."""
+    """The shell command that prints a socket's group on the engine's host. Pure."""
     if is_desktop(kernel):
         # The socket is in a VM: the shell of macOS or Windows sees another, or none.
         return f"$(docker run --rm -v {path}:/s busybox stat -c %g /s)"
@@ -281,14 +276,9 @@ def is_desktop(kernel: str) -> bool:
 def _folder(path: str) -> Why:
     return Why(
         "folder",
-        "a folder is there, as a mount makes one of what is missing",
+        "a directory is there in place of the socket: mounting a missing file creates one",
         f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
     )
-
-
-def _usual(status: os.stat_result, we: Us) -> bool:
-    """Whether modes alone keep us out, by a group that can be joined."""
-    return not _lets_in(status, we) and status.st_gid != we.unmapped
 
 
 def _lets_in(status: os.stat_result, we: Us) -> bool:
@@ -303,7 +293,7 @@ def _lets_in(status: os.stat_result, we: Us) -> bool:
 
 
 def _unconfined(label: str) -> str:
-    """What frees a container from the module that denies what modes allow."""
+    """The option that lifts the security module which denies what the mode allows."""
     selinux = "docker run --security-opt label=disable …"
     apparmor = "docker run --security-opt apparmor=unconfined …"
     if _SELINUX.match(label):
@@ -311,10 +301,3 @@ def _unconfined(label: str) -> str:
     if label and not label.startswith("unconfined"):
         return f"AppArmor confines this container, as {label}: {apparmor}"
     return f"where the host has SELinux: {selinux}; where it has AppArmor: {apparmor}"
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""

@@ -1,176 +1,187 @@
-"""Connections to one engine over a Unix socket, TCP or TLS, kept and bounded alike.
+"""Connections to one engine over a Unix socket, TCP or TLS: kept, and bounded in time alike.
 
-What http.client and urllib3 leave open is closed here: each read from a socket counts against
-one deadline for the whole answer, so that a peer which sends a byte now and then gains nothing.
+What http.client and urllib3 leave open is closed here: connecting, finding the host's addresses
+included, and each read from a socket count against one deadline for the whole answer, so that a
+peer which sends a byte now and then gains nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import ssl
+import threading
 import time
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from requests_unixsocket.adapters import UnixHTTPConnection
+from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-from selfinspect.engine.http.names import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from _typeshed import WriteableBuffer
+
+    from selfinspect.endpoint import Endpoint
     from selfinspect.engine.http.tls import Tls
 
 POOLED = 8
 """Idle connections that are kept: as many as an agent has threads that ask."""
 
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+_KEEPALIVE = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 """A stream over a network that went away is noticed by the kernel, within a minute."""
 
 
-class _Deadline:
-    """Reads until a moment, not for so long each. Mixed into a kind of socket."""
+class Adapter(UnixAdapter):  # type: ignore[misc]  # the library has no types
+    """The adapter of requests-unixsocket, asking one engine whatever a URL says.
+
+    Args:
+        make: makes the engine's pool.
+    """
+
+    def __init__(self, make: Callable[[], HTTPConnectionPool]) -> None:
+        super().__init__()
+        self._make = make
+        self.get_connection_with_tls_context()  # raises at once what keeps it from being made
+
+    def get_connection_with_tls_context(self, *_: object, **__: object) -> HTTPConnectionPool:
+        """The one pool: the library would make one, and with it a connection, for each URL."""
+        with self.pools.lock:
+            if not self.pools:
+                self.pools[""] = self._make()
+            pool: HTTPConnectionPool = self.pools[""]
+            return pool
+
+    def cert_verify(self, *_: object) -> None:
+        """Nothing: the pool's own context verifies; requests would trust every public authority."""
+
+
+def pool(place: Endpoint, tls: Tls | None) -> HTTPConnectionPool:
+    """Connections to an endpoint, whose port is set; encrypted where there are certificates.
+
+    Raises:
+        OSError: a certificate cannot be read.
+    """
+    made: HTTPConnectionPool
+    if place.path:
+        made = HTTPConnectionPool("localhost", maxsize=POOLED, unix_socket_url=place.path)
+        made.ConnectionCls = _UnixConnection
+    elif tls is None:
+        made = HTTPConnectionPool(place.host, place.port, maxsize=POOLED)
+        made.ConnectionCls = _TcpConnection
+    else:
+        context = tls.context()
+        context.sslsocket_class = _TlsSocket
+        made = HTTPSConnectionPool(
+            place.host,
+            place.port,
+            maxsize=POOLED,
+            ssl_context=context,
+            server_hostname=tls.server_name,
+        )
+        made.ConnectionCls = _TlsConnection
+    return made
+
+
+def unbounded(connection: object, silence: float | None = None) -> None:
+    """Let a stream last as long as it likes, and be silent for so many seconds, None for ever."""
+    if isinstance(connection, _TcpConnection) and connection.read_from is not None:
+        connection.read_from.until = None
+        connection.read_from.settimeout(silence)
+
+
+class _Socket(socket.socket):
+    """Reads until a moment; the standard library's waits for so long at each read."""
 
     until: float | None = None
 
-    def recv_into(self, *arguments: Any) -> int:
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
         if self.until is not None:
             left = self.until - time.monotonic()
             if left <= 0:
                 raise TimeoutError("the deadline of the whole answer has passed")
-            self.settimeout(left)  # type: ignore[attr-defined]  # a socket's
-        received: int = super().recv_into(*arguments)  # type: ignore[misc]  # a socket's
-        return received
+            self.settimeout(left)
+        return super().recv_into(buffer, nbytes or 0, flags)
 
 
-class _Socket(_Deadline, socket.socket):
+class _TlsSocket(_Socket, ssl.SSLSocket):
     pass
 
 
-class _TlsSocket(_Deadline, ssl.SSLSocket):
-    pass
-
-
-class _Bounded:
-    """Gives each request its deadline, connecting included. Mixed into a connection.
-
-    An engine may close a connection that it kept just as we ask over it: then it is asked anew.
+class _TcpConnection(HTTPConnection):
+    """Gives each request its deadline, connecting included.
 
     Attributes:
         read_from: the socket of the last answer; one that ends with the connection closes that
             before it is read.
     """
 
-    sock: socket.socket | None
-    read_from: socket.socket | None = None
+    read_from: _Socket | None = None
     _until: float | None = None
     _again: Callable[[], None] | None = None
 
     def connect(self) -> None:
-        self._until = time.monotonic() + self._seconds
-        super().connect()  # type: ignore[misc]  # a connection's
+        """Connects as the library does; the time that takes is the request's."""
+        self._until = time.monotonic() + (self.timeout or 0)
+        super().connect()
 
-    @property
-    def _seconds(self) -> float:
-        seconds: float = self.timeout  # type: ignore[attr-defined]  # a connection's
-        return seconds
+    def _new_conn(self) -> socket.socket:
+        """Finds the addresses within the deadline, too; the library's waits for each of them."""
+        return _dialled(self._dns_host, self.port or 0, self.timeout or 0)
 
     def request(self, *arguments: Any, **options: Any) -> None:
+        """Sends as the library does, and starts the clock unless `connect` just did."""
         if self.sock is None:
             self.connect()
         until, self._until = self._until, None
         self._again = None if until else partial(self.request, *arguments, **options)
-        self.sock.until = until or time.monotonic() + self._seconds  # type: ignore[union-attr]
-        self.read_from = self.sock
-        super().request(*arguments, **options)  # type: ignore[misc]  # a connection's
+        self._read_until(until or time.monotonic() + (self.timeout or 0))
+        super().request(*arguments, **options)
 
     def getresponse(self) -> Any:
+        """The answer; asks again where an engine closed a kept connection just as it was asked."""
         again, self._again = self._again, None
         try:
-            return super().getresponse()  # type: ignore[misc]  # a connection's
+            return super().getresponse()
         except ConnectionError:
-            if again is None:
+            if again is None or self.read_from is None:
                 raise
-        until = self.read_from.until  # type: ignore[union-attr]  # one of ours
-        self.close()  # type: ignore[attr-defined]  # a connection's
+        until = self.read_from.until
+        self.close()
         again()
-        self.sock.until = until  # type: ignore[union-attr]  # the first one's deadline holds
-        return super().getresponse()  # type: ignore[misc]
+        self._read_until(until)  # the first one's deadline holds
+        return super().getresponse()
+
+    def _read_until(self, until: float | None) -> None:
+        if isinstance(self.sock, _Socket):
+            self.read_from = self.sock
+            self.read_from.until = until
 
 
-class _UnixConnection(_Bounded, UnixHTTPConnection):  # type: ignore[misc]  # the library has no types
-    """Closes its socket where it cannot connect; the library leaves that to the collector."""
+class _TlsConnection(_TcpConnection, HTTPSConnection):
+    pass
+
+
+class _UnixConnection(_TcpConnection, UnixHTTPConnection):  # type: ignore[misc]  # no types
+    def __init__(self, *, unix_socket_url: str, timeout: float, **_: object) -> None:
+        """Takes a pool's arguments, of which the library's takes these two."""
+        UnixHTTPConnection.__init__(self, unix_socket_url, timeout)
 
     def connect(self) -> None:
-        self._until = time.monotonic() + self.timeout
-        self.sock = _connected(socket.AF_UNIX, self.unix_socket_url, self.timeout)
-
-
-class _TcpConnection(_Bounded, HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _dialled(self._dns_host, self.port or 0, self._seconds)
-
-
-class _TlsConnection(_Bounded, HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _dialled(self._dns_host, self.port or 0, self._seconds)
-
-
-class _UnixPool(HTTPConnectionPool):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout, maxsize=POOLED)
-        self._path = path
-        self._seconds = timeout
-
-    def _new_conn(self) -> _UnixConnection:
-        self.num_connections += 1
-        return _UnixConnection(self._path, self._seconds)
-
-
-class _TcpPool(HTTPConnectionPool):
-    ConnectionCls = _TcpConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-def unix_pool(path: str, timeout: float) -> HTTPConnectionPool:
-    """Connections to a Unix socket."""
-    return _UnixPool(path, timeout)
-
-
-def tcp_pool(host: str, port: int, timeout: float) -> HTTPConnectionPool:
-    """Connections in the clear."""
-    return _TcpPool(host, port, timeout=timeout, maxsize=POOLED)
-
-
-def tls_pool(host: str, port: int, timeout: float, tls: Tls) -> HTTPConnectionPool:
-    """Encrypted connections to whom the folder's authority vouches for.
-
-    Raises:
-        OSError: a certificate cannot be read.
-    """
-    context = tls.context()
-    context.sslsocket_class = _TlsSocket
-    return _TlsPool(
-        host,
-        port,
-        timeout=timeout,
-        maxsize=POOLED,
-        ssl_context=context,
-        server_hostname=tls.server_name,
-    )
-
-
-def unbounded(connection: object, silence: float | None = None) -> None:
-    """Let a stream last as long as it likes, and be silent for so many seconds, None for ever."""
-    if isinstance(connection, _Bounded) and connection.read_from is not None:
-        connection.read_from.until = None  # type: ignore[attr-defined]  # one of ours
-        connection.read_from.settimeout(silence)
+        """Closes its socket where it cannot connect; the library leaves that to the collector."""
+        seconds = self.timeout or 0
+        self._until = time.monotonic() + seconds
+        self.sock = _connected(socket.AF_UNIX, self.unix_socket_url, seconds)
 
 
 def _dialled(host: str, port: int, timeout: float) -> socket.socket:
@@ -192,11 +203,8 @@ def _dialled(host: str, port: int, timeout: float) -> socket.socket:
 def _connected(family: int, address: str | tuple[str, int], timeout: float) -> socket.socket:
     made = _Socket(family, socket.SOCK_STREAM)
     try:
-        if family != socket.AF_UNIX:
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEPALIVE:
-                made.setsockopt(socket.IPPROTO_TCP, option, value)
+        for option in _KEEPALIVE if family != socket.AF_UNIX else ():
+            made.setsockopt(*option)
         made.settimeout(max(timeout, 0.001))
         made.connect(address)
     except OSError:
@@ -204,3 +212,51 @@ def _connected(family: int, address: str | tuple[str, int], timeout: float) -> s
             made.close()
         raise
     return made
+
+
+def is_address(host: str) -> bool:
+    """Whether it is a literal IP address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def addresses(host: str, seconds: float) -> tuple[str, ...]:
+    """The IP addresses of a host, each once; a literal address is its own.
+
+    In a thread: the system's resolver has no bound of its own.
+
+    Raises:
+        OSError: the name is not found, or not in time (TimeoutError).
+    """
+    if is_address(host):
+        return (str(ipaddress.ip_address(host)),)
+    found: Future[tuple[str, ...]] = Future()
+    threading.Thread(target=_resolve, args=(host, found), name="resolver", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError as error:
+        raise TimeoutError(f"no address of {host} within {seconds:.1f} s") from error
+
+
+def is_public(host: str, seconds: float) -> bool:
+    """Whether a name leads out of private networks, as resolvers let any name do that want to.
+
+    False for a literal address, and for a name without an address.
+    """
+    try:
+        found = addresses(host, seconds)
+    except OSError:
+        return False
+    return host not in found and any(not ipaddress.ip_address(one).is_private for one in found)
+
+
+def _resolve(host: str, found: Future[tuple[str, ...]]) -> None:
+    try:
+        rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        found.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
+    else:
+        found.set_result(tuple(dict.fromkeys(str(row[4][0]) for row in rows)))

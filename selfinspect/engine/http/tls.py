@@ -7,10 +7,10 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.endpoint import TLS_PORT
-from selfinspect.engine.http.names import is_address
+from selfinspect.engine.http.pools import is_address
 from selfinspect.files import InMemory, read_named
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selfinspect.errors import Outcome
 
 _DER = b"\x30"
-"""The first byte of every certificate and key that is no text: an ASN.1 sequence."""
+"""The first byte of every certificate and key in DER: an ASN.1 sequence."""
 
 _PATIENCE = 3.0
 _SHOWN = 4
@@ -46,10 +46,10 @@ class Tls:
     """What TLS with an engine takes.
 
     Attributes:
-        folder: holds `ca.pem`, whom to trust, and `cert.pem` with `key.pem`, who we are.
-        server_name: the name the engine's certificate bears, None for its address.
-        named: whether the folder is one that somebody named, not the usual one.
-        switch: what stands in `DOCKER_TLS_VERIFY`, None where it is not set.
+        folder: has `ca.pem`, the authority to trust, and our own `cert.pem` with `key.pem`.
+        server_name: the name in the engine's certificate, None for its address.
+        named: whether the folder was named, and is not the usual one.
+        switch: the value of `DOCKER_TLS_VERIFY`, None where it is not set.
     """
 
     folder: Path
@@ -59,17 +59,17 @@ class Tls:
 
     @property
     def at_hand(self) -> bool:
-        """Whether there is anybody to trust; where that can't be seen, if somebody says so."""
+        """Whether there is an authority to trust; where we may not look, if it was named."""
         try:
             return (self.folder / "ca.pem").is_file()
-        except OSError:  # a folder of somebody else's: HOME may still be root's
+        except OSError:  # no permission to look: HOME may still be root's
             return self.named
 
     def context(self) -> ssl.SSLContext:
-        """Trusts the folder's authority and nobody else.
+        """A context that trusts the folder's authority alone.
 
         Raises:
-            OSError: a file is missing, may not be read or is no certificate.
+            OSError: a file is missing, may not be read or is not a certificate.
         """
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         with InMemory(read_named(self.folder / "ca.pem")) as authorities:
@@ -82,9 +82,8 @@ class Tls:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why TLS did not come about: in two words, in a sentence, and what mends it."""
+class Why(NamedTuple):
+    """Why an endpoint cannot be used: in a word or two, in a sentence, and what mends it."""
 
     outcome: Outcome
     detail: str
@@ -99,7 +98,7 @@ def certificates(environ: Mapping[str, str], server_name: str | None = None) -> 
     return Tls(Path(environ.get("HOME", "/")) / ".docker", server_name, switch=switch)
 
 
-def explain(error: ssl.SSLError, endpoint: Endpoint, tls: Tls) -> Refusal:
+def explain(error: ssl.SSLError, endpoint: Endpoint, tls: Tls) -> Why:
     """What a failed handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _not_trusted(error, endpoint, tls)
@@ -108,12 +107,12 @@ def explain(error: ssl.SSLError, endpoint: Endpoint, tls: Tls) -> Refusal:
     if hung_up or any(alert in reason for alert in _CLIENT_REFUSED):
         return client_refused(tls, reason)
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
-        return Refusal(
+        return Why(
             "no TLS",
-            "who listens there speaks no TLS",
+            "what listens there does not speak TLS",
             f"start the engine with --tlsverify, {_or_off(tls)}",
         )
-    return Refusal("TLS failed", f"TLS failed: {reason}", "see the engine's own log")
+    return Why("TLS failed", f"TLS failed: {reason}", "see the log of the engine")
 
 
 def _or_off(tls: Tls) -> str:
@@ -123,7 +122,7 @@ def _or_off(tls: Tls) -> str:
     return "or unset DOCKER_TLS_VERIFY"
 
 
-def unusable(error: OSError, tls: Tls) -> Refusal:
+def unusable(error: OSError, tls: Tls) -> Why:
     """Which of the folder's files cannot be used, why, and the command that mends it."""
     folder = tls.folder
     for name in ("ca.pem", "cert.pem", "key.pem"):
@@ -144,9 +143,9 @@ def unusable(error: OSError, tls: Tls) -> Refusal:
         if content.startswith(_DER):
             kind = "pkey" if name == "key.pem" else "x509"
             command = f"openssl {kind} -inform der -in {path} {_into(path)}"
-            return _not_usable(f"{path} is DER, and PEM is wanted", command)
+            return _not_usable(f"{path} is DER, and PEM is required", command)
         if name == "key.pem" and b"ENCRYPTED" in content:
-            detail = f"{path} has a passphrase, which nobody can be asked for"
+            detail = f"{path} has a passphrase, which cannot be entered here"
             return _not_usable(detail, f"openssl pkey -in {path} {_into(path)}")
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         return _not_usable(
@@ -166,12 +165,12 @@ def _into(path: Path) -> str:
     return f"-out {path}.new && mv {path}.new {path}"
 
 
-def _not_usable(detail: str, hint: str) -> Refusal:
-    return Refusal("no certificates", f"TLS cannot be used: {detail}", hint)
+def _not_usable(detail: str, hint: str) -> Why:
+    return Why("no certificates", f"TLS cannot be used: {detail}", hint)
 
 
-def client_refused(tls: Tls, reason: str = "") -> Refusal:
-    """The engine wants a client certificate and takes none of ours.
+def client_refused(tls: Tls, reason: str = "") -> Why:
+    """The engine requires a client certificate, and accepts none of ours.
 
     Args:
         tls: what was shown to it.
@@ -179,19 +178,19 @@ def client_refused(tls: Tls, reason: str = "") -> Refusal:
     """
     ours = tls.folder / "cert.pem"
     if not ours.exists():
-        return Refusal(
+        return Why(
             "no client certificate",
-            "the engine asks for a client certificate, and there is none",
+            "the engine requires a client certificate, and there is none",
             f"put cert.pem and key.pem, signed by the engine's CA, into {tls.folder}",
         )
     if "CERTIFICATE_EXPIRED" in reason:
-        return Refusal(
+        return Why(
             "client certificate expired",
             f"the client certificate {ours} has expired",
             f"make a new one with the engine's CA, and replace {ours} and key.pem by it",
         )
     foreign = ", as it was signed by another CA" if "UNKNOWN_CA" in reason else ""
-    return Refusal(
+    return Why(
         "client certificate refused",
         f"the engine does not accept the client certificate {ours}{foreign}",
         f"replace {ours} and key.pem by ones that the CA of the engine's --tlscacert signed,"
@@ -216,10 +215,10 @@ def _names(endpoint: Endpoint, tls: Tls) -> tuple[str, ...]:
     return tuple(str(each[1]) for each in bears if each[0] in ("DNS", "IP Address"))
 
 
-def _not_trusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint, tls: Tls) -> Refusal:
+def _not_trusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint, tls: Tls) -> Why:
     if error.verify_code in _EXPIRED:
         when = "has expired" if error.verify_code != min(_EXPIRED) else "is not valid yet"
-        return Refusal(
+        return Why(
             "certificate expired",
             f"the engine's certificate {when}",
             "make the engine a new certificate, or set this machine's clock right",
@@ -228,15 +227,15 @@ def _not_trusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint, tls: T
         name = tls.server_name or endpoint.host
         kind = "IP" if is_address(name) else "DNS"
         bears = _names(endpoint, tls)
-        known = f": --engine-server-name {bears[0]}" if bears else " with --engine-server-name"
-        return Refusal(
+        given = f": --engine-server-name {bears[0]}" if bears else " with --engine-server-name"
+        return Why(
             "wrong name",
             f"the engine's certificate is not for {name}"
             + (f", it is for {', '.join(bears[:_SHOWN])}" if bears else ""),
             f"make it a certificate with subjectAltName={kind}:{name},"
-            f" or give the name that it bears{known}",
+            f" or give the name that it has{given}",
         )
-    return Refusal(
+    return Why(
         "wrong CA",
         f"the engine's certificate is not signed by {tls.folder / 'ca.pem'}"
         f" ({error.verify_message})",

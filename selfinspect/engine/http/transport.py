@@ -6,18 +6,16 @@ environment.
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 
 from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, parse_endpoint
 from selfinspect.engine.http import failures, tls
-from selfinspect.engine.http.pools import tcp_pool, tls_pool, unix_pool
+from selfinspect.engine.http.pools import Adapter, pool
 from selfinspect.engine.http.stream import Stream
 from selfinspect.errors import EngineUnreachableError
 
@@ -44,47 +42,18 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class _Adapter(HTTPAdapter):
-    """Asks one pool, whatever a URL says: whom to reach is decided here, and the TLS with it."""
-
-    def __init__(self, make: Callable[[], HTTPConnectionPool]) -> None:
-        super().__init__()
-        self._make = make
-        self._changing = threading.Lock()
-        self._pool: HTTPConnectionPool | None = make()
-
-    def get_connection_with_tls_context(self, *_: object, **__: object) -> HTTPConnectionPool:
-        with self._changing:
-            if self._pool is None:
-                self._pool = self._make()
-            return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, _: object) -> str:
-        return request.path_url
-
-    def cert_verify(self, *_: object) -> None:
-        """The pool's own context verifies; requests would let every public authority in."""
-
-    def close(self) -> None:
-        super().close()
-        with self._changing:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
-
-
 class Transport:
     """One engine's socket. Safe to use from several threads.
 
     Args:
         endpoint: `unix:///path/of.sock` or `tcp://host:port`.
         timeout: seconds for a whole answer, and for the headers of a stream.
-        observe: told of each request: its name, the answer's status (0 for none), seconds.
-        tls: whom to trust and who we are; None speaks in the clear.
+        observe: called for each request: its name, the answer's status (0 for none), seconds.
+        tls: the certificates; None for no encryption.
 
     Raises:
-        EngineUnreachableError: from every request, when no whole answer came in time; at once,
-            when it cannot be spoken to such an endpoint, or without the certificates.
+        EngineUnreachableError: by every request, when no whole answer came in time; at once, when
+            the endpoint or the certificates cannot be used.
     """
 
     def __init__(
@@ -102,10 +71,7 @@ class Transport:
         self._observe = observe
         self._session = requests.Session()
         self._session.trust_env = False
-        try:
-            self._session.mount("http://", _Adapter(self._pool))
-        except LocationParseError as error:
-            raise self.failed("that is no name of a host", outcome="unknown name") from error
+        self._session.mount("http://", Adapter(self._pool))
 
     @property
     def local(self) -> bool:
@@ -146,17 +112,14 @@ class Transport:
         return failures.failed(self._place, what, outcome=outcome, hint=hint)
 
     def _pool(self) -> HTTPConnectionPool:
-        place = self._place
-        if place.path:
-            return unix_pool(place.path, self.timeout)
-        port = place.port or PLAIN_PORT
-        if self._tls is None:
-            return tcp_pool(place.host, port, self.timeout)
         try:
-            return tls_pool(place.host, port, self.timeout, self._tls)
+            return pool(self._place, self._tls)
+        except LocationParseError as error:
+            raise self.failed("not a valid host name", outcome="unknown name") from error
         except OSError as error:
-            why = tls.unusable(error, self._tls)
-            raise self.failed(why.detail, outcome=why.outcome, hint=why.hint) from error
+            if self._tls is None:
+                raise
+            raise failures.because(self._place, tls.unusable(error, self._tls)) from error
 
     def _whole(self, method: str, name: str, path: str) -> Answer:
         with self._send(method, name, path) as stream:
@@ -195,7 +158,7 @@ def _place(endpoint: str, tls: Tls | None) -> Endpoint:
         place = parse_endpoint(endpoint)
     except ValueError as error:
         raise EngineUnreachableError(
-            f"{endpoint}: there is no way to speak to it",
+            f"{endpoint}: not an endpoint that can be used",
             endpoint=endpoint,
             outcome="unsupported",
             hint=f"name the engine's socket: it {error}",

@@ -1,10 +1,7 @@
-"""The engine's inspect JSON, already masked, as the document about ourselves.
+"""The engine's inspect JSON, already masked, as the document about ourselves. Pure.
 
-Field meanings follow the engine's API reference for `ContainerInspect` and `ImageInspect`.
-
-What orchestrators write on the containers they start: their labels, read back.
-
-A container's own health check, as its execs' events tell the command. Pure.
+Field meanings follow the engine's API reference for `ContainerInspect` and `ImageInspect`; the
+labels are those that orchestrators write on the containers they start.
 """
 
 from __future__ import annotations
@@ -12,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.engine.inspect.limits import limits
 from selfinspect.errors import IdentityError
 from selfinspect.jsonread import (
     boolean,
     decimal,
     integer,
     mapping,
-    member,
     sequence,
     text,
     text_mapping,
@@ -47,9 +44,9 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Engine, Identity, Json, StopSource
 
-_SHORT = 12
-
 DEFAULT_STOP_SIGNAL = "SIGTERM"
+_SHORT = 12
+_SHELL = ("/bin/sh", "-c")
 
 
 def describe(
@@ -67,12 +64,12 @@ def describe(
 
     Args:
         inspect: the masked inspect document of the container.
-        identity: which container that is; it stands.
-        engine: who said so.
-        image: the image's inspect document, None where the engine would not say.
-        info: what the engine says of its machine, None where it would not say.
+        identity: which container that is; it has an ID.
+        engine: the engine that returned it.
+        image: the image's inspect document, None where the engine did not return it.
+        info: what the engine reports of its machine, None where it did not.
         inspected_at: when the engine was asked.
-        kubernetes: what the kubelet's mounts say.
+        kubernetes: the pod, by the kubelet's mounts.
         truncated: how much of it was not kept, by member.
     """
     identifier, summary = _stands(identity)
@@ -112,7 +109,7 @@ def describe(
             for name, network in mapping(inspect, "NetworkSettings", "Networks").items()
         },
         mounts=_mounts(inspect),
-        limits=_limits(inspect),
+        limits=limits(inspect),
         compose=compose_of(labels),
         swarm=swarm_of(labels),
         kubernetes=kubernetes_of(labels) or kubernetes,
@@ -132,20 +129,20 @@ def without_engine(
     kubernetes: Kubernetes | None = None,
     assume: bool = False,
 ) -> Self:
-    """Our own document where no engine speaks: what only an engine knows is None.
+    """Our own document without an engine: what only an engine has is None.
 
     Args:
         identity: which container this is; where that is only assumed, the document has no ID.
-        hostname: the kernel's name for us.
-        limits: what our cgroup says.
-        kubernetes: what the kubelet's mounts say.
+        hostname: of the kernel.
+        limits: of our cgroup.
+        kubernetes: the pod, by the kubelet's mounts.
         assume: have an assumed ID all the same.
     """
     identifier, summary = _stands(identity)
-    known = identifier if assume or identity.level != "assumed" else None
+    used = identifier if assume or identity.level != "assumed" else None
     return Self(
-        id=known,
-        short_id=known[:_SHORT] if known else None,
+        id=used,
+        short_id=used[:_SHORT] if used else None,
         name=identity.name,
         hostname=hostname,
         limits=limits,
@@ -286,34 +283,6 @@ def _mounts(inspect: Json) -> tuple[Mount, ...]:
     return listed + tmpfs
 
 
-def _limits(inspect: Json) -> Limits:
-    host = member(inspect, "HostConfig")
-    return Limits(
-        cpus=_cpus(host),
-        cpu_shares=_positive(host, "CpuShares"),
-        cpuset=text(host, "CpusetCpus"),
-        memory_bytes=_positive(host, "Memory"),
-        memory_reservation_bytes=_positive(host, "MemoryReservation"),
-        memory_swap_bytes=_positive(host, "MemorySwap"),
-        pids=_positive(host, "PidsLimit"),
-    )
-
-
-def _cpus(host: Json) -> float | None:
-    """`--cpus` in CPUs, however it was given: as nano CPUs or as a quota over a period."""
-    if (nano := _positive(host, "NanoCpus")) is not None:
-        return nano / 10**9
-    if (quota := _positive(host, "CpuQuota")) is not None:
-        return quota / (_positive(host, "CpuPeriod") or 100_000)
-    return None
-
-
-def _positive(host: Json, name: str) -> int | None:
-    """A limit; engines write "unlimited" as 0, as -1 or not at all."""
-    value = integer(host, name)
-    return value if value is not None and value > 0 else None
-
-
 def compose_of(labels: Mapping[str, str]) -> Compose | None:
     """The place in a Compose project; None outside of one."""
     project = labels.get("com.docker.compose.project")
@@ -354,9 +323,6 @@ def kubernetes_of(labels: Mapping[str, str]) -> Kubernetes | None:
         pod_uid=labels.get("io.kubernetes.pod.uid"),
         container=labels.get("io.kubernetes.container.name"),
     )
-
-
-_SHELL = ("/bin/sh", "-c")
 
 
 def command_line(inspect: Json) -> str | None:

@@ -1,24 +1,37 @@
-"""What binds the container, from its inspect document. Pure.
-
-Where the engine put a container's cgroup, as the host sees it. Pure.
-"""
+"""What binds a container: its limits as they were configured, and where its cgroup is. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfinspect.jsonread import integer, member
-from selfinspect.model import Specification
+from selfinspect.engine.quirks import DOCKER
+from selfinspect.jsonread import integer, member, text
+from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
+    from selfinspect.engine.quirks import Quirks
     from selfinspect.model import Json
 
 _PERIOD = 100_000
 _DEFAULT_SHARES = 1024
 
 
+def limits(inspect: Json) -> Limits:
+    """The limits as our own document has them: None is unlimited."""
+    host = member(inspect, "HostConfig")
+    return Limits(
+        cpus=_cpus(host),
+        cpu_shares=_limit(host, "CpuShares"),
+        cpuset=text(host, "CpusetCpus"),
+        memory_bytes=_limit(host, "Memory"),
+        memory_reservation_bytes=_limit(host, "MemoryReservation"),
+        memory_swap_bytes=_limit(host, "MemorySwap"),
+        pids=_limit(host, "PidsLimit"),
+    )
+
+
 def specification(inspect: Json) -> Specification | None:
-    """The limits as configured: unlike those of the stats, not cut to what the machine has.
+    """The limits as cAdvisor has them: 0 is unlimited, and nothing is cut to the machine's size.
 
     Args:
         inspect: the container's inspect document, None where there is none.
@@ -28,47 +41,51 @@ def specification(inspect: Json) -> Specification | None:
         return None
     quota, period = _quota(host)
     return Specification(
-        memory_bytes=_positive(host, "Memory"),
-        memory_swap_bytes=_positive(host, "MemorySwap"),
-        memory_reservation_bytes=_positive(host, "MemoryReservation"),
-        cpu_shares=_positive(host, "CpuShares") or _DEFAULT_SHARES,
+        memory_bytes=_limit(host, "Memory") or 0,
+        memory_swap_bytes=_limit(host, "MemorySwap") or 0,
+        memory_reservation_bytes=_limit(host, "MemoryReservation") or 0,
+        cpu_shares=_limit(host, "CpuShares") or _DEFAULT_SHARES,
         cpu_quota=quota,
         cpu_period=period,
     )
 
 
+def _cpus(host: Json) -> float | None:
+    """`--cpus` in CPUs, however it was given: as nano CPUs or as a quota over a period."""
+    if nano := _limit(host, "NanoCpus"):
+        return nano / 10**9
+    quota, period = _quota(host)
+    return quota / period if quota and period else None
+
+
 def _quota(host: Json) -> tuple[int | None, int | None]:
     """`--cpus` as a quota over the usual period; else the quota and period as given."""
-    if nano := _positive(host, "NanoCpus"):
+    if nano := _limit(host, "NanoCpus"):
         return round(nano * _PERIOD / 10**9), _PERIOD
-    if quota := _positive(host, "CpuQuota"):
-        return quota, _positive(host, "CpuPeriod") or _PERIOD
+    if quota := _limit(host, "CpuQuota"):
+        return quota, _limit(host, "CpuPeriod") or _PERIOD
     return None, None
 
 
-def _positive(host: Json, name: str) -> int:
+def _limit(host: Json, name: str) -> int | None:
     """A limit; engines write "unlimited" as 0, as -1 or not at all."""
-    return max(0, integer(host, name) or 0)
+    value = integer(host, name)
+    return value if value is not None and value > 0 else None
 
 
-def cgroup_path(container: str, *, driver: str, parent: str, podman: bool = False) -> str:
-    """The path that cAdvisor calls a container's `id`.
+def cgroup_path(container: str, *, driver: str, parent: str, quirks: Quirks = DOCKER) -> str:
+    """The path of a container's cgroup on the host, which cAdvisor calls its `id`.
 
     Args:
         container: the full ID.
         driver: the engine's `CgroupDriver`, `cgroupfs` or `systemd`.
         parent: the container's `CgroupParent`, empty for the engine's default.
-        podman: whether the engine is Podman, which has names of its own.
+        quirks: the engine's own names.
     """
     if driver != "systemd":
-        default, name = ("libpod_parent", "libpod-") if podman else ("docker", "")
-        return f"{_absolute(parent or default)}/{name}{container}"
-    default, name = ("machine.slice", "libpod") if podman else ("system.slice", "docker")
-    return f"{_slice(parent or default)}/{name}-{container}.scope"
-
-
-def _absolute(parent: str) -> str:
-    return f"/{parent.strip('/')}"
+        folder = (parent or quirks.cgroup_parent).strip("/")
+        return f"/{folder}/{quirks.cgroup_prefix}{container}"
+    return f"{_slice(parent or quirks.cgroup_slice)}/{quirks.cgroup_scope}-{container}.scope"
 
 
 def _slice(name: str) -> str:

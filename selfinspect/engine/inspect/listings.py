@@ -1,6 +1,6 @@
 """What an engine lists of a container and its image, as the documents that are answered. Pure.
 
-The arguments of `ps` that may be asked with, and what its rows say. Pure.
+Of processes, too: which arguments of `ps` are allowed, and what its rows mean.
 """
 
 from __future__ import annotations
@@ -26,9 +26,24 @@ _KINDS = {0: "modified", 1: "added", 2: "deleted"}
 _EPOCH = range(1, 253_402_300_800)
 """Unix seconds up to the year 9999, without the 0 that stands for none."""
 
+_NAMES = (
+    "%cpu|%mem|args|bsdstart|bsdtime|cgroupns|cgroup|class|cls|cmd|command|comm|cputime|cpu|cp|c"
+    "|egid|egroup|etimes|etime|euid|euser|flags|f|gid|group|ipcns|lstart|lwp|maj_flt|majflt"
+    "|min_flt|minflt|mntns|netns|nice|ni|nlwp|pcpu|pgid|pgrp|pidns|pid|pmem|policy|ppid|priority"
+    "|pri|psr|rgid|rgroup|rssize|rss|rsz|rtprio|ruid|ruser|sched|sess|sid|size|start_time|start"
+    "|stat|state|stime|sz|s|tgid|thcount|tid|time|tname|tty|tt|ucmd|uid|userns|user|utsns|vsize|vsz"
+    "|wchan"
+)
+_WORD = (
+    f"(-[AFHLMTZadefjlwy]{{1,12}}|[afjlsuvwx]{{1,8}}|(-[Ae]?o|o) (({_NAMES}),)*pid(,({_NAMES}))*)"
+)
+LONGEST_ARGUMENTS: Final = 256
+ARGUMENTS: Final = f"^{_WORD}( {_WORD})*$"
+"""What `ps` is asked with, as a regular expression: its own forms, or columns with the PID."""
+
 
 def changes(listed: Json, masking: Masking) -> Json:
-    """What `/v1/changes` answers. An engine says `null` where nothing has changed."""
+    """What `/v1/changes` answers. An engine returns `null` where nothing has changed."""
     return {
         "changes": [
             {
@@ -45,7 +60,7 @@ def image(inspect: Json, history: Json, *, reference: str | None, masking: Maski
 
     Args:
         inspect: the image's inspect document.
-        history: its layers, the newest first; null where they are not known.
+        history: its layers, the newest first; null where the engine did not return them.
         reference: as it was typed when the container was made.
         masking: of the container; what is secret in the image or its history is learnt here.
     """
@@ -73,22 +88,6 @@ def _layer(layer: Json, masking: Masking) -> Json:
     }
 
 
-_NAMES = (
-    "%cpu|%mem|args|bsdstart|bsdtime|cgroupns|cgroup|class|cls|cmd|command|comm|cputime|cpu|cp|c"
-    "|egid|egroup|etimes|etime|euid|euser|flags|f|gid|group|ipcns|lstart|lwp|maj_flt|majflt"
-    "|min_flt|minflt|mntns|netns|nice|ni|nlwp|pcpu|pgid|pgrp|pidns|pid|pmem|policy|ppid|priority"
-    "|pri|psr|rgid|rgroup|rssize|rss|rsz|rtprio|ruid|ruser|sched|sess|sid|size|start_time|start"
-    "|stat|state|stime|sz|s|tgid|thcount|tid|time|tname|tty|tt|ucmd|uid|userns|user|utsns|vsize|vsz"
-    "|wchan"
-)
-_WORD = (
-    f"(-[AFHLMTZadefjlwy]{{1,12}}|[afjlsuvwx]{{1,8}}|(-[Ae]?o|o) (({_NAMES}),)*pid(,({_NAMES}))*)"
-)
-LONGEST_ARGUMENTS: Final = 256
-ARGUMENTS: Final = f"^{_WORD}( {_WORD})*$"
-"""What `ps` is asked with, as a regular expression: its own forms, or columns with the PID."""
-
-
 @dataclass(frozen=True, slots=True)
 class Process:
     """A row: `mount_namespace` is the inode's number, None where `ps` may not see it."""
@@ -114,19 +113,18 @@ def listed(top: Json, *, namespaces: bool) -> tuple[Process, ...]:
 
 
 def arguments(text: str) -> str:
-    """The same, when all it does is choose columns of `ps`.
+    """The arguments of `ps`, unchanged, where all they do is choose columns.
 
     `ps` runs on the engine's machine, as root: what selects processes, prints environments or
     renames columns does not get there. The engine needs the PIDs.
 
     Raises:
-        BadRequestError: it would do more, or leaves out the PID.
+        BadRequestError: they would do more, or leave out the PID.
     """
     if len(text) > LONGEST_ARGUMENTS or not re.fullmatch(ARGUMENTS.strip("^$"), text):
         raise BadRequestError(
-            f"args {text[:LONGEST_ARGUMENTS]!r} are not possible",
-            hint="args takes what makes ps choose columns: -ef, aux, -eo pid,comm (with the pid);"
-            " the engine chooses the processes",
+            f"args {text[:LONGEST_ARGUMENTS]!r} are not allowed",
+            hint="args may only choose the columns of ps: -ef, aux, -eo pid,comm (with the pid)",
         )
     return text
 

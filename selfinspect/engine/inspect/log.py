@@ -1,6 +1,4 @@
-"""A container's own log: asked for, taken apart and masked as it comes.
-
-A container's log as an engine sends it: frames, and the lines in them. Pure.
+"""A container's own log: what is asked for, and its masked lines as they come. Pure.
 
 A frame is eight bytes and a payload, as the Engine API has it for attaching to a container: the
 stream's number (1 stdout, 2 stderr, 3 an error of the engine), three zeros, and the payload's
@@ -22,6 +20,17 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.http.stream import Stream
     from selfinspect.masking import Masking
+
+
+LogStream: TypeAlias = Literal["stdout", "stderr", "engine"]
+
+LONGEST_LINE: Final = 65_536
+"""Bytes of a line that are kept; what is cut off is counted."""
+
+_HEADER = 8
+_STREAMS: dict[int, LogStream] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "engine"}
+_WORD = 4096
+"""How far back from a cut its word may begin: a secret is not to be cut in two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +107,7 @@ class Log:
                 if batch := self._masked(self._lines.feed(piece)):
                     yield batch
         except (EngineUnreachableError, ValueError) as error:
-            broken = [LogLine("engine", None, f"the log breaks off here: {error}")]
+            broken = [LogLine("engine", None, f"the log was cut off here: {error}")]
         if last := [*self._masked(self._lines.rest()), *broken]:
             yield last
 
@@ -117,26 +126,11 @@ class Log:
         return self._maskings.setdefault(stream, LineMasking(self._masking))
 
 
-def _flag(on: bool) -> str:  # noqa: FBT001 - a boolean is what it writes
-    return "true" if on else "false"
-
-
-LogStream: TypeAlias = Literal["stdout", "stderr", "engine"]
-
-LONGEST_LINE: Final = 65_536
-"""Bytes of a line that are kept; what is cut off is counted."""
-
-_HEADER = 8
-_STREAMS: dict[int, LogStream] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "engine"}
-_WORD = 4096
-"""How far back from a cut its word may begin: a secret is not to be cut in two."""
-
-
 class LogLine(NamedTuple):
     """A line of a log, without its line break.
 
-    `time` is when the engine got its beginning, None where that is not known. `engine` is the
-    stream of what the engine itself says of the log.
+    `time` is when the engine got its beginning, None where it sent no time. The
+    stream `engine` is for what the engine itself reports of the log.
     """
 
     stream: LogStream
@@ -274,3 +268,7 @@ def _torn(text: bytes) -> int:
             size = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1  # noqa: PLR2004
             return back if back < size else 0
     return 0
+
+
+def _flag(on: bool) -> str:  # noqa: FBT001 - a boolean is what it writes
+    return "true" if on else "false"

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.agent.keeper import delay
-from selfinspect.agent.observe import NOT_KNOWN_YET, Observation
+from selfinspect.agent.observe import NOT_KNOWN_YET, Observation, reach
+from selfinspect.documents import engine_document
 from selfinspect.engine.tried import NO_TARGET, STRANGER, UNPROVEN
+from selfinspect.jsonread import member
 from selfinspect.masking import Masking
 from selfinspect.model import Attempt, EngineFailure, Run, Snapshot
 from selfinspect.settings import Settings
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from selfinspect.model import Json
+    from selfinspect.model import AttemptOutcome, Json
 
 
 ANOTHER = "cd" * 32
@@ -317,8 +319,24 @@ def test_a_target_that_is_removed_is_gone(known: CannedEngine, other: Kept) -> N
     assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "gone")
     assert other.snapshot.failure is not None
     assert other.snapshot.failure.detail == "the engine has no container web"
+    document = engine_document(other.snapshot, reach(other.keeper.observation))
+    assert member(document, "reachable") is True
     assert "destroy" in other.actions
     assert "target.gone" in other.log.getvalue()
+
+
+def test_a_target_that_was_renamed_is_not_gone(known: CannedEngine, other: Kept) -> None:
+    """When its engine comes back it is the same container, whatever it is called by now."""
+    del known.answers["/containers/web/json"]
+    known.knows({**recorded("inspect"), "Name": "/web-old"})
+    known.stop()
+    other.wait_for(lambda: _away(other))
+    known.start()
+    known.wait_for_streams(2)
+    assert other.snapshot.self is not None
+    assert (other.snapshot.self.id, other.snapshot.self.state) == (ID, "running")
+    assert other.name == "web-old"
+    assert not _away(other)
 
 
 @pytest.mark.parametrize("action", ["create", "rename", "start"])
@@ -381,7 +399,7 @@ def _of_another(action: str, name: str) -> dict[str, Json]:
     return {**happened(action), "Actor": {"ID": ANOTHER, "Attributes": {"name": name}}}
 
 
-def _tried(*outcomes: str, failure: EngineFailure | None = None) -> Observation:
+def _tried(*outcomes: AttemptOutcome, failure: EngineFailure | None = None) -> Observation:
     tried = tuple(Attempt("unix:///x.sock", outcome) for outcome in outcomes)
     return Observation(Snapshot(NOT_KNOWN_YET, tried=tried, failure=failure), Masking())
 
@@ -425,7 +443,7 @@ def test_the_reason_of_a_refused_inspect_is_told_first(known: CannedEngine, kept
     known.emit(happened("rename", oldName="/web"))
     kept.wait_for(lambda: kept.looks >= 2)
     lost = next(line for line in kept.reasons if line is not None)
-    assert lost.endswith("it hung up without an answer")
+    assert lost.endswith("it closed the connection without an answer")
 
 
 def test_a_denial_is_believed_for_ten_minutes() -> None:
@@ -461,7 +479,7 @@ def test_an_engine_that_was_there_may_come_back(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("outcomes", [("missing", "refused"), ("timeout",), ("answers",)])
-def test_what_may_come_back_is_asked_soon(outcomes: tuple[str, ...]) -> None:
+def test_what_may_come_back_is_asked_soon(outcomes: tuple[AttemptOutcome, ...]) -> None:
     """One place with hope is enough."""
     assert delay(_tried(*outcomes, failure=EngineFailure("away")), 0) <= 0.1
 

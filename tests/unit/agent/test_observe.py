@@ -221,7 +221,7 @@ def test_no_socket_names_the_mount(tmp_path: Path) -> None:
     assert snapshot.self is not None
     assert (snapshot.self.hostname, snapshot.self.state) == ("box", None)
     assert snapshot.failure is not None
-    assert snapshot.failure.detail == f"there is no engine's socket at {tmp_path}/no.sock"
+    assert snapshot.failure.detail == f"no engine socket at {tmp_path}/no.sock"
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in str(snapshot.failure.hint)
     assert not snapshot.failure.denied
 
@@ -305,7 +305,7 @@ def test_another_refusal_is_told_as_it_is(engine: CannedEngine, tmp_path: Path) 
     """A status without a meaning of its own stands in the list with its words."""
     engine.answers["/_ping"] = Answer(500, {"message": "on fire"})
     snapshot = _look(tmp_path, engine.url).snapshot
-    assert snapshot.tried[0].outcome == "ping: the engine answered 500: on fire"
+    assert snapshot.tried[0].said == "ping: the engine answered 500: on fire"
     assert snapshot.failure is not None
     assert not snapshot.failure.denied
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from selfinspect.cli.diagnosis import Facts, diagnose
+from selfinspect.engine import quirks
 from selfinspect.engine.tried import STRANGER
 from selfinspect.errors import (
     EngineAnswerError,
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selfinspect.cli.diagnosis import Check
-    from selfinspect.model import Access, Json
+    from selfinspect.model import Access, AttemptOutcome, Json
 
 ID = "a1b2c3d4" * 8
 SOCKET = "unix:///var/run/docker.sock"
 GATEWAY = Attempt(
     "tcp://172.17.0.1:2376", "refused", "the connection was refused", "dockerd -H …", guessed=True
 )
-MISSING = Attempt(SOCKET, "missing", "there is no such socket", "mount it")
-PODMAN = Attempt("unix:///run/podman/podman.sock", "missing", "there is no such socket", "mount it")
+MISSING = Attempt(SOCKET, "missing", "the socket does not exist", "mount it")
+PODMAN = Attempt(
+    "unix:///run/podman/podman.sock", "missing", "the socket does not exist", "mount it"
+)
 DENIED = Attempt(
     SOCKET, "denied", f"{SOCKET}: permission denied for uid 65534", "join: --group-add 998"
 )
@@ -145,7 +148,7 @@ def test_a_stranger_is_mended_by_being_rid_of_it() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["refused", "timeout"])
-def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: str) -> None:
+def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: AttemptOutcome) -> None:
     """By the daemon's option or a firewall's rule: the longer way, so a warning."""
     closed = replace(GATEWAY, outcome=outcome, hint="the very command")
     check = checked(without_engine(MISSING, closed))["engine tcp://172.17.0.1:2376"]
@@ -153,7 +156,7 @@ def test_a_gateway_that_is_closed_is_opened_by_its_hint(outcome: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["denied", "timeout", "refused", "API too old", "no TLS"])
-def test_what_is_nearest_fails_with_its_own_hint(outcome: str) -> None:
+def test_what_is_nearest_fails_with_its_own_hint(outcome: AttemptOutcome) -> None:
     """An engine that is there and does not let us in is nearer than one that is missing."""
     there = Attempt("tcp://engine:2376", outcome, "seen", "the very command")
     checks = checked(without_engine(MISSING, there))
@@ -179,7 +182,7 @@ def test_no_permission_names_the_group() -> None:
         ("client certificate refused", "-e DOCKER_CERT_PATH=/certs"),
     ],
 )
-def test_certificates_are_mended_by_the_script(outcome: str, command: str) -> None:
+def test_certificates_are_mended_by_the_script(outcome: AttemptOutcome, command: str) -> None:
     """The engine's is made anew with the gateway's name in it; ours is mounted."""
     attempt = replace(GATEWAY, outcome=outcome, detail="at length")
     check = checked(without_engine(MISSING, attempt))["engine tcp://172.17.0.1:2376"]
@@ -254,9 +257,9 @@ DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
 @pytest.mark.parametrize(
     ("facts", "fix"),
     [
-        ({"podman": True}, f"systemctl enable --now {PODMANS} /run/podman/podman.sock:"),
+        ({"made_by": quirks.PODMAN}, f"systemctl enable --now {PODMANS} /run/podman/podman.sock:"),
         (
-            {"podman": True, "rootless": True},
+            {"made_by": quirks.PODMAN, "rootless": True},
             f"systemctl --user enable --now {PODMANS} $XDG_RUNTIME_DIR/podman/podman.sock:",
         ),
         (
@@ -354,7 +357,9 @@ def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:
     """Docker answers 501 to that, and its words and the option are told."""
     words = "configured logging driver does not support reading"
     error = EngineUnsupportedError(f"logs: {words}", code=501, capability="logs")
-    facts = replace(reaching(SOCKET, logs="unsupported"), failed={"logs": error}, podman=True)
+    facts = replace(
+        reaching(SOCKET, logs="unsupported"), failed={"logs": error}, made_by=quirks.PODMAN
+    )
     check = checked(facts)["capability logs"]
     assert words in check.seen
     assert check.fix == "podman run --log-driver k8s-file …"

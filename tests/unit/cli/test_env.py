@@ -35,7 +35,7 @@ def test_an_engine_that_is_not_there_is_4(call: Call, here: tuple[str, ...]) -> 
     assert outcome.code == 4
     assert outcome.out == f"export SELFINSPECT_CONTAINER_ID={ID}\n"
     error, hint = outcome.err.splitlines()
-    assert error == "selfinspect: error: there is no engine's socket at /no/such.sock"
+    assert error == "selfinspect: error: no engine socket at /no/such.sock"
     assert hint.startswith("selfinspect: hint: mount ")
 
 

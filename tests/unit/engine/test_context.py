@@ -17,7 +17,7 @@ from selfinspect.agent.observe import observe
 from selfinspect.engine.locate import context_host
 from selfinspect.settings import Settings
 from tests.support.canned_container import lay_container
-from tests.support.canned_engine import recorded
+from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.canned_engine import CannedEngine
 
 HOST = "tcp://build:2376"
+OTHER = "cd" * 32
 
 
 @pytest.fixture
@@ -142,19 +143,49 @@ def test_a_contexts_engine_counts_where_it_proves_who_we_are(
     engine: CannedEngine, home: Path, *, proven: bool
 ) -> None:
     """A file on disk is the weakest hint: one that only knows our ID may be another's engine."""
-    os.seteuid(0)
-    root = lay_container(home / "root")
-    host = engine.url.removeprefix("unix://")
-    Path(host).chmod(0o666)
-    _context(home, "there", {"Endpoints": {"docker": {"Host": engine.url}}})
-    document = recorded("inspect")
-    if not proven:
-        document |= {"GraphDriver": {"Name": "overlayfs", "Data": None}, "Mounts": []}
-    engine.knows(document)
-    os.seteuid(65534)
+    root = _leads_to(engine, home, proven=proven)
     found = observe(Settings(root=root), {"HOME": str(home)})
     found.close()
     assert (found.client is not None) is proven
     outcomes = {one.endpoint: one.outcome for one in found.snapshot.tried}
     assert outcomes[engine.url] == ("answers" if proven else "not proven to be this container's")
     assert found.snapshot.identity.level == ("proven" if proven else "observed")
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_target_is_taken_from_a_context_where_we_are_proven(
+    engine: CannedEngine, home: Path, *, proven: bool
+) -> None:
+    """Whoever proves which of its containers we are may speak of another; nobody else."""
+    root = _leads_to(engine, home, proven=proven)
+    engine.answers["/containers/db/json"] = Answer(body={"Id": OTHER, "Name": "/db"})
+    found = observe(Settings(root=root, target="db"), {"HOME": str(home)})
+    found.close()
+    outcomes = {one.endpoint: one.outcome for one in found.snapshot.tried}
+    assert outcomes[engine.url] == ("answers" if proven else "not proven to be this container's")
+    assert found.snapshot.identity.id == (OTHER if proven else None)
+    assert (found.client is not None) is proven
+
+
+def test_a_contexts_engine_that_does_not_know_the_target_is_waited_at(
+    engine: CannedEngine, home: Path
+) -> None:
+    """It is ours: the target may come."""
+    root = _leads_to(engine, home, proven=True)
+    found = observe(Settings(root=root, target="db"), {"HOME": str(home)})
+    outcomes = {one.endpoint: one.outcome for one in found.snapshot.tried}
+    assert (outcomes[engine.url], found.missing) == ("does not know the target", True)
+
+
+def _leads_to(engine: CannedEngine, home: Path, *, proven: bool) -> Path:
+    """Make the context lead to an engine that knows us, and a root to look at."""
+    os.seteuid(0)
+    root = lay_container(home / "root")
+    Path(engine.url.removeprefix("unix://")).chmod(0o666)
+    _context(home, "there", {"Endpoints": {"docker": {"Host": engine.url}}})
+    document = recorded("inspect")
+    if not proven:
+        document |= {"GraphDriver": {"Name": "overlayfs", "Data": None}, "Mounts": []}
+    engine.knows(document)
+    os.seteuid(65534)
+    return root

@@ -139,7 +139,7 @@ def test_what_speaks_no_http_is_told_in_our_words(hostile: Callable[[Peer], Host
     with pytest.raises(EngineUnreachableError) as caught:
         transport.get("ping", "/_ping")
     transport.close()
-    assert caught.value.detail == f"{peer.url}: what answers there speaks no HTTP"
+    assert caught.value.detail == f"{peer.url}: what answers there does not speak HTTP"
 
 
 def _answer_once(client: socket.socket, _: threading.Event) -> None:
@@ -160,7 +160,7 @@ def test_a_new_connection_that_closes_is_a_failure(hostile: Callable[[Peer], Hos
     """Nobody is asked again who never answered."""
     asked = []
     transport = Transport(hostile(lambda *_: asked.append(1)).url, timeout=GENEROUS)
-    with pytest.raises(EngineUnreachableError, match="hung up without an answer"):
+    with pytest.raises(EngineUnreachableError, match="closed the connection without an answer"):
         transport.get("ping", "/_ping")
     transport.close()
     assert len(asked) == 1

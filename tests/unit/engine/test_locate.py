@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.locate import endpoints, places
+from selfinspect.engine.locate import places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def endpoints(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the places are."""
+    return tuple(place.endpoint for place in places(setting, environ))
 
 
 @pytest.mark.parametrize(
@@ -62,8 +67,8 @@ def test_a_link_to_itself_is_one_place_more(tmp_path: Path) -> None:
 
 def test_a_password_in_docker_host_is_shown_nowhere() -> None:
     """Places are listed in answers and logs; one with a password cannot be spoken to anyway."""
-    places = endpoints("auto", {"DOCKER_HOST": "tcp://bob:hunter2x@10.0.0.1:2375"})
-    assert places[0] == "tcp://bob:[masked]@10.0.0.1:2375"
+    found = endpoints("auto", {"DOCKER_HOST": "tcp://bob:hunter2x@10.0.0.1:2375"})
+    assert found[0] == "tcp://bob:[masked]@10.0.0.1:2375"
 
 
 def test_docker_host_may_name_a_usual_place() -> None:

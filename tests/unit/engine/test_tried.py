@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from selfinspect.engine.locate import Place
 from selfinspect.engine.tried import (
+    MEANINGS,
     NO_TARGET,
     STRANGER,
     UNPROVEN,
@@ -16,7 +17,8 @@ from selfinspect.engine.tried import (
     unquoted,
     unusable,
 )
-from selfinspect.errors import EngineDeniedError, EngineUnreachableError
+from selfinspect.errors import EngineDeniedError, EngineUnreachableError, Outcome
+from selfinspect.model import AttemptOutcome
 
 if TYPE_CHECKING:
     from selfinspect.engine.locate import NamedBy
@@ -72,3 +74,9 @@ def test_of_several_the_one_that_somebody_named_is_the_failure() -> None:
     guessed = unusable(Place(ENDPOINT, guessed=True, named_by="network"), STRANGER, None)
     assert failure((guessed, named), []).detail == named.detail
     assert failure((guessed,), []).detail == guessed.detail
+
+
+def test_every_outcome_has_a_meaning() -> None:
+    """Whatever comes of a place, the table says what follows from it."""
+    outcomes = {*get_args(Outcome), *get_args(get_args(AttemptOutcome)[1])}
+    assert set(MEANINGS) == outcomes

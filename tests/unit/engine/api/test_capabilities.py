@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from selfinspect.engine.api.capabilities import RETRY, Capabilities
+from selfinspect.engine.api.capabilities import RETRY, Capabilities, allowing
 from selfinspect.errors import (
     EngineAnswerError,
     EngineDeniedError,
@@ -12,7 +14,7 @@ from selfinspect.errors import (
     EngineUnsupportedError,
     UnknownContainerError,
 )
-from selfinspect.model import CAPABILITIES
+from selfinspect.model import CAPABILITIES, Capability
 
 
 class Asked:
@@ -82,3 +84,17 @@ def test_what_is_no_refusal_is_not_remembered(error: Exception) -> None:
             capabilities.ask("top", asked)
     assert asked.count == 2
     assert capabilities.states()["top"] == "unknown"
+
+
+@pytest.mark.parametrize("capability", get_args(Capability))
+def test_every_request_has_a_variable_and_a_path(capability: Capability) -> None:
+    """Whatever the client can ask for, a person can open: each capability has its row."""
+    text = allowing(capability)
+    assert "=1" in text
+    assert " /" in text
+
+
+def test_the_variable_is_the_proxies_own() -> None:
+    """All that is asked of one container stands under one variable."""
+    assert "INFO=1" in allowing("info")
+    assert "CONTAINERS=1" in allowing("top")

@@ -20,6 +20,8 @@ from selfinspect.errors import (
 from tests.support.canned_engine import Answer, CannedEngine, recorded
 from tests.unit.engine.conftest import ID
 
+NOT_JSON = r"is not a JSON object|cannot be read as JSON"
+
 
 @pytest.mark.parametrize(
     ("said", "outcome", "detail"),
@@ -27,12 +29,12 @@ from tests.unit.engine.conftest import ID
         (
             "client version 1.51 is too old. Minimum supported API version is 1.52, please upgrade",
             "API too old",
-            "wants API version at least 1.52, and was spoken to in 1.51",
+            "requires API version 1.52 or later, and was asked in 1.51",
         ),
         (
             "client version 1.60 is too new. Maximum supported API version is 1.41",
             "API too new",
-            "wants API version at most 1.41, and was spoken to in 1.60",
+            "requires API version 1.41 or earlier, and was asked in 1.60",
         ),
     ],
 )
@@ -174,7 +176,7 @@ def test_an_answer_that_is_no_json_is_no_engines(
     """A 200 with HTML comes from somebody else."""
     engine.answers[path] = Answer(body=b"<html>")
     ask = {"json": client.inspect, "stats": client.stats, "info": client.info}
-    with pytest.raises(EngineUnreachableError, match="is no JSON"):
+    with pytest.raises(EngineUnreachableError, match=NOT_JSON):
         ask[path.rpartition("/")[2]]()
 
 
@@ -186,7 +188,7 @@ def test_an_answer_that_is_no_object_is_no_engines(
     asked = {"json": client.inspect, "stats": client.stats, "top": client.top}
     for path, ask in asked.items():
         engine.answers[f"/containers/{ID}/{path}"] = Answer(body=body)
-        with pytest.raises(EngineUnreachableError, match="is no JSON"):
+        with pytest.raises(EngineUnreachableError, match=NOT_JSON):
             ask()
 
 
@@ -196,7 +198,7 @@ def test_an_answer_that_is_no_array_is_no_engines(
 ) -> None:
     """Where an engine answers with one; an empty one may be null."""
     engine.answers |= {f"/containers/{ID}/changes": Answer(body=body)}
-    with pytest.raises(EngineUnreachableError, match="is no JSON array"):
+    with pytest.raises(EngineUnreachableError, match="is not a JSON array"):
         client.changes()
 
 

@@ -55,7 +55,7 @@ def test_a_container_that_does_not_run_has_no_processes(
 ) -> None:
     """The engine's 409; another failure is told as it is."""
     engine.answers[f"/containers/{ID}/top"] = Answer(409, {"message": "is not running"})
-    with pytest.raises(EngineUnreachableError, match="there are no processes now"):
+    with pytest.raises(EngineUnreachableError, match="there are no processes"):
         inquiry.top()
     engine.answers[f"/containers/{ID}/top"] = Answer(500, {"message": "ps: no"})
     with pytest.raises(EngineAnswerError, match="ps: no"):

@@ -188,7 +188,7 @@ def test_a_folder_in_the_sockets_place_is_told(tmp_path: Path) -> None:
     """An engine makes one where what is to be mounted is missing."""
     (tmp_path / "docker.sock").mkdir()
     error = _failure(f"unix://{tmp_path}/docker.sock")
-    assert "a folder is there" in error.detail
+    assert "a directory is there" in error.detail
     assert f"rmdir {tmp_path}/docker.sock" in (error.hint or "")
 
 

@@ -102,7 +102,7 @@ def test_a_log_that_breaks_off_says_so(
     *told, last = lines(opened(client))
     assert told == [("stdout", "one"), ("stdout", "tw")]
     assert last[0] == "engine"
-    assert last[1].startswith("the log breaks off here: ")
+    assert last[1].startswith("the log was cut off here: ")
     assert said in last[1]
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from selfinspect.engine import contacts
 from selfinspect.engine.api.connection import Connection, connect
-from selfinspect.engine.contacts import Race
-from selfinspect.engine.http.names import addresses, is_public
+from selfinspect.engine.contacts import race
+from selfinspect.engine.http.pools import addresses, is_public
 from selfinspect.engine.locate import Place
 from selfinspect.errors import EngineError, EngineUnreachableError
 from tests.support.canned_engine import CannedEngine
@@ -42,7 +42,7 @@ def test_the_preferred_one_counts_however_late(engine: CannedEngine) -> None:
             second.set()
         return made
 
-    found = list(Race((FIRST, SECOND), to))
+    found = list(race((FIRST, SECOND), to))
     assert [place for place, _ in found] == [FIRST, SECOND]
     for _, connection in found:
         assert isinstance(connection, Connection)
@@ -61,7 +61,7 @@ def test_who_does_not_answer_in_time_has_timed_out(
         made.append(connect(engine.url))
         return made[-1]
 
-    outcomes = [outcome for _, outcome in Race((FIRST, SECOND), to)]
+    outcomes = [outcome for _, outcome in race((FIRST, SECOND), to)]
     assert all(isinstance(one, EngineUnreachableError) for one in outcomes)
     assert [one.outcome for one in outcomes if isinstance(one, EngineUnreachableError)] == [
         "timeout",
@@ -82,7 +82,7 @@ def test_behind_a_firewall_the_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         raise EngineUnreachableError(place.endpoint)
 
     guessed = (Place("tcp://[fd00::1]:2375"), Place("tcp://host.docker.internal:2375"))
-    outcomes = [outcome for _, outcome in Race(guessed, to)]
+    outcomes = [outcome for _, outcome in race(guessed, to)]
     over.set()
     hints = [one.hint for one in outcomes if isinstance(one, EngineError)]
     rule = "ip6tables -I INPUT -d fd00::1 -p tcp --dport 2375 -j ACCEPT"
@@ -91,7 +91,7 @@ def test_behind_a_firewall_the_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_failure_is_handed_on(tmp_path: Path) -> None:
     """As the error that it is."""
-    found = list(Race((FIRST,), lambda *_: connect(f"unix://{tmp_path}/no.sock")))
+    found = list(race((FIRST,), lambda *_: connect(f"unix://{tmp_path}/no.sock")))
     assert [type(outcome) for _, outcome in found] == [EngineUnreachableError]
     assert isinstance(found[0][1], EngineError)
 
@@ -100,7 +100,7 @@ def test_a_failure_is_handed_on(tmp_path: Path) -> None:
 def test_who_stops_early_leaves_nothing_open(tmp_path: Path) -> None:
     """The first counts; the second's connection is closed."""
     with CannedEngine(tmp_path / "engine.sock") as engine:
-        running = iter(Race((FIRST, SECOND), lambda *_: connect(engine.url)))
+        running = iter(race((FIRST, SECOND), lambda *_: connect(engine.url)))
         _, first = next(running)
         engine.wait_for_requests(2)
         running.close()  # type: ignore[attr-defined]  # a generator's
@@ -161,6 +161,6 @@ def test_a_name_that_leads_to_the_internet_is_not_connected_to(
         raise EngineUnreachableError("asked")
 
     place = Place("tcp://host.docker.internal:2375", guessed=True)
-    (found,) = Race((place,), to)
+    (found,) = race((place,), to)
     assert isinstance(found[1], EngineUnreachableError)
     assert (found[1].outcome, asked) == ("unknown name", [])
