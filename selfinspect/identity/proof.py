@@ -274,7 +274,7 @@ class Examiner:
         late = start_agrees(self.evidence, finding.inspect) is False
         alone = self._root == "perhaps" and not self._cgroup_names(finding.id)
         doubts = (
-            (not self.named, "nobody named this engine"),
+            (not self.named, "this engine is not configured, only guessed"),
             (self._root == "unknown", "our / may be another container's"),
             (not is_running(finding.inspect), "the engine does not report it as running"),
             (late, "it started at another time than we did"),

@@ -85,7 +85,7 @@ def test_what_a_runtime_hides_is_not_missed(row: Process | None) -> None:
         ((FIRST, MINE), replace(SOUGHT, mount_namespace=None), "machine"),
         ((FIRST, MINE), SOUGHT, "image"),
     ],
-    ids=["BusyBox", "the first's is kept back", "the first is not there", "ours is not known",
+    ids=["BusyBox", "the first's is kept back", "the first is not there", "ours cannot be read",
          "the image's own ps"],
 )  # fmt: skip
 def test_the_name_alone_is_seen_and_proves_nothing(
