@@ -234,7 +234,8 @@ class Examiner:
             return "it is not running"
         if finding.id in self.evidence.outer:
             return "it is a container around ours"
-        if self._of_another_layer(finding):
+        layers = {self.evidence.layer, _layer(finding)} - {None}
+        if len(layers) > 1 and self._decisive(finding):
             return "its writable layer differs from ours"
         return pids_contradict(self.evidence, finding.inspect)
 
@@ -244,21 +245,14 @@ class Examiner:
             self._findings[finding.id] = finding
         return finding
 
-    # The layer
-
-    def _of_another_layer(self, finding: Finding) -> bool:
-        """Whether it has a layer, we have one, and they differ.
-
-        Where our `/` is only perhaps ours, that disproves nothing that our cgroup names.
-        """
-        ours, theirs = self.evidence.layer, _layer(finding)
-        if not ours or not theirs or ours == theirs:
-            return False
-        return self._decisive(finding)
-
     def _decisive(self, finding: Finding) -> bool:
-        """Whether a difference between our `/` and the candidate's disproves it."""
+        """Whether a difference between our `/` and the candidate's disproves it.
+
+        Where `/` is only perhaps ours, that disproves nothing that container-scoped evidence names.
+        """
         return self._root == "ours" or (self._root == "perhaps" and not self.names(finding.id))
+
+    # The layer
 
     def _by_layer(self, finding: Finding) -> Finding:
         ours = self.evidence.layer
@@ -272,13 +266,20 @@ class Examiner:
     def _doubt(self, finding: Finding) -> str | None:
         """Why what our `/` and the candidate's have in common proves nothing."""
         late = start_agrees(self.evidence, finding.inspect) is False
-        alone = self._root == "perhaps" and not self._cgroup_names(finding.id)
+        # Mounts are no second witness: they came with the same `/`.
+        witnessed = any(
+            one.source == "cgroup" and one.id == finding.id and self.vouches(one)
+            for one in self.evidence.candidates
+        )
         doubts = (
             (not self.named, "this engine is not configured, only guessed"),
             (self._root == "unknown", "our / may be another container's"),
             (not is_running(finding.inspect), "the engine does not report it as running"),
             (late, "it started at another time than we did"),
-            (alone, "PID 1 is not ours, so our / cannot be checked"),
+            (
+                self._root == "perhaps" and not witnessed,
+                "PID 1 is not ours, so our / cannot be checked",
+            ),
         )
         return next((why for doubted, why in doubts if doubted), None) or self._rival(finding)
 
@@ -290,13 +291,6 @@ class Examiner:
                 if other.id != finding.id and is_running(other.inspect):
                     return f"{one.source} names another running container"
         return None
-
-    def _cgroup_names(self, identifier: str | None) -> bool:
-        """Whether our cgroup does. Mounts are no second witness: they came with the same `/`."""
-        return any(
-            one.source == "cgroup" and one.id == identifier and self.vouches(one)
-            for one in self.evidence.candidates
-        )
 
     # The stamp
 

@@ -192,8 +192,8 @@ class _Case:
             try:
                 found = search(examiner, clock)
             except IdentityError as error:
-                among = not isinstance(error, NotAmongThemError)
-                return self._without("unproven" if among else "stranger", error.detail)
+                elsewhere = isinstance(error, NotAmongThemError)
+                return self._without("stranger" if elsewhere else "unproven", error.detail)
         return self._settled(found, "proven")
 
     def _proven_candidate(self) -> Finding | None:
