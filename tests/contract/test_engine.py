@@ -42,7 +42,7 @@ def doctor(*options: str) -> tuple[int, dict[str, dict[str, str]]]:
     return ended.returncode, {check["name"]: check for check in document["checks"]}
 
 
-def test_the_engine_is_told_of(engine: CannedEngine, serve: Serve, here: tuple[str, ...]) -> None:
+def test_the_engine_is_shown(engine: CannedEngine, serve: Serve, here: tuple[str, ...]) -> None:
     """Its versions, its machine, and what it lets through; asking costs it nothing."""
     engine.answers["/version"] = VERSION
     agent = serve(*here).ready()
@@ -64,7 +64,9 @@ def test_the_engine_is_told_of(engine: CannedEngine, serve: Serve, here: tuple[s
     assert (capabilities["logs"], capabilities["changes"]) == ("unknown", "unknown")
 
 
-def test_without_an_engine_the_places_tried_are_told(serve: Serve, here: tuple[str, ...]) -> None:
+def test_without_an_engine_the_places_tried_are_reported(
+    serve: Serve, here: tuple[str, ...]
+) -> None:
     """All else is null."""
     document = serve(*here[1:2], "--engine=unix:///nowhere.sock").api.ask("/v1/engine").json
     assert (text(document, "endpoint"), member(document, "reachable")) == (None, False)
@@ -75,7 +77,7 @@ def _denying(engine: CannedEngine, inspect: dict[str, Json]) -> None:
     engine.answers |= {f"/containers/{identifier}/json": DENIED, "/containers/json": DENIED}
 
 
-def test_a_proxys_denial_is_told_with_what_opens_it(
+def test_a_proxys_denial_is_reported_with_what_opens_it(
     engine: CannedEngine, serve: Serve, here: tuple[str, ...], inspect: dict[str, Json]
 ) -> None:
     """403 names the capability and the variable; the engine counts as reachable."""

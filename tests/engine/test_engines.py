@@ -34,7 +34,7 @@ class LabEngine(Engine):
     def start_plain(
         self, *options: object, image: str | None = None, command: tuple[str, ...] = ()
     ) -> Container:
-        """Start a container; Podman 4 asks for limits that it may not set, unless it is told."""
+        """Start a container; Podman 4 asks for limits that it may not set, unless given others."""
         limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
         given = (*limits, *options) if self.podman else options
         return super().start_plain(*given, image=image, command=command)
@@ -78,7 +78,7 @@ def load(source: Engine, target: Engine) -> None:
 
 
 def actions(app: Container) -> list[str]:
-    """What happened to a container, as it was told."""
+    """What happened to a container, as it was reported."""
     return [
         f"{text(event, 'type')} {text(event, 'action')}"
         for event in sequence(app.json("/v1/events"), "events")
@@ -204,7 +204,7 @@ def sees_a_network(engine: Engine) -> str:
 
 
 def sees_its_health(engine: Engine) -> str:
-    """One event a change. Without systemd Podman has no timer: it is told to check."""
+    """One event a change. Without systemd Podman has no timer: the check is started by hand."""
     app = engine.start("--health-cmd", "test -e /tmp/well", "--health-interval", "1s").ready()
     assert app.curl("/v1/self/health/status") == "starting"
     app.exec("touch", "/tmp/well")
@@ -215,8 +215,8 @@ def sees_its_health(engine: Engine) -> str:
     until(lambda: app.curl("/v1/self/health/status") == "healthy", "the new health")
     engine.docker("rename", app.id, "well")
     until(lambda: "container rename" in actions(app), "the event after")
-    told = sequence(app.json("/v1/events?action=health_status"), "events")
-    assert [text(event, "attributes", "status") for event in told].count("healthy") == 1
+    reported = sequence(app.json("/v1/events?action=health_status"), "events")
+    assert [text(event, "attributes", "status") for event in reported].count("healthy") == 1
     return "yes"
 
 
@@ -230,8 +230,8 @@ def tells_its_log(*options: str, engine: Engine) -> str:
     lines = [json.loads(line) for line in asked.splitlines()]
     assert [text(line, "line") for line in lines] == ["one", "two"]
     assert all(text(line, "time") for line in lines)
-    told = [text(line, "stream") for line in lines]
-    assert told == (["stdout", "stdout"] if "--tty" in options else ["stdout", "stderr"])
+    reported = [text(line, "stream") for line in lines]
+    assert reported == (["stdout", "stdout"] if "--tty" in options else ["stdout", "stderr"])
     return "yes"
 
 

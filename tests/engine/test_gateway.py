@@ -308,7 +308,7 @@ def test_a_missing_client_certificate_is_told(
     (tmp_path / "ca.pem").write_bytes((certificates / "client" / "ca.pem").read_bytes())
     tmp_path.chmod(0o755)
     app = secured.start_plain(*_with(tmp_path))
-    assert "asks for a client certificate" in (text(_problem(app), "detail") or "")
+    assert "requires a client certificate" in (text(_problem(app), "detail") or "")
 
 
 _ASK = """

@@ -155,7 +155,7 @@ def test_nothing_else_passes(engine: Engine, tmp_path: Path) -> None:
             assert status(socket, path, "POST") == 403, path
 
 
-def test_a_proxy_that_is_not_told_of_us_leaves_the_kernels_word(
+def test_a_proxy_that_does_not_list_us_leaves_the_kernels_word(
     engine: Engine, tmp_path: Path
 ) -> None:
     """With ping, version and events alone: the identity is weaker, the rest 403 with its fix."""

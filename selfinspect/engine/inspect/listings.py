@@ -14,8 +14,6 @@ from selfinspect.errors import BadRequestError
 from selfinspect.jsonread import integer, sequence, text, text_mapping, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selfinspect.masking import Masking
     from selfinspect.model import Json
 
@@ -131,10 +129,11 @@ def arguments(text: str) -> str:
 
 def processes(top: Json, masking: Masking) -> Json:
     """What `/v1/top` answers, of the engine's answer."""
-    return {"titles": list(texts(top, "Titles")), "processes": list(_rows(top, masking))}
-
-
-def _rows(top: Json, masking: Masking) -> Iterator[Json]:
-    for row in sequence(top, "Processes"):
-        if isinstance(row, list):
-            yield [masking.text(str(cell)) for cell in row]
+    return {
+        "titles": list(texts(top, "Titles")),
+        "processes": [
+            [masking.text(str(cell)) for cell in row]
+            for row in sequence(top, "Processes")
+            if isinstance(row, list)
+        ],
+    }

@@ -213,7 +213,7 @@ def test_while_the_engine_is_away_what_was_known_stays(known: CannedEngine, kept
     assert kept.name == "web"
     assert kept.snapshot.inspect is not None
     assert kept.snapshot.failure is not None
-    assert "no engine socket" in kept.snapshot.failure.detail
+    assert "no engine socket at" in kept.snapshot.failure.detail
     assert not kept.keeper.following
 
 

@@ -72,7 +72,7 @@ def test_who_does_not_answer_in_time_has_timed_out(
     engine.stop()  # waits until nobody is connected
 
 
-def test_behind_a_firewall_the_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_firewall_the_rule_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """For an address: a name may not even have been found, and is not the host's own."""
     monkeypatch.setattr(contacts, "PATIENCE", 0.2)
     over = threading.Event()

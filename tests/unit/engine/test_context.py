@@ -91,7 +91,7 @@ def test_what_the_app_can_write_is_not_read(home: Path, name: str) -> None:
 
 
 def test_as_root_only_what_nobody_can_write_is_read(home: Path) -> None:
-    """The app may be root, too: then a read-only mount is what tells."""
+    """The app may be root, too: then only a read-only mount counts."""
     os.seteuid(0)
     assert _host(home) is None
     seen = subprocess.run(

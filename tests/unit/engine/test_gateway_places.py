@@ -52,7 +52,7 @@ def test_certificates_are_looked_for_at_home(root: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_looked_into_has_certificates_if_it_was_named(root: Path) -> None:
-    """Then whoever named it is told; a home that is not ours is passed over."""
+    """Then the error is reported to whoever named it; a home that is not ours is passed over."""
     closed = "/" + 300 * "x"  # as for root, too, no folder can be called
     assert _endpoints(root, HOME=closed)[0] == "tcp://172.17.0.1:2375"
     assert _endpoints(root, DOCKER_CERT_PATH=closed)[0] == "tcp://172.17.0.1:2376"

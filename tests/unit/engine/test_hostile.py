@@ -132,7 +132,7 @@ def test_a_flood_costs_little_memory(hostile: Callable[[Peer], Hostile], begin: 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 48 << 10
 
 
-def test_what_speaks_no_http_is_told_in_our_words(hostile: Callable[[Peer], Hostile]) -> None:
+def test_what_speaks_no_http_is_reported_in_our_words(hostile: Callable[[Peer], Hostile]) -> None:
     """Not in the peer's, of which there may be any number, in any characters."""
     peer = hostile(lambda client, _: client.sendall(b"\x00\xffgarbage\r\n\r\n"))
     transport = Transport(peer.url, timeout=GENEROUS)

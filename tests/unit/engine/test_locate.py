@@ -78,7 +78,7 @@ def test_docker_host_may_name_a_usual_place() -> None:
 
 
 def test_what_names_a_place_is_kept_with_it() -> None:
-    """It tells how to be rid of a stranger's engine."""
+    """It says how to get rid of a stranger's engine."""
     environ = {"DOCKER_HOST": "tcp://docker:2375"}
     found = {place.endpoint: place.named_by for place in places("auto", environ)}
     assert found["tcp://docker:2375"] == "DOCKER_HOST"

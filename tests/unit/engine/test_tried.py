@@ -35,7 +35,7 @@ ENDPOINT = "tcp://docker:2375"
         ("network", "mount the socket of the engine that started this container"),
     ],
 )
-def test_a_stranger_is_told_with_what_is_rid_of_it(named_by: NamedBy, fix: str) -> None:
+def test_a_stranger_is_reported_with_what_is_rid_of_it(named_by: NamedBy, fix: str) -> None:
     """It depends on who named the place."""
     attempt = unusable(Place(ENDPOINT, named_by=named_by), STRANGER, "it does not know a1b2")
     assert attempt.outcome == STRANGER
@@ -55,8 +55,12 @@ def test_who_answers_where_nobody_asked_is_not_quoted() -> None:
     error = EngineDeniedError(
         "ping: the engine answered 403: call 555", code=403, capability="ping", hint="allow it"
     )
-    told = attempt(Place(ENDPOINT, guessed=True), unquoted(error))
-    assert (told.outcome, told.detail, told.hint) == ("denied", "ping: answered 403", "allow it")
+    reported = attempt(Place(ENDPOINT, guessed=True), unquoted(error))
+    assert (reported.outcome, reported.detail, reported.hint) == (
+        "denied",
+        "ping: answered 403",
+        "allow it",
+    )
     unreachable = EngineUnreachableError("refused")
     assert unquoted(unreachable) is unreachable
 

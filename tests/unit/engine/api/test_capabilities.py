@@ -18,7 +18,7 @@ from selfinspect.model import CAPABILITIES, Capability
 
 
 class Asked:
-    """Counts its questions, and answers what it is told to."""
+    """Counts its questions, and answers as it was set up to."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.count = 0

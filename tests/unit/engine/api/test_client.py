@@ -71,7 +71,7 @@ def test_a_version_that_the_engine_refuses_is_one_clear_error(
 def test_each_status_has_its_error(
     engine: CannedEngine, client: Client, status: int, kind: type[EngineError]
 ) -> None:
-    """A status tells denial, absence, inability and plain failure apart."""
+    """Denial, absence, inability and plain failure have their own statuses."""
     engine.answers[f"/containers/{ID}/json"] = Answer(status, {"message": "as it is"})
     with pytest.raises(EngineError) as caught:
         client.inspect()

@@ -35,7 +35,7 @@ def test_the_lower_of_both_versions_is_spoken(
     assert _connected(engine, {"Api-Version": offered}).engine.api_version == spoken
 
 
-def test_an_engine_too_old_is_told_at_once(engine: CannedEngine) -> None:
+def test_an_engine_too_old_is_reported_at_once(engine: CannedEngine) -> None:
     """1.9 is older than 1.12: versions are compared as numbers."""
     with pytest.raises(EngineUnreachableError) as caught:
         _connected(engine, {"Api-Version": "1.9"})
@@ -58,7 +58,7 @@ def test_a_given_version_is_not_negotiated(engine: CannedEngine) -> None:
         ({}, "Docker", None),
     ],
 )
-def test_the_product_is_told_by_its_headers(
+def test_the_product_follows_from_its_headers(
     engine: CannedEngine, headers: Mapping[str, str], product: str, version: str | None
 ) -> None:
     """Podman has a header of its own; others name themselves in Server."""
@@ -113,7 +113,7 @@ def test_a_proxy_may_deny_the_ping(engine: CannedEngine) -> None:
         (500, {"message": "on fire"}, "the engine answered 500: on fire", "None"),
     ],
 )
-def test_who_answered_in_the_engines_stead_is_told(
+def test_who_answered_in_the_engines_stead_is_reported(
     engine: CannedEngine, status: int, body: Json | bytes, says: str, hint: str
 ) -> None:
     """A proxy with nobody behind it, one that wants a path, one for the web; a plugin."""
@@ -138,7 +138,7 @@ def test_who_answered_in_the_engines_stead_is_told(
         "tcp://bob:[masked]@host:1",
     ],
 )
-def test_other_transports_are_told_apart(endpoint: str) -> None:
+def test_other_transports_are_refused_as_such(endpoint: str) -> None:
     """An endpoint that cannot be spoken to says so instead of failing oddly."""
     with pytest.raises(EngineUnreachableError) as caught:
         connect(endpoint)

@@ -53,7 +53,7 @@ def test_arguments_that_do_more_are_not_asked_with(engine: CannedEngine, inquiry
 def test_a_container_that_does_not_run_has_no_processes(
     engine: CannedEngine, inquiry: Inquiry
 ) -> None:
-    """The engine's 409; another failure is told as it is."""
+    """The engine's 409; another failure is reported as it is."""
     engine.answers[f"/containers/{ID}/top"] = Answer(409, {"message": "is not running"})
     with pytest.raises(EngineUnreachableError, match="there are no processes"):
         inquiry.top()

@@ -78,7 +78,7 @@ def test_what_was_seen_says_what_lets_us_in(file: File, we: Us, hint: str) -> No
 
 
 @pytest.mark.parametrize("member", [True, False])
-def test_who_is_let_in_by_the_mode_is_told_so(*, member: bool) -> None:
+def test_who_is_let_in_by_the_mode_is_reported_so(*, member: bool) -> None:
     """Joining the group again would mend nothing."""
     groups = frozenset({998}) if member else frozenset[int]()
     why = denied(_file(0o660), replace(NOBODY, groups=groups))

@@ -1,4 +1,4 @@
-"""TCP and TLS: the same rules as a Unix socket's, and each refusal told apart."""
+"""TCP and TLS: the same rules as a Unix socket's, and each refusal has its own error."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_tls_is_spoken(secured: TcpFront, made: Certificates) -> None:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_missing_client_certificate_is_told(
+def test_a_missing_client_certificate_is_reported(
     engine: CannedEngine, path: Path, made: Certificates, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     """The engine asks who we are: in TLS 1.3 it says so only after the handshake."""
@@ -153,7 +153,7 @@ def test_a_missing_client_certificate_is_told(
     assert error.hint == f"put cert.pem and key.pem, signed by the engine's CA, into {tmp_path}"
 
 
-def test_a_strangers_client_certificate_is_told(
+def test_a_strangers_client_certificate_is_reported(
     secured: TcpFront, made: Certificates, tmp_path: Path
 ) -> None:
     """The engine's authority did not sign it."""
@@ -165,14 +165,14 @@ def test_a_strangers_client_certificate_is_told(
     assert "signed, for client" in (error.hint or "")
 
 
-def test_a_wrong_authority_is_told(secured: TcpFront, made: Certificates) -> None:
+def test_a_wrong_authority_is_reported(secured: TcpFront, made: Certificates) -> None:
     """Whom another authority vouches for is not spoken to."""
     error = _refused(secured, Tls(made.stranger))
     assert error.outcome == "wrong CA"
     assert str(made.stranger / "ca.pem") in (error.hint or "")
 
 
-def test_an_expired_certificate_is_told(
+def test_an_expired_certificate_is_reported(
     engine: CannedEngine, path: Path, made: Certificates
 ) -> None:
     """The hint is to make a new one, or to mend the clock."""
@@ -183,7 +183,7 @@ def test_an_expired_certificate_is_told(
     assert "has expired" in error.detail
 
 
-def test_a_wrong_name_is_told_and_can_be_given(
+def test_a_wrong_name_is_reported_and_can_be_given(
     engine: CannedEngine, path: Path, made: Certificates
 ) -> None:
     """The hint is the missing name as openssl writes it, and the option that does without."""
@@ -219,7 +219,7 @@ def test_tls_is_asked_for_where_the_engine_wants_it(engine: CannedEngine, path: 
     assert "DOCKER_TLS_VERIFY=1" in (error.hint or "")
 
 
-def test_certificates_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+def test_certificates_that_cannot_be_used_are_reported(tmp_path: Path) -> None:
     """TLS wanted, and no authority at hand."""
     with pytest.raises(EngineUnreachableError) as caught:
         connect("tcp://127.0.0.1:1", tls=Tls(tmp_path))
@@ -242,7 +242,7 @@ def test_a_pipe_in_a_files_place_is_not_waited_for(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
-def test_a_pipe_in_a_files_place_is_told(secured: TcpFront, own: Path, name: str) -> None:
+def test_a_pipe_in_a_files_place_is_reported(secured: TcpFront, own: Path, name: str) -> None:
     """Saying what is wrong with the folder does not wait for the pipe, either."""
     (own / name).unlink()
     os.mkfifo(own / name)
@@ -251,7 +251,7 @@ def test_a_pipe_in_a_files_place_is_told(secured: TcpFront, own: Path, name: str
     assert error.hint == f"put a PEM file at {own / name}"
 
 
-def test_a_key_with_a_passphrase_is_told(made: Certificates, tmp_path: Path) -> None:
+def test_a_key_with_a_passphrase_is_reported(made: Certificates, tmp_path: Path) -> None:
     """Nobody is there to be asked for it."""
     for name in ("ca.pem", "cert.pem"):
         (tmp_path / name).write_bytes((made.client / name).read_bytes())
@@ -284,7 +284,9 @@ def _well(front: TcpFront, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
-def test_der_for_pem_is_mended_by_the_command_told(secured: TcpFront, own: Path, name: str) -> None:
+def test_der_for_pem_is_mended_by_the_command_given(
+    secured: TcpFront, own: Path, name: str
+) -> None:
     """Pasted into a shell in that folder it makes the file usable."""
     kind = "ec" if name == "key.pem" else "x509"
     _openssl(kind, "-in", own / name, "-outform", "der", "-out", own / "der")
@@ -295,7 +297,7 @@ def test_der_for_pem_is_mended_by_the_command_told(secured: TcpFront, own: Path,
     _well(secured, own)
 
 
-def test_a_passphrase_is_taken_off_by_the_command_told(secured: TcpFront, own: Path) -> None:
+def test_a_passphrase_is_taken_off_by_the_command_given(secured: TcpFront, own: Path) -> None:
     """OpenSSL asks for it, once."""
     _openssl("ec", "-aes128", "-passout", "pass:secret", "-in", own / "key.pem",
              "-out", own / "locked")  # fmt: skip
@@ -307,7 +309,7 @@ def test_a_passphrase_is_taken_off_by_the_command_told(secured: TcpFront, own: P
     _well(secured, own)
 
 
-def test_a_foreign_key_is_told(secured: TcpFront, own: Path, made: Certificates) -> None:
+def test_a_foreign_key_is_reported(secured: TcpFront, own: Path, made: Certificates) -> None:
     """Both files are named."""
     (own / "key.pem").write_bytes((made.stranger / "key.pem").read_bytes())
     error = _unusable(secured, own)
@@ -315,7 +317,7 @@ def test_a_foreign_key_is_told(secured: TcpFront, own: Path, made: Certificates)
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "key.pem"])
-def test_a_missing_file_is_told(secured: TcpFront, own: Path, name: str) -> None:
+def test_a_missing_file_is_reported(secured: TcpFront, own: Path, name: str) -> None:
     """By its path, with the mount that brings it."""
     (own / name).unlink()
     error = _unusable(secured, own)
@@ -338,7 +340,7 @@ def test_what_looks_like_off_switches_tls_on(
         connect(f"tcp://127.0.0.1:{front.port}").transport.close()
 
 
-def test_a_wrong_name_is_told_with_the_names_there_are(
+def test_a_wrong_name_is_reported_with_the_names_there_are(
     engine: CannedEngine, path: Path, made: Certificates
 ) -> None:
     """The option that the hint gives is the one that mends it."""
@@ -361,14 +363,14 @@ def test_a_wrong_name_is_told_with_the_names_there_are(
 def test_a_client_certificate_is_refused_for_a_reason(
     own: Path, reason: str, outcome: str, says: str
 ) -> None:
-    """The engine's alert tells, where its library has more than one."""
+    """The engine's alert says which, where its library has more than one."""
     refusal = client_refused(Tls(own), reason)
     assert (refusal.outcome, says in refusal.detail) == (outcome, True)
     assert str(own / "cert.pem") in refusal.hint
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
-def test_where_nobody_listens_the_command_is_told(host: str) -> None:
+def test_where_nobody_listens_the_command_is_reported(host: str) -> None:
     """As it can be typed."""
     with pytest.raises(EngineUnreachableError) as caught:
         connect(f"tcp://{host}:1", timeout=PATIENT)
@@ -401,7 +403,7 @@ def test_a_peer_that_never_shakes_hands_times_out(made: Certificates) -> None:
     assert f"iptables -I INPUT -d 127.0.0.1 -p tcp --dport {port}" in (caught.value.hint or "")
 
 
-def test_a_name_that_nobody_knows_is_told() -> None:
+def test_a_name_that_nobody_knows_is_reported() -> None:
     """The hint is the option that makes a container know it."""
     with pytest.raises(EngineUnreachableError) as caught:
         connect("tcp://engine.invalid:2375", timeout=PATIENT)

@@ -73,7 +73,9 @@ def test_threads_share_a_bounded_pool(engine: CannedEngine, transport: Transport
     assert engine.connections <= 8
 
 
-def test_an_engine_that_restarted_is_asked_anew(engine: CannedEngine, transport: Transport) -> None:
+def test_an_engine_that_restarted_is_asked_again(
+    engine: CannedEngine, transport: Transport
+) -> None:
     """A kept connection that the engine closed meanwhile costs no error."""
     transport.get("ping", "/_ping")
     engine.stop()
@@ -184,7 +186,7 @@ def test_a_file_that_is_no_socket_is_refused(tmp_path: Path) -> None:
     assert _failure(f"unix://{tmp_path}/file.sock").outcome == "refused"
 
 
-def test_a_folder_in_the_sockets_place_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_sockets_place_is_reported(tmp_path: Path) -> None:
     """An engine makes one where what is to be mounted is missing."""
     (tmp_path / "docker.sock").mkdir()
     error = _failure(f"unix://{tmp_path}/docker.sock")
@@ -199,7 +201,7 @@ def test_bytes_that_are_no_text_name_nobody(endpoint: str) -> None:
         Transport(endpoint).get("ping", "/_ping")
 
 
-def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_reported(tmp_path: Path) -> None:
     """The operating system's bound on a socket's path is named."""
     endpoint = f"unix://{tmp_path}/{'x' * MAX_SOCKET_PATH}"
     assert f"at most {MAX_SOCKET_PATH} bytes" in _failure(endpoint).detail
@@ -279,7 +281,7 @@ def test_a_socket_in_a_folder_that_may_not_be_seen_names_the_command() -> None:
 
 
 def test_each_request_is_observed(engine: CannedEngine, tmp_path: Path) -> None:
-    """The name, the status and the seconds of each are told; a status of 0 where none came."""
+    """The name, the status and the seconds of each are reported; a status of 0 where none came."""
     seen: list[tuple[str, int, float]] = []
     engine.answers["/x"] = Answer(403)
     made = Transport(engine.url, observe=lambda *what: seen.append(what))

@@ -319,7 +319,7 @@ def test_without_an_engine_only_the_kernel_speaks() -> None:
 
 @pytest.mark.parametrize("reason", ["two names", None])
 def test_nobody_is_not_described(reason: str | None) -> None:
-    """Without an identity there is no document, and the reason is told."""
+    """Without an identity there is no document, and the reason is reported."""
     with pytest.raises(IdentityError, match=reason or "no evidence"):
         without_engine(Identity(None, None, None, reason=reason), hostname=None)
 

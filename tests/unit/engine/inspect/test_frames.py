@@ -101,7 +101,7 @@ def test_bytes_that_are_no_text_stay_readable() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"\x04\0\0\0\0\0\0\x01x", b"plain text", b"\x01\0\x01\0\0\0\0\0"])
-def test_what_is_no_frame_is_told(junk: bytes) -> None:
+def test_what_is_no_frame_is_reported(junk: bytes) -> None:
     """No line is made of it."""
     with pytest.raises(ValueError, match="no frame of a log begins with"):
         read(junk)

@@ -35,7 +35,7 @@ def test_no_changes_are_an_empty_list(listed: Json) -> None:
 
 
 def test_a_secret_in_a_path_is_masked() -> None:
-    """Where it is known."""
+    """Where there is one."""
     masking = Masking(secrets=frozenset({"hunter2hunter2"}))
     document = changes([{"Path": "/tmp/hunter2hunter2", "Kind": 1}], masking)
     assert document == {"changes": [{"path": "/tmp/[masked]", "kind": "added"}]}
@@ -55,7 +55,7 @@ HISTORY: Json = [
 
 
 def test_the_image_and_its_history() -> None:
-    """Under our names, with times in our form; what is not known is null."""
+    """Under our names, with times in our form; what is missing is null."""
     inspect = recorded("image")
     document = image(inspect, HISTORY, reference="app:1", masking=Masking())
     assert isinstance(document, dict)
@@ -82,7 +82,7 @@ def test_the_image_and_its_history() -> None:
 
 
 def test_what_is_secret_in_the_image_is_masked_in_its_history() -> None:
-    """A variable of the image that the container may have set anew."""
+    """A variable of the image that the container may have set again."""
     inspect: Json = {
         "Id": "sha256:1",
         "Config": {"Env": ["PGPASSWORD=hunter2hunter2"], "Labels": {"a": "1", "api-key": "k3yk3y"}},

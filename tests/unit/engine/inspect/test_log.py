@@ -99,8 +99,8 @@ def test_a_log_that_breaks_off_says_so(
     first = frame(1, b"one\ntw")
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     engine.answers[LOGS] = Answer(raw=chunked + b"%x\r\n%s\r\n" % (len(first), first) + end)
-    *told, last = lines(opened(client))
-    assert told == [("stdout", "one"), ("stdout", "tw")]
+    *reported, last = lines(opened(client))
+    assert reported == [("stdout", "one"), ("stdout", "tw")]
     assert last[0] == "engine"
     assert last[1].startswith("the log was cut off here: ")
     assert said in last[1]
@@ -109,12 +109,12 @@ def test_a_log_that_breaks_off_says_so(
 def test_a_log_is_followed_until_it_is_cancelled(engine: CannedEngine, client: Client) -> None:
     """Each line comes as it is printed; the end needs no line to be noticed."""
     came = threading.Semaphore(0)
-    told: list[str] = []
+    reported: list[str] = []
     log = opened(client, LogQuery(follow=True))
 
     def read() -> None:
         for batch in log.batches():
-            told.extend(each.line for each in batch)
+            reported.extend(each.line for each in batch)
             came.release()
 
     with log:
@@ -126,7 +126,7 @@ def test_a_log_is_followed_until_it_is_cancelled(engine: CannedEngine, client: C
         log.cancel()
         reader.join(20)
         assert not reader.is_alive()
-    assert told == ["0", "1", "2"]
+    assert reported == ["0", "1", "2"]
     engine.wait_for_logs(0)
 
 
@@ -161,14 +161,14 @@ def test_a_followed_log_may_be_silent(
         engine.answers[LOGS] = Answer(raw=HEAD, hangs=True)
     client.connection.transport.timeout = 0.1
     log = opened(client, LogQuery(follow=True))
-    told: list[tuple[str, str]] = []
-    reader = threading.Thread(target=lambda: told.extend(lines(log)))
+    reported: list[tuple[str, str]] = []
+    reader = threading.Thread(target=lambda: reported.extend(lines(log)))
     reader.start()
     reader.join(0.5)
     assert reader.is_alive()
     log.cancel()
     reader.join(20)
-    assert (reader.is_alive(), told) == (False, [])
+    assert (reader.is_alive(), reported) == (False, [])
 
 
 def test_a_refusal_is_remembered(engine: CannedEngine, client: Client) -> None:

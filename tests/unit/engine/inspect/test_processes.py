@@ -64,7 +64,7 @@ def test_nothing_else_is_asked(text: str) -> None:
 
 
 def test_a_secret_in_a_command_line_is_masked() -> None:
-    """By its name, and where it is known already."""
+    """By its name, and where it was learnt before."""
     masking = Masking(secrets=frozenset({"hunter2hunter2"}))
     top: Json = {
         "Titles": ["PID", "CMD"],
