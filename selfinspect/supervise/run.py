@@ -159,7 +159,7 @@ def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | Non
     """
     from selfinspect.exports.own import is_exported  # noqa: PLC0415
     from selfinspect.exports.size import sizes  # noqa: PLC0415
-    from selfinspect.kernel.room import read_room  # noqa: PLC0415
+    from selfinspect.kernel.limits import read_room  # noqa: PLC0415
 
     stale = filter(is_exported, environ) if exports.own else ()
     found = sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
