@@ -1,6 +1,7 @@
-"""Records as the documents that HTTP answers and the command line prints. Pure.
+"""Records as the JSON documents that HTTP answers and the command line prints. Pure.
 
-Into a JSON document along a URL's path, and what stands there as an answer's body.
+Here are the documents of the identity and of the engine, the errors for what a document cannot say
+yet, and the way into a document along a URL's path.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from selfinspect.errors import (
     IdentityError,
     NotFoundError,
 )
+from selfinspect.jsonread import mapping
 from selfinspect.model import CAPABILITIES
 
 if TYPE_CHECKING:
@@ -29,22 +31,29 @@ if TYPE_CHECKING:
 
 
 _SHORT = 12
+_ENGINE = ("endpoint", "product", "version", "api_version")
+_REACH = ("min_api_version", "os", "kernel", "encrypted")
 
 
 def as_document(record: object) -> Json:
-    """A record as a JSON document: objects, arrays and scalars."""
+    """A record as a JSON document: objects, arrays and scalars.
+
+    Raises:
+        TypeError: something in it has no form in JSON.
+    """
+    if record is None or isinstance(record, str | int | float):
+        return record
     if is_dataclass(record):
         return {each.name: as_document(getattr(record, each.name)) for each in fields(record)}
     if isinstance(record, Mapping):
         return {name: as_document(value) for name, value in record.items()}
     if isinstance(record, tuple | list):
         return [as_document(value) for value in record]
-    scalar: Json = record  # type: ignore[assignment]
-    return scalar
+    raise TypeError(f"{type(record).__name__} has no form in JSON")
 
 
 def identity_document(snapshot: Snapshot) -> Json:
-    """What `/v1/identity` answers, and `selfinspect id --json` prints."""
+    """The answer of `/v1/identity`, which `selfinspect id --json` prints."""
     identity = snapshot.identity
     return {
         "id": identity.id,
@@ -59,25 +68,20 @@ def identity_document(snapshot: Snapshot) -> Json:
 
 
 def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
-    """What `/v1/engine` answers: the engine, and the limits of our access to it.
+    """The answer of `/v1/engine`: the engine, and the limits of our access to it.
 
     Args:
-        snapshot: what is known now.
+        snapshot: the present one.
         reach: the engine that answered last, None where none ever did.
     """
-    engine = reach.engine if reach else None
-    learnt = reach.capabilities if reach else {}
+    engine = mapping(as_document(reach.engine if reach else None))
+    access = mapping(as_document(reach))
+    learnt = mapping(access, "capabilities")
     failure = snapshot.failure
     away = failure is not None and not (failure.denied or failure.no_target)
     return {
-        "endpoint": engine.endpoint if engine else None,
-        "product": engine.product if engine else None,
-        "version": engine.version if engine else None,
-        "api_version": engine.api_version if engine else None,
-        "min_api_version": reach.min_api_version if reach else None,
-        "os": reach.os if reach else None,
-        "kernel": reach.kernel if reach else None,
-        "encrypted": reach.encrypted if reach else None,
+        **{name: engine.get(name) for name in _ENGINE},
+        **{name: access.get(name) for name in _REACH},
         "reachable": reach is not None and not away,
         "capabilities": {
             **{name: learnt.get(name, "unknown") for name in CAPABILITIES},
@@ -88,7 +92,7 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
 
 
 def _memory_events(snapshot: Snapshot) -> Access:
-    """Whether the kernel says when memory is short: to a container it does on cgroup v2 alone."""
+    """Whether the kernel reports memory shortage to us: it does so on cgroup v2 alone."""
     if snapshot.self is None:
         return "unknown"
     return "unsupported" if snapshot.self.memory_events is None else "allowed"
@@ -98,38 +102,33 @@ def _tried(snapshot: Snapshot) -> Json:
     return [{"endpoint": one.endpoint, "outcome": one.said} for one in snapshot.tried]
 
 
-def refused(snapshot: Snapshot) -> IdentityError:
-    """Why there is nothing to say about ourselves: the identity does not stand."""
-    kind = AmbiguousIdentityError if snapshot.identity.candidates else IdentityError
-    return kind(
-        snapshot.identity.reason or "the identity is still being resolved",
-        hint="selfinspect id --explain shows the evidence; --container settles it",
-    )
-
-
-def unused(identifier: str, reason: str | None = None) -> IdentityError:
-    """Why an ID that is only assumed is not used."""
-    said = f"only assumed to be {identifier[:_SHORT]}"
-    return IdentityError(
-        f"{said}: {reason}" if reason else said,
-        hint="an engine proves it: mount its socket; where no container shares another's network,"
-        " --assume (SELFINSPECT_ASSUME=1) uses it",
-    )
-
-
 def standing(snapshot: Snapshot) -> Self:
-    """What there is to say about ourselves.
+    """The document about ourselves.
 
     Raises:
-        IdentityError: it is not known which container this is.
+        IdentityError: we cannot say which container this is, or not yet.
     """
     if snapshot.self is None:
-        raise refused(snapshot)
+        kind = AmbiguousIdentityError if snapshot.identity.candidates else IdentityError
+        raise kind(
+            snapshot.identity.reason or "the identity is still being resolved",
+            hint="selfinspect id --explain shows the evidence; --container settles it",
+        )
     return snapshot.self
 
 
+def unused(identifier: str, reason: str | None = None) -> IdentityError:
+    """The error for an ID that is only assumed, and so not used."""
+    said = f"only assumed to be {identifier[:_SHORT]}"
+    return IdentityError(
+        f"{said}: {reason}" if reason else said,
+        hint="mount the engine's socket, so that it can be proven; or, where no container shares"
+        " another's network, give --assume (SELFINSPECT_ASSUME=1)",
+    )
+
+
 def engine_missing(snapshot: Snapshot) -> EngineError:
-    """Why an answer that only an engine can give cannot be given."""
+    """The error for an answer that only an engine can give."""
     failure = snapshot.failure
     if failure is None:
         return EngineUnreachableError("the engine has not been asked yet")
@@ -139,17 +138,17 @@ def engine_missing(snapshot: Snapshot) -> EngineError:
 
 
 def segments(raw_path: bytes, prefix: str) -> tuple[str, ...]:
-    """What follows a prefix of a raw path: split at `/` first, then percent-decoded.
+    """The rest of a raw path after a prefix: split at `/` first, then percent-decoded.
 
     So `%2F` is part of a member's name.
 
     Raises:
         BadRequestError: a segment is not UTF-8.
-        NotFoundError: the path does not begin with the prefix, as it is written.
+        NotFoundError: the path does not begin with the prefix, character by character.
     """
     head, rest = raw_path[: len(prefix)], raw_path[len(prefix) :]
     if head != prefix.encode() or rest[:1] not in (b"", b"/"):
-        raise NotFoundError(f"{raw_path.decode('latin-1')} is no path here")
+        raise NotFoundError(f"no such path: {raw_path.decode('latin-1')}")
     try:
         return tuple(unquote_to_bytes(part).decode() for part in rest.split(b"/")[1:])
     except UnicodeDecodeError as error:
@@ -163,7 +162,7 @@ def drill(document: Json, path: Sequence[str]) -> Json:
     """The member at a path: of an object by its name, of an array by its decimal index.
 
     Raises:
-        NotFoundError: there is no such member; its detail lists those there.
+        NotFoundError: there is no such member; the detail lists those that there are.
     """
     for depth, name in enumerate(path):
         if isinstance(document, dict) and name in document:
@@ -183,7 +182,7 @@ def as_json(document: Json) -> bytes:
 
 
 def as_text(scalar: Json) -> bytes:
-    """A scalar, raw, and a newline: null an empty line, booleans `true` and `false`."""
+    """A scalar as it is, and a newline: null is an empty line, booleans are `true` and `false`."""
     if scalar is None:
         return b"\n"
     text = scalar if isinstance(scalar, str) else json.dumps(scalar)
@@ -191,7 +190,7 @@ def as_text(scalar: Json) -> bytes:
 
 
 def _index(name: str, length: int) -> int | None:
-    """A decimal index below a length; it has no leading zero and no sign."""
+    """A decimal index below a length, without a leading zero or a sign; None for any other text."""
     if name.isascii() and name.isdecimal() and len(name) <= len(str(length)):
         index = int(name)
         return index if index < length and name == str(index) else None
@@ -199,13 +198,10 @@ def _index(name: str, length: int) -> int | None:
 
 
 def _missing(document: Json, path: Sequence[str], name: str) -> NotFoundError:
-    place = "/" + "/".join(path)
     if isinstance(document, dict):
-        members = list(document)
-        there = "its members are " + ", ".join(members) if members else "it has no members"
+        there = f"its members are {', '.join(document)}" if document else "it has no members"
     elif isinstance(document, list):
-        members = [str(index) for index in range(len(document))]
-        there = f"its indices are 0 to {len(members) - 1}" if members else "it is empty"
+        there = f"its indices are 0 to {len(document) - 1}" if document else "it is empty"
     else:
-        members, there = [], "it is null" if document is None else "it is a single value"
-    return NotFoundError(f"no member {name!r} at {place}: {there}", path=place, members=members)
+        there = "it is null" if document is None else "it is a single value"
+    return NotFoundError(f"no member {name!r} at /{'/'.join(path)}: {there}")

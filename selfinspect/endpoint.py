@@ -1,26 +1,27 @@
-"""Where an engine listens, as `DOCKER_HOST` and `--engine` write it. Pure."""
+"""An engine's address, as `DOCKER_HOST` and `--engine` write it. Pure."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 PLAIN_PORT = 2375
 TLS_PORT = 2376
-"""The ports IANA has registered for Docker: in the clear, and with TLS."""
+"""The ports that IANA has registered for Docker: without TLS, and with it."""
 
 TAKES = "unix:///path/of.sock or tcp://host:port"
-"""What is taken, in its usual spellings."""
+"""The usual spellings, for messages."""
 
 _USUAL = "unix:///var/run/docker.sock"
 _ELSEWHERE = {
-    "ssh": "ssh is not spoken here: forward the engine's socket with ssh -nNT -L"
-    " /run/engine/docker.sock:/var/run/docker.sock {host} and take unix:///run/engine/docker.sock",
-    "npipe": "a pipe of Windows is out of reach of a Linux container: mount /var/run/docker.sock"
-    f" and take {_USUAL}",
-    "fd": f"fd:// is how systemd hands the engine its socket: take {_USUAL}",
+    "ssh": "ssh is not supported: forward the engine's socket with ssh -nNT -L"
+    " /run/engine/docker.sock:/var/run/docker.sock {host} and use unix:///run/engine/docker.sock",
+    "npipe": "a Linux container cannot open a Windows pipe: mount /var/run/docker.sock"
+    f" and use {_USUAL}",
+    "fd": f"fd:// is how systemd passes the engine its socket: use {_USUAL}",
 }
-"""What to use instead of what Docker's own client, or the engine itself, takes as well."""
+"""What to use instead of spellings that only Docker's own client or the engine itself takes."""
 
 _SOCKETS = ("unix", "http+unix")
 _NETWORK = ("tcp", "http", "https")
@@ -28,14 +29,14 @@ _NETWORK = ("tcp", "http", "https")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A Unix socket's path, or a host (a name or an IP address, without brackets) and a port.
+    """A Unix socket, or a host and a port.
 
     Attributes:
-        path: the socket's, absolute.
+        path: the socket's, absolute; empty for a host.
         host: a name or an IP address, without brackets.
-        port: None where none was written: which one it is depends on TLS.
-        prefix: the path that a proxy serves the engine's API below, without a slash at its end.
-        tls: whether TLS is asked for by the spelling itself, `https://`.
+        port: None where none was written: the usual one then depends on TLS.
+        prefix: the path below which a proxy serves the engine's API, without a slash at its end.
+        tls: whether the spelling itself asks for TLS: `https://`.
     """
 
     path: str = ""
@@ -53,27 +54,20 @@ class Endpoint:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """An endpoint from its text, in each spelling that Docker's client or its SDKs take.
+    """An endpoint from its text, in any spelling that Docker's client or its SDKs take.
 
     Raises:
-        ValueError: it is none that can be spoken to; the message says what is taken.
+        ValueError: it cannot be used; the message says what can.
     """
     text = _bare(text)
-    scheme, _, rest = text.partition(":") if "/" in text else ("", "", text)
-    socket = _socket(scheme, rest, text)
-    if socket is not None:
-        return Endpoint(path=socket)
-    try:
-        network = _network(text)
-    except ValueError:
-        network = None  # its words are about URLs
-    if network is not None:
-        return network
+    with suppress(ValueError):  # of a URL that cannot be parsed: ours says what is taken
+        if found := _socket(text) or _network(text):
+            return found
     raise ValueError(f"takes {TAKES}{_instead(text)}")
 
 
 def _bare(text: str) -> str:
-    """Without blanks, a line end of Windows and quotes around it, which env files leave there."""
+    """The text without the blanks, Windows line ends and quotes that env files leave around it."""
     text = text.strip()
     for quote in ("'", '"'):
         if len(text) > 1 and text.startswith(quote) and text.endswith(quote):
@@ -81,25 +75,24 @@ def _bare(text: str) -> str:
     return text
 
 
-def _socket(scheme: str, rest: str, text: str) -> str | None:
-    """The absolute path of a socket, None where it names none."""
-    if text.startswith("/"):
-        path = text
-    elif scheme in _SOCKETS:
+def _socket(text: str) -> Endpoint | None:
+    """A socket by its absolute path, None for anything else."""
+    scheme, _, rest = text.partition(":") if "/" in text else ("", "", text)
+    path = text if text.startswith("/") else ""
+    if scheme in _SOCKETS:
         path = rest.removeprefix("//")
         path = unquote(path) if scheme != "unix" else path
         # `unix://var/run/docker.sock`: as in Docker's SDK for Python, never a relative path.
         path = path if path.startswith("/") or "/" not in path else f"/{path}"
-    else:
-        return None
-    return path if path.startswith("/") and path.strip("/") and path.isprintable() else None
+    usable = path.startswith("/") and path.strip("/") and path.isprintable()
+    return Endpoint(path=path) if usable else None
 
 
 def _network(text: str) -> Endpoint | None:
-    """A host and its port, None where it names none.
+    """A host and its port, None for anything else.
 
     Raises:
-        ValueError: it cannot be read as a URL.
+        ValueError: the text cannot be parsed as a URL.
     """
     bare = "://" not in text
     parts = urlsplit(f"tcp://{text}" if bare else text)

@@ -1,11 +1,11 @@
-"""Everything selfinspect raises on purpose: one root, each error with its data and a hint."""
+"""Every error that selfinspect raises on purpose: one root, each with its data and a hint.
+
+PID 1 and the client load this module, so it imports nothing but `typing`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import ClassVar, Literal, Self, TypeAlias
 
 Outcome: TypeAlias = Literal[
     "missing",
@@ -30,7 +30,7 @@ Outcome: TypeAlias = Literal[
     "client certificate expired",
     "client certificate refused",
 ]
-"""How asking an endpoint ends where there is no answer; see `engine.outcomes`."""
+"""Why an endpoint gave no answer; `engine.tried` says what follows from each."""
 
 
 class SelfinspectError(Exception):
@@ -38,15 +38,15 @@ class SelfinspectError(Exception):
 
     Attributes:
         slug: the last part of the problem's `type`, `urn:selfinspect:problem:<slug>`.
-        status: the HTTP status of an answer that carries it.
-        title: the kind of problem, the same for every occurrence.
+        status: the HTTP status of the answer.
+        title: the kind of problem, the same each time.
         detail: what happened this time.
-        hint: what a person can do about it, where something can be done.
+        hint: what a person can do about it, None where nothing can be done.
     """
 
     slug: ClassVar[str] = "error"
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Something went wrong"
+    title: ClassVar[str] = "Internal error"
 
     def __init__(self, detail: str, *, hint: str | None = None) -> None:
         super().__init__(detail)
@@ -59,76 +59,59 @@ class NotAvailable(SelfinspectError):  # noqa: N818 - the name that apps catch
 
     slug = "not-available"
     status = 503
-    title = "No agent answers"
+    title = "No answer from the agent"
 
 
 class BadRequestError(SelfinspectError):
-    """Raised when a request's parameter or path cannot be understood."""
+    """Raised when a request's parameter or path is not valid."""
 
     slug = "bad-request"
     status = 400
-    title = "The request cannot be understood"
+    title = "Bad request"
 
 
 class NotFoundError(SelfinspectError):
-    """Raised when a path, a member of a document or a container does not exist.
-
-    Attributes:
-        path: what was looked for.
-        members: what there is instead, where the parent is an object or an array.
-    """
+    """Raised when a path, a member of a document or a container does not exist."""
 
     slug = "not-found"
     status = 404
-    title = "There is no such thing here"
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        path: str = "",
-        members: Sequence[str] = (),
-        hint: str | None = None,
-    ) -> None:
-        super().__init__(detail, hint=hint)
-        self.path = path
-        self.members = tuple(members)
+    title = "Not found"
 
 
 class ForbiddenError(SelfinspectError):
-    """Raised when a request came by a way that the guard does not let through."""
+    """Raised when the guard refuses a request for the way it came: a proxy, another site."""
 
     slug = "forbidden"
     status = 403
-    title = "This request is not let through"
+    title = "Forbidden"
 
 
 class UnauthorizedError(SelfinspectError):
-    """Raised when a request bears no token, or not one of ours."""
+    """Raised when a request has no token, or a wrong one."""
 
     slug = "unauthorized"
     status = 401
-    title = "A token is needed"
+    title = "A valid token is required"
 
 
 class MisdirectedError(SelfinspectError):
-    """Raised when a request's Host names somebody else."""
+    """Raised when a request's `Host` is not one of our names."""
 
     slug = "misdirected"
     status = 421
-    title = "This host is not served here"
+    title = "Host not allowed"
 
 
 class MethodNotAllowedError(SelfinspectError):
-    """Raised when a request would do more than read."""
+    """Raised for any method but GET and HEAD."""
 
     slug = "method-not-allowed"
     status = 405
-    title = "Only GET and HEAD are served"
+    title = "Only GET and HEAD are allowed"
 
 
 class TooManyStreamsError(SelfinspectError):
-    """Raised when as many streams are open as the agent serves at once."""
+    """Raised when the agent has no room for another stream."""
 
     slug = "too-many-streams"
     status = 503
@@ -136,37 +119,37 @@ class TooManyStreamsError(SelfinspectError):
 
 
 class JournalBusyError(SelfinspectError):
-    """Raised when another agent writes this container's journal."""
+    """Raised when another agent is writing this container's journal."""
 
     slug = "journal-busy"
-    title = "Another agent has the journal"
+    title = "Another agent is using the journal"
 
 
 class IdentityError(SelfinspectError):
-    """Raised when it is not known which container this is."""
+    """Raised when we cannot say which container this is."""
 
     slug = "no-identity"
     status = 503
-    title = "It is not known which container this is"
+    title = "This container could not be identified"
 
 
 class AmbiguousIdentityError(IdentityError):
-    """Raised when evidence names more than one container and none could be proven."""
+    """Raised when there is evidence, and it does not settle which container this is."""
 
     slug = "ambiguous-identity"
-    title = "The evidence names more than one container"
+    title = "The evidence does not settle which container this is"
 
 
 class EngineError(SelfinspectError):
-    """Raised when the engine gave no usable answer.
+    """Raised when the engine returned no usable answer.
 
     Attributes:
-        endpoint: where the engine was asked, None where there is none.
+        endpoint: where the engine was asked, None where there is no engine.
     """
 
     slug = "engine-unreachable"
     status = 503
-    title = "The engine gives no answer"
+    title = "No answer from the engine"
 
     def __init__(
         self, detail: str, *, endpoint: str | None = None, hint: str | None = None
@@ -176,10 +159,10 @@ class EngineError(SelfinspectError):
 
 
 class EngineUnreachableError(EngineError):
-    """Raised when no engine is there, or the one that is does not talk like one.
+    """Raised when no engine listens there, or what listens does not answer like one.
 
     Attributes:
-        outcome: the same in a word or two, for a list of the places tried.
+        outcome: why, in a word or two, for the list of places tried.
     """
 
     def __init__(
@@ -195,11 +178,11 @@ class EngineUnreachableError(EngineError):
 
 
 class EngineAnswerError(EngineError):
-    """Raised when the engine answered a request with a status that is no success.
+    """Raised when the engine answered with an error status.
 
     Attributes:
         code: the HTTP status of the engine's answer.
-        capability: which of our requests it was, `inspect` for one.
+        capability: which of our requests it answered, such as `inspect`.
     """
 
     def __init__(
@@ -216,7 +199,7 @@ class EngineAnswerError(EngineError):
         self.capability = capability
 
     def copy(self, detail: str | None = None) -> Self:
-        """The same error without its traceback, or with other words."""
+        """The same error without its traceback, and with another detail if one is given."""
         return type(self)(
             self.detail if detail is None else detail,
             code=self.code,
@@ -227,11 +210,11 @@ class EngineAnswerError(EngineError):
 
 
 class EngineDeniedError(EngineAnswerError):
-    """Raised when the engine, or a proxy before it, refused a request (401, 403, 405)."""
+    """Raised when the engine, or a proxy in front of it, denied a request (401, 403, 405)."""
 
     slug = "denied-by-engine"
     status = 403
-    title = "The engine or a proxy before it denies this"
+    title = "The engine, or a proxy in front of it, denied the request"
 
 
 class EngineUnsupportedError(EngineAnswerError):
@@ -239,18 +222,18 @@ class EngineUnsupportedError(EngineAnswerError):
 
     slug = "unsupported-by-engine"
     status = 503
-    title = "This engine cannot answer that"
+    title = "Not supported by this engine"
 
 
 class UnknownContainerError(EngineAnswerError):
-    """Raised when the engine does not know a container (404)."""
+    """Raised when the engine has no such container (404)."""
 
     slug = "not-found"
     status = 404
-    title = "The engine does not know this container"
+    title = "The engine has no such container"
 
 
 class UnknownImageError(UnknownContainerError):
-    """Raised when the engine does not have a container's image any more (404)."""
+    """Raised when the engine no longer has a container's image (404)."""
 
-    title = "The engine does not have this image"
+    title = "The engine no longer has this image"

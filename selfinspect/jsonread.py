@@ -1,6 +1,6 @@
-"""Typed reads from an engine's JSON: what is absent or of another type is None.
+"""JSON of engines and agents: parsed within bounds of weight and depth, then read by type.
 
-What an engine says, and what an agent answers, as JSON.
+A member that is absent, or of another type than its reader asks for, is None.
 """
 
 from __future__ import annotations
@@ -16,35 +16,33 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-_DEEPEST = 100
-"""Arrays and objects in one another: who walks a document may do so by recursion."""
-_TOO_DEEP = f"more than {_DEEPEST} arrays and objects stand in one another"
+HEAVIEST: Final = 24 * 2**20
+"""Bytes that a document may take once it is parsed, as estimated from its text."""
+
+_DEEPEST = 100  # levels: whoever walks a document may do so by recursion
+_TOO_DEEP = f"nested more than {_DEEPEST} levels deep"
 _64_BITS = range(-(2**63), 2**64)
 _LONGEST_NUMBER = 18
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-# The first byte of four: a character that takes four of CPython's as well.
+# The first byte of a character that takes four bytes in UTF-8, and so four in a string of CPython.
 _WIDEST = re.compile(rb"[\xf0-\xff]")
 _HALVES = re.compile("[\ud800-\udfff]")
-# The same escaped; whole pairs as well, which nobody has to write so.
+# The same, or escaped; whole pairs match, too, which few writers escape.
 _MAY_BE_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
-HEAVIEST: Final = 24 * 2**20
-"""Bytes that a document may take once it is read, as far as its text tells."""
-
-
 def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
-    """A document from its JSON, which can be written as JSON again and as UTF-8.
+    """A document from its JSON, such that it can be written as JSON and UTF-8 again.
 
     NaN and infinite numbers become null, and halves of surrogate pairs U+FFFD: RFC 8259 has no
     place for the former, and UTF-8 none for the latter.
 
     Args:
         text: the JSON.
-        heaviest: bytes that it may take, about: `{},{},{}` takes twenty times what it is long.
+        heaviest: bytes that the document may take, about: `{},{},{}` takes 20 times its length.
 
     Raises:
-        ValueError: it is none, or one of more depth or weight than an engine has a use for.
+        ValueError: it is not JSON, or is nested deeper or weighs more than an engine's ever does.
     """
     if isinstance(text, bytes):
         text = decoded(text, heaviest)
@@ -58,8 +56,106 @@ def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
     return _whole(document) if _MAY_BE_HALVES.search(text) else document
 
 
+def decoded(body: bytes, heaviest: int = HEAVIEST) -> str:
+    """The text of a JSON body, which may have halves of surrogate pairs.
+
+    Args:
+        body: in UTF-8.
+        heaviest: bytes that the document may take.
+
+    Raises:
+        ValueError: it is not UTF-8, or may take more: CPython gives each character of a string as
+            many bytes as its widest needs.
+    """
+    wide = not body.isascii()
+    if wide and len(body) * 2 * (4 if _WIDEST.search(body) else 2) > heaviest:
+        raise ValueError(_too_heavy(heaviest))
+    return body.decode("utf-8-sig", "surrogatepass")
+
+
+def weight(text: str, heaviest: int) -> int:
+    """Bytes that a document takes once it is parsed, about; never less than its text.
+
+    Args:
+        text: its JSON.
+        heaviest: a first estimate above this is repeated without the marks inside of strings.
+    """
+    seems = _weight(text, {})
+    return seems if seems <= heaviest else _weight(text, _in_strings(text))
+
+
+def _too_heavy(heaviest: int) -> str:
+    return f"it would take more than {heaviest >> 20} MiB of memory"
+
+
+def _weight(text: str, in_strings: Mapping[str, int]) -> int:
+    """The weight of CPython's objects, of the references to them, and of the text.
+
+    Args:
+        text: the JSON.
+        in_strings: how often each mark is inside of a string, where it means nothing.
+    """
+    count = {mark: text.count(mark) - in_strings.get(mark, 0) for mark in '{[,:"'}
+    strings = max(0, count['"'] // 2 - count[":"])
+    others = max(0, count[","] - strings)
+    return (
+        150 * count["{"]
+        + 72 * count["["]
+        + 45 * count[":"]
+        + 57 * strings
+        + 36 * others
+        + sys.getsizeof(text) * (1 if text.isascii() else 2)
+    )
+
+
+def _in_strings(text: str) -> Mapping[str, int]:
+    """How often each mark of JSON is inside of a string, where it means nothing."""
+    count = dict.fromkeys('{[,:"', 0)
+    for string in _STRING.finditer(text):
+        inner = string[0]
+        for mark in "{[,:":
+            count[mark] += inner.count(mark)
+        count['"'] += inner.count('"') - 2
+    return count
+
+
+def _see_that_it_is_shallow(document: Json) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _null(_: str) -> None:
+    """Return None for NaN, Infinity and -Infinity."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _whole(node: Json) -> Json:
+    """The document with each half of a surrogate pair replaced."""
+    if isinstance(node, str):
+        return _HALVES.sub("\ufffd", node)
+    if isinstance(node, list):
+        return [_whole(each) for each in node]
+    if isinstance(node, dict):
+        return {_HALVES.sub("\ufffd", name): _whole(each) for name, each in node.items()}
+    return node
+
+
+def _children(node: Json) -> Iterable[Json]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
+
+
 def member(document: Json, *path: str) -> Json:
-    """What stands at a path of member names."""
+    """The member at a path of names; None where the path leads nowhere."""
     for name in path:
         if not isinstance(document, dict):
             return None
@@ -68,7 +164,7 @@ def member(document: Json, *path: str) -> Json:
 
 
 def text(document: Json, *path: str) -> str | None:
-    """A string with something in it."""
+    """A string that is not empty."""
     value = member(document, *path)
     return value if isinstance(value, str) and value else None
 
@@ -82,7 +178,7 @@ def integer(document: Json, *path: str) -> int | None:
 
 
 def decimal(text: str | None) -> int | None:
-    """A whole number that stands there as text: a port by an engine, a label by anybody."""
+    """A whole number written as text: a port by an engine, a label by anybody."""
     if text and text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
         return int(text)
     return None
@@ -116,101 +212,3 @@ def text_mapping(document: Json, *path: str) -> Mapping[str, str]:
     return {
         name: value for name, value in mapping(document, *path).items() if isinstance(value, str)
     }
-
-
-def decoded(body: bytes, heaviest: int = HEAVIEST) -> str:
-    """The text of a JSON body, halves of surrogate pairs and all.
-
-    Args:
-        body: in UTF-8.
-        heaviest: bytes that the document may take.
-
-    Raises:
-        ValueError: it is not in UTF-8, or would take more than that. A single character beyond
-            the others makes each of a text as wide, and so each of a value.
-    """
-    wide = not body.isascii()
-    if wide and len(body) * 2 * (4 if _WIDEST.search(body) else 2) > heaviest:
-        raise ValueError(_too_heavy(heaviest))
-    return body.decode("utf-8-sig", "surrogatepass")
-
-
-def _too_heavy(heaviest: int) -> str:
-    return f"it would take more than {heaviest >> 20} MiB"
-
-
-def weight(text: str, heaviest: int) -> int:
-    """Bytes that a document takes once it is read, about; never less than the text.
-
-    Args:
-        text: its JSON.
-        heaviest: how much is looked at closely: what seems to be more may be so by its texts.
-    """
-    seems = _weight(text, {})
-    return seems if seems <= heaviest else _weight(text, _in_strings(text))
-
-
-def _weight(text: str, in_strings: Mapping[str, int]) -> int:
-    """CPython's objects, the places for them, and the text.
-
-    Args:
-        text: the JSON.
-        in_strings: how often each mark stands in a string and means nothing.
-    """
-    count = {mark: text.count(mark) - in_strings.get(mark, 0) for mark in '{[,:"'}
-    strings = max(0, count['"'] // 2 - count[":"])
-    others = max(0, count[","] - strings)
-    return (
-        150 * count["{"]
-        + 72 * count["["]
-        + 45 * count[":"]
-        + 57 * strings
-        + 36 * others
-        + sys.getsizeof(text) * (1 if text.isascii() else 2)
-    )
-
-
-def _in_strings(text: str) -> Mapping[str, int]:
-    """How often marks of JSON stand in its strings, where they are none."""
-    count = dict.fromkeys('{[,:"', 0)
-    for string in _STRING.finditer(text):
-        inner = string[0]
-        for mark in "{[,:":
-            count[mark] += inner.count(mark)
-        count['"'] += inner.count('"') - 2
-    return count
-
-
-def _see_that_it_is_shallow(document: Json) -> None:
-    level = [document]
-    for _ in range(_DEEPEST):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return
-    raise ValueError(_TOO_DEEP)
-
-
-def _null(_: str) -> None:
-    """What stands for NaN, Infinity and -Infinity."""
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _whole(node: Json) -> Json:
-    """The document without halves of surrogate pairs."""
-    if isinstance(node, str):
-        return _HALVES.sub("\ufffd", node)
-    if isinstance(node, list):
-        return [_whole(each) for each in node]
-    if isinstance(node, dict):
-        return {_HALVES.sub("\ufffd", name): _whole(each) for name, each in node.items()}
-    return node
-
-
-def _children(node: Json) -> Iterable[Json]:
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()

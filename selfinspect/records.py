@@ -1,112 +1,97 @@
-"""Documents as the records they were made from. Pure."""
+"""Records from the JSON documents that were made of them. Pure.
+
+How a member is read follows from its type in the record, so a new record needs nothing here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from selfinspect.model import (
-    Compose,
-    Engine,
-    Health,
-    HealthCheck,
-    Host,
-    IdentitySummary,
-    Image,
-    Kubernetes,
-    Limits,
-    MemoryEvents,
-    Mount,
-    Network,
-    PortBinding,
-    RestartPolicy,
-    Run,
-    Self,
-    Stop,
-    Stopping,
-    Swarm,
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
 )
 
+from selfinspect import model
+from selfinspect.model import Self
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from _typeshed import DataclassInstance
 
     from selfinspect.model import Json
 
-Record = TypeVar("Record")
+    Record = TypeVar("Record", bound=DataclassInstance)
+    Hints: TypeAlias = dict[type[DataclassInstance], Mapping[str, Any]]
 
 
 def read_self(document: Json) -> Self:
-    """The record of which `/v1/self` answers the document.
-
-    Members that this version does not know are left out; those the document lacks are None.
+    """The record whose document `/v1/self` answers.
 
     Raises:
-        ValueError: it is no such document.
+        ValueError: it is not such a document.
     """
-    members = _members(document)
-    if not ("id" in members and members.get("identity")):
-        raise ValueError("no document of /v1/self")
-    return _record(Self, document)
+    members = _object(document)
+    if "id" not in members or not members.get("identity"):
+        raise ValueError("not a document of /v1/self")
+    return read_record(Self, document)
 
 
-def _record(kind: type[Record], document: Json) -> Record:
-    members = _members(document)
+def read_record(kind: type[Record], document: Json) -> Record:
+    """The record of this kind, with the records in it.
+
+    Members that this version does not have are left out; those that the document lacks have their
+    default, else None.
+
+    Raises:
+        ValueError: an object or an array is expected somewhere, and something else stands there.
+    """
+    return _record(kind, document, {})
+
+
+def _record(kind: type[Record], document: Json, hints: Hints) -> Record:
+    """Args are those of `read_record`, and the types of members, resolved once for each kind."""
+    members = _object(document)
+    if kind not in hints:
+        hints[kind] = get_type_hints(kind, localns={**vars(model), "Mapping": Mapping})
     values: dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]  # each is a dataclass
+    for field in fields(kind):
         if field.name in members:
-            read = _READERS.get((kind, field.name), _plain)
-            value = members[field.name]
-            values[field.name] = None if value is None else read(value)
-        elif field.default is MISSING:
+            values[field.name] = _value(hints[kind][field.name], members[field.name], hints)
+        elif field.default is MISSING and field.default_factory is MISSING:
             values[field.name] = None
     return kind(**values)
 
 
-def _plain(value: Json) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _value(hint: object, value: Json, hints: Hints) -> object:
+    """A member: a record, `tuple[X, ...]`, `Mapping[str, X]` or a scalar, each of it or None."""
+    if value is None:
+        return None
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _record(hint, value, hints)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType) and len(inner) == 2 and type(None) in inner:  # noqa: PLR2004
+        return _value(inner[inner[0] is type(None)], value, hints)
+    if origin is tuple:
+        return tuple(_value(inner[0], each, hints) for each in _array(value))
+    if origin is Mapping:
+        return {name: _value(inner[1], each, hints) for name, each in _object(value).items()}
+    return value
 
 
-def _one(kind: type[object]) -> Callable[[Json], object]:
-    return lambda value: _record(kind, value)
-
-
-def _each(kind: type[object]) -> Callable[[Json], object]:
-    return lambda value: tuple(_record(kind, each) for each in _items(value))
-
-
-def _named(read: Callable[[Json], object]) -> Callable[[Json], object]:
-    return lambda value: {name: read(each) for name, each in _members(value).items()}
-
-
-def _items(value: Json) -> list[Json]:
+def _array(value: Json) -> list[Json]:
     if not isinstance(value, list):
-        raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - a wrong text, no wrong call
+        raise ValueError(f"not an array: {value!r}")  # noqa: TRY004 - a wrong text, no wrong call
     return value
 
 
-def _members(value: Json) -> dict[str, Json]:
+def _object(value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is no object")  # noqa: TRY004 - a wrong text, no wrong call
+        raise ValueError(f"not an object: {value!r}")  # noqa: TRY004 - a wrong text, no wrong call
     return value
-
-
-_READERS: dict[tuple[type[object], str], Callable[[Json], object]] = {
-    (Self, "image"): _one(Image),
-    (Self, "health"): _one(Health),
-    (Health, "log"): _each(HealthCheck),
-    (Self, "restart_policy"): _one(RestartPolicy),
-    (Self, "port_bindings"): _named(_each(PortBinding)),
-    (Self, "networks"): _named(_one(Network)),
-    (Self, "mounts"): _each(Mount),
-    (Self, "limits"): _one(Limits),
-    (Self, "compose"): _one(Compose),
-    (Self, "swarm"): _one(Swarm),
-    (Self, "kubernetes"): _one(Kubernetes),
-    (Self, "stop"): _one(Stop),
-    (Self, "stopping"): _one(Stopping),
-    (Self, "memory_events"): _one(MemoryEvents),
-    (Self, "host"): _one(Host),
-    (Self, "previous_run"): _one(Run),
-    (Self, "identity"): _one(IdentitySummary),
-    (Self, "engine"): _one(Engine),
-}

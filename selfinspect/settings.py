@@ -1,6 +1,6 @@
-"""What options and environment variables say, as one value.
+"""The settings of an agent, and how each is read from the text of its option or variable.
 
-Texts are read here and nowhere else; every reader raises ValueError with what it takes.
+Each reader raises ValueError, whose message says what it takes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
 from selfinspect.duration import parse_duration
 from selfinspect.endpoint import parse_endpoint
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from selfinspect.listen import ListenAddress
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
-Value = TypeVar("Value")
 StatsChoice: TypeAlias = Literal["auto", "engine", "kernel"]
+Value = TypeVar("Value")
+
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 
 _MOST_EVENTS = 1_000_000_000
 _SHOWN = 40
@@ -33,38 +34,38 @@ _API_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be chosen about an agent.
+    """Everything about an agent that can be chosen.
 
     Attributes:
         listen: where the API is served.
-        metrics_listen: where metrics alone are served, or `off`; None for where it is usual.
+        metrics_listen: where metrics alone are served, or `off`; None for the default address.
         insecure_api: serve the API beyond loopback without a token.
         token_file: the file of the API's tokens, one a line; `auto` is the one PID 1 minted.
         metrics_token_file: the same for `/metrics`.
         tls_cert: the certificate, with those between it and its authority, for TLS.
         tls_key: its key.
         tls_client_ca: the authorities of clients, who then need a certificate.
-        disable: globs over paths that are not served, nor what is below them.
+        disable: globs over paths that are not served, nor anything below them.
         engine: `auto`, `off` or an endpoint.
-        engine_server_name: the name the engine's certificate bears, None for its address.
+        engine_server_name: the name in the engine's certificate, None for its address.
         api_version: the engine API version to speak, None to negotiate.
         container: a claim about who we are, still to be proven.
-        assume: an identity that is only assumed acts as one that is observed.
-        target: whom to report on: `self`, `netns`, or a container's name or ID.
+        assume: an identity that is only assumed acts like one that is observed.
+        target: the container to report on: `self`, `netns`, or one's name or ID.
         root: the folder below which every file is read.
         stats_source: where figures come from.
-        stop_timeout: seconds the app has to stop, where its container does not say; None for
-            nobody says.
-        allow_host: globs over names we may be called by.
+        stop_timeout: seconds that the app has to stop, where its container sets none; None where
+            this is not set either.
+        allow_host: globs over further names that a request's `Host` may have.
         reveal: globs over names whose values are not masked.
         metrics_labels: globs over the container's labels that become metric labels.
-        metrics_machine: whether metrics tell of the machine as well.
-        fs_usage_interval: seconds after which the writable layer is counted anew, None for never.
+        metrics_machine: whether there are metrics of the machine, too.
+        fs_usage_interval: seconds after which the writable layer is counted again, None for never.
         journal: the folder of the events' files.
-        journal_max_events: how many events are held.
+        journal_max_events: how many events are kept.
         log_level: the least severe level that is logged.
         log_format: how log lines look.
-        warnings: what was wrong with variables that are passed over.
+        warnings: what was wrong with variables that were ignored.
     """
 
     listen: tuple[ListenAddress, ...] = (DEFAULT_API,)
@@ -92,34 +93,33 @@ class Settings:
     fs_usage_interval: float | None = None
     journal: Path = field(default_factory=lambda: Path("/var/lib/selfinspect"))
     journal_max_events: int = 10_000
-    log_level: str = "info"
+    log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
     warnings: tuple[str, ...] = ()
 
     def checked(self) -> Settings:
-        """These settings, if they go together.
+        """These settings, where they are valid together.
 
         Raises:
-            ValueError: they do not; the message names the option.
+            ValueError: they are not; the message names the option.
         """
         if self.api_version is not None and not _API_VERSION.fullmatch(self.api_version):
             raise ValueError(
                 f"DOCKER_API_VERSION {self.api_version!r}: takes a version such as 1.41"
             )
-        if self.tls_cert is not None and self.tls_key is None:
-            raise ValueError(f"--tls-cert {self.tls_cert}: needs its --tls-key")
-        if self.tls_key is not None and self.tls_cert is None:
-            raise ValueError(f"--tls-key {self.tls_key}: needs its --tls-cert")
-        if self.tls_client_ca is not None and self.tls_cert is None:
-            raise ValueError(
-                f"--tls-client-ca {self.tls_client_ca}: needs --tls-cert and --tls-key"
-            )
+        for option, given, needs, needed in (
+            ("--tls-cert", self.tls_cert, "its --tls-key", self.tls_key),
+            ("--tls-key", self.tls_key, "its --tls-cert", self.tls_cert),
+            ("--tls-client-ca", self.tls_client_ca, "--tls-cert and --tls-key", self.tls_cert),
+        ):
+            if given is not None and needed is None:
+                raise ValueError(f"{option} {given}: needs {needs}")
         guarded = self.insecure_api or self.token_file or self.tls_client_ca
         for address in self.listen:
             if not (address.is_loopback or guarded):
                 raise ValueError(
-                    f"--listen {address}: takes a loopback address or a unix:///path; for another"
-                    " say who may ask, with --token-file or --tls-client-ca, or let everyone, with"
+                    f"--listen {address}: takes a loopback address or a unix:///path; any other"
+                    " needs --token-file or --tls-client-ca, or, to be open to everyone,"
                     " --insecure-api"
                 )
         return self
@@ -158,9 +158,9 @@ def parse_engine(text: str) -> str:
 
 
 def parse_api_version(text: str) -> tuple[str | None, str | None]:
-    """What `DOCKER_API_VERSION` says: the version, None to negotiate, and what is to be warned of.
+    """The version in `DOCKER_API_VERSION`, None to negotiate it; and a warning, if there is one.
 
-    The variable is the app's, too: anything but a version is passed over.
+    The variable is the app's, too: a wrong value is ignored.
     """
     word = text.strip().strip("'\"").strip().removeprefix("v")
     if word in ("", "auto"):
@@ -175,10 +175,8 @@ def parse_api_version(text: str) -> tuple[str | None, str | None]:
 
 
 def parse_server_name(text: str) -> str:
-    """The DNS name or IP address that a certificate bears."""
-    if text and not any(character in text for character in "/ \t\n"):
-        return text
-    raise ValueError(f"{text!r}: takes a name or an address, such as engine.example or 10.0.0.1")
+    """The DNS name or IP address in a certificate."""
+    return _word(text, "a name or an address, such as engine.example or 10.0.0.1")
 
 
 def parse_interval(text: str) -> float | None:
@@ -187,18 +185,10 @@ def parse_interval(text: str) -> float | None:
 
 
 def parse_events(text: str) -> int:
-    """How many events."""
+    """A number of events."""
     if text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_EVENTS:
         return int(text)
     raise ValueError(f"{text!r}: takes a number of events from 1 to {_MOST_EVENTS}")
-
-
-def _or_off(parse: Callable[[str], Value], text: str) -> Value:
-    """What a reader makes of a text; what it says it takes is not all."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ValueError(f"{error}; or off") from error
 
 
 def parse_labels(texts: Sequence[str]) -> tuple[str, ...] | None:
@@ -210,6 +200,18 @@ def parse_labels(texts: Sequence[str]) -> tuple[str, ...] | None:
 
 def parse_container(text: str) -> str:
     """A container's ID, whole or its first 12 digits or more, or its name."""
+    return _word(text, "a container's ID or name")
+
+
+def _word(text: str, takes: str) -> str:
     if text and not any(character in text for character in "/ \t\n"):
         return text
-    raise ValueError(f"{text!r}: takes a container's ID or name")
+    raise ValueError(f"{text!r}: takes {takes}")
+
+
+def _or_off(parse: Callable[[str], Value], text: str) -> Value:
+    """The value from a reader whose option takes `off` as well: an error says so, too."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or off") from error

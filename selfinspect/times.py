@@ -1,4 +1,4 @@
-"""RFC 3339 times to the nanosecond, as engines write them and as selfinspect answers them."""
+"""RFC 3339 times to the nanosecond, as engines and selfinspect write them. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def nanoseconds(text: str) -> int:
     Go's zero time, `0001-01-01T00:00:00Z`, is a time like any other and comes out negative.
 
     Raises:
-        ValueError: the text is no RFC 3339 time.
+        ValueError: the text is not an RFC 3339 time.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no RFC 3339 time")
+        raise ValueError(f"not an RFC 3339 time: {text!r}")
     day, clock, fraction, zone = match.groups()
     offset = "+00:00" if zone in "Zz" else zone
     since = datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH
@@ -59,20 +59,20 @@ def asked_for(name: str, value: str, now: int) -> int:
         ) from error
 
 
-def rfc3339(nanoseconds: int) -> str:
-    """The time that many nanoseconds after the Unix epoch, in UTC with nine digits and `Z`."""
-    seconds, fraction = divmod(nanoseconds, 10**9)
+def rfc3339(since: int) -> str:
+    """The time so many nanoseconds after the Unix epoch, in UTC with nine digits and `Z`."""
+    seconds, fraction = divmod(since, 10**9)
     return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def unix(nanoseconds: int) -> str:
-    """A moment as the Engine API takes one: seconds since the Unix epoch with nine digits more."""
-    seconds, fraction = divmod(nanoseconds, 10**9)
+def unix(since: int) -> str:
+    """The same as the Engine API takes it: seconds since the Unix epoch, with nine decimals."""
+    seconds, fraction = divmod(since, 10**9)
     return f"{seconds}.{fraction:09d}"
 
 
 def moment(text: object) -> int | None:
-    """Nanoseconds of an engine's time; None where it is absent, junk, or Go's zero time."""
+    """Nanoseconds since the Unix epoch of an engine's time; None for junk and Go's zero time."""
     if not isinstance(text, str):
         return None
     try:
@@ -82,7 +82,7 @@ def moment(text: object) -> int | None:
     return since if since > 0 else None
 
 
-def known(text: object) -> str | None:
-    """An engine's time in our form; None where `moment` knows none."""
+def normalized(text: object) -> str | None:
+    """An engine's time as `rfc3339` writes it; None for junk and Go's zero time."""
     since = moment(text)
     return None if since is None else rfc3339(since)

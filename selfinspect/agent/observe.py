@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect import times
 from selfinspect.agent.state import GONE, UNRESOLVED, Observation
-from selfinspect.documents import engine_missing, refused
+from selfinspect.documents import engine_missing, standing
 from selfinspect.engine.api.client import Client, Inquiry, Prober
 from selfinspect.engine.api.extras import Extras
 from selfinspect.engine.contacts import contacts
@@ -31,7 +31,7 @@ from selfinspect.engine.tried import (
 )
 from selfinspect.errors import EngineError
 from selfinspect.identity.evidence import gather
-from selfinspect.identity.resolve import Resolution, resolve
+from selfinspect.identity.resolve import Relation, Resolution, resolve
 from selfinspect.jsonread import text
 from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
@@ -48,12 +48,11 @@ if TYPE_CHECKING:
     from selfinspect.engine.tried import Unusable
     from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.identity.questions import Answer
     from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Json
     from selfinspect.settings import Settings
 
-_WEIGHT: Mapping[Answer, int] = {"stranger": 0, "denied": 1, "unproven": 2}
+_WEIGHT: Mapping[Relation, int] = {"stranger": 0, "denied": 1, "unproven": 2}
 """Which answer is kept of several engines that are not ours: a doubt outweighs a stranger."""
 
 
@@ -261,8 +260,7 @@ def inquiry(observation: Observation) -> Inquiry:
         EngineError: no engine has this container, or it denies us inspect.
     """
     snapshot = observation.snapshot
-    if snapshot.self is None:
-        raise refused(snapshot)
+    standing(snapshot)
     if observation.client is None:
         raise engine_missing(snapshot)
     return Inquiry(observation.client, observation.masking, snapshot.inspect)

@@ -1,30 +1,30 @@
-"""Container IDs in the paths of cgroups.
+"""Container IDs in the paths of cgroups. Pure.
 
 A segment of a cgroup's path names a container where it is, whole, one of
 
 - 64 lower-case hex digits: cgroupfs drivers, below any parent (`/docker/ID`, `/ecs/UUID/ID`,
   `/kubepods/burstable/podUID/ID`, `/default/ID` of containerd, `/any/cgroup-parent/ID`);
 - `ENGINE-ID` or `ENGINE-ID.scope`: systemd drivers, and CRI-O and Podman on cgroupfs;
-- `…:ENGINE:ID`: a systemd path handed to a cgroupfs driver (containerd under Kubernetes);
+- `…:ENGINE:ID`: a systemd path given to a cgroupfs driver (containerd under Kubernetes);
 - 32 hex digits, a hyphen and 8 to 10 digits, somewhere below `ecs`: AWS Fargate's own name.
 
 ENGINE is docker, libpod, libpod-payload (`--cgroups=split`), crio, cri-containerd, containerd
 or nerdctl. Monitors (`libpod-conmon-ID.scope`, `crio-conmon-ID`), pods, mounts, sessions and
-whatever else has an ID in a name of its own do not name the container that a process is in.
+anything else with an ID in a longer name do not name the container that a process is in.
 
-Containers nest, and the innermost is ours: the last such segment. What stands behind it tells
-whether a further container without an ID of its own is inside, which is then ours instead:
+Containers nest, and the innermost is ours: the last such segment. The segments after it show
+whether another container, without an ID of its own, is nested in that one and is ours instead:
 
-- what an init makes for itself (`init.scope`, `system.slice/…`, `init`, Podman's `container`)
-  says nothing of that kind;
-- what only runtimes make (a pod, a build step, a machine, `runc-NAME.scope`, `crun-NAME.scope`,
-  `buildah-NAME`, an ID of the wrong length in an engine's folder) says so: ours is not known, and
-  those around it are not ours;
-- a segment that we do not know (`/docker/ID/web`) may be either; of two, or one with a digest in
-  it, a container is likelier, but what proves the ID still counts.
+- those that an init makes for itself (`init.scope`, `system.slice/…`, `init`, Podman's
+  `container`) show no such container;
+- those that only runtimes make (a pod, a build step, a machine, `runc-NAME.scope`,
+  `crun-NAME.scope`, `buildah-NAME`, an ID of the wrong length in an engine's folder) show one: our
+  ID is nowhere, and the IDs before them are of containers around ours;
+- an unknown segment (`/docker/ID/web`) may be either; two of them, or one with a digest in it, are
+  likelier a container, but a proof of the ID before them still counts.
 
-64 bare digits behind an ID may be a container's, or a job's that is named by a digest: where no
-engine's folder stands between, both IDs stay in question. A path with `..` lies outside our cgroup
+64 bare digits after an ID may be a container's, or those of a job that is named by a digest: where
+no engine's folder is between them, both IDs stay candidates. A path with `..` is outside our cgroup
 namespace: a neighbour's or the host's.
 """
 
@@ -32,6 +32,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _ENGINE = r"(docker|libpod|libpod-payload|crio|cri-containerd|containerd|nerdctl)"
 _ID = r"([0-9a-f]{64})"
@@ -45,9 +50,9 @@ _FOLDERS = {
     "k8s.io": "containerd",
     "actions_job": "docker",
 }
-"""What kind of engine's container a bare ID names in such a folder."""
+"""The kind of engine whose container a bare ID in such a folder names."""
 TOO_MANY = 2
-"""Unknown segments behind an ID that no init makes."""
+"""Unknown segments after an ID, more than any init makes."""
 _LONGEST = 2 * 4096  # the kernel prints no path longer than a page
 _FARGATE = re.compile(r"[0-9a-f]{32}-[0-9]{8,10}")
 _ECS = re.compile(r"ecs|ecstasks\b.*")
@@ -65,17 +70,16 @@ _UNIT = re.compile(r".*\.(?:slice|service)")
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """The containers of a path.
+    """The containers in a path.
 
     Attributes:
-        id: the innermost one, None where that is not known.
+        id: the innermost one, None where the path does not name it.
         outer: those around it, which are not ours.
-        rivals: those around it that may be ours instead, what names `id` being no container.
-        engine: what kind of engine the path says `id` is of, None where it does not say.
-        inside: the segment that only the runtime of a further container makes, whose ID is
-            nowhere.
-        unknown: how many segments behind `id` may be a further container's.
-        in_pod: whether the innermost container is a pod's, and not one inside of that.
+        rivals: those around it that are ours if `id` is not a container's.
+        engine: the kind of engine that the path names, None where it names none.
+        inside: the segment that only a runtime makes, for a nested container whose ID is nowhere.
+        unknown: how many segments after `id` may be a nested container's.
+        in_pod: whether the innermost container is a pod's, and not nested in one of a pod.
     """
 
     id: str | None = None
@@ -86,88 +90,85 @@ class Nesting:
     unknown: int = 0
     in_pod: bool = False
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The containers that may be ours, the innermost first."""
+        return (self.id, *sorted(self.rivals)) if self.id else ()
+
 
 def nesting(path: str) -> Nesting:
-    """Which containers a cgroup's path runs through."""
+    """The containers in a cgroup's path."""
     segments = path.split("/")
     if not path.startswith("/") or len(path) > _LONGEST or ".." in segments:
         return Nesting()
-    walk = _Walk()
-    for segment in segments:
-        walk.step(segment)
-    return walk.result()
+    found: list[str] = []
+    certain = 0  # so many of those found are certainly around another container
+    engine, in_pod = None, False
+    since = [""]  # the last segment with an ID, and those after it
+    for segment in segments[1:]:
+        name = _name(segment, since)
+        if name is None:
+            since.append(segment)
+            continue
+        identifier, kind = name
+        engine = kind or _FOLDERS.get(since[-1])
+        bare = found and segment == identifier and engine is None
+        if not bare or _inside(since) or _in_ecs(since):
+            certain, in_pod = len(found), engine == "crio"
+        in_pod = in_pod or _of_pod((*since[1:], segment))
+        found.append(identifier)
+        since = [segment]
+    in_pod = in_pod or _of_pod(since[1:])
+    inside = _inside(since)
+    if not found or inside:
+        return Nesting(outer=frozenset(found), inside=inside if found else None, in_pod=in_pod)
+    innermost = found[-1]
+    return Nesting(
+        innermost,
+        frozenset(found[:certain]) - {innermost},
+        frozenset(found[certain:-1]) - {innermost},
+        engine,
+        unknown=_unknown(since[1:]),
+        in_pod=in_pod,
+    )
 
 
-class _Walk:
-    """Goes down a path, one segment after the other."""
-
-    def __init__(self) -> None:
-        self._found: list[str] = []
-        self._certain = 0  # of those found, so many are around a container that is one for sure
-        self._engine: str | None = None
-        self._parent = ""
-        self._inside: str | None = None
-        self._unknown = 0
-        self._below_unit = False
-        self._in_ecs = False
-        self._in_pod = False
-        self._pod_since = False
-
-    def step(self, segment: str) -> None:
-        """Take the next segment."""
-        if _KUBEPODS.fullmatch(segment):
-            self._pod_since = True
-        if name := _name(segment, in_ecs=self._in_ecs):
-            self._enter(segment, *name)
-        elif _NESTED.fullmatch(segment):
-            self._inside = self._inside or segment
-        elif _DIGEST.fullmatch(segment):
-            if self._parent in _FOLDERS:
-                self._inside = self._inside or segment
-            self._unknown += TOO_MANY
-        elif self._found and segment:
-            self._below_unit = self._below_unit or bool(_UNIT.fullmatch(segment))
-            if not self._below_unit and not _OF_AN_INIT.fullmatch(segment):
-                self._unknown += 1
-        if _ECS.fullmatch(segment):
-            self._in_ecs = True
-        self._parent = segment
-
-    def result(self) -> Nesting:
-        """What there was on the way."""
-        in_pod = self._in_pod or self._pod_since
-        if not self._found or self._inside:
-            inside = self._inside if self._found else None
-            return Nesting(outer=frozenset(self._found), inside=inside, in_pod=in_pod)
-        innermost = self._found[-1]
-        return Nesting(
-            innermost,
-            frozenset(self._found[: self._certain]) - {innermost},
-            frozenset(self._found[self._certain : -1]) - {innermost},
-            self._engine,
-            unknown=self._unknown,
-            in_pod=in_pod,
-        )
-
-    def _enter(self, segment: str, identifier: str, engine: str | None) -> None:
-        engine = engine or _FOLDERS.get(self._parent)
-        bare = segment == identifier
-        if not (self._found and bare and engine is None and not self._inside and not self._in_ecs):
-            self._certain = len(self._found)
-            self._in_pod = self._pod_since or engine == "crio"
-        self._in_pod = self._in_pod or self._pod_since
-        self._found.append(identifier)
-        self._engine = engine
-        self._inside, self._unknown = None, 0
-        self._below_unit = self._in_ecs = self._pod_since = False
-
-
-def _name(segment: str, *, in_ecs: bool) -> tuple[str, str | None] | None:
-    """The ID that a segment is, and whose it says that is."""
-    if in_ecs and _FARGATE.fullmatch(segment):
+def _name(segment: str, since: Sequence[str]) -> tuple[str, str | None] | None:
+    """The ID that a segment names, and the kind of engine that it names with it."""
+    if _FARGATE.fullmatch(segment) and _in_ecs(since):
         return segment, None
     match = _NAMES.fullmatch(segment)
     if match is None:
         return None
     given, bare, prefix, prefixed = match.groups()
     return (bare, given) if bare else (prefixed, prefix)
+
+
+def _in_ecs(segments: Iterable[str]) -> bool:
+    return any(map(_ECS.fullmatch, segments))
+
+
+def _of_pod(segments: Iterable[str]) -> bool:
+    return any(map(_KUBEPODS.fullmatch, segments))
+
+
+def _inside(since: Sequence[str]) -> str | None:
+    """The first segment, but for the one with the ID, that only a container's runtime makes."""
+    for parent, segment in pairwise(since):
+        digest = parent in _FOLDERS and _DIGEST.fullmatch(segment)
+        if digest or _NESTED.fullmatch(segment):
+            return segment
+    return None
+
+
+def _unknown(segments: Iterable[str]) -> int:
+    """How many segments may be a nested container's; none below a unit of systemd's is."""
+    count = 0
+    below_unit = False
+    for segment in segments:
+        if _DIGEST.fullmatch(segment):
+            count += TOO_MANY
+        elif segment:
+            below_unit = below_unit or bool(_UNIT.fullmatch(segment))
+            count += not below_unit and not _OF_AN_INIT.fullmatch(segment)
+    return count

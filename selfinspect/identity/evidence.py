@@ -1,9 +1,9 @@
-"""What the kernel's files say about which container this is: text in, candidates out.
+"""Evidence of which container this is, from the kernel's files: text in, candidates out. Pure.
 
-A candidate is an ID at a recognised place (`cgroup_paths` and `mounts` say which), never yet an
-answer. Its scope is the namespace whose owner it names: the *container* itself; the owner of the
-*network* (under `--network container:B` the hostname and the files in `/etc` are B's, and agree
-with each other); of the *ipc* namespace; or of the *pid* namespace, which PID 1 belongs to.
+A candidate is an ID at a recognised place (`cgroup_paths` and `mounts` say which), not yet an
+answer. Its scope says what it is the ID of: of the *container* that we are in; or of the owner of a
+namespace that containers can share: the *network* (under `--network container:B` the hostname and
+the files in `/etc` are B's, and agree with each other), *ipc*, or *pid*, which is PID 1's.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ if TYPE_CHECKING:
     from selfinspect.model import Kubernetes, Scope, Source
 
 LONGEST_EVIDENCE = 240
-MOST_CANDIDATES = 32  # cgroup v1 has a dozen hierarchies; more is no kernel's word
+MOST_CANDIDATES = 32  # cgroup v1 has a dozen hierarchies; no kernel names more
 
 _SUPPORTING = ("hostname-file", "hosts-file", "resolv-file", "containerenv", "secrets-mount")
-_COPIED_WITHIN = 10**8  # nanoseconds; a copied tree's files are made in any order
+_COPIED_WITHIN = 10**8  # nanoseconds: the files of a copied tree are made in any order
 _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
 _SHORT = 12
 _HOSTNAME = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
 _ECS_URI = re.compile(r"https?://[^/?#@]+/v[34]/([0-9a-f]{32}-[0-9]{8,10})")
 _GVISOR = re.compile(r"gvisor|#1 SMP Sun Jan 10 15:06:54 PST 2016", re.IGNORECASE)
-"""gVisor says so in its version, and before that always had this date."""
+"""gVisor's name is in its version; older releases always had this date instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known before an engine is asked.
+    """All that can be said without an engine.
 
     Attributes:
         outer: IDs of containers around ours, which are never ours.
-        layer: the ID of the writable layer of our `/`, proof material.
+        layer: the ID of the writable layer of our `/`, for a proof.
         stamp: when our `/.dockerenv` was made, nanoseconds since the Unix epoch; None where
             something is mounted over it.
-        started_at: Unix seconds at which our PID 1 started, where it is ours.
-        own_pids: whether the PID namespace is ours; None where that cannot be told.
-        macs: the addresses of our network interfaces; `ips` those of IPv4.
-        joined: our network is another container's, as the age of `/etc/hostname` shows.
-        inside: what shows that we are in a further container, inside the one that our cgroup
-            names; None where nothing does. Only a proof stands against it.
-        unsure: IDs that only a cgroup's path names which goes on behind them: a further
-            container may be inside.
-        kubernetes: what the kubelet's mounts tell; None outside of a pod.
-        root: what is mounted at our `/`, proof material.
+        started_at: when our PID 1 started, Unix seconds; None where PID 1 may be another's.
+        own_pids: whether the PID namespace is ours, None where it may be.
+        macs: the MAC addresses of our network interfaces; `ips`: the IPv4 ones.
+        joined: whether our network is another container's, as the age of `/etc/hostname` shows.
+        inside: what shows that we are in a container nested inside the one that our cgroup names;
+            None where nothing does. Only a proof refutes it.
+        unsure: IDs that only a cgroup's path names, and that other segments follow: we may be in a
+            container nested inside.
+        kubernetes: the place in a cluster by the kubelet's mounts; None outside of a pod.
+        root: what is mounted at our `/`, for a proof.
         hostname_written: whose `/etc/hostname` we have, and when it was written, Unix seconds.
-        gvisor: our kernel is gVisor's: the engine's machine does not see our processes.
+        gvisor: whether our kernel is gVisor's, which hides our processes from the engine's machine.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -81,80 +81,73 @@ class Evidence:
 
 
 def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
-    """Weigh nothing, keep everything that counts.
+    """Collect everything that counts, and weigh nothing.
 
     Args:
-        files: the kernel's and the engine's texts.
+        files: the texts of the kernel's and the engine's files.
         environ: our environment; without `HOSTNAME` where the files are another tree's.
     """
     mounted = mountinfo.parse(files.mountinfo)
-    places = [
+    paths = [
         *((cgroup.line, nesting(cgroup.path)) for cgroup in cgroup_file.parse(files.cgroup)),
         *((mount.root, place) for mount, place in mounts.cgroups(mounted)),
     ]
-    in_pod = mounts.shows_pod(mounted) or any(place.in_pod for _, place in places)
-    hits = _ours(list(mounts.hits(mounted)), in_pod=in_pod)
+    places = [place for _, place in paths]
+    in_pod = mounts.shows_pod(mounted) or any(place.in_pod for place in places)
+    hits = list(mounts.hits(mounted))
+    secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
+    hits = [hit for hit in hits if not _of_sandbox(hit, secrets, in_pod=in_pod)]
     supported = {hit.id for hit in hits if hit.source in _SUPPORTING}
     outer = mounts.outer_ids(mounted).union(
-        *(place.outer for _, place in places), nesting(files.cpuset.strip()).outer
+        *(place.outer for place in places), nesting(files.cpuset.strip()).outer
     )
-    around = outer | {identifier[:_SHORT] for identifier in outer}
-    around |= _beaten((place for _, place in places), supported)
     found = [
         *from_cgroup(files.cgroup),
         *(_of_hit(hit) for hit in hits if hit.scope == "container"),
-        *_told_in_containerenv(files.containerenv, mounted, hits, in_pod=in_pod),
+        *_in_containerenv(files.containerenv, mounted, secrets, in_pod=in_pod),
         *from_ecs(environ.get("ECS_CONTAINER_METADATA_URI_V4", "")),
         *from_cpuset(files.cpuset),
-        *(
-            ()
-            if in_pod
-            else (
-                *(_of_hit(hit) for hit in hits if hit.scope != "container"),
-                *from_hostname(files.hostname, "hostname"),
-                *from_hostname(environ.get("HOSTNAME", ""), "HOSTNAME"),
-            )
-        ),
+        *(_of_hit(hit) for hit in hits if hit.scope != "container"),
     ]
+    if not in_pod:
+        found += from_hostname(files.hostname, "hostname")
+        found += from_hostname(environ.get("HOSTNAME", ""), "HOSTNAME")
+    ruled_out = outer | {identifier[:_SHORT] for identifier in outer} | _beaten(places, supported)
     own_pids = _own_pids(files.cgroup, files.init_cgroup, private=files.private_cgroups)
     covered = any(mount.point == "/.dockerenv" for mount in mounted)
     stamp = None if covered else files.dockerenv_mtime
-    started_at = files.init_started_at if own_pids else None
-    written = {
-        hit.point: files.etc_mtimes[hit.point] for hit in hits if hit.point in files.etc_mtimes
-    }
+    written = _hostname_written(hits, files.etc_mtimes)
+    candidates = _distinct(candidate for candidate in found if candidate.id not in ruled_out)
     return Evidence(
-        candidates=_distinct(candidate for candidate in found if candidate.id not in around)[
-            :MOST_CANDIDATES
-        ],
+        candidates=candidates[:MOST_CANDIDATES],
         outer=outer,
         layer=mounts.layer(mounted),
         stamp=stamp,
-        started_at=started_at,
+        started_at=files.init_started_at if own_pids else None,
         own_pids=own_pids,
         macs=files.macs,
         ips=files.ips,
         joined=_joined(written, stamp),
-        inside=_inside(places, mounted),
-        unsure=frozenset(place.id for _, place in places if place.id and place.unknown) - supported,
+        inside=_inside(paths, mounted),
+        unsure=frozenset(place.id for place in places if place.id and place.unknown) - supported,
         kubernetes=mounts.kubernetes(mounted) if in_pod else None,
         root=root_of(mounted, mountinfo.parse(files.init_mountinfo)),
-        hostname_written=_hostname_written(hits, files.etc_mtimes),
+        hostname_written=written and (written[0], written[1] / 10**9),
         gvisor=bool(_GVISOR.search(files.version)),
     )
 
 
 def from_cgroup(text: str) -> tuple[Candidate, ...]:
-    """The innermost container of each line of a process's `cgroup` file, cgroups(7)."""
+    """The innermost container in each line of a process's `cgroup` file, cgroups(7)."""
     return _distinct(
         _candidate(identifier, "cgroup", "container", cgroup.line)
         for cgroup in cgroup_file.parse(text)
-        for identifier in _ids(nesting(cgroup.path))
+        for identifier in nesting(cgroup.path).ids
     )
 
 
 def from_containerenv(text: str) -> tuple[Candidate, ...]:
-    """Podman's own note in `/run/.containerenv`: its `id`, never its `imageid`."""
+    """The `id` in Podman's `/run/.containerenv`, never its `imageid`."""
     matches = map(_CONTAINERENV.fullmatch, text.split("\n"))
     return tuple(
         _candidate(match[1], "containerenv", "container", match[0]) for match in matches if match
@@ -162,7 +155,7 @@ def from_containerenv(text: str) -> tuple[Candidate, ...]:
 
 
 def from_cpuset(text: str) -> tuple[Candidate, ...]:
-    """The cgroup of PID 1, which may be another container's process."""
+    """The container in the cgroup of PID 1, which may be another container's process."""
     path = text.strip("\n")
     place = nesting(path)
     doubtful = place.unknown or place.rivals
@@ -170,10 +163,10 @@ def from_cpuset(text: str) -> tuple[Candidate, ...]:
 
 
 def from_hostname(text: str, origin: str) -> tuple[Candidate, ...]:
-    """A hostname as engines give it: the short ID, or all of it.
+    """The container that a hostname names, as engines set it: by its short ID, or its whole one.
 
-    It may be stale, a neighbour's or made up, and twelve hex digits are also how a machine is
-    named after its network card: the weakest evidence there is.
+    It may be stale, a neighbour's or made up, and machines that are named after their network card
+    have twelve hex digits, too: the weakest evidence there is.
     """
     name = text.strip()
     if not _HOSTNAME.fullmatch(name):
@@ -182,16 +175,16 @@ def from_hostname(text: str, origin: str) -> tuple[Candidate, ...]:
 
 
 def from_ecs(uri: str) -> tuple[Candidate, ...]:
-    """Fargate's name of the container, the end of the metadata endpoint's address."""
+    """Fargate's name of the container, at the end of the metadata endpoint's address."""
     match = _ECS_URI.fullmatch(uri)
     return (_candidate(match[1], "ecs", "container", match[0]),) if match else ()
 
 
 def _own_pids(cgroup: str, init_cgroup: str, *, private: bool) -> bool | None:
-    """Whether PID 1 is in our container.
+    """Whether PID 1 is in our container, None where that cannot be decided.
 
     Its cgroup is in ours, or both are in one private cgroup namespace, as under systemd in a
-    container; one outside of it begins with `/..`.
+    container; the path of a cgroup outside of that begins with `/..`.
     """
     ours, theirs = (
         {tuple(line.controllers): line.path for line in cgroup_file.parse(text)}
@@ -207,94 +200,84 @@ def _own_pids(cgroup: str, init_cgroup: str, *, private: bool) -> bool | None:
     return True if private or any(mine.id for mine, _, _ in places) else None
 
 
-def _ours(hits: Sequence[Hit], *, in_pod: bool) -> list[Hit]:
-    """Those that are not of the sandbox that our container shares with others of its pod.
+def _of_sandbox(hit: Hit, secrets: set[str], *, in_pod: bool) -> bool:
+    """Whether a mount is of the sandbox that our container shares with the others of its pod.
 
     CRI-O mounts the sandbox's `/run/.containerenv` into each container, and the container's own
     `/run/secrets`.
     """
-    secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
-    return [
-        hit
-        for hit in hits
-        if not (
-            (in_pod and (hit.source == "containerenv" or hit.scope != "container"))
-            or (hit.source == "containerenv" and secrets - {hit.id})
-        )
-    ]
+    if hit.source == "containerenv":
+        return in_pod or bool(secrets - {hit.id})
+    return in_pod and hit.scope != "container"
 
 
-def _told_in_containerenv(
-    text: str, mounted: Sequence[Mount], hits: Sequence[Hit], *, in_pod: bool
+def _in_containerenv(
+    text: str, mounted: Sequence[Mount], secrets: set[str], *, in_pod: bool
 ) -> tuple[Candidate, ...]:
-    """What the text of `/run/.containerenv` says, where that file is ours.
+    """The candidate in the text of `/run/.containerenv`, where that file is ours.
 
-    It is where it is a mount of its own, which is not below a later one at `/run`, or where `/run`
-    is not mounted: with `-v /run:/run` it is the machine's.
+    It is ours where it is a mount of its own, not hidden by a later one at `/run`, or where `/run`
+    is not a mount: with `-v /run:/run` it is the machine's.
     """
     over = [mount.point for mount in mounted if mount.point in ("/run", mounts.CONTAINERENV)]
     if in_pod or over[-1:] == ["/run"]:
         return ()
-    secrets = {hit.id for hit in hits if hit.source == "secrets-mount"}
     return tuple(one for one in from_containerenv(text) if not secrets - {one.id})
 
 
 def _beaten(places: Iterable[Nesting], supported: set[str]) -> frozenset[str]:
-    """Of the IDs in one path that may both be ours, the one that no mount supports."""
+    """The IDs that no mount supports, where another ID in the same path may be ours as well."""
     beaten = frozenset[str]()
     for place in places:
-        both = {*_ids(place)}
+        both = {*place.ids}
         if place.rivals and len(both & supported) == 1:
             beaten |= both - supported
     return beaten
 
 
-def _inside(places: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> str | None:
-    """What shows that a further container is inside the one that our cgroup names."""
-    for where, place in places:
+def _inside(paths: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> str | None:
+    """What shows that we are in a container nested inside the one that our cgroup names."""
+    for path, place in paths:
         if place.inside:
-            return f"{place.inside} stands behind its ID, which only a container's runtime makes"
+            return f"its ID is followed by {place.inside}, which only a container's runtime makes"
         if place.unknown >= TOO_MANY:
-            return f"more stands behind its ID than an init makes ({_shown(where, place.id or '')})"
+            shown = _shown(path, place.id or "")
+            return f"its ID is followed by more than an init makes ({shown})"
         if place.id and (layer := mounts.foreign_store(mounted, place.engine)):
             engine = place.engine or "an engine"
-            return f"the layer of our / lies where {engine} keeps none ({_shown(layer, '')})"
+            return f"the layer of our / is where {engine} keeps none ({_shown(layer, '')})"
     return None
 
 
-def _ids(place: Nesting) -> tuple[str, ...]:
-    return (place.id, *sorted(place.rivals)) if place.id else ()
+def _hostname_written(hits: Iterable[Hit], mtimes: Mapping[str, int]) -> tuple[str, int] | None:
+    """Whose `/etc/hostname` we have, and when it was written, nanoseconds since the Unix epoch.
+
+    An engine writes it just before each start, by the clock of the start that it reports.
+    """
+    for hit in hits:
+        if hit.source == "hostname-file" and hit.point in mtimes:
+            return hit.id, mtimes[hit.point]
+    return None
 
 
-def _joined(written: Mapping[str, int], stamp: int | None) -> bool:
+def _joined(written: tuple[str, int] | None, stamp: int | None) -> bool:
     """Whether `/etc/hostname` was written for another container than ours.
 
     An engine makes `/.dockerenv` when it creates a container, and writes `/etc/hostname` just
-    before each start, by the same clock: an older one is that of a container whose network we
-    joined. A newer one says nothing: both may have been started within a second, and apps write
+    before each start, by the same clock: one that is older is of a container whose network we
+    joined. A newer one shows nothing: both may have been started within a second, and apps write
     the file themselves.
     """
-    hostname = written.get("/etc/hostname")
-    return stamp is not None and hostname is not None and hostname < stamp - _COPIED_WITHIN
-
-
-def _hostname_written(
-    hits: Iterable[mounts.Hit], mtimes: Mapping[str, int]
-) -> tuple[str, float] | None:
-    """An engine writes the file just before each start, by the clock that tells the start."""
-    for hit in hits:
-        if hit.source == "hostname-file" and hit.point in mtimes:
-            return hit.id, mtimes[hit.point] / 10**9
-    return None
+    return stamp is not None and written is not None and written[1] < stamp - _COPIED_WITHIN
 
 
 def _elsewhere(mine: Nesting, other: Nesting, path: str) -> bool:
     if ".." in path.split("/"):
         return True
-    return mine.id != other.id and not {*_ids(mine)} & {*_ids(other)}
+    return mine.id != other.id and not {*mine.ids} & {*other.ids}
 
 
-def _of_hit(hit: mounts.Hit) -> Candidate:
+def _of_hit(hit: Hit) -> Candidate:
     return _candidate(hit.id, hit.source, hit.scope, hit.evidence)
 
 
@@ -304,7 +287,7 @@ def _candidate(identifier: str | None, source: Source, scope: Scope, evidence: s
 
 
 def _shown(evidence: str, name: str) -> str:
-    """At most a line of it: around a name, which is what must be seen and stands near the end."""
+    """One line of it at most: the part with a name, which is near the end."""
     text = "".join(letter if letter.isprintable() else "�" for letter in evidence)
     end = min(len(text), text.rfind(name) + len(name) + LONGEST_EVIDENCE // 4)
     start = max(0, end - LONGEST_EVIDENCE)
@@ -312,7 +295,7 @@ def _shown(evidence: str, name: str) -> str:
 
 
 def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """The first of each ID from each source: a `cgroup` file says the same a dozen times."""
+    """The first of each ID from each source: a `cgroup` file repeats itself a dozen times."""
     kept: dict[tuple[str, str], Candidate] = {}
     for candidate in candidates:
         kept.setdefault((candidate.id, candidate.source), candidate)

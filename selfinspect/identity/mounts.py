@@ -1,25 +1,23 @@
-"""Container IDs among our mounts.
+"""What our mounts say about which container this is: IDs, pods, layers, and what is at `/`. Pure.
 
-An engine gives a container files from the folder it keeps for it, and the root of such a mount
-names that folder. Only mount points that engines themselves fill are looked at, only the
-topmost mount on each, and only roots of these shapes, `FILE` being the file the mount point
-asks for:
+An engine mounts files from the folder that it keeps for a container, and the root of such a mount
+is the path of that folder. Only mount points that engines themselves fill are looked at, only the
+topmost mount on each, and only roots of these shapes, `FILE` being the file of the mount point:
 
-- `…/containers/ID/FILE`, and `/ID/FILE` where that folder has a disk of its own: Docker;
+- `…/containers/ID/FILE`, and `/ID/FILE` where that folder is on a disk of its own: Docker;
 - `…/DRIVER-containers/ID/userdata/FILE`: Podman, CRI-O;
 - `…/nerdctl/HASH/containers/NAMESPACE/ID/FILE` and `…/etchosts/NAMESPACE/ID/FILE`: nerdctl;
 - at `/sys/fs/cgroup` and one level below it, the root of a cgroup mount as a cgroup's path.
 
-IDs of layers, volumes, logs, pod sandboxes and of anything mounted elsewhere (the machine's
-tree at `/host`) are not ours.
+IDs of layers, volumes, logs, pod sandboxes and of anything mounted elsewhere (the machine's tree at
+`/host`) are not ours.
 
-What is mounted at our `/`, and how far that may be used as proof of which container this is.
-
-The writable layer and the date of `/.dockerenv` belong to whatever file system our process has at
-`/`. That need not be our container's: a process can be put into another container's files
-(`chroot` into its merged folder, `nsenter --mount`), and what an engine or runc inside a container
-starts has a *folder* of the outer container's layer there. PID 1 tells: a mount has one ID on the
-whole machine, so `/` is ours where our own PID 1 has the same mount.
+The writable layer and the date of `/.dockerenv` are of whatever file system our process has at `/`,
+and can prove who we are only where that is our container's (`Root`). A process can be put into
+another container's files (`chroot` into its merged folder, `nsenter --mount`), and a container that
+an engine or runc in a container starts has a *folder* of the outer container's layer there. PID 1
+shows the difference: a mount has one ID on the whole machine, so `/` is ours where our own PID 1
+has the same mount.
 """
 
 from __future__ import annotations
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from selfinspect.kernel.mountinfo import Mount
     from selfinspect.model import Scope, Source
 
+RootOwner: TypeAlias = Literal["ours", "perhaps", "unknown"]
 
 CONTAINERENV = "/run/.containerenv"
 SECRETS = "/run/secrets"
@@ -73,11 +72,11 @@ _STORES = (
     ),
     ("containerd", re.compile(r".*/snapshots/\d+/fs", re.DOTALL)),
 )
-"""Which kind of engine keeps a layer in such a place; the first that matches."""
+"""The kind of engine that keeps layers in such a place; the first match counts."""
 _FOLDERS = re.compile(r".*/vfs/dir/[0-9a-f]{64}|.*/snapshots/\d+(?:/fs)?", re.DOTALL)
-"""Where engines keep a folder for each container, wherever they have their data."""
+"""Where engines keep a folder for each container, wherever their data is."""
 _KEPT_BY: Mapping[str, tuple[str, ...]] = {
-    "docker": ("docker", "containerd"),  # since its release 29 by default in containerd's
+    "docker": ("docker", "containerd"),  # containerd's is the default since release 29
     "libpod": ("containers",),
     "libpod-payload": ("containers",),
     "crio": ("containers",),
@@ -99,7 +98,7 @@ class Hit:
 
     @property
     def evidence(self) -> str:
-        """What is mounted where."""
+        """What is mounted where, for people."""
         return f"{self.root} on {self.point}"
 
 
@@ -107,9 +106,8 @@ def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
     """The IDs at recognised places, container-scoped ones first."""
     mounts = list(mounts)
     for mount, place in cgroups(mounts):
-        for identifier in (place.id, *sorted(place.rivals)):
-            if identifier is not None:
-                yield Hit(identifier, "cgroup-mount", "container", mount.point, mount.root)
+        for identifier in place.ids:
+            yield Hit(identifier, "cgroup-mount", "container", mount.point, mount.root)
     top = {mount.point: mount for mount in mounts if not mount.deleted}
     for point, (source, scope, file, has_disk) in _PLACES.items():
         root = top[point].root if point in top else ""
@@ -118,7 +116,7 @@ def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
 
 
 def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
-    """The cgroup mounts at their usual places, and the containers that their roots name."""
+    """The cgroup mounts at their usual places, with the containers in the paths of their roots."""
     top = {
         mount.point: mount
         for mount in mounts
@@ -128,46 +126,39 @@ def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
 
 
 def outer_ids(mounts: Iterable[Mount]) -> frozenset[str]:
-    """The containers around ours, as the roots of cgroup mounts tell them."""
+    """The containers around ours in the roots of cgroup mounts, wherever those are mounted."""
     return frozenset[str]().union(
         *(nesting(mount.root).outer for mount in mounts if mount.type in _CGROUP_TYPES)
     )
 
 
 def shows_pod(mounts: Sequence[Mount]) -> bool:
-    """Whether a mount shows that this is a pod's container, and not one inside of that.
+    """Whether a mount shows that this is a pod's container, and not one nested in that.
 
     The machine's own tree, wherever it is mounted, repeats the path of the kubelet in the mount
-    point; a pod's mounts do not. An engine inside a pod hands the pod's volumes on to containers
+    point; a pod's mounts do not. An engine inside a pod passes the pod's volumes on to containers
     of its own, but mounts its own file at `/etc/hosts`, where a pod has the kubelet's.
     """
-    for mount in mounts:
-        elsewhere = _POD.fullmatch(f"{mount.point}/")
-        if mount.point in ETC and _SANDBOX.fullmatch(mount.root):
-            return True
-        if _KUBELETS.fullmatch(mount.root) and not elsewhere:
-            return True
+    of_pod = [mount for mount in mounts if not _POD.fullmatch(f"{mount.point}/")]
+    if any(_KUBELETS.fullmatch(mount.root) for mount in of_pod):
+        return True
+    if any(mount.point in ETC and _SANDBOX.fullmatch(mount.root) for mount in mounts):
+        return True
     engines = {hit.point: hit.root for hit in hits(mounts)}
     hosts = engines.get("/etc/hosts")
     # CRI-O's sandboxes have folders like those of Podman's containers.
     if hosts and ("/userdata/" not in hosts or _PODS_VOLUME.fullmatch(hosts)):
         return False
-    return any(
-        _SERVICE_ACCOUNT.fullmatch(mount.point)
-        or (
-            _PODS_VOLUME.fullmatch(mount.root)
-            and mount.point not in engines
-            and not _POD.fullmatch(f"{mount.point}/")
-        )
-        for mount in mounts
+    return any(_SERVICE_ACCOUNT.fullmatch(mount.point) for mount in mounts) or any(
+        _PODS_VOLUME.fullmatch(mount.root) and mount.point not in engines for mount in of_pod
     )
 
 
 def kubernetes(mounts: Sequence[Mount]) -> Kubernetes | None:
-    """The place in a cluster that the kubelet's own mounts tell; None outside of a pod.
+    """The pod and container in the kubelet's own mounts; None outside of a pod.
 
-    The root of what it mounts at `/dev/termination-log` is
-    `…/pods/UID/containers/NAME/HASH`, that at `/etc/hosts` `…/pods/UID/etc-hosts`.
+    The root of its mount at `/dev/termination-log` is `…/pods/UID/containers/NAME/HASH`, of that at
+    `/etc/hosts` `…/pods/UID/etc-hosts`.
     """
     for point in ("/dev/termination-log", "/etc/hosts"):
         mount = mounted_at(mounts, point)
@@ -177,26 +168,26 @@ def kubernetes(mounts: Sequence[Mount]) -> Kubernetes | None:
 
 
 def layer(mounts: Iterable[Mount]) -> str | None:
-    """The ID of the writable layer of `/`, where a storage driver gave it one."""
+    """The ID of the writable layer of `/`, None where its storage driver gives it none."""
     top = mounted_at(mounts, "/")
     return layer_id(top.upperdir) if top else None
 
 
 def layer_id(upperdir: str | None) -> str | None:
-    """The ID in `…/ID/diff`; the way there differs between the kernel and the engine."""
+    """The ID in `…/ID/diff`; the path before it differs between the kernel and the engine."""
     match = _LAYER.fullmatch(upperdir or "")
     return match[1] if match else None
 
 
 def foreign_store(mounts: Iterable[Mount], engine: str | None) -> str | None:
-    """Where the layer of our `/` lies, if no engine of this kind keeps its layers there.
+    """The place of our `/`'s layer, where no engine of this kind keeps layers; else None.
 
-    A folder of an overlay is there where something in a container has made another, as runc and
-    buildah do: the layer is the outer container's, the folder tells whose store it is in.
+    Our `/` is a folder of an overlay where runc or buildah has made a container inside another: the
+    layer is the outer container's, and the folder is in the store of what made the inner one.
 
     Args:
         mounts: all of ours.
-        engine: what kind a cgroup's path speaks of, None where it does not.
+        engine: the kind that a cgroup's path names, None where it names none.
     """
     top = mounted_at(mounts, "/")
     if top is None:
@@ -224,16 +215,13 @@ def _folder(file: str, *, disk: bool) -> re.Pattern[str]:
     return re.compile("|".join(shapes), re.DOTALL)
 
 
-Standing: TypeAlias = Literal["ours", "perhaps", "unknown"]
-
-
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What our `/` is.
+    """What is mounted at our `/`.
 
     Attributes:
-        whole: the file system's own top is mounted there, not a folder of it.
-        overlay: it is an overlay, whose top is what an engine mounts for a container.
+        whole: it is the file system's own top, not a folder of it.
+        overlay: it is an overlay, of which engines mount the top.
         of_init: whether PID 1 has the same mount there; None where that cannot be read.
     """
 
@@ -242,15 +230,15 @@ class Root:
     of_init: bool | None = None
 
     def entered(self, *, own_pids: bool | None) -> bool:
-        """Whether our process was put into mounts that are another's, as PID 1's show."""
+        """Whether PID 1 shows that our process was put into another's mounts."""
         return self.of_init is (not own_pids)
 
-    def standing(self, *, own_pids: bool | None) -> Standing:
+    def owner(self, *, own_pids: bool | None) -> RootOwner:
         """Whether it is our container's own: `perhaps` where other evidence has to agree.
 
         Args:
             own_pids: whether the PID namespace is ours, so that PID 1 is in our container. Where
-                it is not, or that is not known, a `/` that is PID 1's was entered.
+                it is not, or may not be, a `/` that is PID 1's was entered.
         """
         if own_pids:
             return "ours" if self.of_init else "unknown"
@@ -258,7 +246,7 @@ class Root:
 
 
 def root_of(mounts: Sequence[Mount], of_init: Sequence[Mount]) -> Root:
-    """Our `/`, beside that of PID 1."""
+    """Our `/`, compared with that of PID 1."""
     ours, theirs = mounted_at(mounts, "/"), mounted_at(of_init, "/")
     if ours is None:
         return Root()

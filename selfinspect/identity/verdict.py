@@ -1,8 +1,8 @@
-"""Verdicts in words, and the one that the kernel's evidence alone allows.
+"""The verdict that the kernel's evidence allows without an engine, and verdicts in words. Pure.
 
-Without an engine, container-scoped evidence that agrees is `observed`, network-scoped evidence
-alone `assumed`. Twelve hex digits of a hostname are the beginning of an ID that only an engine
-can complete (and how machines are named after their network cards): alone they are no answer.
+Container-scoped evidence that agrees is `observed`, network-scoped evidence alone `assumed`. Twelve
+hex digits of a hostname are the beginning of an ID that only an engine can complete (and how
+machines are named after their network cards): alone they are not enough.
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ if TYPE_CHECKING:
     from selfinspect.identity.evidence import Evidence
     from selfinspect.model import Candidate, Level, Method
 
-SETTLE = "`--container ID` settles it where an engine can be asked"
-
-_JOINED = "Our network is another container's, and all evidence is of the network"
-_OURS = "only this container's own files and cgroup name it"
+_SETTLE = "Where an engine can be reached, `--container ID` settles it"
+_JOINED = "Our network is another container's, and it is all the evidence there is"
+_OURS = "only this container's own cgroup and files name it"
 _ITS_PROCESS = "our PID 1 runs in it"
-_UNSURE = "our cgroup goes on behind its ID: we may be in a container inside it"
-_SHARED = "only what containers can share names it: it is another's if we joined that one's network"
-_CLAIMED = "claimed with --container, and nothing of ours alone confirms it"
+_UNSURE = "our cgroup continues below its ID: we may be in a container nested inside it"
+_SHARED = "only evidence that containers can share names it: we may have joined its network"
+_CLAIMED = "named by --container, and not confirmed by evidence of our own"
 _WHOLE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}-[0-9]{8,10}")
 _ETC = frozenset({"hostname-file", "hosts-file", "resolv-file"})
 _SHORT = 12
-_SHORTEST_CLAIM = 12
 
 
 def same(one: str, other: str) -> bool:
@@ -39,7 +37,7 @@ def same(one: str, other: str) -> bool:
 
 
 def distinct(candidates: Iterable[Candidate]) -> list[str]:
-    """The IDs that they name, a prefix counting with what it begins."""
+    """The IDs that they name; the beginning of an ID counts as that ID."""
     ids = sorted({candidate.id for candidate in candidates}, key=len, reverse=True)
     kept: list[str] = []
     for identifier in ids:
@@ -53,9 +51,8 @@ def by_scope(
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """The container-scoped ones, and those of the namespaces that containers can share.
 
-    Of the latter without a short hostname that contradicts all three files of an engine's in
-    `/etc`: whoever wrote those knew the whole ID, and a hostname stays behind when a container is
-    made again.
+    Of the latter without a short hostname that contradicts all three of an engine's files in
+    `/etc`: those have the whole ID, and a hostname stays when a container is recreated.
     """
     ours = tuple(candidate for candidate in candidates if candidate.scope == "container")
     shared = tuple(candidate for candidate in candidates if candidate.scope != "container")
@@ -71,32 +68,36 @@ def by_scope(
     return ours, shared
 
 
-def refused(candidates: Sequence[Candidate], why: str) -> Identity:
-    """No identity: which evidence said what, why that is not enough, and how to settle it."""
-    said = "; ".join(
-        f"{', '.join(dict.fromkeys(one.source for one in candidates if one.id == name))}"
-        f" {'name' if sum(one.id == name for one in candidates) > 1 else 'names'} {name[:_SHORT]}"
-        for name in dict.fromkeys(candidate.id for candidate in candidates)
+def no_identity(candidates: Sequence[Candidate], why: str) -> Identity:
+    """No identity: the reason says why, which evidence names what, and how to settle it."""
+    sources: dict[str, list[str]] = {}
+    for one in candidates:
+        sources.setdefault(one.id, []).append(one.source)
+    named = "; ".join(
+        f"{', '.join(dict.fromkeys(found))} {'name' if len(found) > 1 else 'names'} {name[:_SHORT]}"
+        for name, found in sources.items()
     )
-    reason = ". ".join(filter(None, (why, said, SETTLE)))
-    left = (
-        candidate if candidate.reason else replace(candidate, reason="not enough by itself")
-        for candidate in candidates
+    return Identity(
+        None,
+        None,
+        None,
+        reason=". ".join(filter(None, (why, named, _SETTLE))),
+        candidates=tuple(
+            replace(candidate, reason=candidate.reason or "not enough by itself")
+            for candidate in candidates
+        ),
     )
-    return Identity(None, None, None, reason=reason, candidates=tuple(left))
 
 
-def from_kernel(
-    candidates: Sequence[Candidate], evidence: Evidence, claim: str | None, why: str
-) -> Identity:
-    """The identity where no engine can be asked.
+def from_kernel(evidence: Evidence, claim: str | None, why: str) -> Identity:
+    """The identity without an engine.
 
     Args:
-        candidates: the evidence's, without what an engine disproved.
-        evidence: what else is known: whether our network is another's, or a container in ours.
-        claim: what `--container` says.
-        why: why there is no engine to ask.
+        evidence: without the candidates that an engine disproved.
+        claim: the container that `--container` names.
+        why: why no engine has the last word.
     """
+    candidates = evidence.candidates
     ours, shared = by_scope(candidates)
     if evidence.own_pids:
         ours += tuple(candidate for candidate in shared if candidate.scope == "pid")
@@ -104,16 +105,14 @@ def from_kernel(
         shared = tuple(candidate for candidate in shared if candidate.scope != "network")
     firm = [name for name in distinct(ours) if name not in evidence.unsure]
     if claim is not None:
-        return _claimed(candidates, evidence, claim, firm, why)
+        return _claimed(evidence, claim, firm, why)
     if evidence.inside is not None:
-        said = (
-            f"We seem to be in a container inside the one that our cgroup names: {evidence.inside}"
-        )
-        return refused(candidates, f"{said}, and {why}")
+        nested = "We seem to be in a container nested inside the one that our cgroup names"
+        return no_identity(candidates, f"{nested}: {evidence.inside}, and {why}")
     names = distinct(ours) or distinct(shared)
     if len(names) != 1 or not _WHOLE.fullmatch(names[0]):
         lack = _JOINED if evidence.joined and not names else _lack(names)
-        return refused(candidates, f"{lack}, and {why}")
+        return no_identity(candidates, f"{lack}, and {why}")
     if firm:
         by_process = all(candidate.scope == "pid" for candidate in ours)
         reason = _ITS_PROCESS if by_process else _OURS
@@ -123,28 +122,25 @@ def from_kernel(
 
 def _lack(names: Sequence[str]) -> str:
     if not names:
-        return "Nothing here names a container"
+        return "No evidence names a container"
     if len(names) == 1:
         return "A hostname is only the beginning of an ID"
     return f"The evidence names {len(names)} containers"
 
 
-def _claimed(
-    candidates: Sequence[Candidate], evidence: Evidence, claim: str, firm: list[str], why: str
-) -> Identity:
-    known = [name for name in distinct(candidates) if claim and name.startswith(claim)]
+def _claimed(evidence: Evidence, claim: str, firm: list[str], why: str) -> Identity:
+    candidates = evidence.candidates
+    meant = [name for name in distinct(candidates) if name.startswith(claim)]
     whole = claim if _WHOLE.fullmatch(claim) else None
-    if len(claim) >= _SHORTEST_CLAIM and len(known) == 1 and _WHOLE.fullmatch(known[0]):
-        whole = known[0]
+    if len(claim) >= _SHORT and len(meant) == 1 and _WHOLE.fullmatch(meant[0]):
+        whole = meant[0]
     if whole is None:
-        return refused(
-            candidates, f"Only an engine can tell what --container {claim} is, and {why}"
-        )
+        return no_identity(candidates, f"Only an engine can resolve --container {claim}, and {why}")
     if firm == [whole] and evidence.inside is None:
         return _chosen(candidates, whole, "observed", "kernel", _OURS)
     if whole in evidence.outer or (firm and whole not in firm):
-        said = f"--container {claim[:_SHORT]} is not what the evidence names, and {why}"
-        return refused(candidates, said)
+        wrong = f"--container {claim[:_SHORT]} contradicts the evidence, and {why}"
+        return no_identity(candidates, wrong)
     return _chosen(candidates, whole, "assumed", "option", _CLAIMED)
 
 
@@ -166,9 +162,9 @@ def _chosen(
 
 
 def shared_reason(candidate: Candidate) -> str:
-    """Why evidence for another container than ours is no contradiction."""
+    """Why evidence that names another container than ours does not contradict."""
     if candidate.scope == "container":
-        return "of a container that we are not"
+        return "it names another container than ours"
     if candidate.source == "hostname":
         return "a hostname may be shared, stale or made up"
     return f"we may share its {candidate.scope} namespace"

@@ -1,7 +1,4 @@
-"""What happened to the container.
-
-The runs of a container, and what its PID 1 wrote down of them.
-"""
+"""The container's events, and its runs from start to end."""
 
 from __future__ import annotations
 
@@ -15,17 +12,19 @@ if TYPE_CHECKING:
 
     from selfinspect.jsonread import Json
 
-# Actions after which inspect says the same as before.
+# Actions that change nothing in an inspect document.
 _QUIET = frozenset(
     {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
     | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
 )
 EventSource: TypeAlias = Literal["live", "replay", "reconciled"]
+Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
+RunSource: TypeAlias = Literal["supervisor", "events", "inspect"]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whom an event is about."""
+    """The container, network or other thing that an event is about."""
 
     id: str
     name: str | None
@@ -33,13 +32,13 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event before it has its place in our order.
+    """An event as it arrives, before it has its place in our order.
 
     Attributes:
-        key: tells it from every other event: a replay may bring what came live already.
-        check: a health check ended, as Podman says of each; Docker tells of changes alone.
-        exec_id: which exec it is about, empty for none.
-        command: what that runs, as the engine wrote it: never to be shown; None where unknown.
+        key: unique to it: a replay may bring an event again that came live already.
+        check: whether it is the end of a health check: Podman reports each, Docker only changes.
+        exec_id: the exec that it is about, empty for none.
+        command: the exec's command as the engine reported it, never to be shown; None if unknown.
     """
 
     nanoseconds: int
@@ -56,13 +55,13 @@ class Occurrence:
 
     @property
     def changes_inspect(self) -> bool:
-        """Whether the engine's inspect may say something else than before."""
+        """Whether the inspect document may have changed."""
         return self.action not in _QUIET
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the container, in the order in which it arrived here."""
+    """Something that happened to the container; `seq` is the order of arrival here."""
 
     cursor: str
     seq: int
@@ -75,24 +74,20 @@ class Event:
     source: EventSource
 
 
-Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
-RunSource: TypeAlias = Literal["supervisor", "events", "inspect"]
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the container, from start to end; the present one has no end yet.
+    """One run of the container, from start to end; the current one has no end yet.
 
     Attributes:
-        number: counted from the first run of which anything was reported.
-        exit_code: the container's, as the engine has it: 128 + signal for one that was killed;
-            where it was expected, the command's own, which the engine saw as 0.
+        number: counted from the first run on record.
+        exit_code: the container's, as the engine reports it: 128 + signal after a signal; where
+            it was expected, the command's own, which the engine saw as 0.
         signal: the name of the signal that ended it, None where none did.
-        oom_killed: whether the OOM killer ended the main process, and not only a child.
-        cause: why it ended; `unknown` for the present one.
-        sources: where what is reported of its end comes from.
-        evidence: the `seq` of each event about its end.
-        expected: whether `run --expect-exit` made the container's exit code 0 of it.
+        oom_killed: whether the main process was OOM-killed; its children do not count.
+        cause: why it ended; `unknown` for the current one.
+        sources: who reported its end: `supervisor`, `events`, `inspect`.
+        evidence: the `seq` of each event that reported its end.
+        expected: whether `run --expect-exit` turned its exit code into the container's 0.
     """
 
     number: int
@@ -109,18 +104,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What `selfinspect run` wrote down of one run; times are nanoseconds of the Unix epoch.
+    """What `selfinspect run` recorded of one run; times are nanoseconds since the Unix epoch.
 
     Attributes:
         started: when `selfinspect run` began.
-        boot: the kernel's boot ID then.
-        finished: when the command ended; None if `run` is there still, or was ended itself.
-        exit_code: the command's: 128 + signal for one that was killed.
+        boot: the kernel's boot ID at that time.
+        finished: when the command ended; None while `run` is running, or where it was killed.
+        exit_code: the command's: 128 + signal after a signal.
         signal: the number of the signal that ended the command, None where none did.
-        forwarded: the number of the last signal that came from outside for the command.
-        oom_kills: how often the kernel had killed for want of memory in this container by then;
-            known only of a command that SIGKILL ended.
-        expected: whether that exit code counted as 0, by `run --expect-exit`.
+        forwarded: the number of the last signal from outside that was forwarded to the command.
+        oom_kills: the container's OOM kills by then; counted only after a SIGKILL.
+        expected: whether `run --expect-exit` made that exit code count as 0.
     """
 
     started: int

@@ -1,7 +1,4 @@
-"""Which container this is: evidence and verdict.
-
-The engine, the places where it was looked for, and our access to it.
-"""
+"""Which container this is, by which evidence; and the engine, with the limits of our access."""
 
 from __future__ import annotations
 
@@ -37,10 +34,10 @@ Method: TypeAlias = Literal["layer", "stamp", "nonce", "engine", "kernel", "opti
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A container ID that stands somewhere, and what came of it.
+    """A container ID that was found somewhere, and the verdict on it.
 
     `id` is 64 lower-case hex digits, or a shorter name that only an engine can resolve.
-    `evidence` is the text in which it stood; `reason` says why the verdict is what it is.
+    `evidence` is the text in which it was found; `reason` explains the verdict.
     """
 
     id: str
@@ -65,7 +62,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySummary:
-    """How sure the identity is, as the document about ourselves carries it."""
+    """How sure the identity is, as `/v1/self` shows it."""
 
     level: Level
     method: Method
@@ -87,7 +84,7 @@ Capability: TypeAlias = Literal[
     "logs",
     "changes",
 ]
-"""What an engine is asked for; `engine.api.capabilities.REQUESTS` has a row for each."""
+"""The requests to an engine; `engine.api.capabilities.REQUESTS` has a row for each."""
 
 CAPABILITIES: tuple[Capability, ...] = (
     "inspect",
@@ -99,7 +96,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     "image",
     "info",
 )
-"""Those whose state is shown."""
+"""Those whose state `/v1/engine` shows."""
 
 
 AttemptOutcome: TypeAlias = (
@@ -112,7 +109,7 @@ AttemptOutcome: TypeAlias = (
         "not proven to be this container's",
     ]
 )
-"""What came of a place: an engine that answers, and is used or not; an error status; no answer."""
+"""The outcome at a place: an engine that answers, used or not; an error status; no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class Attempt:
     """A place where an engine was looked for, and the outcome in a word or two.
 
     `detail` is the outcome in a sentence and `hint` what a person can do about it, None where the
-    engine answered. `guessed` is a place that nobody named and no mount brought: the gateway.
+    engine answered. `guessed` marks a place that is neither configured nor mounted: the gateway.
     """
 
     endpoint: str
@@ -149,8 +146,8 @@ class Engine:
 class Reach:
     """An engine that answers, and how far our access to it goes.
 
-    `encrypted` is None for a Unix socket, which leaves no machine. `capabilities` has what has been
-    asked for already, by the name of the request.
+    `encrypted` is None for a Unix socket, whose traffic stays on the machine. `capabilities` has
+    those that were used so far.
     """
 
     engine: Engine
@@ -163,7 +160,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailure:
-    """Why the engine gives nothing now, and what a person can do about it.
+    """Why the engine gives no answer at present, and what a person can do about it.
 
     `denied`: it answers, and denies us that. `no_target`: it answers, and has no container of the
     name that is to be reported on.

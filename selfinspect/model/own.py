@@ -1,7 +1,4 @@
-"""What a container knows about itself.
-
-All that is known at one moment.
-"""
+"""The document about ourselves, `/v1/self`, and the snapshot of everything at one moment."""
 
 from __future__ import annotations
 
@@ -21,9 +18,9 @@ StopSource: TypeAlias = Literal["container", "image", "option"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The image of a container: as typed, its ID, and its repository digests.
+    """The container's image: its reference as typed, its ID, and its repository digests.
 
-    `digests` is empty for an image of no repository, and None where the engine does not tell.
+    `digests` is empty for an image without a repository, and None where no engine reports them.
     """
 
     reference: str | None = None
@@ -43,7 +40,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The engine's verdict on the container's health check."""
+    """The health that the engine reports, and its last checks."""
 
     status: str
     failing_streak: int
@@ -52,7 +49,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """When the engine starts the container again."""
+    """When the engine restarts the container."""
 
     name: str
     maximum_retries: int
@@ -90,7 +87,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What binds the container; None is unlimited."""
+    """The container's limits; None is unlimited."""
 
     cpus: float | None = None
     cpu_shares: int | None = None
@@ -124,7 +121,7 @@ class Swarm:
 class Kubernetes:
     """The container's place in a Kubernetes cluster.
 
-    `pod_uid` and `container` stand in the kubelet's own mounts, too; the rest only an engine tells.
+    `pod_uid` and `container` are in the kubelet's own mounts, too; the rest needs an engine.
     """
 
     namespace: str | None = None
@@ -135,10 +132,10 @@ class Kubernetes:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How the container is asked to end, and how long it then has.
+    """How the container is asked to stop, and how long it then has.
 
-    `source` says who gave the timeout: the container, its image, or the option of `run`; None
-    where nobody did, and the engine's own default counts.
+    `source` is where the timeout is set: in the container, its image, or the option of `run`; None
+    where nowhere, so that the engine's own default applies.
     """
 
     signal: str | None = None
@@ -150,7 +147,7 @@ class Stop:
 class Stopping:
     """A stop that is under way.
 
-    `deadline` is when what still runs is killed, by the configured timeout: the one of
+    `deadline` is when the engine kills what still runs, by the configured timeout: that of
     `docker stop -t` cannot be seen from inside. `seconds_left` is as of the answer.
     """
 
@@ -174,11 +171,11 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class MemoryEvents:
-    """How often memory was short since the container's start, as cgroup v2 counts.
+    """How often memory ran short since the container's start, as cgroup v2 counts.
 
-    `max` is how often the limit was met, which page cache alone does in a healthy container;
-    `high` how often the soft limit; `oom` how often nothing could be freed; `oom_kill` how many
-    processes were killed for it.
+    `max` is how often usage reached the limit, as page cache alone does in a healthy container;
+    `high` how often it reached the soft limit; `oom` how often nothing could be freed; `oom_kill`
+    how many processes were OOM-killed.
     """
 
     max: int | None = None
@@ -189,12 +186,12 @@ class MemoryEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Self:
-    """What a container knows about itself: the document of `/v1/self`, already masked.
+    """The document of `/v1/self`, already masked.
 
-    `ports` maps a container port and protocol to the first host port bound to it, None where
-    it is exposed and not published. `inspected_at` is when the engine said all this. `id` and
-    `short_id` are None where the identity is only assumed, and nobody said to use it all the same.
-    `truncated` counts by member what the engine said and was too much to be kept.
+    `ports` maps a container port and protocol to the first host port bound to it, None where it is
+    exposed and not published. `inspected_at` is when the engine reported all this. `id` and
+    `short_id` are None where the identity is only assumed and `--assume` is not given. `truncated`
+    counts by member the entries that were too many to be kept.
     """
 
     id: str | None
@@ -234,17 +231,17 @@ class Self:
     def host_port(self, port: int, protocol: str = "tcp") -> int | None:
         """The first port of the host that leads to a port of the container.
 
-        None where it is not published, or where no engine says.
+        None where it is not published, or where there is no engine to ask.
         """
         return (self.ports or {}).get(str(port), {}).get(protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is known at one moment; swapped whole, never changed.
+    """Everything about the container at one moment; replaced as a whole, never changed.
 
     `inspect` is the engine's own JSON, already masked. `failure` is why there is no engine.
-    `kubernetes` is what the kubelet's mounts tell, whoever we are.
+    `kubernetes` is from the kubelet's mounts, which need no identity.
     """
 
     identity: Identity

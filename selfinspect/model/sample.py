@@ -1,4 +1,4 @@
-"""One reading of the container's resources, and what binds them."""
+"""One reading of the container's resources, with their limits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ TaskState: TypeAlias = Literal["sleeping", "running", "stopped", "uninterruptibl
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """CPU time used since the container started, in seconds, and how it was held back.
+    """CPU time used since the container started, in seconds, and how it was throttled.
 
     `percent` is as the docker CLI computes it: 100 is one CPU, since the sample taken
     `percent_interval_seconds` before; None on the first. It is measured against the machine's CPU
     time without what a hypervisor stole, so it reads too high where time is stolen.
     `quota_percent` is the share of the CPU quota used over the same interval, by the clock: 100 is
-    all of the quota. `periods`, the throttled figures and `quota_percent` are known only under a
-    quota.
+    all of the quota. `periods`, the throttled figures and `quota_percent` are None without one.
     """
 
     usage_seconds: float | None = None
@@ -69,7 +68,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What was read from and written to one block device."""
+    """Reads from and writes to one block device."""
 
     read_bytes: int | None
     write_bytes: int | None
@@ -118,10 +117,10 @@ class Detail:
     """Figures that only the metrics carry.
 
     `system_seconds` is the machine's CPU time over all CPUs, which `percent` is measured
-    against; `per_cpu_seconds`, for each possible CPU, is known on cgroup v1 alone. `quota_cpus` is
-    the CPU quota in CPUs. The page faults are those of the whole container, the `own_` ones those
-    outside of cgroups below it, which v2 does not report apart. Refaults, scanned and stolen are
-    pages. `tasks_limit` is 0 where there is none.
+    against; `per_cpu_seconds`, for each possible CPU, is of cgroup v1 alone. `quota_cpus` is the
+    CPU quota in CPUs. The page faults are those of the whole container, the `own_` ones those
+    outside of cgroups below it, which v2 does not report separately. Refaults, scanned and stolen
+    are pages. `tasks_limit` is 0 where there is none.
     """
 
     system_seconds: float | None = None
@@ -152,7 +151,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """What binds the container, as the metrics tell it: 0 is unlimited, None unknown.
+    """The container's limits as the metrics show them: 0 is unlimited, None unknown.
 
     A quota is CPU time in microseconds a period; without one both are None.
     """
@@ -167,9 +166,9 @@ class Specification:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The container's processes, and what they hold open; None where not all let us see.
+    """The container's processes and their open files; None where some cannot be read.
 
-    `tasks` is how many of their threads are in each state; empty where that is not known.
+    `tasks` is how many of their threads are in each state; empty where that cannot be read.
     """
 
     count: int
@@ -180,7 +179,7 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Filesystem:
-    """The file system that the container's root lies on. 0 inodes: it counts none."""
+    """The file system of the container's root. 0 inodes: it does not count them."""
 
     device: str
     size_bytes: int
@@ -190,7 +189,7 @@ class Filesystem:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The machine that the container runs on; None where that is not known."""
+    """The machine that the container runs on, as its kernel reports it."""
 
     cpus: int | None = None
     memory_bytes: int | None = None

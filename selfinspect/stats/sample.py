@@ -14,7 +14,7 @@ from selfinspect.kernel.cgroup import io_of
 from selfinspect.kernel.limits import cpus
 from selfinspect.kernel.memory import is_v1, memory, percent_of
 from selfinspect.model import Cpu, Detail, Interface, Json, Memory, Pids, Sample
-from selfinspect.times import known, nanoseconds
+from selfinspect.times import nanoseconds, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def engine_sample(
     """
     if not isinstance(stats, dict) or not stats.get("cpu_stats"):
         return None
-    read_at = known(stats.get("read", now))
+    read_at = normalized(stats.get("read", now))
     if read_at is None:
         return None
     cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))

@@ -58,7 +58,7 @@ def test_it_says_what_the_container_is(visit: Visit, shop: Site) -> None:
     assert "/scratch" in visit.text("#mounts")
     assert "Proven" in visit.text("#identity")
     visit.page.locator("#identity summary").click()
-    visit.shows("#identity", "its writable layer is ours")
+    visit.shows("#identity", "its writable layer matches ours")
     assert "unix:///var/run/docker.sock" in visit.text("#engine")
 
 

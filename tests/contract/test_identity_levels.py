@@ -107,7 +107,7 @@ def test_run_exports_no_assumed_id(
 def test_pod_and_container_name_need_no_engine(
     serve: Serve, tmp_path: Path, tree: str, status: int
 ) -> None:
-    """Nor an ID: the kubelet's mounts tell them."""
+    """Nor an ID: they are in the kubelet's mounts."""
     agent = serve(*_here(tree, tmp_path))
     agent.logged("identity.observed" if status == 200 else "identity.refused")
     expected = {"namespace": None, "pod": None, "pod_uid": POD, "container": "web"}

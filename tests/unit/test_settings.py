@@ -75,7 +75,7 @@ def test_no_api_version_is_warned_of_and_negotiated(text: str) -> None:
 
 
 def test_metrics_can_be_switched_off() -> None:
-    """`off` is no address at all."""
+    """`off` is not an address."""
     assert parse_metrics_listen("off") == "off"
     assert parse_metrics_listen("127.0.0.1:9") == parse_listen("127.0.0.1:9")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from selfinspect.errors import BadRequestError
-from selfinspect.times import asked_for, known, nanoseconds, rfc3339, unix
+from selfinspect.times import asked_for, nanoseconds, normalized, rfc3339, unix
 
 NOW = 1_000_000_000 * 10**9
 
@@ -39,7 +39,7 @@ def test_every_nanosecond_of_a_time_is_read(text: str, expected: int) -> None:
         "٢٠٢٦-11-21T12:36:01Z",
     ],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_time_is_refused(text: str) -> None:
     """Anything but an RFC 3339 time raises ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         nanoseconds(text)
@@ -68,12 +68,12 @@ def test_reading_what_was_written_changes_nothing() -> None:
 )
 def test_an_absent_or_zero_time_is_unknown(value: object) -> None:
     """Go's zero time and junk are None, not a time."""
-    assert known(value) is None
+    assert normalized(value) is None
 
 
-def test_a_known_time_takes_our_form() -> None:
+def test_a_time_of_another_zone_is_normalized() -> None:
     """A time in another zone and precision comes out in ours."""
-    assert known("2026-11-21T13:36:01.5+01:00") == "2026-11-21T12:36:01.500000000Z"
+    assert normalized("2026-11-21T13:36:01.5+01:00") == "2026-11-21T12:36:01.500000000Z"
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def describe(
             id=text(inspect, "Image"),
             digests=None if image is None else texts(image, "RepoDigests"),
         ),
-        created_at=times.known(text(inspect, "Created")),
-        started_at=times.known(text(inspect, "State", "StartedAt")),
+        created_at=times.normalized(text(inspect, "Created")),
+        started_at=times.normalized(text(inspect, "State", "StartedAt")),
         inspected_at=inspected_at,
         state=text(inspect, "State", "Status"),
         health=_health(inspect),
@@ -167,8 +167,8 @@ def _health(inspect: Json) -> Health | None:
         failing_streak=integer(inspect, "State", "Health", "FailingStreak") or 0,
         log=tuple(
             HealthCheck(
-                start=times.known(text(entry, "Start")),
-                end=times.known(text(entry, "End")),
+                start=times.normalized(text(entry, "Start")),
+                end=times.normalized(text(entry, "End")),
                 exit_code=integer(entry, "ExitCode"),
                 output=text(entry, "Output") or "",
             )

@@ -68,7 +68,7 @@ def image(inspect: Json, history: Json, *, reference: str | None, masking: Maski
         "reference": reference,
         "id": text(masked, "Id"),
         "digests": list(texts(masked, "RepoDigests")),
-        "created_at": times.known(text(masked, "Created")),
+        "created_at": times.normalized(text(masked, "Created")),
         "size_bytes": integer(masked, "Size"),
         "architecture": text(masked, "Architecture"),
         "os": text(masked, "Os"),

@@ -224,7 +224,7 @@ class _Line:
             self.stamp += head
             if not space and len(self.stamp) <= len("2026-11-21T09:03:01.000000000+00:00"):
                 return
-            time = times.known(self.stamp.decode(errors="replace"))
+            time = times.normalized(self.stamp.decode(errors="replace"))
             data = rest if time else self.stamp + space + rest
             self.stamp, self.time = None, self.time or time
         room = LONGEST_LINE - len(self.text)

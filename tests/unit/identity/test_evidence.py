@@ -109,7 +109,7 @@ CGROUP_NAMES_NOBODY = {
     "snap's engine": "0::/system.slice/snap.docker.dockerd.service",
     "63 digits": f"0::/docker/{A[1:]}",
     "65 digits": f"0::/docker/{A}a",
-    "a letter that is no digit": f"0::/docker/{A[:-1]}g",
+    "a letter that is not a digit": f"0::/docker/{A[:-1]}g",
     "capitals": f"0::/docker/{A.upper()}",
     "a field too few": f"13:/docker/{A}",
     "no number": f"x:pids:/docker/{A}",
@@ -153,13 +153,13 @@ CGROUP_NAMES_NOBODY = {
 
 @pytest.mark.parametrize("line", CGROUP_NAMES_NOBODY.values(), ids=CGROUP_NAMES_NOBODY)
 def test_cgroup_names_nobody(line: str) -> None:
-    """An ID at no recognised place, or none, is no candidate."""
+    """An ID at any other place is not a candidate."""
     assert from_cgroup(line) == ()
 
 
 @pytest.mark.parametrize("path", [f"/ecs/{FARGATE}", f"/ecs/{T}/{FARGATE}"])
 def test_fargate_gives_its_own_name(path: str) -> None:
-    """Fargate's name stands for an ID, which only an engine could tell."""
+    """Fargate's name stands for an ID, which only an engine could resolve."""
     assert [one.id for one in from_cgroup(f"3:cpuset:{path}")] == [FARGATE]
 
 
@@ -314,12 +314,12 @@ def test_a_hostname_may_be_an_id(name: str) -> None:
     "name", ["web", A[:11], A[:13], A[:63], A[:12].upper(), "", f"{A[:12]}.lan"]
 )
 def test_other_hostnames_say_nothing(name: str) -> None:
-    """A name of another length, or with other letters, is no ID."""
+    """A name of another length, or with other letters, is not an ID."""
     assert from_hostname(name, "hostname") == ()
 
 
 def test_ecs_metadata_gives_fargates_name() -> None:
-    """On EC2 the end of the address is no container's ID."""
+    """On EC2 the end of the address is not a container's ID."""
     assert [one.id for one in from_ecs(f"http://169.254.170.2/v4/{FARGATE}")] == [FARGATE]
     assert from_ecs(f"http://169.254.170.2/v4/{UUID}") == ()
     assert from_ecs(f"http://user:secret@169.254.170.2/v4/{FARGATE}") == ()

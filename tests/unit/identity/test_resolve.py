@@ -17,7 +17,7 @@ from selfinspect.errors import (
 )
 from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.mounts import Root
-from selfinspect.identity.nonce import OwnProcess
+from selfinspect.identity.proof import OwnProcess
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.model import Candidate, Engine
 
@@ -41,7 +41,7 @@ STAMP_A = 1_700_000_000_123_456_789
 
 @dataclass
 class Box:
-    """A container as the engine knows it."""
+    """A container as the engine reports it."""
 
     id: str
     name: str = "app"
@@ -84,12 +84,12 @@ class Box:
 
 
 class CannedEngine:
-    """Satisfies Prober.
+    """Satisfies CandidateApi.
 
     Attributes:
         ours: the container whose processes include ours.
-        nested: we are in a container inside that one.
-        busybox: the machine's `ps` knows no namespaces.
+        nested: we are in a container nested inside that one.
+        busybox: the host's `ps` shows no namespaces.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ def test_without_an_engine_doubt_is_a_refusal(
 
 
 def test_without_an_engine_a_joined_network_names_nobody(world: World) -> None:
-    """Where the network is known to be another's, its evidence is not for us."""
+    """Where the network is certainly another's, its evidence does not count."""
     evidence = Evidence((shared(B), shared(B[:12], "hostname")), joined=True)
     found = world.ask(evidence, None).identity
     assert found.id is None
@@ -297,7 +297,7 @@ def test_without_an_engine_a_claim_against_the_cgroup_is_refused(world: World) -
     assert world.ask(Evidence((cgroup(A),)), None, claim=B).identity.id is None
 
 
-def test_without_an_engine_a_name_is_no_id(world: World) -> None:
+def test_without_an_engine_a_name_is_not_resolved(world: World) -> None:
     """Only an engine knows names."""
     assert world.ask(Evidence(()), None, claim="app").identity.id is None
 
@@ -406,7 +406,7 @@ def test_the_nonce_proves_alone(world: World) -> None:
 
 
 def test_an_engine_that_lists_no_processes_disproves_nobody(world: World) -> None:
-    """A running container has one at least, so that is no answer."""
+    """A running container has one at least, so that proves nothing."""
     engine = world.engine(Box(A, commands=[]), denied=("archive",))
     found = world.ask(own(cgroup(A)), engine).identity
     assert (found.id, found.level) == (A, "confirmed")
@@ -468,7 +468,7 @@ def test_a_shared_network_never_gives_the_neighbour(world: World) -> None:
 
 
 def test_a_shared_network_is_seen_through_by_the_nonce(world: World) -> None:
-    """Without a layer, start time and nonce tell us from our neighbour."""
+    """Without a layer, start time and nonce distinguish us from our neighbour."""
     engine = world.engine(Box(B), Box(A), ours=A)
     found = world.ask(own(shared(B), started_at=STARTED), engine).identity
     assert (found.id, found.method) == (A, "nonce")
@@ -542,14 +542,14 @@ def test_containers_around_ours_are_not_tried(world: World) -> None:
 
 
 def test_a_clock_that_jumped_does_not_hide_us(world: World) -> None:
-    """A start time that differs is no matter when all its processes can be seen."""
+    """A start time that differs does not count when all its processes can be seen."""
     box = Box(A, started_at="1970-01-01T00:00:09Z")
     found = world.ask(own(shared(A)), world.engine(box, ours=A)).identity
     assert (found.id, found.level) == (A, "proven")
 
 
 def test_the_process_namespace_must_fit(world: World) -> None:
-    """Who shares another's PID namespace is no container with one of its own."""
+    """A process that shares another's PID namespace is not in a container with its own."""
     evidence = Evidence((shared(B),), own_pids=False)
     engine = world.engine(Box(B), Box(A, pid_mode=f"container:{B}"), ours=A)
     assert world.ask(evidence, engine).identity.id == A
@@ -566,7 +566,7 @@ def test_a_container_that_ended_is_not_us(world: World) -> None:
 
 
 def test_what_cannot_be_proven_is_confirmed_by_the_cgroup(world: World) -> None:
-    """A known, running container that only we are named by, and no proof allowed."""
+    """A running container that container-scoped evidence names, and no proof is allowed."""
     engine = world.engine(Box(A), Box(B), denied=("top", "archive"))
     found = world.ask(own(cgroup(A), shared(B)), engine).identity
     assert (found.id, found.level, found.method, found.name) == (A, "confirmed", "engine", "app")
@@ -676,7 +676,7 @@ def test_an_equal_layer_is_not_enough(world: World, evidence: Evidence, box: Box
 
 
 def test_in_a_shared_pid_namespace_the_cgroup_is_the_second_witness(world: World) -> None:
-    """`--pid host`: the `/` is not PID 1's, and what is no mount names the same container."""
+    """`--pid host`: the `/` is not PID 1's, and evidence besides mounts names the container."""
     evidence = replace(own(cgroup(A), layer=LAYER_A), own_pids=False, root=OTHERS_ROOT)
     engine = world.engine(Box(A, layer=LAYER_A, pid_mode="host"), denied=CLAIMS)
     assert world.ask(evidence, engine).identity.method == "layer"
@@ -711,7 +711,7 @@ def test_the_start_is_also_when_our_hostname_was_written(world: World) -> None:
 
 
 def test_anothers_hostname_file_says_nothing_of_a_start(world: World) -> None:
-    """It tells when the neighbour started."""
+    """It shows when the neighbour started."""
     evidence = replace(
         own(shared(B), layer=LAYER_A, started_at=STARTED + 600), hostname_written=(B, STARTED)
     )
@@ -737,7 +737,7 @@ def test_a_copy_of_the_machine_is_not_taken_for_it(world: World, status: str) ->
 
 
 def test_a_stamp_in_a_folder_counts_where_folders_are_what_engines_mount(world: World) -> None:
-    """btrfs, vfs and zfs: the root field tells nothing there."""
+    """btrfs, vfs and zfs: the root field shows nothing there."""
     evidence = replace(own(cgroup(A), stamp=STAMP_A), root=Root(of_init=True))
     engine = world.engine(Box(A, stamp=TWIN), denied=("top",))
     assert world.ask(evidence, engine).identity.method == "stamp"
@@ -755,7 +755,7 @@ def test_a_folder_of_a_layer_speaks_against_what_is_named(
     assert world.ask(evidence, engine).identity.level == level
 
 
-# Names that are copied, lists that tell little
+# Names that are copied, lists that show little
 
 
 def test_a_neighbour_that_copies_our_name_is_disproved(world: World) -> None:
@@ -784,7 +784,7 @@ def test_busybox_proves_nothing_of_a_search(world: World) -> None:
 
 @pytest.mark.parametrize("gvisor", [True, False])
 def test_a_list_that_cannot_have_us_disproves_nobody(world: World, *, gvisor: bool) -> None:
-    """That of gVisor is known by our kernel, that of Kata by the candidate's runtime."""
+    """GVisor is recognised by our kernel, Kata by the candidate's runtime."""
     runtime = "runc" if gvisor else "io.containerd.kata.v2"
     evidence = replace(own(cgroup(A)), gvisor=gvisor)
     found = world.ask(evidence, world.engine(Box(A, runtime=runtime))).identity
@@ -835,7 +835,7 @@ def test_a_target_from_there_waits_until_we_are_proven(world: World, target: str
 
 
 def test_a_stranger_among_whose_containers_we_are_not(world: World) -> None:
-    """Only what we may share names us: the engine is searched, and then known to be another's."""
+    """Only shared evidence names us: the search shows that the engine is another's."""
     engine = world.engine(Box(B, layer=LAYER_B), Box(C, layer="1c" * 32))
     found = world.ask(own(shared(A), layer=LAYER_A), engine)
     assert (found.engine, found.identity.id, found.identity.level) == ("stranger", A, "assumed")
@@ -875,7 +875,7 @@ def test_a_network_may_be_joined_by_name(world: World) -> None:
 
 
 def test_what_may_be_around_us_is_not_confirmed(world: World) -> None:
-    """A cgroup that goes on behind the ID, or shows a container inside."""
+    """Other segments follow the ID in its cgroup, or show a container nested inside."""
     engine = world.engine(Box(B), denied=("top",))
     for doubt in (
         replace(own(cgroup(B)), unsure=frozenset({B})),
@@ -910,7 +910,7 @@ def test_a_matching_address_goes_first(world: World) -> None:
 
 
 def test_a_matching_ip_goes_first(world: World) -> None:
-    """Where MAC addresses are not told, or are another's bridge's."""
+    """Where MAC addresses are not reported, or are another bridge's."""
     boxes = [Box(one, ip="172.17.0.9") for one in ids(20)]
     engine = world.engine(*boxes, Box(A, ip="172.17.0.5"), ours=A)
     evidence = replace(own(), ips=frozenset({"172.17.0.5"}))

@@ -474,7 +474,7 @@ def test_no_sandbox_is_ever_the_answer(
 def test_a_path_that_goes_on_is_observed_only_where_a_mount_agrees(
     *, paths: list[tuple[str, list[str]]], at: set[str]
 ) -> None:
-    """Of all lines that one decides which tells most of a container inside."""
+    """Of all lines, the one decides that shows most of a container nested inside."""
     lines = [
         f"{number}:x{number}:{'/'.join([above.format(B), *tail])}"
         for number, (above, tail) in enumerate(paths, 1)

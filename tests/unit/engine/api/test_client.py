@@ -129,7 +129,7 @@ def test_an_image_that_is_gone_is_no_container(engine: CannedEngine, client: Cli
     for ask in (client.image, client.history):
         with pytest.raises(UnknownContainerError) as caught:
             ask("sha256:cd")
-        assert caught.value.title == "The engine does not have this image"
+        assert caught.value.title == "The engine no longer has this image"
 
 
 def test_a_name_cannot_leave_its_place_in_the_path(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.inspect.listings import Process
-from selfinspect.identity.nonce import Reading, Sought, read
+from selfinspect.identity.findings import Finding, Sought, by_processes
 
 if TYPE_CHECKING:
     from selfinspect.engine.quirks import Lister
@@ -23,8 +23,12 @@ MINE = Process("4712", NAME, OURS)
 INSPECT: Json = {"State": {"Pid": 4711}, "HostConfig": {"PidMode": ""}}
 
 
+def found(*rows: Process, sought: Sought = SOUGHT, by: Lister = "machine") -> Finding:
+    return by_processes(Finding("unknown", "", "a1" * 32, inspect=INSPECT), rows, sought, by)
+
+
 def verdict(*rows: Process, sought: Sought = SOUGHT, by: Lister = "machine") -> str:
-    return read(rows, sought, by, INSPECT).verdict
+    return found(*rows, sought=sought, by=by).verdict
 
 
 def test_one_row_in_our_namespace_beside_the_first_process_proves() -> None:
@@ -56,7 +60,7 @@ def test_an_outer_container_is_not_ours() -> None:
 
 
 def test_a_list_without_our_row_disproves() -> None:
-    """As every neighbour's is, or no sidecar could be told from its app."""
+    """As every neighbour's is, or a sidecar could not be distinguished from its app."""
     assert verdict(FIRST) == "disproved"
 
 
@@ -81,15 +85,15 @@ def test_what_a_runtime_hides_is_not_missed(row: Process | None) -> None:
         ((FIRST, MINE), replace(SOUGHT, mount_namespace=None), "machine"),
         ((FIRST, MINE), SOUGHT, "image"),
     ],
-    ids=["BusyBox", "the first's is kept back", "the first is not there", "ours is not known",
+    ids=["BusyBox", "the first's is kept back", "the first is not there", "ours cannot be read",
          "the image's own ps"],
 )  # fmt: skip
 def test_the_name_alone_is_seen_and_proves_nothing(
     rows: tuple[Process, ...], sought: Sought, by: Lister
 ) -> None:
-    """Namespaces that nobody tells: it supports what other evidence names, and no more."""
-    reading = read(rows, sought, by, INSPECT)
-    assert (reading.verdict, reading.seen) == ("unknown", True)
+    """Without namespaces it supports what other evidence names, and no more."""
+    finding = found(*rows, sought=sought, by=by)
+    assert (finding.verdict, finding.seen) == ("unknown", True)
 
 
 def test_in_a_list_of_a_pid_namespace_the_first_is_its_pid_1() -> None:
@@ -101,7 +105,7 @@ def test_in_a_list_of_a_pid_namespace_the_first_is_its_pid_1() -> None:
 
 def test_a_list_of_a_shared_pid_namespace_proves_nothing() -> None:
     """Who shares it is listed, whatever mounts were entered."""
-    reading = read(
-        (Process("1", "app", OURS), MINE), replace(SOUGHT, own_pids=False), "namespace", INSPECT
-    )
-    assert reading == Reading("unknown", "our process is in its PID namespace, which may be shared")
+    shared = replace(SOUGHT, own_pids=False)
+    finding = found(Process("1", "app", OURS), MINE, sought=shared, by="namespace")
+    assert (finding.verdict, finding.seen) == ("unknown", False)
+    assert finding.reason == "our process is in its PID namespace, which may be shared"

@@ -22,13 +22,13 @@ OURS = "700 600 0:50 / / rw - overlay overlay rw,upperdir=/l/diff\n"
     ],
     ids=["PID 1's", "another's", "PID 1 hidden", "a folder", "mounted over", "no mount"],
 )
-def test_it_is_told_by_the_topmost_mount(text: str, init: str, expected: Root) -> None:
+def test_the_topmost_mount_decides(text: str, init: str, expected: Root) -> None:
     """A mount has one ID on the machine: PID 1's and ours are one mount, or two."""
     assert root_of(parse(text), parse(init)) == expected
 
 
 @pytest.mark.parametrize(
-    ("of_init", "own_pids", "standing"),
+    ("of_init", "own_pids", "owner"),
     [
         (True, True, "ours"),
         (False, True, "unknown"),
@@ -41,7 +41,7 @@ def test_it_is_told_by_the_topmost_mount(text: str, init: str, expected: Root) -
     ],
 )
 def test_it_is_ours_where_our_own_pid_1_has_it(
-    *, of_init: bool | None, own_pids: bool | None, standing: str
+    *, of_init: bool | None, own_pids: bool | None, owner: str
 ) -> None:
     """Entered with chroot, PID 1 of our own has another; with nsenter, another's has the same."""
-    assert Root(whole=True, of_init=of_init).standing(own_pids=own_pids) == standing
+    assert Root(whole=True, of_init=of_init).owner(own_pids=own_pids) == owner

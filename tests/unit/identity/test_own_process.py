@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.identity.nonce import OwnProcess
+from selfinspect.identity.proof import OwnProcess
 
 COMM = Path("/proc/self/comm")
 
