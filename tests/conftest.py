@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -29,16 +30,19 @@ def engine(tmp_path: Path) -> Iterator[CannedEngine]:
 
 
 @pytest.fixture(scope="session")
-def private_engine() -> Iterator[Engine]:
-    """An engine for the whole session; its images stay on disk for the next one."""
+def private_engine(worker_id: str) -> Iterator[Engine]:
+    """An engine for a worker's whole session; its images stay on disk for the next one."""
     state = Path(os.environ.get("XDG_STATE_HOME", "/var/lib"))
-    engine = Engine(state / "selfinspect-tests")
+    engine = Engine(state / f"selfinspect-tests-{worker_id}")
     script = ROOT / "deploy" / "local-engine.sh"
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "selfinspect-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be filling it
+        sh(ROOT / "deploy" / "wheelhouse.sh")
     sh(script, "up", "--dir", engine.home)
     try:
         base = sh(script, "base-image", "--dir", engine.home)
         engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
-        sh(ROOT / "deploy" / "wheelhouse.sh")
         engine.image = "selfinspect:test"
         engine.docker(
             "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
@@ -48,3 +52,13 @@ def private_engine() -> Iterator[Engine]:
         engine.docker("image", "prune", "--force")
     finally:
         sh(script, "down", "--dir", engine.home)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the files of tests among the workers; what shares a costly engine stays together."""
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests")
+        of_identity = file.is_relative_to("engine/identity")
+        lone = "lone_engine" in getattr(item, "fixturenames", ())
+        group = "lone" if lone else "identity" if of_identity else str(file)
+        item.add_marker(pytest.mark.xdist_group(group))

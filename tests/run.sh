@@ -47,4 +47,5 @@ say 'import contracts'
 lint-imports | tail -n 3
 say 'tests'
 coverage erase
-exec pytest --cov --cov-report=term -m "$marks" "$@"
+# Tests wait for engines more than they compute: one worker more than a small machine has processors.
+exec pytest --numprocesses 3 --dist loadgroup --cov --cov-report=term -m "$marks" "$@"

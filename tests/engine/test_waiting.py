@@ -62,6 +62,7 @@ def test_a_network_is_waited_for(engine: Engine) -> None:
     engine.docker("network", "create", "t-late")
     try:
         with held(app, "/v1/self/networks/t-late/ip?wait_for_change=true") as waiting:
+            until(lambda: connections(app) > 0, "the connection of who waits")
             engine.docker("network", "connect", "t-late", app.id)
             assert waiting.stdout is not None
             address = waiting.stdout.read().strip()
