@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from selfinspect.agent.observe import Observation
     from selfinspect.cli.streams import Streams
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.engine.api.inquiry import Inquiry
     from selfinspect.model import Json, Snapshot
     from selfinspect.settings import Settings
@@ -71,7 +71,7 @@ def from_agent_or_look(
         return here(observation)
 
 
-def told(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
+def told(agent: AgentAddress, path: str, timeout: float = _TIMEOUT) -> Json:
     """The JSON document that an agent answers with at a path, None where it gives none."""
     reply = ask(agent, path, timeout=timeout, accept="application/json")
     if reply is None or (reply.status, reply.media_type) != (_OK, "application/json"):
@@ -79,7 +79,7 @@ def told(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
     return _parsed(reply.body)
 
 
-def streamed(agent: Agent, path: str) -> Iterator[Json] | None:
+def streamed(agent: AgentAddress, path: str) -> Iterator[Json] | None:
     """The JSON documents of an agent's stream as they come, None where none begins."""
     lines = follow(agent, path, timeout=_TIMEOUT, silence=_SILENCE)
     if lines is None:
@@ -102,7 +102,7 @@ def look(streams: Streams, chosen: Settings) -> Observation:
         return observe(chosen, streams.environ)
 
 
-def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
+def agent_of(streams: Streams, given: Mapping[str, Any]) -> AgentAddress | None:
     """Where this container's agent is, None where one is not to be asked."""
     return None if _chosen(given) else find(streams.environ)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from selfinspect.agent.observe import Observation
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.engine.api.client import Client
     from selfinspect.journal.journal import Journal
     from selfinspect.model import Event, Json
@@ -106,7 +106,7 @@ def _of_agent(
     return _pages(agent, query, first, following=following)
 
 
-def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
+def _pages(agent: AgentAddress, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
     cursor = None
     while page is not None and sequence(page, "events"):
         yield from sequence(page, "events")
@@ -119,7 +119,7 @@ def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterat
         raise NotAvailable(f"the agent at {agent.uri} no longer answers")
 
 
-def _page(agent: Agent, query: Query, cursor: str | None) -> Json:
+def _page(agent: AgentAddress, query: Query, cursor: str | None) -> Json:
     asked = {"limit": str(_PAGE)}
     if query.since is not None:
         asked["since"] = times.rfc3339(query.since)

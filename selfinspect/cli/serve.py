@@ -17,8 +17,9 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.listen import uri_of
 from selfinspect.model import Stopping
 from selfinspect.supervise.announcement import Announcement
-from selfinspect.supervise.listeners import VARIABLE as HANDOVER
-from selfinspect.supervise.listeners import Handover, bind, bound, usual_metrics
+from selfinspect.supervise.handover import VARIABLE as HANDOVER
+from selfinspect.supervise.handover import Handover
+from selfinspect.supervise.listeners import bind, bound, usual_metrics
 from selfinspect.supervise.signals import name_of
 from selfinspect.supervise.stopping import SIGNAL
 from selfinspect.times import rfc3339

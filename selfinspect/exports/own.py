@@ -1,6 +1,6 @@
-"""What the container is, as variables of the set `self`. Pure.
+"""The variables of the set `self`, and which sets are wanted and get through to a command. Pure.
 
-Which variables are wanted: the value of `--export-env` and of `env --what`. Pure.
+The sets are the words of `--export-env` and of `env --what`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Self
 
 MASK = "[masked]"
-"""What `masking.MASK` is, which PID 1 does not load; a variable is not to carry it."""
+"""The text of `masking.MASK`, which PID 1 does not load; no variable may carry it."""
 
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 """OpenTelemetry's own variable, of the set `otel`."""
@@ -28,13 +28,24 @@ LONGEST_SET = 64 * 1024
 _PREFIX = "SELFINSPECT_"
 _HOST_PORT = f"{_PREFIX}HOST_PORT_"
 
+SETS = ("self", "otel", "size")
 
-class Row:
+_ENGINE = "no engine"
+_COMPOSE = "the labels of Compose"
+_SWARM = "the labels of Swarm"
+_NOT_COMPOSE = "no engine, or not of a Compose project"
+_NOT_SWARM = "no engine, or not a task of a Swarm service"
+_RUNS = "the runs of this container (`selfinspect runs`)"
+_FIRST = "the first run, or it is unknown how the one before ended"
+_LIMIT = "the container's limits"
+
+
+class Fact:
     """A variable of the set.
 
     Attributes:
         name: the variable's.
-        value: from the container's document; None where it is not known.
+        value: from the container's document; None where that lacks it.
         source: where the value comes from, in words.
         absent: when it is not set, in words.
     """
@@ -51,7 +62,7 @@ class Row:
 
 
 def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
-    """The variables that tell of a container; what is not known, published or shown has none.
+    """The variables of a container; what is unknown, not published or masked has none.
 
     `SELFINSPECT_HOST_PORT_8080_TCP` is the host port that leads to 8080/tcp.
 
@@ -66,12 +77,49 @@ def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
     return fitting({name: str(value) for name, value in variables.items() if value is not None})
 
 
-def address_behind(own: Self, gateway: str | None) -> str | None:
-    """The container's address in the network of a gateway, None where it is in no such network."""
-    for network in (own.networks or {}).values():
-        if gateway is not None and network.gateway == gateway:
-            return network.ip
-    return None
+def rows(gateway: str | None = None) -> tuple[Fact, ...]:
+    """The table of the set.
+
+    Args:
+        gateway: where the default route leads; None without one.
+    """
+    return (
+        Fact("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
+        Fact("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
+        Fact("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
+        Fact("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
+        Fact("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
+            "the image's first repository digest", "no engine, or an image of no repository"),
+        Fact("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
+            "the label `org.opencontainers.image.version`", "no engine or no such label"),
+        Fact("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
+            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
+        Fact("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
+            _COMPOSE, _NOT_COMPOSE),
+        Fact("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
+            _COMPOSE, _NOT_COMPOSE),
+        Fact("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
+            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
+        Fact("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
+        Fact("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
+        Fact("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
+            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
+        Fact("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
+        Fact("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
+        Fact("IP", lambda own: _address_behind(own, gateway),
+            "the container's address in the network of the default route",
+            "no engine, or the network is another's"),
+        Fact("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
+        Fact("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
+            _RUNS, _FIRST),
+        Fact("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
+            _RUNS, _FIRST),
+        Fact("CPUS", _cpus, _LIMIT, "no limit"),
+        Fact("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes,
+            _LIMIT, "no limit"),
+        Fact("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
+            "inspect's `StopTimeout`, else `run --stop-timeout`", "not configured"),
+    )  # fmt: skip
 
 
 def fitting(variables: Mapping[str, str]) -> dict[str, str]:
@@ -91,75 +139,6 @@ def fitting(variables: Mapping[str, str]) -> dict[str, str]:
 def is_exported(name: str) -> bool:
     """Whether a variable of this name is one of the set `self`."""
     return name in _NAMES or name.startswith(_HOST_PORT)
-
-
-def _label(own: Self, name: str) -> str | None:
-    return (own.labels or {}).get(name)
-
-
-def _cpus(own: Self) -> str | None:
-    limit = own.limits.cpus if own.limits else None
-    return None if limit is None else f"{limit:.12g}"
-
-
-_ENGINE = "no engine"
-_COMPOSE = "the labels of Compose"
-_SWARM = "the labels of Swarm"
-_NOT_COMPOSE = "no engine, or not of a Compose project"
-_NOT_SWARM = "no engine, or not a task of a Swarm service"
-_RUNS = "the runs of this container (`selfinspect runs`)"
-_FIRST = "the first run, or how the one before ended is not known"
-_LIMIT = "the container's limits"
-
-
-def rows(gateway: str | None = None) -> tuple[Row, ...]:
-    """The table of the set.
-
-    Args:
-        gateway: where the default route leads; None where that is not known.
-    """
-    return (
-        Row("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
-        Row("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
-        Row("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
-        Row("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
-        Row("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
-            "the image's first repository digest", "no engine, or an image of no repository"),
-        Row("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
-            "the label `org.opencontainers.image.version`", "no engine or no such label"),
-        Row("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
-            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
-        Row("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
-            _COMPOSE, _NOT_COMPOSE),
-        Row("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
-            _COMPOSE, _NOT_COMPOSE),
-        Row("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
-            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
-        Row("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
-        Row("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
-        Row("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
-            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
-        Row("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
-        Row("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
-        Row("IP", lambda own: address_behind(own, gateway),
-            "the container's address in the network of the default route",
-            "no engine, or the network is another's"),
-        Row("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
-        Row("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
-            _RUNS, _FIRST),
-        Row("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
-            _RUNS, _FIRST),
-        Row("CPUS", _cpus, _LIMIT, "no limit"),
-        Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
-        Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
-            "inspect's `StopTimeout`, else `run --stop-timeout`", "not configured"),
-    )  # fmt: skip
-
-
-_NAMES = frozenset(row.name for row in rows())
-
-
-SETS = ("self", "otel", "size")
 
 
 class Wanted:
@@ -185,13 +164,13 @@ class Wanted:
 
     @property
     def needs_agent(self) -> bool:
-        """Whether anything is wanted that only the agent can tell: sizes PID 1 reads itself."""
+        """Whether anything is wanted that only the agent has: PID 1 reads the sizes itself."""
         return self.own or self.otel
 
     def admitted(self, offered: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-        """What an environment gets of the variables that the agent offers: only known names.
+        """What an environment gets of the variables that the agent offers: only names of the sets.
 
-        What an engine says reaches the agent, and must not set a variable that runs code.
+        So that nothing an engine sends the agent can set a variable that runs code.
 
         Args:
             offered: the agent's.
@@ -231,3 +210,23 @@ def parse_wanted(text: str) -> Wanted:
     if "size" in chosen:
         runtimes.add(USUAL)
     return Wanted(own="self" in chosen, otel="otel" in chosen, runtimes=runtimes)
+
+
+def _address_behind(own: Self, gateway: str | None) -> str | None:
+    """The container's address in the network of a gateway, None where it is in no such network."""
+    for network in (own.networks or {}).values():
+        if gateway is not None and network.gateway == gateway:
+            return network.ip
+    return None
+
+
+def _label(own: Self, name: str) -> str | None:
+    return (own.labels or {}).get(name)
+
+
+def _cpus(own: Self) -> str | None:
+    limit = own.limits.cpus if own.limits else None
+    return None if limit is None else f"{limit:.12g}"
+
+
+_NAMES = frozenset(row.name for row in rows())

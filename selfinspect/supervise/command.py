@@ -6,51 +6,49 @@ import os
 
 from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
 from selfinspect.supervise.messages import say, suppress
-from selfinspect.supervise.signals import Given, signal
+from selfinspect.supervise.signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from selfinspect.exports.own import Wanted
+    from selfinspect.supervise.arguments import Arguments
+    from selfinspect.supervise.signals import Given
     from selfinspect.supervise.users import User
 
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 
 
 class Command:
-    """The command beside the agent.
+    """The app that `run` was started for.
 
     Args:
-        words: the program and its arguments.
+        options: its words, which of the agent's variables it gets, and whether signals go to its
+            whole process group.
         changes: what its environment has that ours has not; None takes a variable away.
         given: the signals' mask and actions to start with.
-        exports: which of the agent's variables are added to that; None for none.
-        user: whom it runs as, None for ourselves.
-        whole_group: whether signals go to its whole process group.
+        user: the user it runs as, None for ours.
 
     Attributes:
-        process: its process ID, None as long as it has not been started.
+        process: its process ID, None before it has started and once it has ended.
+        words: the program and its arguments.
     """
 
     def __init__(
         self,
-        words: Sequence[str],
+        options: Arguments,
         changes: Mapping[str, str | None],
-        *,
-        given: Given | None = None,
-        exports: Wanted | None = None,
-        user: User | None = None,
-        whole_group: bool = False,
+        given: Given,
+        user: User | None,
     ) -> None:
         self.process: int | None = None
-        self.words = words
+        self.words = options.command
+        self._exports = options.exports
+        self._whole_group = options.signal_group
         self._changes = changes
-        self._given = given or Given()
-        self._exports = exports
+        self._given = given
         self._user = user
-        self._whole_group = whole_group
-        self._told_to_stop = False
+        self._asked_to_stop = False
         self._stopped_with_us = False
 
     def start(self, variables: Mapping[str, str]) -> None:
@@ -72,9 +70,9 @@ class Command:
         if number == signal.SIGCONT:
             pass_terminal(os.getpgrp(), self.process)
             group = group or self._stopped_with_us
-            self._told_to_stop = self._stopped_with_us = False
+            self._asked_to_stop = self._stopped_with_us = False
         elif number in _STOPS:
-            self._told_to_stop = True
+            self._asked_to_stop = True
         try:
             if group:
                 with suppress(ProcessLookupError):  # it went over to another process group
@@ -96,8 +94,8 @@ class Command:
     def stopped(self, number: int) -> None:
         """Follow it when ^Z or the like has stopped it, as the job of a shell has to.
 
-        Where there is no shell that could bring it back, ^Z is undone: a container's terminal
-        would be dead otherwise. A stop that was sent on purpose stays.
+        Where no shell could bring it back, ^Z is undone: otherwise a container's terminal would be
+        dead. A stop that was sent on purpose stays.
         """
         if self.process is None or number not in _STOPS:
             return
@@ -105,11 +103,11 @@ class Command:
             return  # to stop would lose it: the kernel drops one for the other
         if _stop_ourselves():
             self._stopped_with_us = True
-        elif number == signal.SIGTSTP and not self._told_to_stop and has_terminal(self.process):
+        elif number == signal.SIGTSTP and not self._asked_to_stop and has_terminal(self.process):
             os.killpg(self.process, signal.SIGCONT)
 
     def ended(self) -> None:
-        """Take the terminal back, and send nothing to whoever gets its process ID next."""
+        """Take the terminal back, and send nothing to the next process with its ID."""
         if self.process is not None:
             pass_terminal(self.process, os.getpgrp())
         self.process = None
@@ -118,8 +116,8 @@ class Command:
 def _stop_ourselves() -> bool:
     """Stop, with all of the shell's job that we are; once continued, whether that happened.
 
-    The kernel knows whether there is a shell: by SIGTSTP it stops no process group that nobody
-    above watches, nor PID 1. An init of containers above us it takes for a shell.
+    The kernel decides whether there is a shell: SIGTSTP stops neither PID 1 nor a process group
+    without a parent of another group in its session. It takes a container's init above us for one.
     """
     if os.getppid() == 1:
         return False

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
+    import signal as signal  # noqa: PLC0414 - handed on
     from collections.abc import Collection
 else:
     import _signal as signal
 
-__all__ = [
-    "CATCHABLE",
-    "Given",
-    "block_signals",
-    "name_of",
-    "number_of",
-    "parse_rewrite",
-    "parse_signal",
-    "signal",
-]
-
 CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
-# The interpreter ignores these from its start on, whatever they were before: nothing tells later
-# whether they had been ignored already, so the command gets their defaults.
+# The interpreter ignores these from its start on, and nothing shows later whether they had been
+# ignored before: the command gets their defaults.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _LONGEST = 16  # characters: `SIGRTMIN+29` has eleven
 
@@ -37,7 +26,7 @@ class Given:
 
     Attributes:
         mask: the signals that were blocked.
-        ignored: the signals that were ignored, as far as that can be known.
+        ignored: the signals that were ignored, as far as can be seen.
     """
 
     __slots__ = ("ignored", "mask")
@@ -63,8 +52,8 @@ class Given:
 def block_signals(mask: Collection[int] | None = None) -> Given:
     """Let signals wait until `Supervisor.run` takes them; return what there was before.
 
-    A blocked signal is kept even for PID 1, to which the kernel delivers none that it has
-    not asked for, while a fault of our own still ends us instead of coming round for ever.
+    PID 1 needs this: the kernel drops a signal that PID 1 has no handler for, but keeps one that
+    it blocks. A fault of our own still ends us.
 
     Args:
         mask: what was blocked before, where they are blocked already.
@@ -82,7 +71,7 @@ def parse_rewrite(text: str) -> tuple[int, int]:
     """The signal that comes and the one to send in its place, 0 for none: `TERM:QUIT`, `15:0`.
 
     Raises:
-        ValueError: the text does not name two signals; the message says what does.
+        ValueError: the text does not name two signals; the message says what it takes.
     """
     first, _, second = text.partition(":")
     came = number_of(first)
@@ -95,7 +84,7 @@ def parse_rewrite(text: str) -> tuple[int, int]:
 
 
 def name_of(number: int) -> str:
-    """`SIGTERM` for 15; the number where a signal has no name of its own."""
+    """`SIGTERM` for 15; the number where a signal has no name."""
     names = (name for name in vars(signal) if name.startswith("SIG") and "_" not in name)
     return next((name for name in names if getattr(signal, name) == number), str(number))
 
@@ -113,7 +102,7 @@ def parse_signal(text: str) -> int:
 
 
 def number_of(text: str) -> int | None:
-    """The signal that `15`, `TERM`, `SIGTERM` or `RTMIN+3` means, None where it means none."""
+    """The signal that `15`, `TERM`, `SIGTERM` or `RTMIN+3` means, None for any other text."""
     name, offset = text.upper().removeprefix("SIG"), "0"
     if name.startswith(("RTMIN+", "RTMAX-")):
         name, offset = name[:5], name[5:]

@@ -23,7 +23,7 @@ sys.exit(run(arguments, os.environ, json.loads(agent), uri_file))
 
 AGENT = """
 import os, signal, sys
-from selfinspect.supervise.listeners import Handover
+from selfinspect.supervise.handover import Handover
 handover = Handover.from_environment(os.environ)
 def say(*words):
     os.write(1, " ".join(["agent", *map(str, words), "\\n"]).encode())

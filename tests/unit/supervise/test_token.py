@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.supervise.announcement import provide, take_away
-from selfinspect.supervise.listeners import VARIABLE, Handover, control_pair
+from selfinspect.supervise.handover import VARIABLE, Handover, control_pair
 from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
