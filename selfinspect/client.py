@@ -17,13 +17,13 @@ from urllib.parse import unquote, urlsplit
 
 from selfinspect import files
 from selfinspect.errors import NotAvailable
+from selfinspect.listen import URI_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from selfinspect.model import Self
 
-URI_FILE = "/run/selfinspect/uri"
 TOKEN_FILE = "/run/selfinspect/token"  # noqa: S105 - where it is, not what
 
 _OK = 200

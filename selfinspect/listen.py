@@ -1,4 +1,4 @@
-"""Addresses to listen on: what options say, and the URI under which a client finds them.
+"""Addresses to listen on: what options say, and the URI by which a client finds them.
 
 PID 1 loads this module, so it goes without `dataclasses` (1.5 MiB) and `urllib.parse`, and loads
 `ipaddress` (0.6 MiB) only where an option names an address.
@@ -9,6 +9,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+URI_FILE = "/run/selfinspect/uri"
+"""Where that URI stands, for those who do not see the environment of `run`'s command."""
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 _LAST_PORT = 65535

@@ -16,7 +16,7 @@ from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.client import URI_FILE, ask, find
+from selfinspect.client import ask, find
 from selfinspect.documents import as_document
 from selfinspect.engine.inspect.log import LogQuery
 from selfinspect.errors import EngineError, EngineUnreachableError
@@ -25,6 +25,7 @@ from selfinspect.journal.files import path_of
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.reader import CgroupReader
+from selfinspect.listen import URI_FILE
 from selfinspect.terminal import in_colour, print_line, steer
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    Value = Callable[["Room", str], str | None]
+
 USUAL = "usual"
 """Every runtime's variables, but for those that are had by the runtime's name alone."""
 
@@ -89,14 +91,7 @@ class Size:
     __slots__ = ("absent", "name", "runtime", "source", "usual", "value")
 
     def __init__(
-        self,
-        name: str,
-        runtime: str,
-        value: Callable[[Room, str], str | None],
-        source: str,
-        absent: str,
-        *,
-        usual: bool = True,
+        self, name: str, runtime: str, value: Value, source: str, absent: str, *, usual: bool = True
     ) -> None:
         self.name = name
         self.runtime = runtime

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 
 from selfinspect.files import Descriptor, make_roots, open_folder, open_own, write
+from selfinspect.listen import URI_FILE
 from selfinspect.supervise.messages import say, suppress
-
-URI_FILE = "/run/selfinspect/uri"
 
 TOKEN_VARIABLE = "SELFINSPECT_TOKEN_FILE"  # noqa: S105 - its name
 

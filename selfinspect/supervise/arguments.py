@@ -78,7 +78,7 @@ class Arguments:
     """A parsed command line.
 
     A wrong value is an error on the command line; in a variable it is passed over, except for
-    users, whom `find_user` checks.
+    users: `find_user` checks those.
 
     Attributes:
         wait: seconds to hold the command back for the agent at most.
@@ -101,28 +101,6 @@ class Arguments:
         command: the app and its arguments.
         passed_over: what was wrong and is ignored, a line each.
     """
-
-    __slots__ = (
-        "agent_options",
-        "agent_user",
-        "command",
-        "end_rest",
-        "engine",
-        "expected",
-        "exports",
-        "journal",
-        "last_signal",
-        "listen",
-        "metrics_listen",
-        "passed_over",
-        "rewrites",
-        "signal_group",
-        "stop_timeout",
-        "tls",
-        "token_file",
-        "user",
-        "wait",
-    )
 
     def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         if "--" not in arguments:

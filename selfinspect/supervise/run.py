@@ -10,16 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, URI_FILE, uri_of
 from selfinspect.supervise import handover
 from selfinspect.supervise.agent import AgentProcess, tasks_allowed
-from selfinspect.supervise.announcement import (
-    TOKEN_VARIABLE,
-    URI_FILE,
-    Announcement,
-    provide,
-    take_away,
-)
+from selfinspect.supervise.announcement import TOKEN_VARIABLE, Announcement, provide, take_away
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
 from selfinspect.supervise.listeners import bound, claim, share, usual_metrics

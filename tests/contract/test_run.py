@@ -128,13 +128,13 @@ def test_a_wrong_address_closes_its_listener_alone() -> None:
     ],
 )
 def test_no_option_of_the_agent_stops_the_command(options: list[str]) -> None:
-    """What the agent cannot take, or PID 1 not bind, is no matter of the command's."""
+    """What the agent cannot take, or PID 1 not bind, does not concern the command."""
     ended = run(*QUIET, *options, "--", "sh", "-c", "echo here; exit 4")
     assert (ended.stdout, ended.returncode) == ("here\n", 4)
 
 
 def test_help_is_shown_without_a_command() -> None:
-    """`--help` names run's own options and is no error."""
+    """`--help` names run's own options and is not an error."""
     ended = run("--help")
     assert ended.returncode == 0
     for option in (
@@ -171,9 +171,9 @@ def test_what_the_agent_knows_reaches_the_command(
         environ={"SELFINSPECT_HOST_PORT_1_TCP": "2", "SELFINSPECT_CONTAINER_NAME": "other"},
     )  # fmt: skip
     variables = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
-    told = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
-    assert told.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
-    assert told == {
+    shown = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
+    assert shown.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
+    assert shown == {
         "SELFINSPECT_IMAGE_ID": inspect["Image"],
         "SELFINSPECT_IMAGE_VERSION": "1.2.3",
         "SELFINSPECT_COMPOSE_PROJECT": "shop",

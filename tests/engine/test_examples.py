@@ -47,7 +47,7 @@ def run(engine: Engine) -> Iterator[Callable[..., str]]:
             assert engine.docker("ps", "--all", "--quiet", "--filter", name) == ""
 
 
-def test_every_example_is_run_and_told_of() -> None:
+def test_every_example_is_run_and_described() -> None:
     """A folder with a run.sh, a README of some ten lines, and a test here or beside this file."""
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     tested = (ROOT / "tests" / "engine" / "test_examples.py").read_text()
@@ -140,7 +140,7 @@ def test_a_proxy_lets_one_container_read_of_itself(run: Callable[..., str]) -> N
 
 
 def test_an_app_knows_why_it_died(run: Callable[..., str]) -> None:
-    """Killed for want of memory, and told so in its next run."""
+    """OOM-killed, as it learns in its next run."""
     shown = run("why-did-i-die")
     assert "first run: eating memory" in shown
     assert ": oom, exit code 137" in shown

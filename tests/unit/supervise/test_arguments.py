@@ -224,7 +224,7 @@ def test_what_is_exported(
     runtimes: set[str],
     wait: float,
 ) -> None:
-    """One flag, with and without a value; only what the agent tells is waited for."""
+    """One flag, with and without a value; only for what the agent has is it awaited."""
     parsed = Arguments([*options, "--", "app"], environ)
     assert parsed.exports is not None
     assert (parsed.exports.own, parsed.exports.otel) == (own, otel)
