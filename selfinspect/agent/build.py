@@ -23,7 +23,7 @@ from selfinspect.agent.observe import (
 from selfinspect.agent.past import Past, names_of_journal, tells_of_runs
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Reporter
-from selfinspect.agent.shortage import MemoryWatch, Shortage
+from selfinspect.agent.shortage import MemoryWatch, Shortage, is_short
 from selfinspect.errors import SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.subscribers import Subscribers
@@ -35,6 +35,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
+from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
 from selfinspect.web.app import Check, Exposition, Service, api, metrics_only
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Event, MemoryEvents, Occurrence, Sample, StatsSource, Stopping
     from selfinspect.settings import Settings
+    from selfinspect.supervise.handover import MemoryNotice
 
 # Behind NAT, or a published port with the engine's proxy, every client has the same.
 _OF_ONE_ADDRESS = 64
@@ -94,6 +96,7 @@ class Agent:
         self._failed = False
         self._followed = False
         self._on_ready: Callable[[Snapshot], None] = lambda _: None
+        self._on_memory: Callable[[MemoryNotice], None] = lambda _: None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._keeper = Keeper(
@@ -118,6 +121,7 @@ class Agent:
         metrics_listeners: Sequence[socket.socket],
         *,
         on_ready: Callable[[Snapshot], None],
+        on_memory: Callable[[MemoryNotice], None] = lambda _: None,
     ) -> bool:
         """Serve until SIGTERM, SIGINT or `stop`; whether that was all that ended it.
 
@@ -125,6 +129,7 @@ class Agent:
             api_listeners: for everything.
             metrics_listeners: for the metrics and the two health paths alone.
             on_ready: called once, when `/readyz` first answers 200, with what is known then.
+            on_memory: called when memory is short, or once where the kernel gives no notice of it.
         """
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,6 +137,7 @@ class Agent:
         for name in ("asyncio", "uvicorn"):
             logging.getLogger(name).addHandler(Forward(self._log))
         self._on_ready = on_ready
+        self._on_memory = on_memory
         self._reporter.listening(api_listeners, metrics_listeners)
         self._watch_memory(self._loop)
         self._reporter.passed_over(self._settings.warnings)
@@ -233,12 +239,12 @@ class Agent:
 
     def _watch_memory(self, loop: asyncio.AbstractEventLoop) -> None:
         """Follow the kernel's word on short memory, where it gives any and it is the target's."""
-        if self._settings.target != "self":
-            return
+        folders = self._readings.folders if self._settings.target == "self" else {}
         try:
-            watch = MemoryWatch(self._readings.folders)
-        except OSError:
-            return  # cgroup v1
+            watch = MemoryWatch(folders)
+        except OSError:  # cgroup v1
+            self._on_memory(MEMORY_UNSUPPORTED)
+            return
         Shortage(watch, loop, on_counts=self._on_shortage, on_limit=self._on_limit)
 
     def _on_shortage(self, counts: MemoryEvents) -> None:
@@ -247,6 +253,8 @@ class Agent:
     def _on_limit(self, count: int) -> None:
         reading = self._readings.sample("kernel")
         memory = reading.memory if reading else None
+        if is_short(memory):
+            self._on_memory(MEMORY_SHORT)
         now = time.time_ns()
         self._note(lambda container: memory_max(now, count, memory, container))
 

@@ -71,13 +71,17 @@ def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given:
     lack: SelfinspectError | None = None
     agent = agent_of(streams, given)
     variables = {} if agent is None else {"SELFINSPECT_URI": agent.uri}
+    left_out: Mapping[str, str] = {}
     if what.needs_agent:
         own, lack = _own(streams, given)
-        found = of_container(own, streams.environ)
-        variables |= {name: found[name] for name in found if wants(what, name)}
+        found, left_out = of_container(own, streams.environ)
+        variables |= what.admitted(found, streams.environ)
     if what.runtimes:
         space = read_room(taken=taken_by_us() or OWN_BYTES)
         variables |= sizes(space, what.runtimes, streams.environ)
+    variables, missing = what.fitting(variables, left_out)
+    for name, reason in missing.items():
+        print(f"selfinspect: warning: {name} is left out: {reason}", file=streams.err)
     text = _explained(variables) if explain else _FORMS[form](variables)
     print(text, end="", file=streams.out)
     if lack is not None:
@@ -86,8 +90,8 @@ def env(streams: Streams, /, *, what: Wanted, form: str, explain: bool, **given:
 
 def of_container(
     own: Self, environ: Mapping[str, str], root: Path = Path("/")
-) -> Mapping[str, str]:
-    """The variables of the sets `self` and `otel`.
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The variables of the sets `self` and `otel`, and why others are left out.
 
     Args:
         own: the container's document.
@@ -97,12 +101,7 @@ def of_container(
     gateway = default_gateway(routes(text(f"{root}/proc/net/route")))
     variables = exported(own, gateway)
     attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
-    return {**variables, **fitting({RESOURCE: attributes})}
-
-
-def wants(what: Wanted, name: str) -> bool:
-    """Whether a variable of the sets `self` and `otel` is of a set that is wanted."""
-    return what.otel if name == RESOURCE else what.own
+    return fitting({**variables, RESOURCE: attributes} if attributes else variables)
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:

@@ -70,7 +70,8 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
         return await agent.run(
             handed.api,
             handed.metrics,
-            on_ready=lambda known: handed.ready(_offered(known.self, streams.environ)),
+            on_ready=lambda known: handed.ready(*_offered(known.self, streams.environ)),
+            on_memory=handed.memory,
         )
     api = _bind("--listen", chosen.listen)
     asked = chosen.metrics_listen or usual_metrics()
@@ -83,12 +84,15 @@ async def _serve(chosen: Settings, streams: Streams, handed: Handover | None) ->
         announcement.withdraw()
 
 
-def _offered(own: Self | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What PID 1 is told: the variables for its command, and the container's stop signal."""
+def _offered(
+    own: Self | None, environ: Mapping[str, str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What PID 1 gets: the variables for its command and the stop signal; why others lack."""
     if own is None:
-        return {}
+        return {}, {}
     stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
-    return {**of_container(own, environ), **stop}
+    variables, left_out = of_container(own, environ)
+    return {**variables, **stop}, left_out
 
 
 def _allow_connections() -> None:

@@ -10,8 +10,13 @@ from selfinspect.exports.size import RUNTIMES, USUAL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Literal
 
     from selfinspect.model import Self
+
+    Unfit = Literal[
+        "masked", "not text for an environment", "over 4 KiB", "past 64 KiB of variables in all"
+    ]
 
 MASK = "[masked]"
 """The text of `masking.MASK`, which PID 1 does not load; no variable may carry it."""
@@ -62,7 +67,7 @@ class Fact:
 
 
 def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
-    """The variables of a container; what is unknown, not published or masked has none.
+    """The variables of a container; what is unknown or not published has none.
 
     `SELFINSPECT_HOST_PORT_8080_TCP` is the host port that leads to 8080/tcp.
 
@@ -74,7 +79,7 @@ def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
     for port, protocols in (own.ports or {}).items():
         for protocol, host_port in protocols.items():
             variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
-    return fitting({name: str(value) for name, value in variables.items() if value is not None})
+    return {name: str(value) for name, value in variables.items() if value not in (None, "")}
 
 
 def rows(gateway: str | None = None) -> tuple[Fact, ...]:
@@ -122,18 +127,29 @@ def rows(gateway: str | None = None) -> tuple[Fact, ...]:
     )  # fmt: skip
 
 
-def fitting(variables: Mapping[str, str]) -> dict[str, str]:
-    """Those that an environment can carry, in their order: bounded, not masked, without NUL."""
+def fitting(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Unfit]]:
+    """Those that an environment can carry, in their order; and why each other one is left out."""
     kept: dict[str, str] = {}
+    left_out: dict[str, Unfit] = {}
     left = LONGEST_SET
     for name, value in variables.items():
-        length = len(value.encode(errors="surrogateescape"))
+        try:
+            length = len(value.encode(errors="surrogateescape"))
+        except UnicodeEncodeError:
+            length = -1
         size = len(name) + length + 2  # `=` and a NUL
-        bad = "\0" in value or MASK in value or length > LONGEST_VALUE
-        if value and not bad and size <= left:
+        if length < 0 or "\0" in value:
+            left_out[name] = "not text for an environment"
+        elif MASK in value:
+            left_out[name] = "masked"
+        elif length > LONGEST_VALUE:
+            left_out[name] = "over 4 KiB"
+        elif size > left:
+            left_out[name] = "past 64 KiB of variables in all"
+        else:
             kept[name] = value
             left -= size
-    return kept
+    return kept, left_out
 
 
 def is_exported(name: str) -> bool:
@@ -176,11 +192,27 @@ class Wanted:
             offered: the agent's.
             environ: the environment as it is; its resource attributes have to come first.
         """
-        own = {name: offered[name] for name in offered if self.own and is_exported(name)}
-        given, attributes = environ.get(RESOURCE, ""), offered.get(RESOURCE, "")
-        if self.otel and attributes.strip() and attributes.startswith(given.rstrip()):
-            own[RESOURCE] = attributes
-        return fitting(own)
+        own = {name: value for name, value in offered.items() if self.includes(name) and value}
+        attributes = own.get(RESOURCE, "")
+        if not attributes.strip() or not attributes.startswith(environ.get(RESOURCE, "").rstrip()):
+            own.pop(RESOURCE, None)
+        return own
+
+    def fitting(
+        self, variables: Mapping[str, str], left_out: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Those that an environment can carry, and why each other one is left out.
+
+        Args:
+            variables: what would be added.
+            left_out: what the agent has left out, wanted or not, and why.
+        """
+        kept, unfit = fitting(variables)
+        return kept, {name: left_out[name] for name in left_out if self.includes(name)} | unfit
+
+    def includes(self, name: str) -> bool:
+        """Whether a variable that the agent offers is of a set that is asked for."""
+        return self.otel if name == RESOURCE else self.own and is_exported(name)
 
 
 def parse_wanted(text: str) -> Wanted:

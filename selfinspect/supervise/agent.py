@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from selfinspect.supervise.handover import MemoryNotice
     from selfinspect.supervise.users import User
 
 ROOM = 32
@@ -47,11 +48,13 @@ class AgentProcess:
         given: the signals' mask and actions that `run` was started with.
         user: who it runs as, None for our own user.
         token: what `--token-file auto` has made, None for none.
+        signalling: whether SIGIO is to come for each of its words.
 
     Attributes:
         process: its process ID, None while there is none.
         restart_at: when the next incarnation is due, monotonic seconds; None if none is.
         variables: what it offers for the command's environment, once it is ready.
+        left_out: why it offers no other variables, by name.
     """
 
     def __init__(
@@ -64,13 +67,17 @@ class AgentProcess:
         given: Given | None = None,
         user: User | None = None,
         token: bytes | None = None,
+        signalling: bool = False,
     ) -> None:
         self.process: int | None = None
         self.restart_at: float | None = None
         self.variables: Mapping[str, str] = {}
+        self.left_out: Mapping[str, str] = {}
         self._given = given or Given()
         self._user = user
         self._token = token
+        self._signalling = signalling
+        self._settled = False
         self._command = command
         self._changes = changes
         self._api = api
@@ -83,9 +90,12 @@ class AgentProcess:
     def start(self) -> None:
         """Start an incarnation; where no process can be made, that counts as its death."""
         self.restart_at = None
+        self._settled = False
         try:
             self._control, theirs = handover.control_pair()
             try:
+                if self._signalling:
+                    handover.signal_words(self._control)
                 if self._token is not None:
                     self._control.send(self._token)
                 names = handover.sockets_named(self._api, self._metrics, theirs)
@@ -99,16 +109,30 @@ class AgentProcess:
 
     def settled(self) -> bool:
         """Whether there is nothing to wait for: it is ready, or it ended."""
-        if self._control is None:
-            return True
-        try:
-            # Nothing where it has ended: what it offered before is true all the same.
-            self.variables = handover.offered(self._control) or self.variables
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+        self.hear()
+        return self._control is None or self._settled
+
+    def hear(self) -> MemoryNotice | None:
+        """Take in the words it has sent; the last of them on the container's memory, if any."""
+        notice: MemoryNotice | None = None
+        while self._control is not None:
+            try:
+                word, variables = handover.heard(self._control)
+            except BlockingIOError:
+                break
+            except OSError:
+                word, variables = handover.ENDED, {}
+            if word == handover.LEFT_OUT:
+                self.left_out = variables
+            elif word in (handover.MEMORY_SHORT, handover.MEMORY_UNSUPPORTED):
+                notice = word
+            elif word in (handover.READY, handover.ENDED):
+                # Nothing where it has ended: what it offered before is true all the same.
+                self.variables = variables or self.variables
+                self._settled = True
+            if word == handover.ENDED:
+                break
+        return notice
 
     def send(self, word: str) -> None:
         """Send the agent a word; it may not be there, or not read it."""

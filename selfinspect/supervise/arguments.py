@@ -54,6 +54,9 @@ Options:
                           where the container's configuration does not say.
   --last-signal SIG       Send SIG (QUIT, say, for a dump of stacks) 2 s before
                           that, if CMD catches it and has more than 4 s.
+  --on-memory SIG         Send SIG, if CMD catches it, when memory is at its
+                          limit and not by page cache alone; at most one a
+                          minute. Takes cgroup v2.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
                           names. Takes root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
@@ -89,6 +92,7 @@ class Arguments:
         end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
         stop_timeout: seconds from the stop signal to SIGKILL, where the container says nothing.
         last_signal: what is sent 2 s before that to a command that catches it; None for none.
+        on_memory: what is sent when memory is short to a command that catches it; None for none.
         user: the user the command runs as, as written; None for our own.
         agent_user: the same for the agent.
         agent_options: what `serve` gets.
@@ -122,6 +126,7 @@ class Arguments:
         self.expected = options.each("--expect-exit", _exit_code)
         self.stop_timeout = options.last("--stop-timeout", parse_duration, None)
         self.last_signal = options.last("--last-signal", parse_signal, None)
+        self.on_memory = options.last("--on-memory", parse_signal, None)
         self.listen = options.addresses("--listen")
         self.metrics_listen = options.addresses("--metrics-listen")
         self.agent_options = options.words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from selfinspect.supervise.children import has_terminal, pass_terminal, start_command
 from selfinspect.supervise.messages import say, suppress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from selfinspect.supervise.signals import Given
     from selfinspect.supervise.users import User
 
+_BETWEEN_MEMORY_SIGNALS = 60.0
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 
 
@@ -23,11 +25,12 @@ class Command:
     """The app that `run` was started for.
 
     Args:
-        options: its words, which of the agent's variables it gets, and whether signals go to its
-            whole process group.
+        options: its words, which of the agent's variables it gets, whether signals go to its whole
+            process group, and which one says that memory is short.
         changes: what its environment has that ours has not; None takes a variable away.
         given: the signals' mask and actions to start with.
         user: the user it runs as, None for ours.
+        sizes: further variables, of the set `size`.
 
     Attributes:
         process: its process ID, None before it has started and once it has ended.
@@ -40,6 +43,7 @@ class Command:
         changes: Mapping[str, str | None],
         given: Given,
         user: User | None,
+        sizes: Mapping[str, str],
     ) -> None:
         self.process: int | None = None
         self.words = options.command
@@ -48,16 +52,29 @@ class Command:
         self._changes = changes
         self._given = given
         self._user = user
+        self._sizes = sizes
+        self._on_memory = options.on_memory
+        self._memory_due = 0.0
         self._asked_to_stop = False
         self._stopped_with_us = False
 
-    def start(self, variables: Mapping[str, str]) -> None:
-        """Start it; with the agent's variables, where they are wanted.
+    def start(self, variables: Mapping[str, str], left_out: Mapping[str, str]) -> None:
+        """Start it, with those variables of the agent's that are wanted.
+
+        Args:
+            variables: the agent's.
+            left_out: why others are left out, by name.
 
         Raises:
             OSError: no process can be made.
         """
-        added = self._exports.admitted(variables, os.environ) if self._exports else {}
+        added: Mapping[str, str] = {}
+        if self._exports:
+            offered = {**self._sizes, **self._exports.admitted(variables, os.environ)}
+            added, missing = self._exports.fitting(offered, left_out)
+            for reason in dict.fromkeys(missing.values()):
+                names = ",".join(name for name in missing if missing[name] == reason)
+                say("export.left-out", variables=names, reason=reason)
         self.process = start_command(
             self.words, self._changes, self._given, self._user, optional=added
         )
@@ -82,7 +99,21 @@ class Command:
         except PermissionError as error:
             say("signal.failed", signal=number, error=error.strerror)
 
-    def catches(self, number: int) -> bool:
+    def send_caught(self, number: int, event: str) -> None:
+        """Send it a signal that would end it without a handler; else log the event and why not."""
+        if self._catches(number):
+            self.send(number)
+        elif self.process is not None:
+            say(event, signal=number, reason="the command does not catch it")
+
+    def memory_is_short(self) -> None:
+        """Send the signal of `--on-memory`, at most one a minute."""
+        now = time.monotonic()
+        if self._on_memory is not None and now >= self._memory_due:
+            self._memory_due = now + _BETWEEN_MEMORY_SIGNALS
+            self.send_caught(self._on_memory, "on-memory.not-sent")
+
+    def _catches(self, number: int) -> bool:
         """Whether it has a handler of its own for a signal, as far as the kernel says."""
         try:
             with open(f"/proc/{self.process}/status", "rb") as status:  # noqa: PTH123

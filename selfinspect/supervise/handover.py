@@ -1,8 +1,9 @@
 """What PID 1 hands each incarnation of the agent: listeners, and a line between the two.
 
-On the line, a pair of sockets on which each word arrives whole, PID 1 first sends the token of
-`--token-file auto`, if there is one, and then says when a stop begins and when it is over. The
-agent says once that it is ready, with the variables it offers for the command.
+On the line, a pair of sockets, each word arrives whole. PID 1 first sends the token of
+`--token-file auto`, if there is one, and then when a stop begins and when it is over. The agent
+sends once that it is ready, with the variables it offers for the command and why others are left
+out; and each time the container's memory is short.
 """
 
 from __future__ import annotations
@@ -16,11 +17,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
+    from typing import Literal
+
+    MemoryNotice = Literal["memory-short", "memory-unsupported"]
 
 VARIABLE = "SELFINSPECT_HANDOVER"
 """Names the sockets in the agent's environment: `api=5,metrics=6,control=7`."""
 
-_READY = b"ready"
+READY = "ready"
+ENDED = ""
+LEFT_OUT = "left-out"
+MEMORY_SHORT: MemoryNotice = "memory-short"
+MEMORY_UNSUPPORTED: MemoryNotice = "memory-unsupported"
+
 _LONGEST_WORD = 128 * 1024
 _LONGEST_TOKEN = 128
 
@@ -30,16 +39,24 @@ def control_pair() -> tuple[_socket.socket, _socket.socket]:
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-def offered(control: _socket.socket) -> dict[str, str]:
-    """The variables that a ready agent offers for the command; none if it ended instead.
+def signal_words(control: _socket.socket) -> None:
+    """Have the kernel send this process SIGIO for each word of the agent: fcntl(2), `O_ASYNC`."""
+    import fcntl  # noqa: PLC0415 - few want it
+
+    fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def heard(control: _socket.socket) -> tuple[str, dict[str, str]]:
+    """The agent's next word, and what it says of variables by name; `ENDED` if it ended.
 
     Raises:
         BlockingIOError: it has sent nothing yet.
         OSError: the line is broken.
     """
-    _, *entries = control.recv(_LONGEST_WORD, _socket.MSG_DONTWAIT).split(b"\0")
+    word, *entries = control.recv(_LONGEST_WORD, _socket.MSG_DONTWAIT).split(b"\0")
     pairs = (os.fsdecode(entry).partition("=") for entry in entries)
-    return {name: value for name, _, value in pairs}
+    return os.fsdecode(word), {name: value for name, _, value in pairs}
 
 
 def sockets_named(
@@ -101,21 +118,33 @@ class Handover:
             token = control.recv(_LONGEST_TOKEN, socket.MSG_DONTWAIT) or None
         return cls(sockets["api"], sockets["metrics"], control, token)
 
-    def ready(self, variables: Mapping[str, str]) -> None:
+    def ready(
+        self, variables: Mapping[str, str], left_out: Mapping[str, str] | None = None
+    ) -> None:
         """Report to PID 1 that the agent is ready, so that a command held back by `--wait` starts.
 
         Args:
             variables: what `--export-env` adds to the command's environment; left out where it
                 is more than PID 1 takes. One that no environment can hold is left out alone.
+            left_out: why other variables are left out, by name.
         """
+        if left_out:
+            self._send(LEFT_OUT, left_out)
+        self._send(READY, variables)
+
+    def memory(self, notice: MemoryNotice) -> None:
+        """Report to PID 1 that the container's memory is short, or that no notice will come."""
+        self._send(notice, {})
+
+    def _send(self, word: str, variables: Mapping[str, str]) -> None:
         entries = (
             os.fsencode(f"{name}={value}")
             for name, value in variables.items()
             if _fits_an_environment(value)
         )
-        word = b"\0".join((_READY, *entries))
+        whole = b"\0".join((word.encode(), *entries))
         with suppress(OSError):
-            self.control.send(word if len(word) <= _LONGEST_WORD else _READY)
+            self.control.send(whole if len(whole) <= _LONGEST_WORD else word.encode())
 
 
 def _fits_an_environment(value: str) -> bool:

@@ -115,12 +115,14 @@ def run(
         given=given,
         user=agent_user,
         token=token,
+        signalling=parsed.on_memory is not None,
     )
     uri = uri_of([bound(each) for each in api], tls=parsed.tls)
     announcement.write(uri)
+    stale, sizes = _exports(parsed.exports, environ) if parsed.exports else ((), {})
     changes = {
         **changes_back(environ),
-        **(_exports(parsed.exports, environ) if parsed.exports else {}),
+        **dict.fromkeys(stale),
         handover.VARIABLE: None,
         _URI: uri,
         TOKEN_VARIABLE: token_file,
@@ -128,7 +130,7 @@ def run(
     }
     if user is not None:
         share(api, user.gid)
-    command = Command(parsed, changes, given, user)
+    command = Command(parsed, changes, given, user, sizes)
     # A second `run` in a container is none of its runs.
     mounts = text_of(mountinfo_file) if announcement.is_ours else ""
     code = Supervisor(
@@ -146,8 +148,10 @@ def run(
     return code
 
 
-def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """The changes that PID 1 makes itself for `--export-env`: sizes, and no stale fact left.
+def _exports(
+    exports: Wanted, environ: Mapping[str, str]
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """What PID 1 does itself for `--export-env`: the stale facts to remove, and the sizes.
 
     Its modules are loaded only where it is asked for.
     """
@@ -155,9 +159,8 @@ def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | Non
     from selfinspect.exports.size import sizes  # noqa: PLC0415
     from selfinspect.kernel.room import read_room  # noqa: PLC0415
 
-    stale = filter(is_exported, environ) if exports.own else ()
-    found = sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
-    return {**dict.fromkeys(stale), **found}
+    stale = [*filter(is_exported, environ)] if exports.own else []
+    return stale, sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
 
 
 def _keep_stream_numbers() -> None:

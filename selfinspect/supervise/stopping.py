@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from selfinspect.supervise.children import start_writer
-from selfinspect.supervise.messages import say
 from selfinspect.supervise.signals import name_of, number_of, signal
 
 TYPE_CHECKING = False
@@ -90,13 +89,8 @@ class StopNotice:
         start_writer(lambda: self._announcement.leave(FILE, document))
 
     def _send_last(self) -> None:
-        number = self._last_signal
-        if number is None:
-            return
-        if self._command.catches(number):
-            self._command.send(number)
-        else:
-            say("last-signal.not-sent", signal=number, reason="the command does not catch it")
+        if self._last_signal is not None:
+            self._command.send_caught(self._last_signal, "last-signal.not-sent")
 
     def _stop_signal(self) -> int:
         self._agent.settled()

@@ -13,6 +13,7 @@ from selfinspect.supervise.children import (
     inherit_orphans,
     start_writer,
 )
+from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.messages import say
 from selfinspect.supervise.signals import CATCHABLE, signal
 
@@ -74,6 +75,7 @@ class Supervisor:
         self._stop = stop
         self._given = given
         self._crowded = tasks is not None and tasks < ROOM
+        self._unsupported_said = False
         self._held: list[int] = []
         self._writer: int | None = None
         self._hold_until = time.monotonic() + options.wait if options.wait else None
@@ -125,8 +127,19 @@ class Supervisor:
             self._reap()
         elif number == signal.SIGPIPE and received.si_pid == os.getpid():
             pass  # from a standard error nobody reads
+        elif number == signal.SIGIO and received.si_code > 0:
+            self._hear_of_memory()  # the kernel's, for a word of the agent
         else:
             self._forward(number)
+
+    def _hear_of_memory(self) -> None:
+        notice = self._agent.hear()
+        if notice == MEMORY_SHORT:
+            self._command.memory_is_short()
+        elif notice == MEMORY_UNSUPPORTED and not self._unsupported_said:
+            self._unsupported_said = True
+            reason = "no notice of short memory: it takes cgroup v2 and its memory.events"
+            say("on-memory.unsupported", reason=reason)
 
     def _forward(self, number: int) -> None:
         sent = self._options.rewrites.get(number, number)
@@ -146,7 +159,7 @@ class Supervisor:
 
     def _start_command(self) -> None:
         try:
-            self._command.start(self._agent.variables)
+            self._command.start(self._agent.variables, self._agent.left_out)
         except OSError as error:
             say("start.failed", command=self._command.words[0], error=error.strerror)
             self._code = NOT_EXECUTABLE

@@ -207,6 +207,57 @@ def test_opentelemetrys_attributes_are_added_to_the_users(
     assert "SELFINSPECT_CONTAINER_ID" not in variables
 
 
+@pytest.fixture
+def odd_labels(inspect: dict[str, Json]) -> None:
+    """Facts of the container that no environment should carry."""
+    config = inspect["Config"]
+    assert isinstance(config, dict)
+    assert isinstance(config["Labels"], dict)
+    config["Labels"] |= {
+        "org.opencontainers.image.revision": "x" * 5000,
+        "org.opencontainers.image.version": f"ghp_{'a1B2' * 9}",
+    }
+
+
+@pytest.mark.usefixtures("odd_labels")
+def test_what_is_left_out_of_the_environment_is_said_with_why(here: tuple[str, ...]) -> None:
+    """One line a reason, and only of what was asked for; the rest arrives."""
+    command = ("--wait", "60s", "--", "env")
+    ended = run(*QUIET, *here, "--export-env", *command)
+    assert "SELFINSPECT_COMPOSE_SERVICE=web" in ended.stdout
+    assert "SELFINSPECT_IMAGE_VERSION" not in ended.stdout
+    assert "SELFINSPECT_IMAGE_REVISION" not in ended.stdout
+    said = {line for line in ended.stderr.splitlines() if "export." in line}
+    prefix = "selfinspect run: export.left-out variables=SELFINSPECT_IMAGE"
+    assert said == {f"{prefix}_VERSION reason=masked", f"{prefix}_REVISION reason='over 4 KiB'"}
+    assert "export." not in run(*QUIET, *here, *command).stderr
+
+
+def test_a_variable_of_the_users_too_long_to_extend_stays_as_it_is(here: tuple[str, ...]) -> None:
+    """It was the container's own to set; that nothing is added to it is said."""
+    given = f"team={'a' * 5000}"
+    ended = run(
+        *QUIET, *here, "--export-env=otel", "--wait", "60s", "--", "env",
+        environ={"OTEL_RESOURCE_ATTRIBUTES": given},
+    )  # fmt: skip
+    assert f"OTEL_RESOURCE_ATTRIBUTES={given}" in ended.stdout.splitlines()
+    assert "variables=OTEL_RESOURCE_ATTRIBUTES reason='over 4 KiB'" in ended.stderr
+
+
+def test_without_the_kernels_notice_on_memory_is_unsupported(here: tuple[str, ...]) -> None:
+    """A tree of files, like cgroup v1, reports no change: one line, and the command runs."""
+    script = "read -r line; exit 7"
+    command = [*RUN, *QUIET, *here, "--on-memory", "USR1", "--", "sh", "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if "on-memory" in line)
+        assert said.startswith("selfinspect run: on-memory.unsupported reason=")
+        process.communicate()
+    assert process.returncode == 7
+
+
 def test_an_unknown_set_is_125_on_the_command_line_and_a_warning_in_the_variable() -> None:
     """A typo in an image stops its build's test; one in a ConfigMap stops no container."""
     wrong = run(*QUIET, "--export-env=all", "--", "true")

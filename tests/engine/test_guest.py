@@ -213,6 +213,21 @@ def test_the_limit_that_was_met_is_an_event(guest: Guest) -> None:
     assert figure(events[0], "attributes limit_bytes") == 128 * KIB * KIB
 
 
+def test_an_app_is_sent_a_signal_before_memory_runs_out(guest: Guest) -> None:
+    """`--on-memory`: it takes memory step by step, and gets the signal while it still runs."""
+    assert "noticed" in guest.text("short", "log").splitlines()
+    events = member(guest.json("short", "kernel-events"), "events")
+    assert isinstance(events, list)
+    working_set = max(figure(event, "attributes working_set_bytes") for event in events)
+    assert working_set >= 0.9 * 128 * KIB * KIB
+
+
+def test_page_cache_at_the_limit_is_no_reason_for_the_signal(guest: Guest) -> None:
+    """The kernel counts it, and drops it when somebody needs the memory."""
+    assert figure(guest.json("cached", "memory-events"), "max") > 0
+    assert "unnoticed" in guest.text("cached", "log").splitlines()
+
+
 def test_pressure_is_told(guest: Guest) -> None:
     """The busy container waited for each resource, in its stats and under cAdvisor's names."""
     pressure = member(guest.json("busy", "stats"), "pressure")

@@ -6,8 +6,10 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
-from selfinspect.agent.shortage import BETWEEN, Shortage
-from selfinspect.model import MemoryEvents
+import pytest
+
+from selfinspect.agent.shortage import BETWEEN, Shortage, is_short
+from selfinspect.model import Memory, MemoryEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,3 +109,14 @@ def test_a_storm_is_one_report_a_minute() -> None:
     assert len(reports) == 2
     assert reports[0] == 10
     assert reports[1] >= 380
+
+
+@pytest.mark.parametrize(
+    ("percent", "short"), [(89.9, False), (90.0, True), (None, False)], ids=["below", "at", "none"]
+)
+def test_memory_is_short_where_the_working_set_nears_the_limit(
+    percent: float | None, *, short: bool
+) -> None:
+    """At 90 % of it: the rest is page cache, which the kernel drops."""
+    assert is_short(Memory(percent=percent)) is short
+    assert not is_short(None)

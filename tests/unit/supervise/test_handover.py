@@ -12,7 +12,7 @@ from selfinspect.supervise.handover import (
     VARIABLE,
     Handover,
     control_pair,
-    offered,
+    heard,
     sockets_named,
 )
 from selfinspect.supervise.listeners import bind, bound
@@ -54,9 +54,9 @@ def test_ready_reaches_pid_1_and_outlives_it() -> None:
     with theirs.control:
         with ours:
             with pytest.raises(BlockingIOError):
-                offered(ours)
+                heard(ours)
             theirs.ready({})
-            assert offered(ours) == {}
+            assert heard(ours) == ("ready", {})
         theirs.ready({})
 
 
@@ -65,7 +65,7 @@ def test_an_agent_that_ended_has_offered_nothing() -> None:
     ours, theirs = line()
     with ours:
         theirs.control.close()
-        assert offered(ours) == {}
+        assert heard(ours) == ("", {})
 
 
 def test_variables_arrive_as_they_are() -> None:
@@ -74,7 +74,7 @@ def test_variables_arrive_as_they_are() -> None:
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready(variables)
-        assert offered(ours) == variables
+        assert heard(ours) == ("ready", variables)
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "a\udbffb", "a\0SELFINSPECT_CONTAINER_ID=b"])
@@ -83,7 +83,7 @@ def test_a_value_that_no_environment_can_hold_is_left_out(odd: str) -> None:
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready({"SELFINSPECT_CONTAINER_NAME": odd, "SELFINSPECT_CONTAINER_IMAGE": "app"})
-        assert offered(ours) == {"SELFINSPECT_CONTAINER_IMAGE": "app"}
+        assert heard(ours) == ("ready", {"SELFINSPECT_CONTAINER_IMAGE": "app"})
 
 
 def test_more_than_pid_1_takes_is_left_out() -> None:
@@ -92,9 +92,18 @@ def test_more_than_pid_1_takes_is_left_out() -> None:
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready(dict(list(ports.items())[:3000]))
-        assert len(offered(ours)) == 3000
+        assert len(heard(ours)[1]) == 3000
         theirs.ready(ports)
-        assert offered(ours) == {}
+        assert heard(ours) == ("ready", {})
+
+
+def test_why_variables_are_left_out_comes_before_ready() -> None:
+    """So that PID 1 has it when it starts the command."""
+    ours, theirs = line()
+    with ours, theirs.control:
+        theirs.ready({"SELFINSPECT_IP": "10.0.0.2"}, {"SELFINSPECT_CONTAINER_NAME": "masked"})
+        assert heard(ours) == ("left-out", {"SELFINSPECT_CONTAINER_NAME": "masked"})
+        assert heard(ours) == ("ready", {"SELFINSPECT_IP": "10.0.0.2"})
 
 
 @pytest.mark.parametrize("value", ["", "api", "api=x,control=1", "shell=1,control=2", "api=9999"])
