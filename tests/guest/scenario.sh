@@ -64,40 +64,6 @@ start joined "${with_socket[@]}" --network container:busy \
   --env SELFINSPECT_LISTEN=127.0.0.1:10320 --env SELFINSPECT_METRICS_LISTEN=off
 start joined-alone --network container:busy \
   --env SELFINSPECT_LISTEN=127.0.0.1:10330 --env SELFINSPECT_METRICS_LISTEN=off
-
-# Two apps that ask to be sent USR1 when memory is short. One takes memory in small steps until it
-# gets the signal, the other fills its memory with page cache.
-# shellcheck disable=SC2016 # Python's
-asks='
-import os, signal, subprocess, sys, time
-noticed = False
-def notice(*_):
-    global noticed
-    noticed = True
-signal.signal(signal.SIGUSR1, notice)
-def figure(name):
-    return int(open(f"/sys/fs/cgroup/memory.{name}").read())
-eaten = []
-if sys.argv[1] == "eat":
-    eaten.append(b"x" * max(0, figure("max") - figure("current") - (24 << 20)))
-    while not noticed:
-        eaten.append(b"x" * (256 << 10))
-        time.sleep(0.1)
-else:
-    subprocess.run(["dd", "if=/dev/zero", "of=/scratch/cache", "bs=1M", "count=256", "conv=fsync"])
-    time.sleep(10)
-print("noticed" if noticed else "unnoticed", flush=True)
-eaten.clear()
-time.sleep(3600)
-'
-asking() {
-  docker run --detach --name "$1" --no-healthcheck --memory 128m --pids-limit 64 --user root \
-    --volume scratch:/scratch "$image" run --on-memory USR1 --wait 300s -- \
-    python3 -c "$asks" "$2" >/dev/null
-}
-asking short eat
-asking cached cache
-
 names=(busy alone host-socket host-alone joined joined-alone)
 declare -A port=([joined]=10320 [joined-alone]=10330)
 
@@ -138,12 +104,3 @@ for name in "${names[@]}"; do
 done
 agent_get busy /v1/self/memory_events >busy/memory-events.json
 agent_get busy '/v1/events?type=kernel' >busy/kernel-events.json
-
-said() { docker logs "$1" 2>/dev/null | grep --quiet noticed; }
-for name in short cached; do
-  within 300 said "$name"
-  mkdir "$name"
-  docker logs "$name" >"$name/log" 2>&1
-  agent_get "$name" /v1/self/memory_events >"$name/memory-events.json"
-  agent_get "$name" '/v1/events?type=kernel' >"$name/kernel-events.json"
-done
