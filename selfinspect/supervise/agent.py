@@ -78,6 +78,7 @@ class AgentProcess:
         self._token = token
         self._signalling = signalling
         self._settled = False
+        self._notice: MemoryNotice | None = None
         self._command = command
         self._changes = changes
         self._api = api
@@ -109,12 +110,17 @@ class AgentProcess:
 
     def settled(self) -> bool:
         """Whether there is nothing to wait for: it is ready, or it ended."""
-        self.hear()
+        self._hear()
         return self._control is None or self._settled
 
-    def hear(self) -> MemoryNotice | None:
-        """Take in the words it has sent; the last of them on the container's memory, if any."""
-        notice: MemoryNotice | None = None
+    def memory_notice(self) -> MemoryNotice | None:
+        """What it sent last on the container's memory, once."""
+        self._hear()
+        notice, self._notice = self._notice, None
+        return notice
+
+    def _hear(self) -> None:
+        """Take in the words it has sent."""
         while self._control is not None:
             try:
                 word, variables = handover.heard(self._control)
@@ -125,14 +131,13 @@ class AgentProcess:
             if word == handover.LEFT_OUT:
                 self.left_out = variables
             elif word in (handover.MEMORY_SHORT, handover.MEMORY_UNSUPPORTED):
-                notice = word
+                self._notice = word
             elif word in (handover.READY, handover.ENDED):
                 # Nothing where it has ended: what it offered before is true all the same.
                 self.variables = variables or self.variables
                 self._settled = True
             if word == handover.ENDED:
                 break
-        return notice
 
     def send(self, word: str) -> None:
         """Send the agent a word; it may not be there, or not read it."""

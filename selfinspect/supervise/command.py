@@ -103,13 +103,13 @@ class Command:
         """Send it a signal that would end it without a handler; else log the event and why not."""
         if self._catches(number):
             self.send(number)
-        elif self.process is not None:
+        else:
             say(event, signal=number, reason="the command does not catch it")
 
     def memory_is_short(self) -> None:
         """Send the signal of `--on-memory`, at most one a minute."""
         now = time.monotonic()
-        if self._on_memory is not None and now >= self._memory_due:
+        if self.process and self._on_memory is not None and now >= self._memory_due:
             self._memory_due = now + _BETWEEN_MEMORY_SIGNALS
             self.send_caught(self._on_memory, "on-memory.not-sent")
 

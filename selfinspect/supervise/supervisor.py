@@ -133,7 +133,7 @@ class Supervisor:
             self._forward(number)
 
     def _hear_of_memory(self) -> None:
-        notice = self._agent.hear()
+        notice = self._agent.memory_notice()
         if notice == MEMORY_SHORT:
             self._command.memory_is_short()
         elif notice == MEMORY_UNSUPPORTED and not self._unsupported_said:

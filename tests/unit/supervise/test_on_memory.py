@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
+
+from selfinspect.supervise.agent import AgentProcess
+from tests.unit.supervise.conftest import AGENT as HANDED
 
 if TYPE_CHECKING:
     from tests.unit.supervise.conftest import Supervise, Supervised
@@ -93,3 +97,16 @@ def test_sigio_from_anyone_else_is_the_commands(supervise: Supervise) -> None:
     assert supervised.line() == "SIGIO"
     supervised.send(signal.SIGRTMIN)
     assert "SIGIO" not in supervised.rest()
+
+
+def test_a_notice_before_the_agent_is_ready_is_kept() -> None:
+    """PID 1 reads it with the agent's other words, while it holds the command back."""
+    script = f"{HANDED}handover.memory('memory-unsupported'); handover.ready({{}})"
+    agent = AgentProcess([sys.executable, "-c", script], {})
+    agent.start()
+    assert agent.process is not None
+    _, status = os.waitpid(agent.process, 0)
+    assert agent.settled()
+    assert agent.memory_notice() == "memory-unsupported"
+    assert agent.memory_notice() is None
+    agent.ended(status)
