@@ -11,7 +11,7 @@ from __future__ import annotations
 import _socket
 import os
 
-from selfinspect.supervise.messages import suppress
+from selfinspect.supervise.messages import say, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def control_pair() -> tuple[_socket.socket, _socket.socket]:
 
 def signal_words(control: _socket.socket) -> None:
     """Have the kernel send this process SIGIO for each word of the agent: fcntl(2), `O_ASYNC`."""
-    import fcntl  # noqa: PLC0415 - few want it
+    try:
+        import fcntl  # noqa: PLC0415 - few want it
 
-    fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
+        fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
+    except (ImportError, OSError) as error:  # the agent is of use all the same
+        say("on-memory.unsupported", reason=error)
 
 
 def heard(control: _socket.socket) -> tuple[str, dict[str, str]]:
