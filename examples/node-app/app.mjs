@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const agent = process.env.SELFINSPECT_URI; // unset where there is no agent
-const deadline = Date.now() + 5_000;
+const deadline = Date.now() + 1000 * (process.env.PORT_TIMEOUT_SECONDS ?? 30);
 
 async function hostPort() {
   let query = "";

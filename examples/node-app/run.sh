@@ -15,7 +15,7 @@ show docker run --detach --name "$name" --publish 8080 "${with_engine[@]}" "$nam
 first_words "$name"
 
 step 'Without an engine, and without an agent: it serves all the same'
-show docker run --detach --name "$name-no-engine" "$name"
+show docker run --detach --name "$name-no-engine" --env PORT_TIMEOUT_SECONDS=2 "$name"
 first_words "$name-no-engine"
 show docker run --detach --name "$name-alone" --entrypoint node "$name" /app.mjs
 first_words "$name-alone"
