@@ -85,8 +85,8 @@ class Agent:
             mask=lambda text: self._keeper.observation.masking.text(text),  # noqa: PLW0108
             colours=in_colour(stream, environ),
         )
-        self._registry = Registry()
         self._reporter = Reporter(self._log)
+        self._registry = Registry(self._reporter.collectors_failed)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._past = Past(settings, self._journal)
         self._subscribers = Subscribers(on_begin=self._hurry)

@@ -14,7 +14,7 @@ from selfinspect.events.reconcile import reconcile
 from selfinspect.events.stream import EventStream, open_events
 from selfinspect.events.translate import EVERY_NAME, translate
 from selfinspect.jsonread import text
-from selfinspect.kernel.routes import NetworkChanges
+from selfinspect.kernel.network import NetworkChanges
 from selfinspect.model import Actor
 
 if TYPE_CHECKING:

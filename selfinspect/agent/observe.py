@@ -33,7 +33,7 @@ from selfinspect.errors import EngineAnswerError, EngineError
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import Resolution, resolve
 from selfinspect.jsonread import text
-from selfinspect.kernel.files import read_identity_files
+from selfinspect.kernel.identity_files import read_identity_files
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.masking import Masking, masked_again
 from selfinspect.model import Attempt, Identity, Reach, Snapshot, Stop
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.tried import Unusable
     from selfinspect.identity.evidence import Evidence
     from selfinspect.identity.questions import Answer
-    from selfinspect.kernel.files import IdentityFiles
+    from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.model import Json, Kubernetes, MemoryEvents, Run, Self, Stopping
     from selfinspect.settings import Settings
 

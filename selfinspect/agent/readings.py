@@ -11,8 +11,8 @@ from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
 from selfinspect.errors import BadRequestError
 from selfinspect.kernel.machine import Devices
+from selfinspect.kernel.network import is_host, links
 from selfinspect.kernel.reader import CgroupReader
-from selfinspect.kernel.routes import is_host, links
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.family import DEFAULT_LABELS, container_labels
 from selfinspect.stats.sampler import EngineSource, FsUsage, KernelSource, Sampler

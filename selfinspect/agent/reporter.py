@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfinspect.errors import SelfinspectError
 from selfinspect.supervise.listeners import bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from socket import socket
 
     from structlog.typing import FilteringBoundLogger
@@ -60,6 +61,11 @@ class Reporter:
             self._tell_of_failure(failure, snapshot)
         if identity.id is None or failure is None or snapshot.engine is None:
             self._tell_of_identity(identity)
+
+    def collectors_failed(self, names: Sequence[str], error: Exception) -> None:
+        """Report which groups of metrics could not be collected. Call from any thread."""
+        reason = error.detail if isinstance(error, SelfinspectError) else repr(error)
+        self._log.warning("collector.failed", collector=", ".join(names), reason=reason)
 
     def noticed(self, notice: Notice) -> None:
         """Say what became of the journal's file. Call from any thread."""

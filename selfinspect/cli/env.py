@@ -22,8 +22,8 @@ from selfinspect.exports.otel import merged
 from selfinspect.exports.own import RESOURCE, Wanted, exported, fitting, parse_wanted
 from selfinspect.exports.size import OWN_BYTES, sizes
 from selfinspect.kernel.files import text
-from selfinspect.kernel.room import read_room, taken_by_us
-from selfinspect.kernel.routes import default_gateway, routes
+from selfinspect.kernel.limits import read_room, taken_by_us
+from selfinspect.kernel.network import default_gateway, routes
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from selfinspect.model import Self
     from selfinspect.settings import Settings
 
-_CONNECTIONS = 4096
 _LONGEST_WORD = 4096
 
 
@@ -51,7 +49,6 @@ def serve(streams: Streams, /, **given: Any) -> int:
     repeatable.
     """
     chosen = settings(given, streams.environ)
-    _allow_connections()
     try:
         handed = Handover.from_environment(streams.environ)
     except (OSError, ValueError) as error:
@@ -93,13 +90,6 @@ def _offered(
     stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
     variables, left_out = of_container(own, environ)
     return {**variables, **stop}, left_out
-
-
-def _allow_connections() -> None:
-    """Everyone who waits or listens has a connection: a thousand are the usual limit of all."""
-    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed < _CONNECTIONS:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_CONNECTIONS, possible), possible))
 
 
 def _end_with(control: socket.socket, agent: Agent) -> None:

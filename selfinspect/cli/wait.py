@@ -18,7 +18,7 @@ from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import AgentAddress, ask, find
 from selfinspect.jsonread import member, sequence, text
-from selfinspect.kernel.machine import listens_here
+from selfinspect.kernel.network import listens_here
 from selfinspect.listen import DEFAULT_API, parse_listen
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from selfinspect.endpoint import PLAIN_PORT, TLS_PORT, Endpoint, parse_endpoint
 from selfinspect.engine.http.tls import Tls, certificates
 from selfinspect.files import read_named
 from selfinspect.jsonread import parsed, text
-from selfinspect.kernel.routes import bridge_hosts, ipv6_routes, is_host, links, routes
+from selfinspect.kernel.network import bridge_hosts, ipv6_routes, is_host, links, routes
 from selfinspect.masking import Masking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from selfinspect.kernel.routes import Link
+    from selfinspect.kernel.network import Link
     from selfinspect.model import Json
 
 NamedBy: TypeAlias = Literal["option", "DOCKER_HOST", "context", "mount", "network"]

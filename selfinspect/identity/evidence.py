@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from selfinspect.identity.mounts import Hit
-    from selfinspect.kernel.files import IdentityFiles
+    from selfinspect.kernel.identity_files import IdentityFiles
     from selfinspect.kernel.mountinfo import Mount
     from selfinspect.model import Kubernetes, Scope, Source
 

@@ -1,146 +1,27 @@
-"""The files that tell which container this is, read below a root.
+"""Reads kernel files whole, and the numbers in them; what cannot be read is None.
 
-One that is missing, unreadable or too long counts as absent: half a file could end in the middle
-of an ID. Paths come in whatever encoding they have, and a byte that is no UTF-8 becomes a letter
-that no ID has.
-
-Reading kernel files: whole, as bytes, and None where that cannot be done.
+PID 1 loads this module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-_INTERFACES = 64
-_FIRST_CGROUPS = "cgroup:[4026531835]"
-"""PROC_CGROUP_INIT_INO of linux/proc_ns.h."""
-_ETC = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityFiles:
-    """The texts, empty where absent.
-
-    Attributes:
-        init_cgroup: the cgroup of PID 1, which is another container's in a shared PID namespace.
-        init_mountinfo: the mounts of PID 1.
-        version: the kernel's name and version; gVisor has one of its own.
-        dockerenv_mtime: when `/.dockerenv` was made, nanoseconds since the Unix epoch.
-        init_started_at: when PID 1 started, Unix seconds; whole ones, as the boot time is.
-        private_cgroups: whether the cgroup namespace is not the machine's first.
-        ips: the IPv4 addresses that are ours, without the loopback's.
-        macs: the addresses of the network interfaces that have one.
-        etc_mtimes: the same for the files in `/etc` that an engine writes, by their paths.
-    """
-
-    cgroup: str = ""
-    init_cgroup: str = ""
-    mountinfo: str = ""
-    init_mountinfo: str = ""
-    version: str = ""
-    hostname: str = ""
-    cpuset: str = ""
-    containerenv: str = ""
-    dockerenv_mtime: int | None = None
-    init_started_at: float | None = None
-    private_cgroups: bool = False
-    ips: frozenset[str] = frozenset()
-    macs: frozenset[str] = frozenset()
-    etc_mtimes: Mapping[str, int] = field(default_factory=dict)
-
-
-def read_identity_files(root: Path) -> IdentityFiles:
-    """Read them all below `root`."""
-    return IdentityFiles(
-        cgroup=text(f"{root}/proc/self/cgroup"),
-        init_cgroup=text(f"{root}/proc/1/cgroup"),
-        mountinfo=text(f"{root}/proc/self/mountinfo"),
-        init_mountinfo=text(f"{root}/proc/1/mountinfo"),
-        version=text(f"{root}/proc/version"),
-        hostname=text(f"{root}/proc/sys/kernel/hostname"),
-        cpuset=text(f"{root}/proc/1/cpuset"),
-        containerenv=text(f"{root}/run/.containerenv"),
-        dockerenv_mtime=_mtime(root / ".dockerenv"),
-        init_started_at=started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat")),
-        private_cgroups=_private_cgroups(root / "proc/self/ns/cgroup"),
-        ips=_ips(text(f"{root}/proc/net/fib_trie")),
-        macs=_macs(root / "sys/class/net"),
-        etc_mtimes={
-            f"/{name}": mtime for name in _ETC if (mtime := _mtime(root / name)) is not None
-        },
-    )
-
-
-def _mtime(path: Path) -> int | None:
-    try:
-        return path.lstat().st_mtime_ns
-    except (OSError, ValueError):
-        return None
-
-
-def started_at(stat: str, machine: str) -> float | None:
-    """When a process started, Unix seconds, from its `stat` and the machine's.
-
-    Boot time plus ticks since boot, field 22 of proc_pid_stat(5): the 20th after the name.
-    """
-    fields = stat.rpartition(")")[2].split()
-    boot = [line.split()[1:2] for line in machine.split("\n") if line.startswith("btime ")]
-    try:
-        return int(boot[0][0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except (IndexError, ValueError, OverflowError):
-        return None
-
-
-def _macs(folder: Path) -> frozenset[str]:
-    try:
-        names = sorted(os.listdir(folder))[:_INTERFACES]  # noqa: PTH208 names are all we need
-    except OSError:
-        return frozenset()
-    found = (text(f"{folder}/{name}/address").strip() for name in names)
-    return frozenset(mac for mac in found if mac.strip("0:"))
-
-
-def _ips(routes: str) -> frozenset[str]:
-    """Each leaf of the trie that is a host's route of our own: fib_trie.rst of the kernel."""
-    found, leaf = set(), ""
-    for line in routes.split("\n"):
-        words = line.split()
-        if words[:1] == ["|--"]:
-            leaf = words[-1]
-        elif words == ["/32", "host", "LOCAL"] and not leaf.startswith("127."):
-            found.add(leaf)
-    return frozenset(found)
-
-
-def _private_cgroups(link: Path) -> bool:
-    try:
-        return str(link.readlink()) != _FIRST_CGROUPS
-    except OSError:
-        return False
-
-
-_LONGEST = 20  # digits of 2^64
-_BUFFER = 65_536
 
 LONGEST = 4 << 20
-"""Bytes. A mountinfo of a machine with ten thousand mounts is half as long."""
+"""Bytes. The mountinfo of a machine with ten thousand mounts is half as long."""
 
 UNLIMITED = 1 << 62
 """cgroup v1 writes "no limit" as the largest multiple of the page size below 2^63."""
 
-
+_BUFFER = 65_536
 _SHORT = 2048
 """Half of the least that the kernel hands out at a time where there is more."""
 
+_DIGITS = 20  # of 2^64
+
 
 def read(path: str) -> bytes | None:
-    """The content of a file, None where it is missing, forbidden, too long or cannot be read."""
+    """The content of a file, None where it is missing, forbidden, too long or unreadable."""
     return _read(path, enough=0)
 
 
@@ -175,24 +56,32 @@ def _read(path: str, *, enough: int) -> bytes | None:
     return b"".join(pieces) if length <= LONGEST else None
 
 
+def link(path: str) -> str | None:
+    """What a symbolic link points to, None where it cannot be read."""
+    try:
+        return os.readlink(path)  # noqa: PTH115 - a Path costs more than the call
+    except (OSError, ValueError):
+        return None
+
+
 def text(path: str) -> str:
     """The content of a file as text, empty where it cannot be read."""
     return (read(path) or b"").decode(errors="replace")
 
 
 def count(word: bytes | None) -> int | None:
-    """The number that a word of a kernel file is, None for `max`, `-1` or anything else."""
+    """A word of a kernel file as a number; None for `max`, `-1` or anything else."""
     word = (word or b"").strip()
-    return int(word) if word.isdigit() and len(word) <= _LONGEST else None
+    return int(word) if word.isdigit() and len(word) <= _DIGITS else None
 
 
 def number(path: str) -> int | None:
-    """The number that a file holds alone, None where it holds none."""
+    """The number that is a file's whole content, None for any other content."""
     return count(read_figures(path))
 
 
 def limit_of(content: bytes | None) -> int | None:
-    """A limit: 0 for none (`max`, `-1`, v1's largest number), None where that isn't told."""
+    """A limit: 0 for none (`max`, `-1`, v1's largest number), None where the file has neither."""
     word = (content or b"").strip()
     value = count(word)
     if value is None:

@@ -1,24 +1,16 @@
-"""The machine that a container runs on, and the CPU time its own is measured against.
-
-Traffic of the network namespace's interfaces, from `/proc/self/net/dev`.
-
-Names of block devices.
-
-The file system that the container's root lies on: statvfs(3).
-"""
+"""The machine that the container runs on: its CPUs, memory, block devices and file system."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
+from selfinspect.kernel.cgroup import USER_HZ
 from selfinspect.kernel.files import count, keyed, read, read_figures, text
-from selfinspect.model import Filesystem, Interface, Machine
+from selfinspect.model import Filesystem, Machine
 
-_USER_HZ = 100  # of the kernel's interface to programs, whatever its own tick is
-_COUNTED = 7
+_TIMES = 7  # columns of CPU time that the engine adds up, too
+_DEVICE_NAME = b"DEVNAME="
 
 
 class CpuTime(NamedTuple):
@@ -36,11 +28,11 @@ def cpu_time(root: str) -> CpuTime:
     """
     content = read_figures(f"{root}/proc/stat") or b""
     lines = [line.split() for line in content.splitlines() if line.startswith(b"cpu")]
-    total = next((line[1 : 1 + _COUNTED] for line in lines if line[0] == b"cpu"), [])
+    total = next((line[1 : 1 + _TIMES] for line in lines if line[0] == b"cpu"), [])
     ticks = [tick for tick in map(count, total) if tick is not None]
     online = sum(line[0].removeprefix(b"cpu").isdigit() for line in lines)
     return CpuTime(
-        system_seconds=sum(ticks) / _USER_HZ if len(ticks) == _COUNTED else None,
+        system_seconds=sum(ticks) / USER_HZ if len(ticks) == _TIMES else None,
         online=online or None,
     )
 
@@ -48,7 +40,7 @@ def cpu_time(root: str) -> CpuTime:
 def machine(root: str) -> Machine:
     """The machine's CPUs, memory and kernel, from files of `/proc` below `root`.
 
-    Formats: proc_cpuinfo(5), proc_meminfo(5). Physical cores and sockets are known only where the
+    Formats: proc_cpuinfo(5), proc_meminfo(5). Physical cores and sockets are there only where the
     CPU reports them, as x86 does.
     """
     content = text(f"{root}/proc/cpuinfo")
@@ -78,66 +70,36 @@ def _field(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-_COLUMNS = 16
-_OF_THE_HOST = ("veth", "docker")
-
-
-def interfaces(root: str) -> dict[str, Interface] | None:
-    """The counters of each interface, None where the file cannot be read or makes no sense.
-
-    Loopback, and interfaces with which an engine links its own containers, are left out.
-    Whether the network is the container's alone is not told here.
-    """
-    heading, _, content = (read_figures(f"{root}/proc/self/net/dev") or b"").rpartition(b"|")
-    if not heading:
-        return None
-    found: dict[str, Interface] = {}
-    for line in content.splitlines()[1:]:
-        name, _, columns = line.strip().rpartition(b": ")
-        interface = name.decode(errors="replace")
-        if interface == "lo" or interface.startswith(_OF_THE_HOST):
-            continue
-        counters = [count(word) for word in columns.split()]
-        if interface and len(counters) == _COLUMNS:
-            found[interface] = Interface(*counters[:4], *counters[8:12])
-    return found
-
-
-_NAME = b"DEVNAME="
-
-
 class Devices:
-    """Names by number, looked up once each in `/sys/dev/block` below a root."""
+    """Names of block devices by number, looked up once each in `/sys/dev/block` below a root."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._names: dict[tuple[int, int], str] = {}
 
     def __call__(self, major: int, minor: int) -> str:
-        """The device's file, `/dev/sda`, or its numbers, `8:0`, where it has no known name."""
-        known = self._names.get((major, minor))
-        if known is None:
-            known = self._look_up(f"{major}:{minor}")
-            if known.startswith("/"):
-                self._names[major, minor] = known
-        return known
+        """The device's file, `/dev/sda`, or its numbers, `8:0`, where the kernel names none."""
+        name = self._names.get((major, minor)) or self._look_up(f"{major}:{minor}")
+        if name.startswith("/"):
+            self._names[major, minor] = name
+        return name
 
     def _look_up(self, numbers: str) -> str:
         event = read(f"{self._root}/sys/dev/block/{numbers}/uevent") or b""
         for line in event.splitlines():
-            if line.startswith(_NAME) and len(line) > len(_NAME):
-                return "/dev/" + line.removeprefix(_NAME).decode(errors="replace")
+            if line.startswith(_DEVICE_NAME) and len(line) > len(_DEVICE_NAME):
+                return "/dev/" + line.removeprefix(_DEVICE_NAME).decode(errors="replace")
         return numbers
 
 
 def filesystem(root: str, device: str | None) -> Filesystem | None:
-    """Its size and inodes, None where they or its device cannot be told.
+    """Size and inodes of the root's file system: statvfs(3); None where they cannot be read.
 
     An overlay has the figures of the file system below it.
 
     Args:
         root: the prefix below which files are read, without a slash at its end.
-        device: what is mounted there.
+        device: what is mounted there; None where that is unknown.
     """
     if device is None:
         return None
@@ -146,44 +108,3 @@ def filesystem(root: str, device: str | None) -> Filesystem | None:
     except OSError:
         return None
     return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)
-
-
-_LISTENING = "0A"  # TCP_LISTEN in the kernel's include/net/tcp_states.h
-
-
-def listens_here(port: int, root: str = "") -> bool:
-    """Whether a process that we see, and may look into, listens on a TCP port.
-
-    Args:
-        port: on whichever address.
-        root: the prefix below which `/proc` is read.
-    """
-    sockets = _listening(port, root)
-    with suppress(OSError):
-        with os.scandir(f"{root}/proc") as entries:
-            processes = [entry.path for entry in entries if entry.name.isdecimal()]
-        return bool(sockets) and any(_holds(process, sockets) for process in processes)
-    return False
-
-
-def _listening(port: int, root: str) -> set[str]:
-    """The sockets that listen on a port, as /proc/PID/fd names them; of proc(5)."""
-    rows = (
-        line.split()
-        for table in ("tcp", "tcp6")
-        for line in text(f"{root}/proc/net/{table}").splitlines()[1:]
-    )
-    return {
-        f"socket:[{row[9]}]"
-        for row in rows
-        if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port
-    }
-
-
-def _holds(process: str, sockets: set[str]) -> bool:
-    with suppress(OSError), os.scandir(f"{process}/fd") as entries:
-        for entry in entries:
-            with suppress(OSError):
-                if str(Path(entry.path).readlink()) in sockets:
-                    return True
-    return False

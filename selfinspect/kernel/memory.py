@@ -1,72 +1,61 @@
-"""Memory figures from the parts in which cgroups, and engines after them, report them. Pure."""
+"""Memory figures, from the files of the container's cgroup or from an engine's stats.
+
+cgroup v1 and v2 name the same figures differently, and engines pass those names on.
+Formats: the kernel's admin-guide/cgroup-v1/memory and admin-guide/cgroup-v2.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import UNLIMITED
+from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.files import UNLIMITED, keyed, number
 from selfinspect.model import Detail, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class _Names(NamedTuple):
-    rss: str
-    cache: str
-    swap: str
-    mapped_file: str
-    active_file: str
-    inactive_file: str
-    page_faults: str
-    major_page_faults: str
-    own_page_faults: str
-    own_major_page_faults: str
-    dirty: str
-    writeback: str
-    file_refaults: str
-    anon_refaults: str
+_V2_NAMES = {
+    "rss": "anon",
+    "cache": "file",
+    "mapped_file": "file_mapped",
+    "dirty": "file_dirty",
+    "writeback": "file_writeback",
+    "swap": "",  # in a file of its own
+}
+"""v1's names of figures that v2 calls something else."""
 
 
-# On v1 the plain names leave out what child cgroups were charged.
-_V1 = _Names(
-    "total_rss",
-    "total_cache",
-    "total_swap",
-    "total_mapped_file",
-    "total_active_file",
-    "total_inactive_file",
-    "total_pgfault",
-    "total_pgmajfault",
-    "pgfault",
-    "pgmajfault",
-    "total_dirty",
-    "total_writeback",
-    "total_workingset_refault_file",
-    "total_workingset_refault_anon",
-)
-# v2 has its swap in a file of its own.
-_V2 = _Names(
-    "anon",
-    "file",
-    "",
-    "file_mapped",
-    "active_file",
-    "inactive_file",
-    "pgfault",
-    "pgmajfault",
-    "pgfault",
-    "pgmajfault",
-    "file_dirty",
-    "file_writeback",
-    "workingset_refault_file",
-    "workingset_refault_anon",
-)
+def read_memory(folders: Mapping[str, str]) -> tuple[Memory, Detail]:
+    """The memory part of a sample, and the memory figures of its detail.
 
-
-def is_v1(stat: Mapping[str, int]) -> bool:
-    """Whether a `memory.stat` is cgroup v1's."""
-    return _V1.inactive_file in stat
+    Args:
+        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
+    """
+    if folder := folders.get("memory"):
+        return memory(
+            keyed(f"{folder}/memory.stat"),
+            usage=number(f"{folder}/memory.usage_in_bytes"),
+            limit=number(f"{folder}/memory.limit_in_bytes"),
+            peak=number(f"{folder}/memory.max_usage_in_bytes"),
+            kernel=number(f"{folder}/memory.kmem.usage_in_bytes"),
+            failcnt=number(f"{folder}/memory.failcnt"),
+            oom_kills=keyed(f"{folder}/memory.oom_control").get("oom_kill"),
+        )
+    if not (folder := folders.get(UNIFIED)):
+        return Memory(), Detail()
+    events = keyed(f"{folder}/memory.events")
+    return memory(
+        keyed(f"{folder}/memory.stat"),
+        usage=number(f"{folder}/memory.current"),
+        limit=number(f"{folder}/memory.max"),
+        peak=number(f"{folder}/memory.peak"),
+        swap=number(f"{folder}/memory.swap.current"),
+        failcnt=events.get("max"),
+        oom_kills=events.get("oom_kill"),
+        high_events=events.get("high"),
+        max_events=events.get("max"),
+    )
 
 
 def memory(
@@ -79,51 +68,71 @@ def memory(
     kernel: int | None = None,
     failcnt: int | None = None,
     oom_kills: int | None = None,
+    high_events: int | None = None,
+    max_events: int | None = None,
 ) -> tuple[Memory, Detail]:
-    """The memory part of a sample, and the memory figures of its detail.
+    """The same from its parts. Pure.
 
     Args:
         stat: the figures of `memory.stat`, of either version.
         usage: bytes charged now.
         limit: bytes that may be charged; a limit that cannot be reached is none.
         peak: the most bytes ever charged.
-        swap: bytes swapped out, where `stat` does not say so.
-        kernel: bytes of the kernel's own memory, where `stat` does not say so.
+        swap: bytes swapped out, where `stat` does not have them.
+        kernel: bytes of the kernel's own memory, where `stat` does not have them.
         failcnt: how often the limit was hit.
         oom_kills: how many processes the kernel OOM-killed.
+        high_events: how often the container was throttled at `memory.high`.
+        max_events: how often `memory.max` was hit.
     """
-    names = _V1 if is_v1(stat) else _V2
-    rss, cache, swapped, mapped, active, inactive, *others = map(stat.get, names)
-    faults, (dirty, writeback, file_refaults, anon_refaults) = others[:4], others[4:]
+    v1 = is_v1(stat)
+
+    def figure(name: str) -> int | None:
+        # On v1 the plain names leave out what child cgroups were charged.
+        return stat.get(f"total_{name}" if v1 else _V2_NAMES.get(name, name))
+
     limit = limit if limit is not None and 0 < limit < UNLIMITED else None
+    inactive = figure("inactive_file")
     working_set = None if usage is None or inactive is None else max(0, usage - inactive)
     return (
         Memory(
             usage_bytes=usage,
             working_set_bytes=working_set,
-            rss_bytes=rss,
-            cache_bytes=cache,
-            swap_bytes=swapped if swap is None else swap,
+            rss_bytes=figure("rss"),
+            cache_bytes=figure("cache"),
+            swap_bytes=figure("swap") if swap is None else swap,
             peak_bytes=peak,
             limit_bytes=limit,
-            percent=None if working_set is None or limit is None else working_set / limit * 100,
+            percent=percent_of(limit, working_set),
             oom_kills=oom_kills,
         ),
         Detail(
-            mapped_file_bytes=mapped,
-            active_file_bytes=active,
+            mapped_file_bytes=figure("mapped_file"),
+            active_file_bytes=figure("active_file"),
             inactive_file_bytes=inactive,
             failcnt=failcnt,
-            page_faults=faults[0],
-            major_page_faults=faults[1],
-            own_page_faults=faults[2],
-            own_major_page_faults=faults[3],
+            page_faults=figure("pgfault"),
+            major_page_faults=figure("pgmajfault"),
+            own_page_faults=stat.get("pgfault"),
+            own_major_page_faults=stat.get("pgmajfault"),
             kernel_bytes=stat.get("kernel") if kernel is None else kernel,
-            dirty_bytes=dirty,
-            writeback_bytes=writeback,
-            file_refaults=file_refaults,
-            anon_refaults=anon_refaults,
+            dirty_bytes=figure("dirty"),
+            writeback_bytes=figure("writeback"),
+            file_refaults=figure("workingset_refault_file"),
+            anon_refaults=figure("workingset_refault_anon"),
             pages_scanned=stat.get("pgscan"),
             pages_stolen=stat.get("pgsteal"),
+            high_events=high_events,
+            max_events=max_events,
         ),
     )
+
+
+def is_v1(stat: Mapping[str, int]) -> bool:
+    """Whether a `memory.stat` is cgroup v1's."""
+    return "total_inactive_file" in stat
+
+
+def percent_of(limit: int | None, used: int | None) -> float | None:
+    """The share of the limit in use; None without a limit, or where the use is unknown."""
+    return used / limit * 100 if limit and used is not None else None

@@ -1,11 +1,11 @@
-"""The container's processes, the states of their tasks, and what they hold open."""
+"""The container's processes: when PID 1 started, their tasks' states, and what they hold open."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.files import read_figures
+from selfinspect.kernel.files import read_figures, text
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
@@ -25,29 +25,43 @@ _STATES: Mapping[bytes, TaskState] = {
 """proc_pid_stat(5). A zombie is in none of them."""
 
 
+def init_started_at(root: str) -> float | None:
+    """When PID 1 started, Unix seconds; None where the files below `root` do not say.
+
+    Boot time plus ticks since boot, field 22 of proc_pid_stat(5): the 20th after the name.
+    """
+    fields = text(f"{root}/proc/1/stat").rpartition(")")[2].split()
+    lines = text(f"{root}/proc/stat").split("\n")
+    boot = [line.split()[1:2] for line in lines if line.startswith("btime ")]
+    try:
+        return int(boot[0][0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, ValueError, OverflowError):
+        return None
+
+
 def processes(folder: str, root: str, tasks: int | None = None) -> Processes | None:
     """The processes of a cgroup and those below it, None where they cannot be listed.
 
-    What they hold open, and their states, are unknown where one of them cannot be looked into: one
-    of another user, or of a PID namespace that we do not see, which the kernel lists as 0.
+    What they hold open, and their states, are unknown where the files of one of them cannot be
+    read: one of another user, or of a PID namespace that we do not see, which is listed as 0.
 
     Args:
         folder: of the container's cgroup.
         root: the prefix below which `/proc` is read.
-        tasks: how many tasks they have together, None where that is not known: of more than a
+        tasks: how many tasks they have together, None where that is unknown: of more than a
             thousand the states are not read.
     """
     pids = _listed(folder)
     if pids is None:
         return None
     held = [_held(f"{root}/proc/{pid}/fd") for pid in pids]
-    known = [each for each in held if each is not None]
+    readable = [each for each in held if each is not None]
     few = tasks is not None and tasks <= _MOST_TASKS and len(pids) <= _MOST_TASKS
     states = _task_states(root, pids, folder) if few else {}
-    if len(known) < len(held):
+    if len(readable) < len(held):
         return Processes(len(pids), None, None, states)
     return Processes(
-        len(pids), sum(all_ for all_, _ in known), sum(some for _, some in known), states
+        len(pids), sum(files for files, _ in readable), sum(some for _, some in readable), states
     )
 
 
@@ -73,7 +87,7 @@ def _listed(folder: str) -> list[str] | None:
 
 
 def _task_states(root: str, pids: Iterable[str], folder: str) -> Mapping[TaskState, int]:
-    """How many tasks are in each state; empty where not all can be looked into."""
+    """How many tasks are in each state; empty where not all can be read."""
     found: dict[TaskState, int] = dict.fromkeys(_STATES.values(), 0)
     missing = set()
     for pid in pids:

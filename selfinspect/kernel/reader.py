@@ -1,38 +1,39 @@
-"""A sample of the container's resources from the kernel's files."""
+"""Samples of the container's resources, and its limits, from the kernel's files."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel import cgroup_v1, cgroup_v2, mountinfo
+from selfinspect.kernel import mountinfo, processes
+from selfinspect.kernel.cgroup import cpu, io, pids, pressure
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.files import limit_of, number, read_figures, started_at, text
-from selfinspect.kernel.hierarchy import directories, path_naming
-from selfinspect.kernel.machine import Devices, cpu_time, filesystem, interfaces, machine
-from selfinspect.kernel.processes import processes
-from selfinspect.kernel.specification import limits, specification
-from selfinspect.model import Cpu, Detail, Device, Memory, Pids, Pressure, Sample
+from selfinspect.kernel.files import count, limit_of, number, read_figures, text
+from selfinspect.kernel.limits import cpu_quota, cpus, memory_limit, path_naming, read_directories
+from selfinspect.kernel.machine import Devices, cpu_time, filesystem, machine
+from selfinspect.kernel.memory import read_memory
+from selfinspect.kernel.network import interfaces
+from selfinspect.model import Limits, Sample, Specification
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from selfinspect.model import (
-        Filesystem,
-        Limits,
-        Machine,
-        Processes,
-        Specification,
-        Transfer,
-    )
+    from selfinspect.model import Filesystem, Machine, Processes
+
+_DEFAULT_SHARES = 1024
+_DEFAULT_WEIGHT = 100
 
 
 class CgroupReader:
     """Reads samples of the container that this process is in.
 
     Where the container's cgroup lies, and what is mounted at its root, is found once, when the
-    reader is made. v1 and v2 may be there side by side: each controller is read where it is bound.
+    reader is made.
+
+    Attributes:
+        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -48,33 +49,28 @@ class CgroupReader:
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
         mounts = text(f"{self._root}/proc/self/mountinfo")
         self._mounted = mountinfo.mounted_at(mountinfo.parse(mounts), "/")
-        self.folders = directories(
-            self._cgroup,
-            mounts,
-            _link(root / "proc/self/ns/cgroup"),
-            self._root,
-        )
+        self.folders = read_directories(self._root)
 
     def read(self, now_ns: int) -> Sample:
-        """Take a sample; what cannot be known is None.
+        """Take a sample; what cannot be read is None.
 
         Args:
             now_ns: the time, in nanoseconds since the Unix epoch.
         """
         host = cpu_time(self._root)
-        cpu, cpu_detail = self._cpu()
-        memory, detail = self._memory()
-        io, transfers = self._io()
-        pids, tasks_limit = self._pids()
+        times, cpu_detail = cpu(self.folders, host.online)
+        memory, detail = read_memory(self.folders)
+        devices, transfers = io(self.folders, self._device)
+        tasks, tasks_limit = pids(self.folders)
         return Sample(
             read_at=rfc3339(now_ns),
             source="kernel",
-            cpu=replace(cpu, online=host.online),
+            cpu=times,
             memory=memory,
             network=interfaces(self._root),
-            io=io,
-            pids=pids,
-            pressure=self._pressure(),
+            io=devices,
+            pids=tasks,
+            pressure=pressure(self.folders),
             detail=replace(
                 detail,
                 system_seconds=host.system_seconds,
@@ -88,23 +84,22 @@ class CgroupReader:
         )
 
     def specification(self) -> Specification:
-        """What binds the container, as its cgroup says."""
+        """The container's limits, as its cgroup has them."""
         return specification(self.folders)
 
     def limits(self) -> Limits | None:
         """The same as `/v1/self` has it; None where it cannot be read."""
-        pids, _ = self._pids()
-        return limits(self.specification(), pids.limit)
+        return limits(self.specification(), pids(self.folders)[0].limit)
 
     def processes(self, tasks: int | None = None) -> Processes | None:
         """The container's processes; None where they cannot be listed.
 
         Args:
-            tasks: how many tasks there are, where that is known: their states are read only where
-                they are few.
+            tasks: how many tasks there are, None where that is unknown: their states are read only
+                where they are few.
         """
         folder = self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
-        return processes(folder, self._root, tasks) if folder else None
+        return processes.processes(folder, self._root, tasks) if folder else None
 
     def machine(self) -> Machine:
         """The machine, as it was when it was first asked for: some kernels take long over it."""
@@ -117,58 +112,75 @@ class CgroupReader:
 
         The same each time: the kernel's boot time moves with the clock.
         """
-        root = self._root
         if self._started is None and self.folders and self._is_of_init():
-            self._started = started_at(text(f"{root}/proc/1/stat"), text(f"{root}/proc/stat"))
+            self._started = processes.init_started_at(self._root)
         return self._started
 
     def filesystem(self) -> Filesystem | None:
-        """The file system of the container's root, None where it cannot be told."""
+        """The file system of the container's root, None where it cannot be read."""
         return filesystem(self._root, self._mounted.source if self._mounted else None)
+
+    def cgroup_path(self, container: str) -> str | None:
+        """The path of a container's cgroup as we see it, None where it does not name it."""
+        return path_naming(self._cgroup, container)
 
     def _is_of_init(self) -> bool:
         """Whether PID 1 is in our cgroup; one outside of ours has a path that begins with `/..`."""
         ours = self._cgroup
         return "/.." not in ours and text(f"{self._root}/proc/1/cgroup") == ours
 
-    def cgroup_path(self, container: str) -> str | None:
-        """The path of a container's cgroup as we see it, None where it does not name it."""
-        return path_naming(self._cgroup, container)
 
-    def _cpu(self) -> tuple[Cpu, Detail]:
-        accounting, bandwidth = self.folders.get("cpuacct"), self.folders.get("cpu")
-        if accounting or bandwidth:
-            return cgroup_v1.cpu(accounting, bandwidth)
-        unified = self.folders.get(UNIFIED)
-        return cgroup_v2.cpu(unified) if unified else (Cpu(), Detail())
+def specification(folders: Mapping[str, str]) -> Specification:
+    """The limits in force; what cannot be read is None.
 
-    def _memory(self) -> tuple[Memory, Detail]:
-        if folder := self.folders.get("memory"):
-            return cgroup_v1.memory(folder)
-        unified = self.folders.get(UNIFIED)
-        return cgroup_v2.memory(unified) if unified else (Memory(), Detail())
-
-    def _io(self) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
-        if folder := self.folders.get("blkio"):
-            return cgroup_v1.io(folder, self._device)
-        unified = self.folders.get(UNIFIED)
-        return cgroup_v2.io(unified, self._device) if unified else (None, ())
-
-    def _pids(self) -> tuple[Pids, int | None]:
-        """The tasks, and their limit as it is written: 0 for `max`, None where there is none."""
-        folder = self.folders.get("pids") or self.folders.get(UNIFIED)
-        if not folder:
-            return Pids(), None
-        limit = limit_of(read_figures(f"{folder}/pids.max"))
-        return Pids(number(f"{folder}/pids.current"), limit or None), limit
-
-    def _pressure(self) -> Pressure:
-        unified = self.folders.get(UNIFIED)
-        return cgroup_v2.pressure(unified) if unified else Pressure()
+    Args:
+        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
+    """
+    unified = folders.get(UNIFIED)
+    limit, shares = memory_limit(folders), None
+    swap, reservation = None, None
+    if folder := folders.get("memory"):
+        swap = limit_of(read_figures(f"{folder}/memory.memsw.limit_in_bytes"))
+        reservation = limit_of(read_figures(f"{folder}/memory.soft_limit_in_bytes"))
+    elif unified:
+        swap = _memory_and_swap(limit, read_figures(f"{unified}/memory.swap.max"))
+        reservation = limit_of(read_figures(f"{unified}/memory.low"))
+    if folder := folders.get("cpu"):
+        shares = number(f"{folder}/cpu.shares")
+    elif unified and number(f"{unified}/cpu.weight") == _DEFAULT_WEIGHT:
+        # Runtimes turn shares into weights by two formulas; only for the default can we go back.
+        shares = _DEFAULT_SHARES
+    return Specification(limit, swap, reservation, shares, *cpu_quota(folders))
 
 
-def _link(path: Path) -> str | None:
-    try:
-        return str(path.readlink())
-    except OSError:
+def _memory_and_swap(limit: int | None, content: bytes | None) -> int | None:
+    """The limit of memory and swap together, as engines and v1 have it: v2 limits swap alone."""
+    swap = (content or b"").strip()
+    if limit is None or not swap:
         return None
+    if limit == 0 or swap == b"max":
+        return 0
+    alone = count(swap)
+    return None if alone is None else limit + alone
+
+
+def limits(specification: Specification, tasks: int | None) -> Limits | None:
+    """The limits as an engine reports them, None where not even memory's can be read. Pure.
+
+    The CPUs it may run on are left out: v1 shows those of the machine where none were chosen.
+
+    Args:
+        specification: 0 is unlimited in it.
+        tasks: how many there may be; None is unlimited.
+    """
+    if specification.memory_bytes is None:
+        return None
+    shares = specification.cpu_shares
+    return Limits(
+        cpus=cpus(specification.cpu_quota, specification.cpu_period),
+        cpu_shares=None if shares == _DEFAULT_SHARES else shares,
+        memory_bytes=specification.memory_bytes or None,
+        memory_reservation_bytes=specification.memory_reservation_bytes or None,
+        memory_swap_bytes=specification.memory_swap_bytes or None,
+        pids=tasks,
+    )

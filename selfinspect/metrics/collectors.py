@@ -1,4 +1,4 @@
-"""Which families make up the page, each group to be collected apart from the others."""
+"""The groups of families that make up a page of metrics, each collected apart. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from selfinspect.metrics import container, usage
-from selfinspect.metrics.family import Point, family
+from selfinspect.metrics.family import families, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _Read = TypeVar("_Read")
 
 _ALIVE = ("running", "paused", None)
-"""States in which a container has processes; None is unknown, and we are one of them."""
+"""States in which a container has processes. None is unknown: we are one of its processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the agent itself is at the moment of a scrape.
+    """The agent's own state at the moment of a scrape.
 
     `settled` is whether it has found out which container it is in, or that it cannot.
     """
@@ -49,12 +49,12 @@ class Sources:
 
     Attributes:
         sample: a reading of the container's resources, the same each time.
-        specification: what binds the container.
+        specification: the container's limits.
         processes: its processes.
         filesystem: the file system of its root.
         fs_usage: bytes in its writable layer.
         machine: the machine, None where it is not to be reported.
-        info: what the engine says of itself and the machine.
+        info: what the engine reports about itself and the machine.
         started_at: when the container's PID 1 started, Unix seconds.
     """
 
@@ -75,9 +75,9 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
     would be series of their own, whose end looks like the end of a container.
 
     Args:
-        snapshot: what is known of the container.
+        snapshot: the current findings about the container.
         sources: where its figures are read.
-        condition: how the agent is.
+        condition: the agent's own state.
     """
     self_, sample = snapshot.self, sources.sample
     found: dict[str, Collect] = {"agent": lambda: _agent(snapshot, condition)}
@@ -119,21 +119,14 @@ def _of(read: Callable[[], _Read | None], families: Callable[[_Read], Iterable[F
 
 
 def _source(sample: Sample) -> Iterator[Family]:
-    yield family(
-        "selfinspect_stats_source",
-        [
-            Point(float(source == sample.source), {"source": source})
-            for source in ("engine", "kernel")
-        ],
-    )
+    yield one_of("selfinspect_stats_source", "source", ("engine", "kernel"), sample.source)
 
 
 def _agent(snapshot: Snapshot, condition: Condition) -> Iterator[Family]:
     failure = snapshot.failure
-    up = snapshot.engine is not None and (failure is None or failure.denied)
-    for name, value in (
-        ("engine_up", up),
-        ("event_stream_connected", condition.following),
-        ("subscribers", condition.subscribers),
-    ):
-        yield family(f"selfinspect_{name}", [Point(float(value), {})])
+    return families(
+        "selfinspect_",
+        engine_up=snapshot.engine is not None and (failure is None or failure.denied),
+        event_stream_connected=condition.following,
+        subscribers=condition.subscribers,
+    )

@@ -1,9 +1,4 @@
-"""What binds the container, when it began, how it is, and that it was seen.
-
-Our own families: who this is, how it is, how often it was restarted.
-
-The machine, where every agent on it is to report it.
-"""
+"""The container itself and its machine: limits, life, identity, state, the previous run. Pure."""
 
 from __future__ import annotations
 
@@ -11,37 +6,37 @@ from typing import TYPE_CHECKING
 
 from selfinspect import __version__, times
 from selfinspect.jsonread import integer, text
-from selfinspect.metrics.family import Point, family, point
+from selfinspect.metrics.family import Point, families, family, one_of, point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.metrics.family import Family
-    from selfinspect.model import Identity, Json, Machine, Run, Self, Specification
+    from selfinspect.model import Identity, Json, Machine, Self, Specification
+
+_STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
+_HEALTH = ("none", "starting", "healthy", "unhealthy")
 
 
 def specification(found: Specification) -> Iterator[Family]:
-    """What binds the container: memory 0 is unlimited, and no quota has no sample."""
-    for name, value in (
-        ("limit", found.memory_bytes),
-        ("swap_limit", found.memory_swap_bytes),
-        ("reservation_limit", found.memory_reservation_bytes),
-    ):
-        yield family(f"container_spec_memory_{name}_bytes", point(value))
-    for name, value in (
-        ("shares", found.cpu_shares),
-        ("quota", found.cpu_quota),
-        ("period", found.cpu_period),
-    ):
-        yield family(f"container_spec_cpu_{name}", point(value))
+    """The container's limits: memory 0 is unlimited, and no quota has no sample."""
+    yield from families(
+        "container_spec_",
+        memory_limit_bytes=found.memory_bytes,
+        memory_swap_limit_bytes=found.memory_swap_bytes,
+        memory_reservation_limit_bytes=found.memory_reservation_bytes,
+        cpu_shares=found.cpu_shares,
+        cpu_quota=found.cpu_quota,
+        cpu_period=found.cpu_period,
+    )
 
 
 def started(own: Self | None, pid_1: float | None) -> Iterator[Family]:
     """When the container started.
 
     Args:
-        own: what is known of it, None where it is not known which one it is.
-        pid_1: when its PID 1 started, Unix seconds, for where no engine says more.
+        own: the document about it, None while it is not identified.
+        pid_1: when its PID 1 started, Unix seconds, for where no engine reports its start.
     """
     time = _unix(own.started_at) if own is not None else None
     yield family("container_start_time_seconds", point(pid_1 if time is None else time))
@@ -68,12 +63,8 @@ def _unix(time: str | None) -> float | None:
     return None if time is None else times.nanoseconds(time) / 1e9
 
 
-_STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
-_HEALTH = ("none", "starting", "healthy", "unhealthy")
-
-
 def own_state(own: Self, identity: Identity) -> Iterator[Family]:
-    """Our own families: who this is, how it is, how often it was restarted."""
+    """Our own families: the container's identity, state, restarts, and previous run."""
     info = {
         "id": own.id or "",
         "name": own.name or "",
@@ -88,25 +79,18 @@ def own_state(own: Self, identity: Identity) -> Iterator[Family]:
     yield family("selfinspect_container_info", [Point(1, info)])
     if own.state is not None:
         health = own.health.status if own.health else "none"
-        yield family(
-            "selfinspect_container_state",
-            [Point(float(state == own.state), {"state": state}) for state in _STATES],
+        yield one_of("selfinspect_container_state", "state", _STATES, own.state)
+        yield one_of("selfinspect_container_health", "status", _HEALTH, health)
+    yield from families(
+        "selfinspect_",
+        container_restarts_total=own.restart_count,
+        stopping=own.stopping is not None,
+    )
+    if (run := own.previous_run) is not None:
+        yield family("selfinspect_previous_run_info", point(1, cause=run.cause))
+        yield from families(
+            "selfinspect_previous_", exit_code=run.exit_code, oom_killed=run.oom_killed
         )
-        yield family(
-            "selfinspect_container_health",
-            [Point(float(status == health), {"status": status}) for status in _HEALTH],
-        )
-    yield family("selfinspect_container_restarts_total", point(own.restart_count))
-    yield family("selfinspect_stopping", point(own.stopping is not None))
-    yield from _previous(own.previous_run)
-
-
-def _previous(run: Run | None) -> Iterator[Family]:
-    if run is None:
-        return
-    yield family("selfinspect_previous_run_info", point(1, cause=run.cause))
-    yield family("selfinspect_previous_exit_code", point(run.exit_code))
-    yield family("selfinspect_previous_oom_killed", point(run.oom_killed))
 
 
 def machine(found: Machine, info: Json) -> Iterator[Family]:
@@ -118,14 +102,14 @@ def machine(found: Machine, info: Json) -> Iterator[Family]:
             reports nothing.
     """
     cpus, memory = integer(info, "NCPU"), integer(info, "MemTotal")
-    for name, value in (
-        ("cpu_cores", found.cpus if cpus is None else cpus),
-        ("cpu_physical_cores", found.physical_cores),
-        ("cpu_sockets", found.sockets),
-        ("memory_bytes", found.memory_bytes if memory is None else memory),
-        ("swap_bytes", found.swap_bytes),
-    ):
-        yield family(f"machine_{name}", point(value))
+    yield from families(
+        "machine_",
+        cpu_cores=found.cpus if cpus is None else cpus,
+        cpu_physical_cores=found.physical_cores,
+        cpu_sockets=found.sockets,
+        memory_bytes=found.memory_bytes if memory is None else memory,
+        swap_bytes=found.swap_bytes,
+    )
     yield family(
         "cadvisor_version_info",
         point(

@@ -1,7 +1,4 @@
-"""What a metric is made of.
-
-The labels of every series about the container. Pure.
-"""
+"""What a metric is made of, and the labels of every series about the container. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +6,39 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from selfinspect.metrics.catalog import CATALOG
+from selfinspect.metrics.catalog import HELP, kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selfinspect.masking import Masking
     from selfinspect.metrics.catalog import Kind
     from selfinspect.model import Self
 
 Labels: TypeAlias = "Mapping[str, str]"
+
+
+DEFAULT_LABELS = (
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.container-number",
+    *(
+        f"com.docker.swarm.{what}.{which}"
+        for what in ("service", "task", "node")
+        for which in ("id", "name")
+    ),
+    "com.docker.stack.namespace",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.revision",
+)
+"""Globs over the container's labels: those that series carry unless others are admitted."""
+
+
+_DESCRIBED = {
+    name: (name.removesuffix("_total") if kind(name) == "counter" else name, kind(name), text)
+    for name, text in HELP.items()
+}
 
 
 class Point(NamedTuple):
@@ -51,30 +71,23 @@ def family(name: str, points: Iterable[Point]) -> Family:
     Raises:
         KeyError: the catalog has no such metric.
     """
-    entry = CATALOG[name]
-    bare = name.removesuffix("_total") if entry.kind == "counter" else name
-    return Family(bare, entry.kind, entry.help, tuple(points))
+    return Family(*_DESCRIBED[name], tuple(points))
+
+
+def families(prefix: str, **values: float | None) -> Iterator[Family]:
+    """Families of one value each, by what their names have after the prefix."""
+    for name, value in values.items():
+        yield family(prefix + name, point(value))
+
+
+def one_of(name: str, label: str, choices: Iterable[str], current: str) -> Family:
+    """A family with a point for each choice: 1 for the current one, else 0."""
+    return family(name, [Point(float(each == current), {label: each}) for each in choices])
 
 
 def point(value: float | None, **labels: str) -> tuple[Point, ...]:
     """One point, none where the value is unknown."""
     return () if value is None else (Point(value, labels),)
-
-
-DEFAULT_LABELS = (
-    "com.docker.compose.project",
-    "com.docker.compose.service",
-    "com.docker.compose.container-number",
-    *(
-        f"com.docker.swarm.{what}.{which}"
-        for what in ("service", "task", "node")
-        for which in ("id", "name")
-    ),
-    "com.docker.stack.namespace",
-    "org.opencontainers.image.title",
-    "org.opencontainers.image.version",
-    "org.opencontainers.image.revision",
-)
 
 
 def container_labels(
@@ -90,9 +103,9 @@ def container_labels(
     order stays.
 
     Args:
-        own: what is known of the container.
-        cgroup_path: its cgroup as the host sees it, None where that is not known.
-        masking: what is a secret here, where anyone may scrape.
+        own: the document about the container.
+        cgroup_path: its cgroup as the host sees it, None where that is unknown.
+        masking: hides secrets in label values, since anyone may scrape.
         admitted: globs over the names of its labels.
     """
     labels = {

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,146 +22,238 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
-from selfinspect.metrics.catalog import CATALOG
+from selfinspect.metrics.catalog import HELP
 from selfinspect.metrics.family import Family, Point, family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from selfinspect.metrics.catalog import Kind
     from selfinspect.metrics.family import Labels
     from selfinspect.model import Event, Occurrence
 
     Collect = Callable[[], Iterable[Family]]
+    _Collected: TypeAlias = "CollectorRegistry | _Page"
+    OnFailure = Callable[[Sequence[str], Exception], None]
 
 # A decade each: every bucket costs each scrape a sample for each kind of request.
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 
-_HEADING = 2
-"""Lines before the samples of a family: its help and its type."""
-
-
 class Registry:
-    """Counts what the agent does, and renders it with what the collectors find."""
+    """Counts what the agent does, and renders it with what the collectors find.
 
-    def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._written: dict[str, dict[str, _Written]] = {}
-        self._own = CollectorRegistry(auto_describe=False)
-        PlatformCollector(registry=self._own)
-        ProcessCollector(registry=self._own)
-        self._requests = Counter(
-            *_described("selfinspect_engine_requests_total"),
-            ["endpoint", "code"],
-            registry=self._own,
-        )
+    From one scrape to the next most of a page stays the same, and writing takes longer than all the
+    rest. So what was written is kept: a family until more than values changes, and our own counts
+    until something is counted: then `_counts_state` is another object.
+
+    Args:
+        on_failure: takes the names of the collectors that fail for one reason, and the error; not
+            at each scrape, but once until they work again or fail for another.
+    """
+
+    def __init__(self, on_failure: OnFailure = lambda names, error: None) -> None:  # noqa: ARG005
+        disable_created_metrics()
+        self._on_failure = on_failure
+        self._failing: Mapping[str, str] = {}
+        self._formats: dict[str, _Format] = {}
+        self._counts_state = object()
+        self._process = CollectorRegistry(auto_describe=False)
+        PlatformCollector(registry=self._process)
+        ProcessCollector(registry=self._process)
+        self._counts = CollectorRegistry(auto_describe=False)
+        self._requests = self._counter("selfinspect_engine_requests_total", "endpoint", "code")
+        name = "selfinspect_engine_request_duration_seconds"
         self._durations = Histogram(
-            *_described("selfinspect_engine_request_duration_seconds"),
-            ["endpoint"],
-            buckets=_BUCKETS,
-            registry=self._own,
+            name, HELP[name], ["endpoint"], buckets=_BUCKETS, registry=self._counts
         )
-        self._events = Counter(
-            *_described("selfinspect_events_total"),
-            ["type", "action"],
-            registry=self._own,
-        )
-        self._reconciled = Counter(
-            *_described("selfinspect_events_reconciled_total"),
-            registry=self._own,
-        )
-        self._reconnects = Counter(
-            *_described("selfinspect_event_stream_reconnects_total"),
-            registry=self._own,
-        )
+        self._events = self._counter("selfinspect_events_total", "type", "action")
+        self._reconciled = self._counter("selfinspect_events_reconciled_total")
+        self._reconnects = self._counter("selfinspect_event_stream_reconnects_total")
+
+    def _counter(self, name: str, *labels: str) -> Counter:
+        return Counter(name, HELP[name], labels, registry=self._counts)
 
     def engine_answered(self, endpoint: str, code: int, seconds: float) -> None:
         """Count a request made of the engine. `code` is 0 where no answer came."""
         self._requests.labels(endpoint, str(code)).inc()
         self._durations.labels(endpoint).observe(seconds)
+        self._counts_state = object()
 
     def event_arrived(self, event: Event | Occurrence) -> None:
-        """Count an event; a health check's verdicts apart, as the engine writes them.
+        """Count an event; the results of a health check apart, as the engine writes them.
 
-        A gap says that events may have been missed: of it alone nothing is told.
+        A gap says that events may have been missed: it alone is not one that was derived.
         """
         status = event.attributes.get("status") if event.action == "health_status" else None
         action = f"{event.action}: {status}" if isinstance(status, str) else event.action
         self._events.labels(event.type, action).inc()
         if event.source == "reconciled" and event.action != "gap":
             self._reconciled.inc()
+        self._counts_state = object()
 
     def stream_reopened(self) -> None:
         """Count a reconnection of the event streams."""
         self._reconnects.inc()
+        self._counts_state = object()
 
     def render(
         self, collectors: Mapping[str, Collect], *, common: Mapping[str, Labels], media_type: str
     ) -> tuple[bytes, str]:
         """The page, and its content type.
 
-        A family is written again when anything of it has changed, and where only values have, only
-        those: from one scrape to the next most have not, and writing takes longer than all the
-        rest.
-
         Args:
-            collectors: by name; one that raises loses its own families alone.
+            collectors: by name; one that raises loses only its own families.
             common: labels that every point of a family has whose name begins with the key.
             media_type: `application/openmetrics-text`, or `text/plain`.
         """
         encode, content_type = choose_encoder(media_type)
-        end = encode(_Page([]))
-        labels = {
-            prefix: _between_braces(encode(_Page([_carrying(carried)])))
-            for prefix, carried in common.items()
-            if carried
-        }
-        written = self._written.setdefault(content_type, {})
-        page: list[bytes] = []
-        families: Iterator[Family | Metric] = chain(_collected(collectors), self._own.collect())
-        for found in families:
-            carried = next((labels[each] for each in labels if found.name.startswith(each)), b"")
-            last = written.get(found.name)
-            if last is None or last.labels != carried or last.found != found:
-                text = _with_values(last, found) if last and last.labels == carried else None
-                if text is None:
-                    metric = _metric(found) if isinstance(found, Family) else found
-                    text = _labelled(encode(_Page([metric])).removesuffix(end), carried)
-                last = written[found.name] = _Written(found, carried, text)
-            page.append(last.text)
-        return b"".join([*page, end]), content_type
+        form = self._formats.get(content_type)
+        if form is None:
+            form = self._formats[content_type] = _Format(encode)
+        labels = [(prefix, form.labels(carried)) for prefix, carried in common.items() if carried]
+        page = []
+        for found in (*self._collected(collectors), *map(_family, self._process.collect())):
+            carried = b""
+            for prefix, each in labels:
+                if found.name.startswith(prefix):
+                    carried = each
+            page.append(form.family(found, carried))
+        page += form.counts(self._counts, self._counts_state), form.end
+        return b"".join(page), content_type
+
+    def _collected(self, collectors: Mapping[str, Collect]) -> Iterator[Family]:
+        success, duration = [], []
+        failed: dict[str, Exception] = {}
+        for name, collect in collectors.items():
+            begun = time.perf_counter()
+            try:
+                families = list(collect())
+            except Exception as error:  # noqa: BLE001 - one collector's failure never costs the others
+                families = []
+                failed[name] = error
+            labels = {"collector": name}
+            duration.append(Point(time.perf_counter() - begun, labels))
+            success.append(Point(float(name not in failed), labels))
+            yield from (each for each in families if each.points)
+        self._report(failed)
+        yield from (
+            family(
+                "selfinspect_build_info",
+                [Point(1, {"version": __version__, "python": platform.python_version()})],
+            ),
+            family("selfinspect_collector_success", success),
+            family("selfinspect_collector_duration_seconds", duration),
+        )
+
+    def _report(self, failed: Mapping[str, Exception]) -> None:
+        before, self._failing = self._failing, {name: repr(error) for name, error in failed.items()}
+        news: dict[str, list[str]] = {}
+        for name, reason in self._failing.items():
+            if before.get(name) != reason:
+                news.setdefault(reason, []).append(name)
+        for names in news.values():
+            self._on_failure(names, failed[names[0]])
+
+
+class _Format:
+    """Writes parts of a page in one format, and keeps what it wrote.
+
+    Args:
+        encode: the library's, for all that it collects from something.
+
+    Attributes:
+        end: of each page.
+    """
+
+    def __init__(self, encode: Callable[[_Collected], bytes]) -> None:
+        self.end = encode(_Page([]))
+        self._encode = encode
+        self._families: dict[str, _Written] = {}
+        self._labels: tuple[Labels, bytes] = {}, b""
+        self._counts: tuple[object, bytes] = None, b""
+
+    def labels(self, labels: Labels) -> bytes:
+        """Labels as they stand between braces."""
+        last, text = self._labels
+        if last != labels:
+            text = self._text(_metric(Family("labels", "gauge", "", (Point(0, labels),))))
+            text = text[text.index(b"{") + 1 : text.rindex(b"}")]
+            self._labels = labels, text
+        return text
+
+    def family(self, found: Family, labels: bytes) -> bytes:
+        """A family, with the labels that it shares with others."""
+        last = self._families.get(found.name)
+        if last is None or last.labels != labels or last.points != found.points:
+            if last is not None and last.labels == labels and last.is_of(found.points):
+                last = last.with_values(found.points)
+            else:
+                text = _labelled(self._text(_metric(found)), labels)
+                last = _Written.whole(found.points, labels, text)
+            self._families[found.name] = last
+        return last.text
+
+    def counts(self, registry: CollectorRegistry, state: object) -> bytes:
+        """All that a registry has, which is the same as long as `state` is the same object."""
+        last, text = self._counts
+        if last is not state:
+            text = self._encode(registry).removesuffix(self.end)
+            self._counts = state, text
+        return text
+
+    def _text(self, metric: Metric) -> bytes:
+        return self._encode(_Page([metric])).removesuffix(self.end)
 
 
 class _Written(NamedTuple):
-    """A family as it was last written, with the labels that it shares with others."""
+    """A family as it was last written.
 
-    found: Family | Metric
+    Attributes:
+        points: what was written.
+        labels: those that it shares with other families.
+        heading: its help and its type.
+        starts: the line of each point up to its value; the whole of one with a timestamp.
+        text: all of it.
+    """
+
+    points: tuple[Point, ...]
     labels: bytes
+    heading: bytes
+    starts: tuple[bytes, ...]
     text: bytes
 
+    @classmethod
+    def whole(cls, points: tuple[Point, ...], labels: bytes, text: bytes) -> _Written:
+        """A family from its text."""
+        help_, type_, *lines = text.rstrip(b"\n").split(b"\n")
+        starts = tuple(
+            line[: line.rindex(b" ") + 1] if point.timestamp is None else line
+            for point, line in zip(points, lines, strict=True)
+        )
+        return cls(points, labels, help_ + b"\n" + type_, starts, text)
 
-def _with_values(last: _Written, found: Family | Metric) -> bytes | None:
-    """What was written of a family with the values of now; None where more than those changed."""
-    before = last.found
-    if not isinstance(before, Family) or not isinstance(found, Family):
-        return None
-    if [_but_its_value(each) for each in before.points] != [
-        _but_its_value(each) for each in found.points
-    ]:
-        return None
-    lines = last.text.split(b"\n")
-    for number, point in enumerate(found.points, _HEADING):
-        if point.timestamp is not None:
-            continue  # it is the same
-        start, _, _ = lines[number].rpartition(b" ")
-        value = floatToGoString(point.value)  # type: ignore[no-untyped-call]
-        lines[number] = start + b" " + value.encode()
-    return b"\n".join(lines)
+    def is_of(self, points: tuple[Point, ...]) -> bool:
+        """Whether only values differ from those points, none of which has a timestamp."""
+        return len(points) == len(self.points) and all(
+            now.labels == before.labels
+            and now.timestamp == before.timestamp
+            and (now.timestamp is None or now.value == before.value)
+            for now, before in zip(points, self.points, strict=True)
+        )
+
+    def with_values(self, points: tuple[Point, ...]) -> _Written:
+        """The same with the values of these points."""
+        lines = [self.heading]
+        for start, point in zip(self.starts, points, strict=True):
+            value = b"" if point.timestamp is not None else _written_value(point.value)
+            lines.append(start + value)
+        return self._replace(points=points, text=b"\n".join([*lines, b""]))
 
 
-def _but_its_value(point: Point) -> object:
-    """What has to stay for a point's value alone to be written again: that has no timestamp."""
-    return point.labels if point.timestamp is None else point
+def _written_value(value: float) -> bytes:
+    text: str = floatToGoString(value)
+    return text.encode()
 
 
 class _Page:
@@ -175,26 +266,16 @@ class _Page:
         return iter(self._metrics)
 
 
-def _carrying(labels: Labels) -> Metric:
-    metric = Metric("labels", "", "gauge")
-    metric.add_sample("labels", _encodable(labels), 0)
-    return metric
-
-
 def _encodable(labels: Labels) -> dict[str, str]:
-    """The labels without halves of surrogate pairs: JSON can say one, and UTF-8 cannot."""
+    """The labels without halves of surrogate pairs: JSON can hold one, and UTF-8 cannot."""
     return {name: value.encode(errors="replace").decode() for name, value in labels.items()}
-
-
-def _between_braces(sample: bytes) -> bytes:
-    return sample[sample.index(b"{") + 1 : sample.rindex(b"}")]
 
 
 def _labelled(text: bytes, labels: bytes) -> bytes:
     """A written family with further labels on every sample.
 
-    The library would sort and escape them anew for each of a hundred samples. No line break
-    stands in what it has escaped.
+    The library would sort and escape them again for each of a hundred samples. What it has escaped
+    contains no line break.
     """
     if not labels:
         return text
@@ -207,37 +288,16 @@ def _labelled(text: bytes, labels: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def _collected(collectors: Mapping[str, Collect]) -> Iterator[Family]:
-    success, duration = [], []
-    for name, collect in collectors.items():
-        begun = time.perf_counter()
-        try:
-            families = list(collect())
-            ok = True
-        except Exception:  # noqa: BLE001 - one collector's failure never costs the others
-            families, ok = [], False
-        labels = {"collector": name}
-        duration.append(Point(time.perf_counter() - begun, labels))
-        success.append(Point(float(ok), labels))
-        yield from (each for each in families if each.points)
-    yield from (
-        family(
-            "selfinspect_build_info",
-            [Point(1, {"version": __version__, "python": platform.python_version()})],
-        ),
-        family("selfinspect_collector_success", success),
-        family("selfinspect_collector_duration_seconds", duration),
-    )
-
-
-def _described(name: str) -> tuple[str, str]:
-    """The name of a metric of our own, and its help."""
-    return name, CATALOG[name].help
-
-
 def _metric(found: Family) -> Metric:
     metric = Metric(found.name, found.help, found.kind)
     name = f"{found.name}_total" if found.kind == "counter" else found.name
     for point in found.points:
         metric.add_sample(name, _encodable(point.labels), point.value, point.timestamp)
     return metric
+
+
+def _family(metric: Metric) -> Family:
+    """A metric of the library's own collectors, all of whose are counters or gauges."""
+    points = tuple(Point(sample.value, sample.labels) for sample in metric.samples)
+    kind: Kind = "counter" if metric.type == "counter" else "gauge"
+    return Family(metric.name, kind, metric.documentation, points)

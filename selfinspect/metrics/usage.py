@@ -1,28 +1,19 @@
-"""CPU time.
-
-Memory.
-
-Threads, processes, and what they hold open.
-
-Pressure stall information.
-
-Network traffic.
-
-Block devices and the file system.
-"""
+"""The container's use of CPU, memory, tasks, network and disks, from a sample. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from selfinspect.metrics.family import Point, family, point
+from selfinspect.metrics.family import Point, families, family, point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from selfinspect.metrics.family import Family
-    from selfinspect.model import Filesystem, Interface, Processes, Sample
+    from selfinspect.model import Filesystem, Processes, Sample
+
+_NEVER_REPORTED = re.compile(r"lo|(veth|docker).*")
 
 
 def cpu(sample: Sample) -> Iterator[Family]:
@@ -42,43 +33,43 @@ def cpu(sample: Sample) -> Iterator[Family]:
         if detail.per_cpu_seconds
         else point(figures.usage_seconds, cpu="total"),
     )
-    for name, value in (
-        ("user_seconds", figures.user_seconds),
-        ("system_seconds", figures.system_seconds),
-        ("cfs_periods", figures.periods),
-        ("cfs_throttled_periods", figures.throttled_periods),
-        ("cfs_throttled_seconds", figures.throttled_seconds),
-        ("cfs_burst_periods", detail.burst_periods),
-        ("cfs_burst_seconds", detail.burst_seconds),
-    ):
-        yield family(f"container_cpu_{name}_total", point(value))
+    yield from families(
+        "container_cpu_",
+        user_seconds_total=figures.user_seconds,
+        system_seconds_total=figures.system_seconds,
+        cfs_periods_total=figures.periods,
+        cfs_throttled_periods_total=figures.throttled_periods,
+        cfs_throttled_seconds_total=figures.throttled_seconds,
+        cfs_burst_periods_total=detail.burst_periods,
+        cfs_burst_seconds_total=detail.burst_seconds,
+    )
 
 
 def memory(sample: Sample) -> Iterator[Family]:
     """Memory charged to the container, and what became of its pages."""
     figures, detail = sample.memory, sample.detail
-    for name, value in (
-        ("usage_bytes", figures.usage_bytes),
-        ("working_set_bytes", figures.working_set_bytes),
-        ("rss", figures.rss_bytes),
-        ("cache", figures.cache_bytes),
-        ("swap", figures.swap_bytes),
-        ("mapped_file", detail.mapped_file_bytes),
-        ("kernel_usage", detail.kernel_bytes),
-        ("max_usage_bytes", figures.peak_bytes),
-        ("total_active_file_bytes", detail.active_file_bytes),
-        ("total_inactive_file_bytes", detail.inactive_file_bytes),
-        ("file_dirty_bytes", detail.dirty_bytes),
-        ("file_writeback_bytes", detail.writeback_bytes),
-        ("failcnt", detail.failcnt),
-        ("workingset_refault_file_total", detail.file_refaults),
-        ("workingset_refault_anon_total", detail.anon_refaults),
-        ("pgscan_total", detail.pages_scanned),
-        ("pgsteal_total", detail.pages_stolen),
-        ("events_high_total", detail.high_events),
-        ("events_max_total", detail.max_events),
-    ):
-        yield family(f"container_memory_{name}", point(value))
+    yield from families(
+        "container_memory_",
+        usage_bytes=figures.usage_bytes,
+        working_set_bytes=figures.working_set_bytes,
+        rss=figures.rss_bytes,
+        cache=figures.cache_bytes,
+        swap=figures.swap_bytes,
+        mapped_file=detail.mapped_file_bytes,
+        kernel_usage=detail.kernel_bytes,
+        max_usage_bytes=figures.peak_bytes,
+        total_active_file_bytes=detail.active_file_bytes,
+        total_inactive_file_bytes=detail.inactive_file_bytes,
+        file_dirty_bytes=detail.dirty_bytes,
+        file_writeback_bytes=detail.writeback_bytes,
+        failcnt=detail.failcnt,
+        workingset_refault_file_total=detail.file_refaults,
+        workingset_refault_anon_total=detail.anon_refaults,
+        pgscan_total=detail.pages_scanned,
+        pgsteal_total=detail.pages_stolen,
+        events_high_total=detail.high_events,
+        events_max_total=detail.max_events,
+    )
     yield family(
         "container_memory_failures_total",
         [
@@ -97,18 +88,19 @@ def memory(sample: Sample) -> Iterator[Family]:
 
 def tasks(sample: Sample) -> Iterator[Family]:
     """Tasks in the container, and how many it may have; 0 is unlimited."""
-    yield family("container_threads", point(sample.pids.current))
-    yield family("container_threads_max", point(sample.detail.tasks_limit))
+    yield from families(
+        "container_", threads=sample.pids.current, threads_max=sample.detail.tasks_limit
+    )
 
 
 def processes(found: Processes) -> Iterator[Family]:
     """Processes in the container, what they hold open, and how many tasks are in each state."""
-    for name, value in (
-        ("processes", found.count),
-        ("file_descriptors", found.file_descriptors),
-        ("sockets", found.sockets),
-    ):
-        yield family(f"container_{name}", point(value))
+    yield from families(
+        "container_",
+        processes=found.count,
+        file_descriptors=found.file_descriptors,
+        sockets=found.sockets,
+    )
     yield family(
         "container_tasks_state",
         [Point(number, {"state": state}) for state, number in found.tasks.items()],
@@ -122,15 +114,11 @@ def pressure(sample: Sample) -> Iterator[Family]:
         ("memory", sample.pressure.memory),
         ("io", sample.pressure.io),
     ):
-        for name, seconds in (
-            ("waiting", stall.waiting_seconds),
-            ("stalled", stall.stalled_seconds),
-        ):
-            yield family(f"container_pressure_{resource}_{name}_seconds_total", point(seconds))
-
-
-_NEVER_REPORTED = re.compile(r"lo|(veth|docker).*")
-_TRAFFIC = ("bytes", "packets", "errors", "dropped")
+        yield from families(
+            f"container_pressure_{resource}_",
+            waiting_seconds_total=stall.waiting_seconds,
+            stalled_seconds_total=stall.stalled_seconds,
+        )
 
 
 def network(sample: Sample) -> Iterator[Family]:
@@ -141,20 +129,12 @@ def network(sample: Sample) -> Iterator[Family]:
         if not _NEVER_REPORTED.fullmatch(name)
     }
     for direction, prefix in (("receive", "rx"), ("transmit", "tx")):
-        for what in _TRAFFIC:
-            name = "packets_dropped" if what == "dropped" else what
+        for what in ("bytes", "packets", "errors", "packets_dropped"):
+            field = f"{prefix}_{what.removeprefix('packets_')}"
             yield family(
-                f"container_network_{direction}_{name}_total",
-                _traffic(interfaces, f"{prefix}_{what}"),
+                f"container_network_{direction}_{what}_total",
+                _field_by("interface", interfaces, field),
             )
-
-
-def _traffic(interfaces: Mapping[str, Interface], field: str) -> list[Point]:
-    return [
-        Point(value, {"interface": name})
-        for name, interface in interfaces.items()
-        if (value := getattr(interface, field)) is not None
-    ]
 
 
 def io(sample: Sample) -> Iterator[Family]:
@@ -165,14 +145,7 @@ def io(sample: Sample) -> Iterator[Family]:
         ("reads", "reads"),
         ("writes", "writes"),
     ):
-        yield family(
-            f"container_fs_{name}_total",
-            [
-                Point(value, {"device": device})
-                for device, figures in (sample.io or {}).items()
-                if (value := getattr(figures, field)) is not None
-            ],
-        )
+        yield family(f"container_fs_{name}_total", _field_by("device", sample.io or {}, field))
     yield family(
         "container_blkio_device_usage_total",
         [
@@ -188,6 +161,15 @@ def io(sample: Sample) -> Iterator[Family]:
             for each in sample.detail.transfers
         ],
     )
+
+
+def _field_by(label: str, records: Mapping[str, object], field: str) -> list[Point]:
+    """A field of each record that has it, by the record's name."""
+    return [
+        Point(value, {label: name})
+        for name, record in records.items()
+        if (value := getattr(record, field)) is not None
+    ]
 
 
 def filesystem(found: Filesystem, usage: int | None) -> Iterator[Family]:

@@ -1,8 +1,7 @@
-"""A sample from an engine's stats JSON. Pure.
+"""A sample from an engine's stats JSON, and what is computed of two samples. Pure.
 
-Docker's API from 1.41 on, cgroup v1 and v2, and Podman's compatible API, which leaves out more.
-
-Arithmetic on samples. Pure.
+The JSON is that of Docker's API from 1.41 on, for cgroup v1 and v2, and of Podman's compatible API,
+which leaves out more.
 """
 
 from __future__ import annotations
@@ -11,35 +10,33 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.jsonread import mapping, sequence
-from selfinspect.kernel.memory import is_v1, memory
-from selfinspect.model import Cpu, Detail, Device, Interface, Json, Memory, Pids, Sample, Transfer
+from selfinspect.kernel.cgroup import io_of
+from selfinspect.kernel.limits import cpus
+from selfinspect.kernel.memory import is_v1, memory, percent_of
+from selfinspect.model import Cpu, Detail, Interface, Json, Memory, Pids, Sample
 from selfinspect.times import known, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selfinspect.kernel.cgroup import Counters
     from selfinspect.model import Specification
 
 _UNSIGNED_OVERFLOW = 1 << 63
-"""From here on a number is no figure: "unlimited", or a difference that fell below zero."""
-
-
-def numbers(major: int, minor: int) -> str:
-    """A block device by its numbers, `8:0`, for want of its name."""
-    return f"{major}:{minor}"
+"""A number from here on is not a figure: "unlimited", or a difference that fell below zero."""
 
 
 def engine_sample(
-    stats: Json, now: str, device: Callable[[int, int], str] = numbers
+    stats: Json, now: str, device: Callable[[int, int], str] = "{}:{}".format
 ) -> Sample | None:
-    """The sample that an engine's stats hold; None where they hold none.
+    """The sample in an engine's stats; None where there is none.
 
     An engine answers 200 for a container that isn't running: Docker with a zero `read`,
     Podman with nothing at all.
 
     Args:
         stats: the answer to `GET /containers/{id}/stats`, decoded.
-        now: the time of the sample where the engine names none.
+        now: the time of the sample where the engine reports none.
         device: names a block device by its major and minor number.
     """
     if not isinstance(stats, dict) or not stats.get("cpu_stats"):
@@ -49,7 +46,11 @@ def engine_sample(
         return None
     cpu, per_cpu, system = _cpu(mapping(stats, "cpu_stats"))
     memory_part, detail = _memory(mapping(stats, "memory_stats"))
-    io, transfers = _io(mapping(stats, "blkio_stats"), device)
+    traffic = mapping(stats, "blkio_stats")
+    volume, number_of = (
+        _operations(traffic, f"io_{each}_recursive") for each in ("service_bytes", "serviced")
+    )
+    devices, transfers = io_of(volume, number_of, device)
     pids = mapping(stats, "pids_stats")
     current, limit = _count(pids, "current"), _count(pids, "limit") or None
     return Sample(
@@ -58,7 +59,7 @@ def engine_sample(
         cpu=cpu,
         memory=memory_part,
         network=_network(stats.get("networks")),
-        io=io,
+        io=devices,
         pids=Pids(current, limit),
         detail=replace(
             detail,
@@ -74,7 +75,7 @@ def _cpu(stats: dict[str, Json]) -> tuple[Cpu, tuple[float, ...], float | None]:
     """CPU time, its share on each CPU (cgroup v1), and the machine's CPU time."""
     usage, throttling = mapping(stats, "cpu_usage"), mapping(stats, "throttling_data")
     shares = [_figure(nano) for nano in sequence(usage, "percpu_usage")]
-    # One that makes no sense would shift the numbers of the CPUs after it.
+    # A malformed one would shift the numbers of the CPUs after it.
     per_cpu = [] if None in shares else [nano / 1e9 for nano in shares if nano is not None]
     # Without a quota, and from Podman always, there are no periods and the zeros mean nothing.
     periods = _count(throttling, "periods") or None
@@ -123,37 +124,14 @@ def _network(networks: Json) -> dict[str, Interface] | None:
     }
 
 
-def _io(
-    stats: dict[str, Json], device: Callable[[int, int], str]
-) -> tuple[dict[str, Device] | None, tuple[Transfer, ...]]:
-    """Traffic with each device, and by operation; a null list does not say there was none."""
-    volume = _operations(stats, "io_service_bytes_recursive")
-    number_of = _operations(stats, "io_serviced_recursive")
-    if volume is None and number_of is None:
-        return None, ()
-    volume, number_of = volume or {}, number_of or {}
-    devices = {
-        device(*key): Device(
-            read_bytes=volume.get(key, {}).get("read"),
-            write_bytes=volume.get(key, {}).get("write"),
-            reads=number_of.get(key, {}).get("read"),
-            writes=number_of.get(key, {}).get("write"),
-        )
-        for key in volume | number_of
-    }
-    transfers = (
-        Transfer(device(*key), *key, operation.capitalize(), value)
-        for key, operations in volume.items()
-        for operation, value in operations.items()
-    )
-    return devices, tuple(transfers)
+def _operations(stats: dict[str, Json], name: str) -> Counters | None:
+    """A counter by device and operation, which v1 capitalises and v2 does not.
 
-
-def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict[str, int]] | None:
-    """A counter by device and operation, whose name v1 capitalises and v2 does not."""
+    A null list does not say that there was no traffic.
+    """
     if not isinstance(stats.get(name), list):
         return None
-    found: dict[tuple[int, int], dict[str, int]] = {}
+    found: Counters = {}
     for entry in sequence(stats, name):
         if not isinstance(entry, dict):
             continue
@@ -165,7 +143,7 @@ def _operations(stats: dict[str, Json], name: str) -> dict[tuple[int, int], dict
             and value is not None
             and isinstance(operation, str)
         ):
-            found.setdefault((major, minor), {})[operation.lower()] = value
+            found.setdefault((major, minor), {})[operation.capitalize()] = value
     return found
 
 
@@ -207,22 +185,21 @@ def with_percent(sample: Sample, previous: Sample | None) -> Sample:
 
 
 def with_limits(sample: Sample, configured: Specification) -> Sample:
-    """The sample with the limits that were configured, and the share of its memory in use.
+    """The sample with the limits as configured, and the share of its memory in use.
 
     An engine's stats have no quota, and report the machine's memory where there is no limit, or
     one beyond that.
 
     Args:
         sample: of an engine.
-        configured: what binds the container; a memory limit of 0 is none.
+        configured: the container's limits; a memory limit of 0 is none.
     """
-    quota, period = configured.cpu_quota, configured.cpu_period
-    detail = replace(sample.detail, quota_cpus=quota / period if quota and period else None)
-    limit, used = configured.memory_bytes, sample.memory.working_set_bytes
-    if limit is None:
-        return replace(sample, detail=detail)
-    percent = used / limit * 100 if limit and used is not None else None
-    memory = replace(sample.memory, limit_bytes=limit or None, percent=percent)
+    quota = cpus(configured.cpu_quota, configured.cpu_period)
+    detail, memory = replace(sample.detail, quota_cpus=quota), sample.memory
+    limit = configured.memory_bytes
+    if limit is not None:
+        percent = percent_of(limit, memory.working_set_bytes)
+        memory = replace(memory, limit_bytes=limit or None, percent=percent)
     return replace(sample, detail=detail, memory=memory)
 
 
@@ -239,5 +216,5 @@ def _share(sample: Sample, previous: Sample) -> tuple[float, float | None, float
 
 
 def _rise(now: float | None, before: float | None) -> float | None:
-    """How much a counter rose, None where that is not known or it fell."""
+    """How much a counter rose, None where that is unknown or it fell."""
     return now - before if now is not None and before is not None and now >= before else None

@@ -1,8 +1,7 @@
-"""One sampler of a source for whoever asks: those who ask together share a reading.
+"""Reads samples when asked to, from the engine's stats or the kernel's files.
 
-Where a sample comes from: the engine's stats or the kernel's files.
-
-The size of the writable layer, which the engine walks a disk for.
+Those who ask together share a reading. So it is with the size of the writable layer, for which the
+engine walks a disk.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class SampleSource(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether a reading may take a second, and is too dear to be made for everybody."""
+        """Whether a reading may take a second, so that it is shared for a while."""
 
     def read(self) -> Sample | None:
         """A sample, None where there are no figures now."""
@@ -128,7 +127,7 @@ class Sampler:
 class EngineSource:
     """One frame of the engine's stats a reading; up to a second on engines before 25.
 
-    `configured` is what binds the container, None where that is not known.
+    `configured` are the container's limits, None where they are unknown.
     """
 
     client: Client
@@ -159,7 +158,9 @@ class KernelSource:
 
 
 class FsUsage:
-    """Asks in the background, when asked itself, and no more often than once an interval.
+    """The size of the writable layer, counted in the background when it is asked for.
+
+    It is counted at most once an interval.
 
     Args:
         interval: seconds.
@@ -172,12 +173,12 @@ class FsUsage:
         self._lock = threading.Lock()
         self._asked = float("-inf")
         self._asking: threading.Thread | None = None
-        self._known: int | None = None
+        self._size: int | None = None
 
     def bytes(self, client: Client) -> int | None:
         """The size when it was last counted; None until that is done, and where it fails."""
         with self._lock:
-            known = self._known
+            size = self._size
             due = self._clock() - self._asked >= self._interval
             if due and (self._asking is None or not self._asking.is_alive()):
                 self._asked = self._clock()
@@ -187,7 +188,7 @@ class FsUsage:
                 # Where the container has all the tasks it may have, it is asked at the next turn.
                 with suppress(RuntimeError):
                     self._asking.start()
-            return known
+            return size
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until nothing is being counted."""
@@ -197,6 +198,6 @@ class FsUsage:
 
     def _ask(self, client: Client) -> None:
         try:
-            self._known = client.size()
+            self._size = client.size()
         except EngineError:
-            self._known = None
+            self._size = None

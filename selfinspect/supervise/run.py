@@ -157,7 +157,7 @@ def _exports(
     """
     from selfinspect.exports.own import is_exported  # noqa: PLC0415
     from selfinspect.exports.size import sizes  # noqa: PLC0415
-    from selfinspect.kernel.room import read_room  # noqa: PLC0415
+    from selfinspect.kernel.limits import read_room  # noqa: PLC0415
 
     stale = [*filter(is_exported, environ)] if exports.own else []
     return stale, sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}

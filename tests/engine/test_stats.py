@@ -82,7 +82,7 @@ def page(app: Container) -> dict[str, list[dict[str, str]]]:
 
 @pytest.mark.parametrize("network", ["none", "host"])
 def test_no_network_of_its_own(engine: Engine, network: str) -> None:
-    """Neither the host's traffic nor a zero is told; everything else is."""
+    """Neither the host's traffic nor a zero is reported; everything else is."""
     app = engine.start("--network", network).ready()
     found = page(app)
     assert not [name for name in found if name.startswith("container_network")]
@@ -90,7 +90,7 @@ def test_no_network_of_its_own(engine: Engine, network: str) -> None:
 
 
 def test_a_shared_network_is_the_others(engine: Engine) -> None:
-    """Its traffic is told by the container whose network it is, and counted once."""
+    """Its traffic is reported by the container whose network it is, and counted once."""
     other = engine.start_plain(image=engine.busybox, command=("sleep", "1000"))
     app = engine.start("--network", f"container:{other.id}").ready()
     found = page(app)
@@ -117,7 +117,7 @@ def test_no_limits(engine: Engine) -> None:
 
 
 def test_without_an_engine_limits_come_from_the_kernel(engine: Engine) -> None:
-    """What the cgroup enforces stands in for what only the engine was told."""
+    """What the cgroup enforces stands in for what only the engine was given."""
     app = engine.start_plain("--memory", "64m", "--cpus", "0.5").up()
     text = app.curl("/metrics", port=10311)
     values = {line.partition("{")[0]: line.rpartition(" ")[2] for line in text.splitlines()}

@@ -14,6 +14,7 @@ from selfinspect.agent.reporter import Reporter
 from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import Connection
 from selfinspect.engine.http.transport import Transport
+from selfinspect.errors import EngineUnreachableError
 from selfinspect.journal.files import Notice
 from selfinspect.logs import logger
 from selfinspect.masking import Masking
@@ -111,6 +112,19 @@ def test_the_journals_notices_are_warnings() -> None:
     [line] = told.lines()
     assert (line["level"], line["event"]) == ("warning", "journal.in_memory")
     assert (line["file"], line["reason"], line["hint"]) == ("/lib/x.db", "it is full", "tidy up")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(EngineUnreachableError("gone"), "gone"), (KeyError("a"), "KeyError('a')")],
+)
+def test_metrics_that_fail_are_warned_of(error: Exception, reason: str) -> None:
+    """With the groups that are missing, and the error."""
+    told = Told()
+    told.reporter.collectors_failed(["cpu", "io"], error)
+    [line] = told.lines()
+    assert (line["level"], line["event"]) == ("warning", "collector.failed")
+    assert (line["collector"], line["reason"]) == ("cpu, io", reason)
 
 
 def test_what_was_too_much_to_be_kept_is_told_once() -> None:

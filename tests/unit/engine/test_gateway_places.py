@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from selfinspect.engine.locate import gateway_places, places
-from selfinspect.kernel.routes import Link, links
-from tests.unit.kernel.test_routes import DEFAULT, HEAD, VETH
+from selfinspect.kernel.network import Link, links
+from tests.unit.kernel.test_network import DEFAULT, HEAD, VETH
 
 HOST_NAME = "tcp://host.docker.internal"
 

@@ -20,7 +20,7 @@ from selfinspect.identity.evidence import (
     gather,
 )
 from selfinspect.identity.mounts import Hit, Root, hits, layer_id
-from selfinspect.kernel.files import IdentityFiles
+from selfinspect.kernel.identity_files import IdentityFiles
 from selfinspect.kernel.mountinfo import parse
 
 A = "a1b2c3d4" * 8

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import resolve
-from selfinspect.kernel.files import IdentityFiles
+from selfinspect.kernel.identity_files import IdentityFiles
 from selfinspect.model import Kubernetes
 
 if TYPE_CHECKING:

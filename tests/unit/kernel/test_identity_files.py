@@ -1,4 +1,4 @@
-"""The files that tell which container this is, below any root."""
+"""The files that say which container this is, below any root."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from selfinspect.kernel.files import LONGEST, IdentityFiles, read_identity_files
+from selfinspect.kernel.files import LONGEST
+from selfinspect.kernel.identity_files import IdentityFiles, read_identity_files
 
 
 def put(root: Path, name: str, content: str | bytes) -> Path:
@@ -104,7 +105,7 @@ def test_a_start_that_is_no_time_is_unknown(tmp_path: Path, stat: str, machine: 
 
 
 def test_a_path_of_another_encoding_costs_no_other_line(tmp_path: Path) -> None:
-    """The kernel prints names of files as they are; a byte that is no text is no digit either."""
+    """The kernel prints file names as they are; a byte that is not text is not a digit."""
     put(tmp_path, "proc/self/cgroup", b"1:cpu:/caf\xe9\n2:pids:/docker/abc\xff\n")
     assert read_identity_files(tmp_path).cgroup == "1:cpu:/caf\ufffd\n2:pids:/docker/abc\ufffd\n"
 

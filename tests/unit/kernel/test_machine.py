@@ -1,14 +1,17 @@
+"""The machine: CPUs, cores, memory, block devices and the root's file system."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.machine import CpuTime, cpu_time, machine
+from selfinspect.kernel.machine import CpuTime, Devices, cpu_time, filesystem, machine
 from selfinspect.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Lay = Callable[[dict[str, str]], str]
 
@@ -21,7 +24,7 @@ def test_seven_columns_are_added_up(lay: Lay) -> None:
 
 @pytest.mark.parametrize("stat", ["", "cpu 1 2 3\n", "cpu 1 2 3 4 5 6 x\n", "cpus 1 2\n"])
 def test_what_makes_no_sense_is_unknown(lay: Lay, stat: str) -> None:
-    """Too few columns, or a column that is no number, give no sum and no CPU."""
+    """Too few columns, or a column that is not a number, give no sum and no CPU."""
     assert cpu_time(lay({"proc/stat": stat})) == CpuTime(None, None)
 
 
@@ -48,3 +51,38 @@ def test_what_a_cpu_does_not_report_is_unknown(lay: Lay) -> None:
     root = lay({"proc/cpuinfo": "processor\t: 0\nBogoMIPS\t: 50\n\nprocessor\t: 1\n\n"})
     assert machine(root) == Machine(cpus=2)
     assert machine("/nowhere") == Machine()
+
+
+def test_a_device_has_its_file_name(lay: Lay) -> None:
+    """The kernel's own name of the device stands below `/dev`."""
+    root = lay({"sys/dev/block/8:16/uevent": "MAJOR=8\nMINOR=16\nDEVNAME=sdb\n"})
+    assert Devices(root)(8, 16) == "/dev/sdb"
+
+
+@pytest.mark.parametrize("files", [{}, {"sys/dev/block/8:16/uevent": "junk\nDEVNAME=\n"}])
+def test_a_device_without_name_has_its_numbers(lay: Lay, files: dict[str, str]) -> None:
+    """A device that `/sys` does not name is still distinct."""
+    assert Devices(lay(files))(8, 16) == "8:16"
+
+
+def test_a_name_is_found_later(lay: Lay) -> None:
+    """A device that had no name yet is looked up again."""
+    devices = Devices(lay({}))
+    assert devices(8, 16) == "8:16"
+    lay({"sys/dev/block/8:16/uevent": "DEVNAME=sdb\n"})
+    assert devices(8, 16) == "/dev/sdb"
+
+
+def test_the_root_file_system(tmp_path: Path) -> None:
+    """Its size, its inodes, and what is mounted there."""
+    found = filesystem(str(tmp_path), "overlay")
+    assert found is not None
+    assert found.device == "overlay"
+    assert found.size_bytes > 0
+    assert found.inodes_free <= found.inodes
+
+
+def test_without_its_mount_it_is_not_told(tmp_path: Path) -> None:
+    """A series needs its device; so does a root that isn't there its figures."""
+    assert filesystem(str(tmp_path), None) is None
+    assert filesystem("/nowhere/at/all", "overlay") is None

@@ -75,7 +75,7 @@ def test_odd_file_systems(tail: str, source: str, options: tuple[str, ...]) -> N
      "x 2 8:1 / / rw - a b c", "1 2 8:1 / / rw ext4 /dev/sda1 rw"],
 )  # fmt: skip
 def test_a_line_of_another_form_is_left_out(line: str) -> None:
-    """Half a line is no mount."""
+    """Half a line does not count as a mount."""
     assert parse(line) == []
 
 

@@ -23,7 +23,7 @@ def hold(root: Path, pid: int, *targets: str) -> None:
 
 
 def test_processes_and_what_they_hold(lay: Lay, tmp_path: Path) -> None:
-    """Those of cgroups below count; sockets are told by where a descriptor leads."""
+    """Those of cgroups below count; a descriptor's link says whether it is a socket."""
     lay({"cg/cgroup.procs": "1\n7\n", "cg/init/cgroup.procs": "9\n"})
     hold(tmp_path, 1, "/dev/null", "socket:[1]")
     hold(tmp_path, 7, "pipe:[2]")
@@ -58,7 +58,7 @@ def test_the_states_of_all_tasks(lay: Lay, tmp_path: Path) -> None:
 def test_the_states_of_very_many_tasks_are_not_read(
     lay: Lay, tmp_path: Path, tasks: int | None
 ) -> None:
-    """Nor where it is not known how many there are: a scrape is not to wait for them."""
+    """Nor where their number is unknown: a scrape must not wait for them."""
     lay({"cg/cgroup.procs": "1\n"})
     run(tmp_path, 1, "S")
     found = processes(f"{tmp_path}/cg", str(tmp_path), tasks=tasks)

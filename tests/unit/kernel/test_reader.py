@@ -170,10 +170,10 @@ def test_v2_container() -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_missing_tree_leaves_everything_unknown(tmp_path: Path, version: Version) -> None:
-    """Without any file there is a sample of which nothing is known."""
+    """Without any file there is a sample without figures."""
     empty = _figures(tmp_path)
-    known = {name: value for name, value in empty.items() if value not in (None, ())}
-    assert set(known) == {"read_at", "source"}
+    present = {name: value for name, value in empty.items() if value not in (None, ())}
+    assert set(present) == {"read_at", "source"}
     assert set(empty) == set(_figures(FIXTURES / f"cgroup-{version}"))
 
 

@@ -1,3 +1,5 @@
+"""The limits that the container's cgroup has, as an engine would report them."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -5,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.hierarchy import path_naming
-from selfinspect.kernel.specification import limits, specification
+from selfinspect.kernel.reader import limits, specification
 from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     Lay = Callable[[dict[str, str]], str]
 
-ID = "ab" * 32
 MOST = "9223372036854771712\n"
 
 
@@ -35,7 +35,7 @@ def test_v1(lay: Lay) -> None:
 
 
 def test_v2(lay: Lay) -> None:
-    """Swap is limited apart there, and told together with memory; the usual weight is 1024."""
+    """Swap is limited apart there, and reported together with memory; the usual weight is 1024."""
     root = lay(
         {
             "memory.max": "64\n",
@@ -59,7 +59,7 @@ def test_memory_and_swap_on_v2(lay: Lay, limit: str, swap: str, both: int | None
 
 
 def test_no_quota_and_another_weight(lay: Lay) -> None:
-    """No quota is none; shares cannot be told from a weight that runtimes compute differently."""
+    """No quota is none; shares do not follow from a weight that runtimes compute differently."""
     root = lay({"cpu.max": "max 100000\n", "cpu.weight": "39\n"})
     assert specification({UNIFIED: root}) == Specification()
     root = lay({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"})
@@ -83,17 +83,3 @@ def test_limits_are_what_an_engine_would_say() -> None:
 def test_unknown_limits_are_not_unlimited() -> None:
     """Where not even the memory's can be read nothing is claimed."""
     assert limits(Specification(cpu_shares=512), 100) is None
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "path"),
-    [
-        (f"4:memory:/docker/{ID}/init\n0::/\n", f"/docker/{ID}"),
-        (f"0::/system.slice/docker-{ID}.scope\n", f"/system.slice/docker-{ID}.scope"),
-        ("0::/\n", None),
-        (f"0::/../{ID}\n", None),
-    ],
-)
-def test_the_path_that_names_the_container(cgroup: str, path: str | None) -> None:
-    """Up to the container's own cgroup; none where a namespace hides it."""
-    assert path_naming(cgroup, ID) == path

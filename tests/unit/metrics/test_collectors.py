@@ -75,7 +75,7 @@ def test_a_lost_engine_is_not_up() -> None:
 
 
 def test_an_engine_that_denies_its_events_is_up() -> None:
-    """It answers; that nothing is followed is told by a metric of its own."""
+    """It answers; a metric of its own says that nothing is followed."""
     denied = EngineFailure("events: the engine answered 403", denied=True)
     snapshot = Snapshot(IDENTITY, self=OWN, engine=ENGINE, failure=denied)
     found = _points(snapshot, SAMPLE, replace(CONDITION, following=False))

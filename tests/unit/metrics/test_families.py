@@ -9,7 +9,6 @@ import pytest
 
 from selfinspect.masking import Masking
 from selfinspect.metrics import container, usage
-from selfinspect.metrics import container as ours
 from selfinspect.metrics.family import DEFAULT_LABELS, Family, Point, container_labels
 from selfinspect.model import (
     Compose,
@@ -208,7 +207,7 @@ def test_interfaces_that_carry_others_traffic_are_left_out(name: str) -> None:
 
 
 def test_an_interface_that_only_begins_so_is_reported() -> None:
-    """`local0` is no loopback."""
+    """`local0` is not the loopback."""
     assert _values(usage.network(replace(EMPTY, network={"local0": _INTERFACE})))
 
 
@@ -264,12 +263,12 @@ def test_what_binds_the_container() -> None:
 
 
 def test_unknown_limits_are_absent() -> None:
-    """Nothing is claimed that nobody told, and no quota has no sample."""
+    """What was not reported has no sample, nor has a quota where there is none."""
     assert _values(container.specification(Specification())) == {}
 
 
 def test_page_faults_by_kind_and_scope() -> None:
-    """As cAdvisor tells them: of the container alone, and with what is below it."""
+    """As cAdvisor has them: of the container alone, and with what is below it."""
     detail = Detail(
         page_faults=9, major_page_faults=3, own_page_faults=8, own_major_page_faults=None
     )
@@ -318,7 +317,7 @@ def test_processes_and_what_they_hold_open() -> None:
 
 
 def test_the_tasks_in_each_state() -> None:
-    """A series a state, with what nobody is in; none where it is not known."""
+    """A series a state, with what nobody is in; none where it is unknown."""
     found = usage.processes(Processes(2, 9, 1, {"sleeping": 3, "running": 0}))
     assert _labelled(found, "container_tasks_state") == [
         ({"state": "sleeping"}, 3),
@@ -397,7 +396,7 @@ def test_who_this_is() -> None:
         compose=Compose("shop", None, None),
         swarm=Swarm("web", "web.1.x", 1, "n1"),
     )
-    labels, value = _labelled(ours.own_state(own, IDENTITY), "selfinspect_container_info")[0]
+    labels, value = _labelled(container.own_state(own, IDENTITY), "selfinspect_container_info")[0]
     assert value == 1
     assert labels == {
         "id": ID,
@@ -415,7 +414,7 @@ def test_who_this_is() -> None:
 def test_each_state_has_a_series() -> None:
     """One is 1, the others 0, so that none of them goes stale unseen."""
     own = replace(OWN, state="paused", health=Health("unhealthy", 1, ()), restart_count=4)
-    found = list(ours.own_state(own, IDENTITY))
+    found = list(container.own_state(own, IDENTITY))
     states = {
         labels["state"]: value for labels, value in _labelled(found, "selfinspect_container_state")
     }
@@ -431,7 +430,7 @@ def test_each_state_has_a_series() -> None:
 
 
 def test_how_the_run_before_ended() -> None:
-    """Its cause, its exit code, and whether it was OOM-killed; no series of what is not known."""
+    """Its cause, its exit code, and whether it was OOM-killed; no series of what is unknown."""
     run = Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
     for previous, found in (
         (run, {"exit_code": 137, "oom_killed": 1, "run_info": 1}),
@@ -439,28 +438,28 @@ def test_how_the_run_before_ended() -> None:
         (replace(run, exit_code=None, oom_killed=None), {"run_info": 1}),
         (None, {}),
     ):
-        values = _values(ours.own_state(replace(OWN, previous_run=previous), IDENTITY))
-        told = {name.rpartition("previous_")[2]: values[name] for name in values if "prev" in name}
-        assert told == found
+        values = _values(container.own_state(replace(OWN, previous_run=previous), IDENTITY))
+        ours = {name.rpartition("previous_")[2]: values[name] for name in values if "prev" in name}
+        assert ours == found
 
 
 def test_the_cause_of_how_the_run_before_ended() -> None:
     """A label of it, as cAdvisor's users select by labels."""
     run = Run(1, None, None, 137, "SIGKILL", oom_killed=True, cause="oom")
-    found = ours.own_state(replace(OWN, previous_run=run), IDENTITY)
+    found = container.own_state(replace(OWN, previous_run=run), IDENTITY)
     assert _labelled(found, "selfinspect_previous_run_info") == [({"cause": "oom"}, 1)]
 
 
 def test_a_stop_that_was_asked_for_is_one() -> None:
     """And zero before it, so that a rule sees the change."""
     stopping = replace(OWN, stopping=Stopping("SIGTERM", "2026-11-21T12:00:00.000000000Z"))
-    assert _values(ours.own_state(OWN, IDENTITY))["selfinspect_stopping"] == 0
-    assert _values(ours.own_state(stopping, IDENTITY))["selfinspect_stopping"] == 1
+    assert _values(container.own_state(OWN, IDENTITY))["selfinspect_stopping"] == 0
+    assert _values(container.own_state(stopping, IDENTITY))["selfinspect_stopping"] == 1
 
 
 def test_an_unknown_state_has_no_series() -> None:
     """Without an engine neither state nor health is claimed."""
-    assert set(_values(ours.own_state(OWN, IDENTITY))) == {
+    assert set(_values(container.own_state(OWN, IDENTITY))) == {
         "selfinspect_container_info",
         "selfinspect_stopping",
     }

@@ -1,4 +1,4 @@
-"""Whole pages beside the ones they are to be; `UPDATE_GOLDEN=1` writes those anew."""
+"""Whole pages beside the ones they are to be; `UPDATE_GOLDEN=1` writes those again."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _cases() -> dict[str, tuple[Json, Sources]]:
 
 @pytest.mark.parametrize("name", ["cgroup-v1", "cgroup-v2", "unlimited", "paused", "stopped"])
 def test_the_page_is_what_it_was(name: str) -> None:
-    """Names, labels, units and values, of a container whose files and answers are known."""
+    """Names, labels, units and values, of a container whose files and answers are recorded."""
     found = page(*_cases()[name])
     golden = GOLDEN / f"{name}.prom"
     if os.environ.get("UPDATE_GOLDEN"):

@@ -93,7 +93,7 @@ def lines(root: Path) -> set[str]:
 
 
 def owned(name: str) -> tuple[str, ...]:
-    """What only this file tells: that of the longest ending that fits."""
+    """What only this file has: that of the longest ending that fits."""
     return OWNED[max((end for end in OWNED if name.endswith(end)), key=len)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,7 @@ ODD = 'line\nbreak "quoted" back\\slash tab\t ünï=código, {a="b"} \x1b \U0001
 
 def open_metrics(page: str) -> Iterable[Metric]:
     """The families of a page of OpenMetrics."""
-    families: Iterable[Metric] = parser.text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
+    families: Iterable[Metric] = parser.text_string_to_metric_families(page)
     return families
 
 
@@ -77,7 +78,7 @@ def test_a_health_checks_verdicts_are_counted_apart() -> None:
     }
 
 
-def test_events_told_afterwards_are_counted() -> None:
+def test_reconciled_events_are_counted() -> None:
     """They were missed while they happened."""
     registry = Registry()
     registry.event_arrived(replace(event("die"), source="reconciled"))
@@ -145,8 +146,8 @@ def test_each_page_says_what_is_so_now(media_type: str) -> None:
         )
         parse = open_metrics if media_type == OPENMETRICS else plain_text
         samples = (sample for family in parse(text) for sample in family.samples)
-        told = ("container_x", "selfinspect_event_stream_reconnects_total")
-        return [sample for sample in samples if sample.name in told]
+        ours = ("container_x", "selfinspect_event_stream_reconnects_total")
+        return [sample for sample in samples if sample.name in ours]
 
     pages = [found(1, "0", "a"), found(1, "0", "a"), found(2, "0", "a"), found(2, "1", "a")]
     registry.stream_reopened()
@@ -204,6 +205,37 @@ def test_a_failing_collector_costs_only_its_own(media_type: str) -> None:
     assert "container_half" not in page
     assert 'selfinspect_collector_success{collector="good"} 1.0' in page
     assert 'selfinspect_collector_success{collector="bad"} 0.0' in page
+
+
+def test_a_failing_collector_is_reported_once_for_each_reason() -> None:
+    """Not at every scrape; again once it has worked in between, or fails for another reason."""
+    reported: list[tuple[list[str], str]] = []
+    registry = Registry(on_failure=lambda names, error: reported.append((list(names), repr(error))))
+
+    def scrape(**failing: str) -> list[tuple[list[str], str]]:
+        def collector(name: str) -> Iterable[Family]:
+            if name in failing:
+                raise ValueError(failing[name])
+            return ()
+
+        _page({name: partial(collector, name) for name in ("cpu", "io")}, registry=registry)
+        found, reported[:] = reported[:], []
+        return found
+
+    assert scrape() == []
+    assert scrape(cpu="odd") == [(["cpu"], "ValueError('odd')")]
+    assert scrape(cpu="odd") == []
+    assert scrape(cpu="even") == [(["cpu"], "ValueError('even')")]
+    assert scrape() == []
+    assert scrape(cpu="even") == [(["cpu"], "ValueError('even')")]
+
+
+def test_collectors_that_fail_for_one_reason_are_reported_together() -> None:
+    """An engine that is lost takes ten of them with it."""
+    reported: list[tuple[list[str], str]] = []
+    registry = Registry(on_failure=lambda names, error: reported.append((list(names), str(error))))
+    _page({"cpu": _broken, "good": _families(), "io": _broken}, registry=registry)
+    assert reported == [(["cpu", "io"], "broken")]
 
 
 def test_each_collector_is_timed() -> None:
@@ -269,13 +301,13 @@ def test_the_agent_counts_what_it_does() -> None:
 
 
 def test_no_created_series() -> None:
-    """They would double what is stored and tell nothing."""
+    """They would double what is stored, to no use."""
     registry = Registry()
     registry.event_arrived(event("rename"))
     assert "_created" not in _page({}, registry=registry, media_type=OPENMETRICS)[0]
 
 
-def test_the_agent_tells_of_itself() -> None:
+def test_the_agent_describes_itself() -> None:
     """Its version, its process, its interpreter."""
     found = _samples(_page({})[0])
     assert found["selfinspect_build_info"][0].labels.keys() == {"version", "python"}

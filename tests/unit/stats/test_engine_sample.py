@@ -81,7 +81,7 @@ def test_engine_and_kernel_agree_on_one_container() -> None:
 
 
 def test_kernel_and_engine_agree_on_cgroup_v2() -> None:
-    """What the kernel tells later is no less than what Docker told, of the same things."""
+    """What the kernel reports later is no less than what Docker reported, of the same figures."""
     kernel = CgroupReader(FIXTURES / "cgroup-v2").read(1)
     engine = engine_sample(_frame("docker-26-v2"), NOW, lambda *_: "/dev/nvme0n1")
     assert engine is not None
@@ -159,7 +159,7 @@ def test_podman() -> None:
     ids=["docker stopped", "podman stopped", "empty", "text", "list", "no figures", "no time"],
 )
 def test_no_sample_where_the_engine_has_none(frame: Json) -> None:
-    """A container that isn't running, or an answer that is no frame, gives no sample."""
+    """A container that isn't running, or an answer that is not a frame, gives no sample."""
     assert engine_sample(frame, NOW) is None
 
 
@@ -179,7 +179,7 @@ def test_missing_parts_cost_no_others() -> None:
 
 
 def test_null_lists_do_not_say_that_there_was_no_traffic() -> None:
-    """Null is unknown, an empty list is known to be empty."""
+    """Null is unknown, an empty list says that there was no traffic."""
     frame = _frame("docker-28-v2")
     assert _sample(frame | {"blkio_stats": {"io_service_bytes_recursive": None}}).io is None
     assert _sample(frame | {"blkio_stats": {"io_service_bytes_recursive": []}}).io == {}

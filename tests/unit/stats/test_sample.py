@@ -35,7 +35,7 @@ def test_the_share_of_the_quota_is_by_the_clock() -> None:
 
 
 def test_the_quota_of_an_engines_sample_is_the_configured_one() -> None:
-    """An engine's stats have none; without one none is known."""
+    """An engine's stats have none; without a limit there is none."""
     said = _sample(5, 1.0, 2.0)
     half = Specification(cpu_quota=50_000, cpu_period=100_000)
     assert with_limits(said, half).detail.quota_cpus == 0.5
@@ -44,7 +44,7 @@ def test_the_quota_of_an_engines_sample_is_the_configured_one() -> None:
 
 
 def test_an_idle_container_uses_nothing() -> None:
-    """No CPU time in between is a known zero."""
+    """No CPU time in between is a zero, not an unknown."""
     assert with_percent(_sample(10, 20.0, 1020.0), _sample(5, 20.0, 1000.0)).cpu.percent == 0.0
 
 
@@ -88,7 +88,7 @@ def test_no_percent_without_something_to_compare(previous: Sample | None) -> Non
 
 
 def test_no_percent_without_the_number_of_cpus() -> None:
-    """How many CPUs the machine's time is spread over must be known."""
+    """How many CPUs the machine's time is spread over must be reported."""
     done = with_percent(_sample(10, 30.0, 1020.0, online=None), _sample(5, 20.0, 1000.0))
     assert done.cpu.percent is None
 
@@ -100,7 +100,7 @@ def test_no_percent_without_the_number_of_cpus() -> None:
 def test_the_memory_limit_is_the_configured_one(
     used: int | None, configured: int, limit: int | None, percent: float | None
 ) -> None:
-    """Whatever an engine says of it, which tells the machine's memory where there is none."""
+    """Whatever an engine says of it: it reports the machine's memory where there is none."""
     said = replace(_sample(5, 1.0, 2.0), memory=Memory(7, used, limit_bytes=1000, percent=5.0))
     configuration = Specification(memory_bytes=configured)
     assert with_limits(said, configuration).memory == Memory(

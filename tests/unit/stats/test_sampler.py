@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Clock:
-    """Time that stands still until it is told."""
+    """Time that stands still until it is moved."""
 
     now: float = 100.0
 
@@ -195,7 +195,7 @@ def test_a_failure_is_not_kept(clock: Clock, source: Canned) -> None:
 def test_a_sample_is_taken_where_no_thread_can_be_had(
     source: Canned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container with all the tasks it may have is told of now, and again later."""
+    """A container with all the tasks it may have gets its reading now, and again later."""
 
     def refused(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

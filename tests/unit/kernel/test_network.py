@@ -1,10 +1,56 @@
-"""Which addresses may be the engine's host, by the kernel's own words."""
+"""Our network namespace: traffic, routes, changes, and who listens."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
-from selfinspect.kernel.routes import Link, bridge_hosts, ipv6_routes, is_host, routes
+from selfinspect.kernel.network import (
+    Link,
+    bridge_hosts,
+    interfaces,
+    ipv6_routes,
+    is_host,
+    listens_here,
+    routes,
+)
+from selfinspect.model import Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Lay = Callable[[dict[str, str]], str]
+
+
+DEV_HEAD = "Inter-|   Receive    |  Transmit\n face |bytes packets errs|bytes packets errs\n"
+COUNTERS = "1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0"
+
+
+def test_columns(lay: Lay) -> None:
+    """Bytes, packets, errors and drops of both ways are taken from their columns."""
+    root = lay({"proc/self/net/dev": f"{DEV_HEAD}  eth0: {COUNTERS}\n"})
+    assert interfaces(root) == {"eth0": Interface(1, 2, 3, 4, 5, 6, 7, 8)}
+
+
+@pytest.mark.parametrize("name", ["lo", "veth12ab", "docker0", "docker_gwbridge"])
+def test_interfaces_that_do_not_count(lay: Lay, name: str) -> None:
+    """Loopback and the engine's own links are left out."""
+    root = lay({"proc/self/net/dev": f"{DEV_HEAD} {name}: {COUNTERS}\n  eth1: {COUNTERS}\n"})
+    assert set(interfaces(root) or ()) == {"eth1"}
+
+
+def test_no_network_is_not_unknown(lay: Lay) -> None:
+    """With loopback alone there are no interfaces; without the file they are unknown."""
+    assert interfaces(lay({})) is None
+    assert interfaces(lay({"proc/self/net/dev": f"{DEV_HEAD}    lo: {COUNTERS}\n"})) == {}
+    assert interfaces(lay({"proc/self/net/dev": "junk"})) is None
+
 
 HEAD = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 DEFAULT = "eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
@@ -38,7 +84,7 @@ def test_addresses_are_in_the_machines_byte_order() -> None:
 
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan", "tun", "virtio_net", None])
 def test_another_links_gateway_is_somebodys_router(driver: str | None) -> None:
-    """Where the link is no veth pair, or that cannot be told, nobody is named."""
+    """Where the link is no veth pair, or its kind is uncertain, there is no address."""
     table = routes(_table(DEFAULT, ON_LINK), byteorder="little")
     assert bridge_hosts(table, (Link("eth0", driver),)) == ()
     assert bridge_hosts(table, ()) == ()
@@ -50,7 +96,7 @@ def test_the_lowest_metric_leads() -> None:
     table = routes(_table(worse, DEFAULT), byteorder="little")
     links = (*VETH, Link("eth1", "veth"))
     assert bridge_hosts(table, links) == ("172.17.0.1",)
-    # The route that counts leads to a router: the other one is no way out.
+    # The route that counts leads to a router: the other one leads nowhere.
     assert bridge_hosts(table, (Link("eth0", "macvlan"), Link("eth1", "veth"))) == ()
 
 
@@ -108,3 +154,66 @@ def test_what_is_no_route_is_passed_over(text: str) -> None:
     """Half a line or another kernel's format names nobody."""
     assert routes(text) == ()
     assert ipv6_routes(text) == ()
+
+
+ROOT = Path(__file__).parents[3]
+
+_WATCH = """
+import subprocess, threading
+from selfinspect.kernel.network import NetworkChanges
+
+def ip(*words):
+    subprocess.run(("ip", *words), check=True)
+
+changed = threading.Event()
+ip("link", "set", "lo", "up")
+with NetworkChanges(changed.set):
+    ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    ip("link", "set", "va", "up")
+    ip("link", "set", "vb", "up")
+    print("called early" if changed.wait(0.3) else "not called", flush=True)
+    ip("address", "add", "10.1.2.3/24", "dev", "va")
+    print("called" if changed.wait(20) else "never called", flush=True)
+with NetworkChanges(changed.clear):
+    pass
+print("unchanged" if changed.is_set() else "called at the end")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace of its own")
+def test_a_new_route_is_told_and_a_link_without_one_is_not() -> None:
+    """Links come and go beside us; the way to the engine is another with its route alone."""
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", _WATCH],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split("\n")[:3] == ["not called", "called", "unchanged"], done.stderr
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])
+def test_a_process_that_we_see(address: tuple[str, socket.AddressFamily]) -> None:
+    """As long as it listens; being connected to somebody else's is not that."""
+    host, family = address
+    with socket.create_server((host, 0), family=family) as listener:
+        port = listener.getsockname()[1]
+        assert listens_here(port)
+        with socket.create_connection((host, port), 5) as caller:
+            assert not listens_here(caller.getsockname()[1])
+    assert not listens_here(port)
+
+
+def test_a_neighbour(tmp_path: Path) -> None:
+    """Of its listener we see the port, in a network that we share, but nobody who holds it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        (tmp_path / "proc" / "1" / "fd").mkdir(parents=True)
+        (tmp_path / "proc" / "net").symlink_to(Path("/proc/self/net"))
+        assert not listens_here(listener.getsockname()[1], str(tmp_path))
+
+
+def test_nothing_that_could_be_read(tmp_path: Path) -> None:
+    """Then nobody listens as far as we can see."""
+    assert not listens_here(1, str(tmp_path))
