@@ -1,7 +1,7 @@
-"""Finds the agent of this container and asks it. Standard library alone, and little of it.
+"""Finds the agent of this container and asks it, with little of the standard library.
 
-It speaks HTTP/1.0 itself, where an answer ends with its connection: `http.client` alone would take
-longer to load (25 ms) than an app may wait at its start.
+It speaks HTTP/1.0 itself, where an answer ends with its connection: `http.client` takes 25 ms to
+load, longer than an app should wait at its start.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.parse import unquote, urlsplit
 
 from selfinspect import files
 from selfinspect.errors import NotAvailable
+from selfinspect.listen import URI_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from selfinspect.model import Self
 
-URI_FILE = "/run/selfinspect/uri"
 TOKEN_FILE = "/run/selfinspect/token"  # noqa: S105 - where it is, not what
 
 _OK = 200
@@ -39,12 +39,12 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
 
-class Agent(NamedTuple):
+class AgentAddress(NamedTuple):
     """Where an agent is.
 
     Attributes:
         uri: `http://host:port`, or `http+unix://` with a percent-encoded path.
-        trusted: whether it may have our token: not where CMD's user could have written the address.
+        trusted: whether it may get our token: not where CMD's user could have written the address.
     """
 
     uri: str
@@ -60,7 +60,7 @@ class Reply(NamedTuple):
 
 
 def me(timeout: float = 5.0) -> Self:
-    """What this container knows about itself, as its agent tells; for an app that starts.
+    """What this container's agent answers at `/v1/self`; for an app at its start.
 
     It waits for an agent that is not ready yet.
 
@@ -68,13 +68,13 @@ def me(timeout: float = 5.0) -> Self:
         timeout: seconds to wait in all.
 
     Raises:
-        NotAvailable: no agent is named here, or it had no answer in that time.
+        NotAvailable: no agent is named here, or it did not answer in that time.
     """
     deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
     agent = find(os.environ)
     if agent is None:
         raise NotAvailable(
-            "no agent is known here: neither SELFINSPECT_URI nor /run/selfinspect/uri names one",
+            "no agent found: neither SELFINSPECT_URI nor /run/selfinspect/uri names one",
             hint="start the app with `selfinspect run -- …`",
         )
     while True:
@@ -89,7 +89,7 @@ def me(timeout: float = 5.0) -> Self:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> Agent | None:
+def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> AgentAddress | None:
     """Where this container's agent is: `SELFINSPECT_URI`, else the file PID 1 left.
 
     The file is believed where root, our own user or PID 1's has written it, in a folder of one of
@@ -99,7 +99,7 @@ def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> Agent | None:
     """
     named = environ.get("SELFINSPECT_URI")
     if named:
-        return Agent(named)
+        return AgentAddress(named)
     try:
         content, *statuses = files.read_with_owners(uri_file)
         uri = content.decode("ascii").partition("\n")[0].strip()
@@ -110,11 +110,11 @@ def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> Agent | None:
         return None
     if not uri.isprintable() or not (_stays_inside(uri) or uri in _listened(environ)):
         return None
-    return Agent(uri, trusted=all(map(files.is_roots, statuses)))
+    return AgentAddress(uri, trusted=all(map(files.is_roots, statuses)))
 
 
 def ask(
-    agent: Agent, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
+    agent: AgentAddress, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
 ) -> Reply | None:
     """GET a path of an agent; None where nobody answers there, or with more than 16 MiB.
 
@@ -123,8 +123,8 @@ def ask(
         path: with its leading slash, percent-encoded.
         timeout: seconds until the whole answer is there.
         accept: the Accept header.
-        token: the bearer token; None for what the file holds that `SELFINSPECT_TOKEN_FILE` names,
-            which only an agent that is trusted is told.
+        token: the bearer token; None for that in the file that `SELFINSPECT_TOKEN_FILE` names,
+            which is sent only to an agent that is trusted.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -145,7 +145,7 @@ def ask(
 
 
 def follow(
-    agent: Agent,
+    agent: AgentAddress,
     path: str,
     *,
     timeout: float,
@@ -163,7 +163,7 @@ def follow(
         timeout: seconds for the connection and the answer's beginning.
         accept: the Accept header.
         token: as `ask` takes it.
-        silence: seconds without a word after which it counts as ended; None for no bound.
+        silence: seconds without data after which it counts as ended; None for no bound.
     """
     deadline = time.monotonic() + timeout
     connection = None
@@ -214,7 +214,7 @@ def _stays_inside(uri: str) -> bool:
 
 
 def _listened(environ: Mapping[str, str]) -> set[str]:
-    """What addresses are that `--listen` says: its variable, and PID 1's command line."""
+    """The addresses of `--listen`, from its variable and PID 1's command line."""
     words = environ.get("SELFINSPECT_LISTEN", "").split(",")
     try:
         command = files.read("/proc/1/cmdline", _LONGEST_HEAD).decode(errors="replace")
@@ -231,8 +231,8 @@ def _connect(uri: str, deadline: float) -> socket.socket:
     if parts.scheme == "http+unix":
         return _connected(socket.AF_UNIX, unquote(parts.netloc), deadline)
     if parts.scheme != "http" or parts.hostname is None:
-        raise ValueError(f"{uri!r} is no agent's address")
-    failure = OSError("there is no such host")
+        raise ValueError(f"{uri!r} is not an agent's address")
+    failure = OSError("host not found")
     for family, address in _addresses(parts.hostname, parts.port or _DEFAULT_PORT, deadline):
         try:
             return _connected(family, address, deadline)
@@ -259,8 +259,8 @@ def _addresses(host: str, port: int, deadline: float) -> list[tuple[int, tuple[o
     over = _thread.allocate_lock()
 
     def look_up(flags: int = 0) -> None:
-        told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
-        found.extend((family, address) for family, _, _, _, address in told)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        found.extend((family, address) for family, _, _, _, address in infos)
 
     def look_up_and_say() -> None:
         with suppress(OSError, ValueError):
@@ -289,13 +289,13 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _request(agent: Agent, path: str, accept: str, token: str | None) -> bytes:
+def _request(agent: AgentAddress, path: str, accept: str, token: str | None) -> bytes:
     headers = {"Host": "localhost", "Accept": accept}
     if path not in _FOR_EVERYONE and (bearer := token or (_token() if agent.trusted else None)):
         headers["Authorization"] = f"Bearer {bearer}"
     lines = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in headers.items())]
     if " " in path or not all(line.isascii() and line.isprintable() for line in lines):
-        raise ValueError(f"{path!r} is no path that HTTP can carry")
+        raise ValueError(f"{path!r} is not a path that HTTP can carry")
     return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -305,7 +305,7 @@ def _token() -> str | None:
     if not named:
         return None
     try:
-        # A `docker exec` sees the image's word for it, not the path that PID 1 told its command.
+        # A `docker exec` sees the image's `auto`, not the path that PID 1 gave its command.
         path = TOKEN_FILE if named == "auto" else named
         content = files.read(path) if path.startswith(TOKEN_FILE) else files.read_named(path)
         return content.decode().partition("\n")[0].strip() or None
@@ -318,23 +318,23 @@ def _read_head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.split(b"\r\n")
     version, _, status = first.partition(b" ")
     if not version.startswith(b"HTTP/1."):
-        raise ValueError("this is no HTTP")
+        raise ValueError("the answer is not HTTP")
     pairs = (line.decode("latin-1").partition(":") for line in lines)
     return int(status[:3]), {name.lower(): value.strip() for name, _, value in pairs}
 
 
-def _own(agent: Agent, reply: Reply) -> Self:
+def _own(agent: AgentAddress, reply: Reply) -> Self:
     # The records take longer to load than all the rest: an app without an agent goes without.
     from selfinspect.records import read_self  # noqa: PLC0415
 
     try:
         return read_self(json.loads(reply.body))
     except (ValueError, RecursionError) as error:
-        raise NotAvailable(f"what answers at {agent.uri} is no agent: {error}") from error
+        raise NotAvailable(f"what answers at {agent.uri} is not an agent: {error}") from error
 
 
-def _refusal(agent: Agent, reply: Reply | None) -> NotAvailable:
-    """Why there is no answer: what the agent says of it, if it says anything."""
+def _refusal(agent: AgentAddress, reply: Reply | None) -> NotAvailable:
+    """Why there is no document: the agent's problem detail and hint, if it sent any."""
     if reply is None:
         return NotAvailable(f"no agent answers at {agent.uri}")
     problem = None
@@ -350,5 +350,5 @@ def _refusal(agent: Agent, reply: Reply | None) -> NotAvailable:
 
 
 def _printable(text: str) -> str:
-    """A text for an app's log or terminal, in which nothing acts on either."""
+    """A text without the control characters that would act on an app's log or terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

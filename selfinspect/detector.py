@@ -16,10 +16,10 @@ _TIMEOUT = 1.0
 
 
 class Detector(ResourceDetector):
-    """Asks this container's agent, a second at most."""
+    """Asks this container's agent, for at most a second."""
 
     def detect(self) -> Resource:
-        """What the agent says; nothing where there is none, or it does not know."""
+        """What the agent answers; an empty resource where there is no agent or no answer."""
         try:
             own = me(timeout=_TIMEOUT)
         except NotAvailable:

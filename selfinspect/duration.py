@@ -10,7 +10,7 @@ def parse_duration(text: str) -> float:
     """Seconds in a duration such as `500ms`, `1.5s`, `2m` or `12h`; a bare `0` is none at all.
 
     Raises:
-        ValueError: the text is no duration; the message says what is.
+        ValueError: the text is not a duration; the message says what it takes.
     """
     number = text.rstrip("msh")
     unit = text[len(number) :]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from selfinspect.frozen import dataclass
 
 PLAIN_PORT = 2375
 TLS_PORT = 2376

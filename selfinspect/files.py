@@ -31,24 +31,33 @@ _RANDOM_BYTES = 8
 _PIECE = 65_536
 
 
+class Descriptor(int):
+    """An open file or folder by its number, closed at the end of a `with` block."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> int:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self)
+
+
 def read_named(path: str | os.PathLike[str], longest: int = LONG) -> bytes:
     """Read a file that the operator named; links are followed.
 
     Raises:
         OSError: it is missing, may not be read, is not a regular file, or is longer than that.
     """
-    file = os.open(path, os.O_RDONLY | _WITHOUT_WAITING)
-    try:
+    with Descriptor(os.open(path, os.O_RDONLY | _WITHOUT_WAITING)) as file:
         _check(file)
         return _content(file, longest)
-    finally:
-        os.close(file)
 
 
 class InMemory:
-    """Bytes that have a path, for a library that takes nothing but paths.
+    """Bytes with a path, for a library that only takes paths.
 
-    What was read within its bounds is then what is used, whatever is in its place by now.
+    So the library uses what was read and bounded here, whatever has replaced the file since.
 
     Args:
         data: the bytes.
@@ -78,11 +87,8 @@ def read(path: str, longest: int = SHORT, folder: int | None = None) -> bytes:
         OSError: it is missing, may not be read, is a link or otherwise not a regular file, or is
             longer than that.
     """
-    file = open_own(path, folder=folder)
-    try:
+    with Descriptor(open_own(path, folder=folder)) as file:
         return _content(file, longest)
-    finally:
-        os.close(file)
 
 
 def read_with_owners(path: str) -> tuple[bytes, os.stat_result, os.stat_result]:
@@ -92,18 +98,14 @@ def read_with_owners(path: str) -> tuple[bytes, os.stat_result, os.stat_result]:
         OSError: as of `read`; or the folder is a link, or the file has a second name.
     """
     parent, name = os.path.split(path)
-    folder = os.open(parent, os.O_PATH | _FOLDER)
-    try:
-        file = open_own(name, folder=folder)
-        try:
-            status = os.fstat(file)
-            if status.st_nlink != 1:
-                _refuse("it has a second name")  # it could be any file of its owner's
-            return _content(file, SHORT), os.fstat(folder), status
-        finally:
-            os.close(file)
-    finally:
-        os.close(folder)
+    with (
+        Descriptor(os.open(parent, os.O_PATH | _FOLDER)) as folder,
+        Descriptor(open_own(name, folder=folder)) as file,
+    ):
+        status = os.fstat(file)
+        if status.st_nlink != 1:
+            _refuse("it has a second name")  # it could be any file of its owner's
+        return _content(file, SHORT), os.fstat(folder), status
 
 
 def open_own(
@@ -140,7 +142,7 @@ def open_folder(path: str, mode: int, owner: tuple[int, int] | None = None) -> i
         owner: the user and group that it is then given to, None for ourselves.
 
     Raises:
-        OSError: it is a link or no folder, or cannot be made.
+        OSError: it is a link or not a folder, or cannot be made.
     """
     path = path.rstrip("/") or "/"  # a link with a slash behind it would be followed
     try:
@@ -148,12 +150,9 @@ def open_folder(path: str, mode: int, owner: tuple[int, int] | None = None) -> i
     except FileNotFoundError:
         parent, name = os.path.split(path)
         os.makedirs(parent or ".", exist_ok=True)  # noqa: PTH103
-    above = os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with Descriptor(os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as above:
         os.mkdir(name, mode, dir_fd=above)
         folder = os.open(name, os.O_RDONLY | _FOLDER, dir_fd=above)
-    finally:
-        os.close(above)
     os.fchmod(folder, mode)
     if owner is not None:
         os.fchown(folder, *owner)

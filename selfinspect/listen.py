@@ -1,4 +1,4 @@
-"""Addresses to listen on: what options say, and the URI under which a client finds them.
+"""Addresses to listen on: what options say, and the URI by which a client finds them.
 
 PID 1 loads this module, so it goes without `dataclasses` (1.5 MiB) and `urllib.parse`, and loads
 `ipaddress` (0.6 MiB) only where an option names an address.
@@ -9,6 +9,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+URI_FILE = "/run/selfinspect/uri"
+"""Where that URI stands, for those who do not see the environment of `run`'s command."""
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 _LAST_PORT = 65535
@@ -61,11 +64,36 @@ class ListenAddress:
         return f"https://{reachable}" if tls else f"http://{reachable}"
 
 
-def _quote(path: str) -> str:
-    """Percent-encode all but the unreserved characters of RFC 3986."""
-    return "".join(
-        chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
-        for byte in path.encode(errors="surrogateescape")
+DEFAULT_API = ListenAddress("127.0.0.1", 10310)
+DEFAULT_METRICS = ListenAddress("::", 10311)
+
+
+def parse_listen(text: str) -> ListenAddress:
+    """The address an option names: `host:port`, `[ipv6]:port` or `unix:///path`.
+
+    The host is a literal address or `localhost`: a name would need DNS, which may be slow or
+    absent, before the app has started.
+
+    Raises:
+        ValueError: the text is none of these; the message says what it takes.
+    """
+    from ipaddress import ip_address  # noqa: PLC0415
+
+    if text.startswith("unix:///") and len(text) > len("unix:///"):
+        return ListenAddress(path=text.removeprefix("unix://"))
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    literal = host[1:-1] if bracketed else host
+    try:
+        address = ip_address("127.0.0.1" if literal == "localhost" else literal)
+        number = int(port)
+    except ValueError:
+        pass
+    else:
+        if (":" in literal) is bracketed and port.isdigit() and number <= _LAST_PORT:
+            return ListenAddress(str(address), number)
+    raise ValueError(
+        f"{text!r}: takes host:port, [ipv6]:port (a literal address or localhost) or unix:///path"
     )
 
 
@@ -85,34 +113,9 @@ def uri_of(addresses: Sequence[ListenAddress], *, tls: bool) -> str | None:
     return inside[0].uri() if inside else addresses[0].uri(tls=True)
 
 
-DEFAULT_API = ListenAddress("127.0.0.1", 10310)
-DEFAULT_METRICS = ListenAddress("::", 10311)
-
-
-def parse_listen(text: str) -> ListenAddress:
-    """The address an option names: `host:port`, `[ipv6]:port` or `unix:///path`.
-
-    The host is a literal address or `localhost`: a name would need DNS, which may be slow or
-    away, before the app has started.
-
-    Raises:
-        ValueError: the text is none of these; the message says what is.
-    """
-    from ipaddress import ip_address  # noqa: PLC0415
-
-    if text.startswith("unix:///") and len(text) > len("unix:///"):
-        return ListenAddress(path=text.removeprefix("unix://"))
-    host, _, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    literal = host[1:-1] if bracketed else host
-    try:
-        address = ip_address("127.0.0.1" if literal == "localhost" else literal)
-        number = int(port)
-    except ValueError:
-        pass
-    else:
-        if (":" in literal) is bracketed and port.isdigit() and number <= _LAST_PORT:
-            return ListenAddress(str(address), number)
-    raise ValueError(
-        f"{text!r}: takes host:port, [ipv6]:port (a literal address or localhost) or unix:///path"
+def _quote(path: str) -> str:
+    """Percent-encode all but the unreserved characters of RFC 3986."""
+    return "".join(
+        chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
+        for byte in path.encode(errors="surrogateescape")
     )

@@ -11,7 +11,7 @@ show docker run --detach --name "$name" --memory 128m --cpus 0.5 --read-only --c
 agent=(docker exec "$name" selfinspect)
 show "${agent[@]}" wait --timeout 30s
 
-step 'Who it is, as far as that can be told'
+step 'Who it is, as far as that can be seen'
 show "${agent[@]}" id --explain || echo "(refused: exit code $?)"
 
 step 'Its figures'

@@ -13,3 +13,9 @@ build --build-arg "NODE_IMAGE=${node:-node:22-slim}" --tag "$name" "$here"
 step 'It runs; the agent is not ready yet when it first asks'
 show docker run --detach --name "$name" --publish 8080 "${with_engine[@]}" "$name"
 first_words "$name"
+
+step 'Without an engine, and without an agent: it serves all the same'
+show docker run --detach --name "$name-no-engine" --env PORT_TIMEOUT_SECONDS=2 "$name"
+first_words "$name-no-engine"
+show docker run --detach --name "$name-alone" --entrypoint node "$name" /app.mjs
+first_words "$name-alone"

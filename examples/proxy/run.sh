@@ -9,7 +9,7 @@ source "$root/deploy/packages.sh"
 folder=${XDG_STATE_HOME:-/var/lib}/$name
 install_missing haproxy=haproxy
 
-step 'A container, created and not yet started: now its ID is known'
+step 'A container, created and not yet started: now it has an ID'
 mkdir -p "$folder"
 chmod 755 "$folder"
 id=$(docker create --name "$name" --volume "$folder:/run/engine" --group-add 65532 \

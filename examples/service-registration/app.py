@@ -1,4 +1,4 @@
-"""Registers the port by which the host reaches it, and leaves when it is told to stop."""
+"""Registers the port by which the host reaches it, and leaves when it is asked to stop."""
 
 import os
 import signal
@@ -11,8 +11,8 @@ import selfinspect
 REGISTRY = os.environ["REGISTRY"]
 
 
-def tell(method: str, service: str, address: str = "") -> None:
-    """Ask the registry to note or to forget a service."""
+def send(method: str, service: str, address: str = "") -> None:
+    """Have the registry add or remove a service."""
     request = urllib.request.Request(f"{REGISTRY}/{service}", data=address.encode(), method=method)
     urllib.request.urlopen(request, timeout=5).close()
 
@@ -25,7 +25,7 @@ service = f"shop/{me.short_id}"
 
 stopping = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-tell("PUT", service, f"{os.environ['HOST_ADDRESS']}:{port}")
+send("PUT", service, f"{os.environ['HOST_ADDRESS']}:{port}")
 print(f"{service} is at {os.environ['HOST_ADDRESS']}:{port}", flush=True)
 stopping.wait()
-tell("DELETE", service)
+send("DELETE", service)

@@ -16,7 +16,7 @@ from selfinspect.agent.observe import inquiry, observe, reach
 from selfinspect.agent.past import container_runs, names_of_journal
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
-from selfinspect.agent.shortage import MemoryWatch, Shortage
+from selfinspect.agent.shortage import MemoryWatch, Shortage, is_short
 from selfinspect.agent.state import UNRESOLVED, Beside, Observation, State
 from selfinspect.errors import SelfinspectError
 from selfinspect.events.intake import Intake
@@ -31,6 +31,7 @@ from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
 from selfinspect.runs.runs import OF_RUNS
+from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
 from selfinspect.web.app import Exposition, Service, api, metrics_only
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Event, MemoryEvents, Occurrence, Sample, StatsSource, Stopping
     from selfinspect.settings import Settings
+    from selfinspect.supervise.handover import MemoryNotice
 
 # Behind NAT, or a published port with the engine's proxy, every client has the same.
 _OF_ONE_ADDRESS = 64
@@ -63,6 +65,7 @@ class Agent:
         stream: where the log goes.
         token: what PID 1 made for `--token-file auto`.
         on_ready: called once, when `/readyz` first answers 200, with the snapshot of then.
+        on_memory: called when memory is short, or once where the kernel gives no notice of it.
 
     Raises:
         ValueError: a file that an option names cannot be used; the message names the option.
@@ -76,11 +79,13 @@ class Agent:
         token: bytes | None = None,
         *,
         on_ready: Callable[[Snapshot], None] = lambda _: None,
+        on_memory: Callable[[MemoryNotice], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._failed = False
+        self._on_memory = on_memory
         self._state = state = State(
             Observation(Snapshot(UNRESOLVED), Masking(settings.reveal)),
             Beside(stop_timeout=settings.stop_timeout),
@@ -247,12 +252,12 @@ class Agent:
 
     def _watch_memory(self) -> None:
         """Follow the kernel's counts of short memory, where it has them for the target."""
-        if self._settings.target != "self":
-            return
+        folders = self._readings.folders if self._settings.target == "self" else {}
         try:
-            watch = MemoryWatch(self._readings.folders)
-        except OSError:
-            return  # cgroup v1
+            watch = MemoryWatch(folders)
+        except OSError:  # cgroup v1
+            self._on_memory(MEMORY_UNSUPPORTED)
+            return
         Shortage(watch, self._loop, on_counts=self._on_shortage, on_limit=self._on_limit)
 
     def _on_shortage(self, counts: MemoryEvents) -> None:
@@ -261,6 +266,8 @@ class Agent:
     def _on_limit(self, count: int) -> None:
         reading = self._readings.sample("kernel")
         memory = reading.memory if reading else None
+        if is_short(memory):
+            self._on_memory(MEMORY_SHORT)
         now = time.time_ns()
         self._note(lambda container: memory_max(now, count, memory, container))
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from selfinspect.model import Memory
+
 _PAUSE = 1.0
 """Seconds between two readings at least: a container at its limit meets it thousands of times."""
 
@@ -27,6 +29,9 @@ BETWEEN = 60.0
 
 _LONGEST = 4096
 _COUNTED = ("max", "high", "oom", "oom_kill")
+
+_SHORT_PERCENT = 90
+"""Of the limit, that the working set takes: what the kernel cannot simply drop."""
 
 
 class Shortage:
@@ -81,6 +86,12 @@ class Shortage:
         met, self._reported = self._met(), self._counts.max or 0
         self._reported_at = self._loop.time()
         self._on_limit(met)
+
+
+def is_short(memory: Memory | None) -> bool:
+    """Whether memory at its limit is worth a signal: page cache alone is dropped when needed."""
+    percent = memory.percent if memory else None
+    return percent is not None and percent >= _SHORT_PERCENT
 
 
 class MemoryWatch:

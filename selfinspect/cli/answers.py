@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from selfinspect.agent.state import Observation
     from selfinspect.cli.streams import Streams
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.model import Json
 
 _TIMEOUT = 5.0
@@ -32,7 +32,7 @@ Answer = TypeVar("Answer")
 def answers(
     streams: Streams,
     given: Mapping[str, Any],
-    of_agent: Callable[[Agent], Iterable[Answer] | None],
+    of_agent: Callable[[AgentAddress], Iterable[Answer] | None],
     here: Callable[[Observation], Iterable[Answer]],
 ) -> Iterator[Answer]:
     """What the agent answers, else what is found out here.
@@ -66,7 +66,7 @@ def answer(
         SelfinspectError: whatever `here` raises.
     """
 
-    def of_agent(agent: Agent) -> tuple[Json] | None:
+    def of_agent(agent: AgentAddress) -> tuple[Json] | None:
         document = fetched(agent, path)
         return None if document is None else (document,)
 
@@ -74,7 +74,7 @@ def answer(
     return document
 
 
-def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
+def agent_of(streams: Streams, given: Mapping[str, Any]) -> AgentAddress | None:
     """Where this container's agent is; None where none is found, or none may be asked.
 
     An agent is asked only where none of these options stands on the command line: it may have been
@@ -85,7 +85,7 @@ def agent_of(streams: Streams, given: Mapping[str, Any]) -> Agent | None:
     return None if chosen else find(streams.environ, streams.uri_file)
 
 
-def fetched(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
+def fetched(agent: AgentAddress, path: str, timeout: float = _TIMEOUT) -> Json:
     """The JSON document that an agent has at a path, None where it has none."""
     reply = ask(agent, path, timeout=timeout, accept="application/json")
     if reply is None or (reply.status, reply.media_type) != (_OK, "application/json"):
@@ -93,7 +93,7 @@ def fetched(agent: Agent, path: str, timeout: float = _TIMEOUT) -> Json:
     return _parsed(reply.body)
 
 
-def streamed(agent: Agent, path: str) -> Iterator[Json] | None:
+def streamed(agent: AgentAddress, path: str) -> Iterator[Json] | None:
     """The JSON documents of an agent's stream as they come, None where no stream begins."""
     lines = follow(agent, path, timeout=_TIMEOUT, silence=_SILENCE)
     if lines is None:

@@ -74,12 +74,17 @@ def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given
     lack: SelfinspectError | None = None
     agent = agent_of(streams, given)
     variables = {} if agent is None else {"SELFINSPECT_URI": agent.uri}
+    left_out: Mapping[str, str] = {}
     if what.needs_agent:
         own, lack = _own(streams, given)
-        variables |= what.admitted(of_container(own, streams.environ), streams.environ)
+        found, left_out = of_container(own, streams.environ)
+        variables |= what.admitted(found, streams.environ)
     if what.runtimes:
         space = read_room(taken=taken_by_us() or OWN_BYTES)
         variables |= sizes(space, what.runtimes, streams.environ)
+    variables, missing = what.fitting(variables, left_out)
+    for name, reason in missing.items():
+        print(f"selfinspect: warning: {name} is left out: {reason}", file=streams.err)
     text = _explained(variables) if explain else _FORMS[form](variables)
     print(text, end="", file=streams.out)
     if lack is not None:
@@ -88,8 +93,8 @@ def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given
 
 def of_container(
     own: Self, environ: Mapping[str, str], root: Path = Path("/")
-) -> Mapping[str, str]:
-    """The variables of the sets `self` and `otel`.
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The variables of the sets `self` and `otel`, and why others are left out.
 
     Args:
         own: the container's document.
@@ -99,7 +104,7 @@ def of_container(
     gateway = default_gateway(routes(text(f"{root}/proc/net/route")))
     variables = exported(own, gateway)
     attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
-    return {**variables, **fitting({RESOURCE: attributes})}
+    return fitting({**variables, RESOURCE: attributes} if attributes else variables)
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from selfinspect.agent.state import Observation
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.engine.api.client import Client
     from selfinspect.journal.journal import Journal
     from selfinspect.model import Event, Json
@@ -106,13 +106,13 @@ def line(event: Json) -> str:
     return " ".join(filter(None, words)).rstrip()
 
 
-def _of_agent(agent: Agent, query: Query, *, following: bool) -> Iterator[Json] | None:
+def _of_agent(agent: AgentAddress, query: Query, *, following: bool) -> Iterator[Json] | None:
     """The events that an agent answers with, None where it gives no answer."""
     first = _page(agent, query, None)
     return None if first is None else _pages(agent, query, first, following=following)
 
 
-def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
+def _pages(agent: AgentAddress, query: Query, page: Json, *, following: bool) -> Iterator[Json]:
     cursor = None
     while page is not None and sequence(page, "events"):
         yield from sequence(page, "events")
@@ -125,7 +125,7 @@ def _pages(agent: Agent, query: Query, page: Json, *, following: bool) -> Iterat
         raise NotAvailable(f"the agent at {agent.uri} no longer answers")
 
 
-def _page(agent: Agent, query: Query, cursor: str | None) -> Json:
+def _page(agent: AgentAddress, query: Query, cursor: str | None) -> Json:
     asked = {"limit": str(_PAGE)}
     if query.since is not None:
         asked["since"] = times.rfc3339(query.since)

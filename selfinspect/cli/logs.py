@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.agent.state import Observation
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.engine.inspect.log import LogLine
 
 _TIMEOUT = 5.0
@@ -66,7 +66,7 @@ def logs(
             streams.out.flush()
 
 
-def _of_agent(agent: Agent, query: LogQuery) -> Iterator[str] | None:
+def _of_agent(agent: AgentAddress, query: LogQuery) -> Iterator[str] | None:
     """The lines that an agent answers with, None where it gives no answer."""
     tail = "all" if query.tail is None else query.tail
     asked = urlencode({"follow": str(query.follow).lower(), "tail": tail})

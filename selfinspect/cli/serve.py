@@ -19,8 +19,9 @@ from selfinspect.kernel.signals import signal_name
 from selfinspect.listen import uri_of
 from selfinspect.model import Stopping
 from selfinspect.supervise.announcement import Announcement
-from selfinspect.supervise.listeners import VARIABLE as HANDOVER
-from selfinspect.supervise.listeners import Handover, bind, bound, usual_metrics
+from selfinspect.supervise.handover import VARIABLE as HANDOVER
+from selfinspect.supervise.handover import Handover
+from selfinspect.supervise.listeners import bind, bound, usual_metrics
 from selfinspect.supervise.stopping import SIGNAL
 from selfinspect.times import rfc3339
 
@@ -74,11 +75,18 @@ async def _serve(
     def ready(snapshot: Snapshot) -> None:
         reached("ready")
         if handed is not None:
-            handed.ready(_offered(snapshot.self, streams.environ))
+            handed.ready(*_offered(snapshot.self, streams.environ))
 
     token = handed.token if handed else None
     try:
-        agent = Agent(chosen, streams.environ, streams.err, token, on_ready=ready)
+        agent = Agent(
+            chosen,
+            streams.environ,
+            streams.err,
+            token,
+            on_ready=ready,
+            on_memory=handed.memory if handed else lambda _: None,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if handed is not None:
@@ -111,15 +119,18 @@ def _timeline(streams: Streams) -> Callable[[str], None]:
     return reached
 
 
-def _offered(own: Self | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What PID 1 gets: the variables for its command, and the container's stop signal."""
+def _offered(
+    own: Self | None, environ: Mapping[str, str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What PID 1 gets: the variables for its command and the stop signal; why others lack."""
     if own is None:
-        return {}
+        return {}, {}
     # Without PID 1 nobody asks for them.
     from selfinspect.cli.env import of_container  # noqa: PLC0415
 
     stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
-    return {**of_container(own, environ), **stop}
+    variables, left_out = of_container(own, environ)
+    return {**variables, **stop}, left_out
 
 
 def _end_with(control: socket.socket, agent: Agent) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.agent.state import Observation
-    from selfinspect.client import Agent
+    from selfinspect.client import AgentAddress
     from selfinspect.model import Json
     from selfinspect.settings import Settings
 
@@ -104,7 +104,7 @@ def row(sample: Json) -> tuple[str, ...]:
     )
 
 
-def _of_agent(agent: Agent, *, following: bool) -> Iterator[Json] | None:
+def _of_agent(agent: AgentAddress, *, following: bool) -> Iterator[Json] | None:
     """An agent's samples, None where it has none to give."""
     if following:
         return streamed(agent, "/v1/stats/stream")
@@ -112,7 +112,7 @@ def _of_agent(agent: Agent, *, following: bool) -> Iterator[Json] | None:
     return None if first is None else _asked_for(agent, first)
 
 
-def _asked_for(agent: Agent, sample: Json) -> Iterator[Json]:
+def _asked_for(agent: AgentAddress, sample: Json) -> Iterator[Json]:
     while sample is not None:
         yield sample
         time.sleep(1)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from selfinspect.client import URI_FILE
 from selfinspect.frozen import dataclass
+from selfinspect.listen import URI_FILE
 from selfinspect.terminal import USUAL_COLUMNS, columns, guarded, print_line, steer, visible
 
 if TYPE_CHECKING:

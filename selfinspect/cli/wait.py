@@ -11,7 +11,7 @@ import click
 from selfinspect.cli.options import timeout_option
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.client import Agent, ask, find
+from selfinspect.client import AgentAddress, ask, find
 from selfinspect.jsonread import member, sequence, text
 from selfinspect.kernel.network import listens_here
 from selfinspect.listen import DEFAULT_API, parse_listen
@@ -94,7 +94,7 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
     agent = find(streams.environ, streams.uri_file)
     if agent is None:
         address = _configured(streams.environ.get("SELFINSPECT_LISTEN"))
-        agent = Agent(address.uri())
+        agent = AgentAddress(address.uri())
         if not (address.path or listens_here(address.port)):
             streams.complain(f"no agent listens here at {agent.uri}")
             return ExitCode.NO

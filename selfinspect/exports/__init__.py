@@ -1,6 +1,6 @@
-"""The variables that tell an app what it is: which there are, their values, and who wants which.
+"""The variables by which an app learns what it is: names, values, and the sets to choose from.
 
-PID 1 loads these modules, so they load nothing by themselves.
+PID 1 loads `own` and `size`, which therefore load nothing else.
 """
 
 MASK = "[masked]"

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 _VERSION = "org.opencontainers.image.version"
 _STACK = "com.docker.stack.namespace"
+_SAFE = "-._~:/@"  # "+" is a blank to some readers, as in a form
 
 
 def attributes(own: Self) -> dict[str, str]:
-    """The attributes with one value, by key; what is not known or masked has none."""
+    """The attributes with one value, by key; what is unknown or masked has none."""
     name, _ = image_name(own.image.reference or "")
     service, namespace = _service(own)
     labels = own.labels or {}
@@ -47,7 +48,7 @@ def attributes(own: Self) -> dict[str, str]:
 
 
 def lists(own: Self) -> dict[str, tuple[str, ...]]:
-    """The attributes with several values, which no variable can say."""
+    """The attributes with several values, which a variable cannot hold."""
     _, tag = image_name(own.image.reference or "")
     found = {
         "container.image.tags": (tag,) if tag else (),
@@ -64,22 +65,18 @@ def merged(given: str, own: Mapping[str, str]) -> str:
     """The variable with our attributes after the user's.
 
     What the user wrote stays first and as it is, broken pairs included; a key that the user has
-    is not said twice.
+    is not repeated.
 
     Args:
         given: the variable's present text.
         own: our attributes.
     """
     theirs = {unquote(pair.partition("=")[0].strip()) for pair in given.split(",")}
-    # "+" is a blank to some readers, as in a form.
     ours = [f"{key}={quote(value, safe=_SAFE)}" for key, value in own.items() if key not in theirs]
     if not given.strip():
         return ",".join(ours)
     between = "" if given.rstrip().endswith(",") else ","
     return given + between + ",".join(ours) if ours else given
-
-
-_SAFE = "-._~:/@"
 
 
 def image_name(reference: str) -> tuple[str, str | None]:

@@ -1,6 +1,6 @@
-"""What the container is, as variables of the set `self`. Pure.
+"""The variables of the set `self`, and which sets are wanted and get through to a command. Pure.
 
-Which variables are wanted: the value of `--export-env` and of `env --what`. Pure.
+The sets are the words of `--export-env` and of `env --what`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from selfinspect.exports.size import RUNTIMES, USUAL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Literal
 
     from selfinspect.model import Self
+
+    Unfit = Literal[
+        "masked", "not text for an environment", "over 4 KiB", "past 64 KiB of variables in all"
+    ]
 
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 """OpenTelemetry's own variable, of the set `otel`."""
@@ -26,13 +31,24 @@ LONGEST_SET = 64 * 1024
 _PREFIX = "SELFINSPECT_"
 _HOST_PORT = f"{_PREFIX}HOST_PORT_"
 
+SETS = ("self", "otel", "size")
 
-class Row:
+_ENGINE = "no engine"
+_COMPOSE = "the labels of Compose"
+_SWARM = "the labels of Swarm"
+_NOT_COMPOSE = "no engine, or not of a Compose project"
+_NOT_SWARM = "no engine, or not a task of a Swarm service"
+_RUNS = "the runs of this container (`selfinspect runs`)"
+_FIRST = "the first run, or it is unknown how the one before ended"
+_LIMIT = "the container's limits"
+
+
+class Fact:
     """A variable of the set.
 
     Attributes:
         name: the variable's.
-        value: from the container's document; None where it is not known.
+        value: from the container's document; None where that lacks it.
         source: where the value comes from, in words.
         absent: when it is not set, in words.
     """
@@ -49,7 +65,7 @@ class Row:
 
 
 def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
-    """The variables that tell of a container; what is not known, published or shown has none.
+    """The variables of a container; what is unknown or not published has none.
 
     `SELFINSPECT_HOST_PORT_8080_TCP` is the host port that leads to 8080/tcp.
 
@@ -61,103 +77,82 @@ def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
     for port, protocols in (own.ports or {}).items():
         for protocol, host_port in protocols.items():
             variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
-    return fitting({name: str(value) for name, value in variables.items() if value is not None})
+    return {name: str(value) for name, value in variables.items() if value not in (None, "")}
 
 
-def address_behind(own: Self, gateway: str | None) -> str | None:
-    """The container's address in the network of a gateway, None where it is in no such network."""
-    for network in (own.networks or {}).values():
-        if gateway is not None and network.gateway == gateway:
-            return network.ip
-    return None
+def rows(gateway: str | None = None) -> tuple[Fact, ...]:
+    """The table of the set.
+
+    Args:
+        gateway: where the default route leads; None without one.
+    """
+    return (
+        Fact("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
+        Fact("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
+        Fact("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
+        Fact("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
+        Fact("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
+            "the image's first repository digest", "no engine, or an image of no repository"),
+        Fact("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
+            "the label `org.opencontainers.image.version`", "no engine or no such label"),
+        Fact("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
+            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
+        Fact("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
+            _COMPOSE, _NOT_COMPOSE),
+        Fact("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
+            _COMPOSE, _NOT_COMPOSE),
+        Fact("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
+            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
+        Fact("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
+        Fact("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
+        Fact("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
+            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
+        Fact("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
+        Fact("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
+        Fact("IP", lambda own: _address_behind(own, gateway),
+            "the container's address in the network of the default route",
+            "no engine, or the network is another's"),
+        Fact("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
+        Fact("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
+            _RUNS, _FIRST),
+        Fact("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
+            _RUNS, _FIRST),
+        Fact("CPUS", _cpus, _LIMIT, "no limit"),
+        Fact("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes,
+            _LIMIT, "no limit"),
+        Fact("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
+            "inspect's `StopTimeout`, else `run --stop-timeout`", "not configured"),
+    )  # fmt: skip
 
 
-def fitting(variables: Mapping[str, str]) -> dict[str, str]:
-    """Those that an environment can carry, in their order: bounded, not masked, without NUL."""
+def fitting(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Unfit]]:
+    """Those that an environment can carry, in their order; and why each other one is left out."""
     kept: dict[str, str] = {}
+    left_out: dict[str, Unfit] = {}
     left = LONGEST_SET
     for name, value in variables.items():
-        length = len(value.encode(errors="surrogateescape"))
+        try:
+            length = len(value.encode(errors="surrogateescape"))
+        except UnicodeEncodeError:
+            length = -1
         size = len(name) + length + 2  # `=` and a NUL
-        bad = "\0" in value or MASK in value or length > LONGEST_VALUE
-        if value and not bad and size <= left:
+        if length < 0 or "\0" in value:
+            left_out[name] = "not text for an environment"
+        elif MASK in value:
+            left_out[name] = "masked"
+        elif length > LONGEST_VALUE:
+            left_out[name] = "over 4 KiB"
+        elif size > left:
+            left_out[name] = "past 64 KiB of variables in all"
+        else:
             kept[name] = value
             left -= size
-    return kept
+    return kept, left_out
 
 
 def is_exported(name: str) -> bool:
     """Whether a variable of this name is one of the set `self`."""
     return name in _NAMES or name.startswith(_HOST_PORT)
-
-
-def _label(own: Self, name: str) -> str | None:
-    return (own.labels or {}).get(name)
-
-
-def _cpus(own: Self) -> str | None:
-    limit = own.limits.cpus if own.limits else None
-    return None if limit is None else f"{limit:.12g}"
-
-
-_ENGINE = "no engine"
-_COMPOSE = "the labels of Compose"
-_SWARM = "the labels of Swarm"
-_NOT_COMPOSE = "no engine, or not of a Compose project"
-_NOT_SWARM = "no engine, or not a task of a Swarm service"
-_RUNS = "the runs of this container (`selfinspect runs`)"
-_FIRST = "the first run, or how the one before ended is not known"
-_LIMIT = "the container's limits"
-
-
-def rows(gateway: str | None = None) -> tuple[Row, ...]:
-    """The table of the set.
-
-    Args:
-        gateway: where the default route leads; None where that is not known.
-    """
-    return (
-        Row("CONTAINER_ID", lambda own: own.id, "the identity", "it is refused or only assumed"),
-        Row("CONTAINER_NAME", lambda own: own.name, "inspect", _ENGINE),
-        Row("CONTAINER_IMAGE", lambda own: own.image.reference, "inspect, as typed", _ENGINE),
-        Row("IMAGE_ID", lambda own: own.image.id, "inspect", _ENGINE),
-        Row("IMAGE_DIGEST", lambda own: (own.image.digests or (None,))[0],
-            "the image's first repository digest", "no engine, or an image of no repository"),
-        Row("IMAGE_VERSION", lambda own: _label(own, "org.opencontainers.image.version"),
-            "the label `org.opencontainers.image.version`", "no engine or no such label"),
-        Row("IMAGE_REVISION", lambda own: _label(own, "org.opencontainers.image.revision"),
-            "the label `org.opencontainers.image.revision`", "no engine or no such label"),
-        Row("COMPOSE_PROJECT", lambda own: own.compose and own.compose.project,
-            _COMPOSE, _NOT_COMPOSE),
-        Row("COMPOSE_SERVICE", lambda own: own.compose and own.compose.service,
-            _COMPOSE, _NOT_COMPOSE),
-        Row("COMPOSE_NUMBER", lambda own: own.compose and own.compose.number,
-            f"{_COMPOSE}: the replica's number", _NOT_COMPOSE),
-        Row("SWARM_SERVICE", lambda own: own.swarm and own.swarm.service, _SWARM, _NOT_SWARM),
-        Row("SWARM_TASK", lambda own: own.swarm and own.swarm.task, _SWARM, _NOT_SWARM),
-        Row("SWARM_SLOT", lambda own: own.swarm and own.swarm.slot,
-            f"{_SWARM}: the replica's number", f"{_NOT_SWARM}, or of a global one"),
-        Row("SWARM_NODE", lambda own: own.swarm and own.swarm.node, _SWARM, _NOT_SWARM),
-        Row("HOST_NAME", lambda own: own.host and own.host.name, "the engine's machine", _ENGINE),
-        Row("IP", lambda own: address_behind(own, gateway),
-            "the container's address in the network of the default route",
-            "no engine, or the network is another's"),
-        Row("RESTART_COUNT", lambda own: own.restart_count, "inspect", _ENGINE),
-        Row("PREVIOUS_CAUSE", lambda own: own.previous_run and own.previous_run.cause,
-            _RUNS, _FIRST),
-        Row("PREVIOUS_EXIT_CODE", lambda own: own.previous_run and own.previous_run.exit_code,
-            _RUNS, _FIRST),
-        Row("CPUS", _cpus, _LIMIT, "no limit"),
-        Row("MEMORY_BYTES", lambda own: own.limits and own.limits.memory_bytes, _LIMIT, "no limit"),
-        Row("STOP_TIMEOUT_SECONDS", lambda own: own.stop and own.stop.timeout_seconds,
-            "inspect's `StopTimeout`, else `run --stop-timeout`", "not configured"),
-    )  # fmt: skip
-
-
-_NAMES = frozenset(row.name for row in rows())
-
-
-SETS = ("self", "otel", "size")
 
 
 class Wanted:
@@ -183,23 +178,39 @@ class Wanted:
 
     @property
     def needs_agent(self) -> bool:
-        """Whether anything is wanted that only the agent can tell: sizes PID 1 reads itself."""
+        """Whether anything is wanted that only the agent has: PID 1 reads the sizes itself."""
         return self.own or self.otel
 
     def admitted(self, offered: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-        """What an environment gets of the variables that the agent offers: only known names.
+        """What an environment gets of the variables that the agent offers: only names of the sets.
 
-        What an engine says reaches the agent, and must not set a variable that runs code.
+        So that nothing an engine sends the agent can set a variable that runs code.
 
         Args:
             offered: the agent's.
             environ: the environment as it is; its resource attributes have to come first.
         """
-        own = {name: offered[name] for name in offered if self.own and is_exported(name)}
-        given, attributes = environ.get(RESOURCE, ""), offered.get(RESOURCE, "")
-        if self.otel and attributes.strip() and attributes.startswith(given.rstrip()):
-            own[RESOURCE] = attributes
-        return fitting(own)
+        own = {name: value for name, value in offered.items() if self.includes(name) and value}
+        attributes = own.get(RESOURCE, "")
+        if not attributes.strip() or not attributes.startswith(environ.get(RESOURCE, "").rstrip()):
+            own.pop(RESOURCE, None)
+        return own
+
+    def fitting(
+        self, variables: Mapping[str, str], left_out: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Those that an environment can carry, and why each other one is left out.
+
+        Args:
+            variables: what would be added.
+            left_out: what the agent has left out, wanted or not, and why.
+        """
+        kept, unfit = fitting(variables)
+        return kept, {name: left_out[name] for name in left_out if self.includes(name)} | unfit
+
+    def includes(self, name: str) -> bool:
+        """Whether a variable that the agent offers is of a set that is asked for."""
+        return self.otel if name == RESOURCE else self.own and is_exported(name)
 
 
 def parse_wanted(text: str) -> Wanted:
@@ -229,3 +240,23 @@ def parse_wanted(text: str) -> Wanted:
     if "size" in chosen:
         runtimes.add(USUAL)
     return Wanted(own="self" in chosen, otel="otel" in chosen, runtimes=runtimes)
+
+
+def _address_behind(own: Self, gateway: str | None) -> str | None:
+    """The container's address in the network of a gateway, None where it is in no such network."""
+    for network in (own.networks or {}).values():
+        if gateway is not None and network.gateway == gateway:
+            return network.ip
+    return None
+
+
+def _label(own: Self, name: str) -> str | None:
+    return (own.labels or {}).get(name)
+
+
+def _cpus(own: Self) -> str | None:
+    limit = own.limits.cpus if own.limits else None
+    return None if limit is None else f"{limit:.12g}"
+
+
+_NAMES = frozenset(row.name for row in rows())

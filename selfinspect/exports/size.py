@@ -1,8 +1,8 @@
 """How large language runtimes may be in this container, as the variables they read. Pure.
 
 Most runtimes size themselves by the machine: a pool of 64 threads in a container of one CPU, a
-heap of half the machine's memory in one of 256 MiB. Each row below names the variable that tells
-one of them better. Only where the container has a limit there is anything to tell.
+heap of half the machine's memory in one of 256 MiB. Each row below is a variable that corrects one
+of them, set only where the container has a limit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    Value = Callable[["Room", str], str | None]
 
 USUAL = "usual"
 """Every runtime's variables, but for those that are had by the runtime's name alone."""
@@ -23,6 +25,13 @@ _A_WORKER = 256 << 20
 _LEAST_POOL = 4  # libuv's own default
 _HEAP_PERCENT = 75
 _GO_PERCENT = 90
+
+_NO_CPU_LIMIT = "no CPU quota, and every CPU of the machine may be used"
+_NO_MEMORY_LIMIT = "no memory limit, or at most 64 MiB of it left for the app"
+_CPU_COUNT = "the CPU quota rounded up, or the CPUs of the cpuset and the affinity if fewer"
+
+_EXTENDED = ("NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
+"""Lists of options, to which ours are added in front."""
 
 
 class Room:
@@ -67,7 +76,7 @@ def room(
     )
 
 
-class Row:
+class Size:
     """A variable that a runtime reads.
 
     Attributes:
@@ -82,14 +91,7 @@ class Row:
     __slots__ = ("absent", "name", "runtime", "source", "usual", "value")
 
     def __init__(
-        self,
-        name: str,
-        runtime: str,
-        value: Callable[[Room, str], str | None],
-        source: str,
-        absent: str,
-        *,
-        usual: bool = True,
+        self, name: str, runtime: str, value: Value, source: str, absent: str, *, usual: bool = True
     ) -> None:
         self.name = name
         self.runtime = runtime
@@ -162,30 +164,23 @@ def _workers(space: Room, _: str) -> str | None:
     return str(max(1, min(bounds))) if bounds else None
 
 
-_NO_CPU_LIMIT = "no CPU quota, and every CPU of the machine may be used"
-_NO_MEMORY_LIMIT = "no memory limit, or at most 64 MiB of it left for the app"
-_CPU_COUNT = "the CPU quota rounded up, or the CPUs of the cpuset and the affinity if fewer"
-
-_EXTENDED = ("NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
-"""Lists of options, to which ours are added in front."""
-
 ROWS = (
-    Row("GOMEMLIMIT", "go", _go_memory, "90 % of the app's memory, in bytes", _NO_MEMORY_LIMIT),
-    Row("GOMAXPROCS", "go", _cpus, f"{_CPU_COUNT}; Go 1.25 and newer follow the quota by "
+    Size("GOMEMLIMIT", "go", _go_memory, "90 % of the app's memory, in bytes", _NO_MEMORY_LIMIT),
+    Size("GOMAXPROCS", "go", _cpus, f"{_CPU_COUNT}; Go 1.25 and newer follow the quota by "
         "themselves", _NO_CPU_LIMIT, usual=False),
-    Row("PYTHON_CPU_COUNT", "python", _cpus, f"{_CPU_COUNT}; read by Python 3.13 and newer",
+    Size("PYTHON_CPU_COUNT", "python", _cpus, f"{_CPU_COUNT}; read by Python 3.13 and newer",
         _NO_CPU_LIMIT),
-    Row("OMP_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
-    Row("OPENBLAS_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
-    Row("MKL_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
-    Row("UV_THREADPOOL_SIZE", "node", _pool, f"{_CPU_COUNT}, at least 4", _NO_CPU_LIMIT),
-    Row("NODE_OPTIONS", "node", _node_options, "`--max-old-space-size` of 75 % of the app's "
+    Size("OMP_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
+    Size("OPENBLAS_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
+    Size("MKL_NUM_THREADS", "openmp", _cpus, _CPU_COUNT, _NO_CPU_LIMIT),
+    Size("UV_THREADPOOL_SIZE", "node", _pool, f"{_CPU_COUNT}, at least 4", _NO_CPU_LIMIT),
+    Size("NODE_OPTIONS", "node", _node_options, "`--max-old-space-size` of 75 % of the app's "
         "memory in MiB, before the user's own options", f"{_NO_MEMORY_LIMIT}, or the user's "
         "options have it"),
-    Row("JAVA_TOOL_OPTIONS", "java", _java_options, "`-XX:ActiveProcessorCount` and "
+    Size("JAVA_TOOL_OPTIONS", "java", _java_options, "`-XX:ActiveProcessorCount` and "
         "`-XX:MaxRAMPercentage=75`, before the user's own options; every JVM prints a line about "
         "it", "no limit, or the user's options have them"),
-    Row("WEB_CONCURRENCY", "web", _workers, "the CPU count, or the app's memory over 256 MiB if "
+    Size("WEB_CONCURRENCY", "web", _workers, "the CPU count, or the app's memory over 256 MiB if "
         "fewer; at least 1", "no limit", usual=False),
 )  # fmt: skip
 

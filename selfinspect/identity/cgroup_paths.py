@@ -31,9 +31,10 @@ namespace: a neighbour's or the host's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

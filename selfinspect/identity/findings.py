@@ -9,10 +9,11 @@ container holds the rows of the containers inside it, but its first process has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.engine.quirks import first_process
+from selfinspect.frozen import dataclass
 from selfinspect.jsonread import mapping, member, sequence, text
 from selfinspect.times import moment
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.engine.quirks import gives_folders
 from selfinspect.errors import EngineAnswerError, IdentityError, UnknownContainerError
+from selfinspect.frozen import dataclass
 from selfinspect.identity.evidence import Evidence
 from selfinspect.identity.findings import (
     Finding,

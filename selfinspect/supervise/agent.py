@@ -1,4 +1,7 @@
-"""The agent beside the command: one incarnation after the other, until it is given up."""
+"""The agent beside the command: one incarnation after the other, until it is given up.
+
+And whether the container's limit of tasks leaves room for one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import time
 
 from selfinspect.kernel.cgroup_file import UNIFIED, parse
-from selfinspect.supervise import listeners
+from selfinspect.supervise import handover
 from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agent
 from selfinspect.supervise.listeners import silence
 from selfinspect.supervise.messages import say, suppress
@@ -17,7 +20,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from selfinspect.supervise.handover import MemoryNotice
     from selfinspect.supervise.users import User
+
+ROOM = 32
+"""Tasks below which none is taken from the command: an agent needs up to a dozen threads."""
+
+_CGROUPS = "/proc/self/cgroup"
+_TREE = "/sys/fs/cgroup"
 
 _WINDOW = 60.0
 _DEATHS_ALLOWED = 5
@@ -27,20 +37,7 @@ _USAGE = 2
 _LASTING = (_USAGE, NOT_FOUND, NOT_EXECUTABLE)
 
 
-def pause_before_restart(deaths: Sequence[float], now: float) -> float | None:
-    """Seconds until the agent may start anew: 0.2, 0.8, 3.2, 12.8, then None, for never again.
-
-    A killed one is back at once; what lasts some seconds, such as a want of memory, is outlived.
-
-    Args:
-        deaths: when it died, monotonic seconds; only those of the last minute count.
-        now: the same clock.
-    """
-    recent = sum(now - death < _WINDOW for death in deaths)
-    return _FIRST_PAUSE * _GROWTH ** (recent - 1) if recent < _DEATHS_ALLOWED else None
-
-
-class Agent:
+class AgentProcess:
     """The agent's process, its successors, and the listeners they inherit.
 
     Args:
@@ -51,11 +48,13 @@ class Agent:
         given: the signals' mask and actions that `run` was started with.
         user: who it runs as, None for our own user.
         token: what `--token-file auto` has made, None for none.
+        signalling: whether SIGIO is to come for each of its words.
 
     Attributes:
         process: its process ID, None while there is none.
         restart_at: when the next incarnation is due, monotonic seconds; None if none is.
-        variables: what it has told of the container, for the command's environment.
+        variables: what it offers for the command's environment, once it is ready.
+        left_out: why it offers no other variables, by name.
     """
 
     def __init__(
@@ -68,13 +67,18 @@ class Agent:
         given: Given | None = None,
         user: User | None = None,
         token: bytes | None = None,
+        signalling: bool = False,
     ) -> None:
         self.process: int | None = None
         self.restart_at: float | None = None
         self.variables: Mapping[str, str] = {}
+        self.left_out: Mapping[str, str] = {}
         self._given = given or Given()
         self._user = user
         self._token = token
+        self._signalling = signalling
+        self._settled = False
+        self._notice: MemoryNotice | None = None
         self._command = command
         self._changes = changes
         self._api = api
@@ -87,13 +91,16 @@ class Agent:
     def start(self) -> None:
         """Start an incarnation; where no process can be made, that counts as its death."""
         self.restart_at = None
+        self._settled = False
         try:
-            self._control, theirs = listeners.control_pair()
+            self._control, theirs = handover.control_pair()
             try:
+                if self._signalling:
+                    handover.signal_words(self._control)
                 if self._token is not None:
                     self._control.send(self._token)
-                names = listeners.named(self._api, self._metrics, theirs)
-                changes = {**self._changes, listeners.VARIABLE: names}
+                names = handover.sockets_named(self._api, self._metrics, theirs)
+                changes = {**self._changes, handover.VARIABLE: names}
                 handed = (*self._api, *self._metrics, theirs)
                 self.process = start_agent(self._command, changes, handed, self._given, self._user)
             finally:
@@ -102,20 +109,38 @@ class Agent:
             self._die(str(error.strerror or error))
 
     def settled(self) -> bool:
-        """Whether there is nothing to wait for: it said that it is ready, or it ended."""
-        if self._control is None:
-            return True
-        try:
-            # Nothing where it has ended: what it said before is true all the same.
-            self.variables = listeners.told(self._control) or self.variables
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+        """Whether there is nothing to wait for: it is ready, or it ended."""
+        self._hear()
+        return self._control is None or self._settled
 
-    def tell(self, word: str) -> None:
-        """Say something to the agent, which may not be there, or not listen."""
+    def memory_notice(self) -> MemoryNotice | None:
+        """What it sent last on the container's memory, once."""
+        self._hear()
+        notice, self._notice = self._notice, None
+        return notice
+
+    def _hear(self) -> None:
+        """Take in the words it has sent."""
+        while self._control is not None:
+            try:
+                word, variables = handover.heard(self._control)
+            except BlockingIOError:
+                break
+            except OSError:
+                word, variables = handover.ENDED, {}
+            if word == handover.LEFT_OUT:
+                self.left_out = variables
+            elif word in (handover.MEMORY_SHORT, handover.MEMORY_UNSUPPORTED):
+                self._notice = word
+            elif word in (handover.READY, handover.ENDED):
+                # Nothing where it has ended: what it offered before is true all the same.
+                self.variables = variables or self.variables
+                self._settled = True
+            if word == handover.ENDED:
+                break
+
+    def send(self, word: str) -> None:
+        """Send the agent a word; it may not be there, or not read it."""
         with suppress(OSError):
             if self._control is not None:
                 self._control.send(word.encode(), _socket.MSG_DONTWAIT)
@@ -132,7 +157,7 @@ class Agent:
         self._die(reason, lasting=code in _LASTING)
 
     def give_up(self, reason: str) -> None:
-        """Start no other, say why, and refuse whoever calls."""
+        """Start no other, log why, and refuse callers."""
         say("agent.given-up", reason=reason, deaths=len(self._deaths))
         for listener in (*self._api, *self._metrics):
             silence(listener)
@@ -148,11 +173,11 @@ class Agent:
             os.kill(self.process, number)
 
     def _die(self, reason: str, *, lasting: bool = False) -> None:
-        """Note a death, and say why, unless the last one was of the same.
+        """Note a death, and log why, unless the last one had the same reason.
 
         Args:
             reason: in words.
-            lasting: whether the next incarnation could only die of it, too.
+            lasting: whether the next incarnation would die of it, too.
         """
         if self._control is not None:
             self._control.close()
@@ -171,11 +196,17 @@ class Agent:
         self.restart_at = now + pause
 
 
-ROOM = 32
-"""Tasks below which none is taken from the command: an agent needs up to a dozen threads."""
+def pause_before_restart(deaths: Sequence[float], now: float) -> float | None:
+    """Seconds until the agent is restarted: 0.2, 0.8, 3.2, 12.8, then None, for never.
 
-_CGROUPS = "/proc/self/cgroup"
-_TREE = "/sys/fs/cgroup"
+    One that was killed is back at once; one that lacks memory for some seconds comes through.
+
+    Args:
+        deaths: when it died, monotonic seconds; only those of the last minute count.
+        now: the same clock.
+    """
+    recent = sum(now - death < _WINDOW for death in deaths)
+    return _FIRST_PAUSE * _GROWTH ** (recent - 1) if recent < _DEATHS_ALLOWED else None
 
 
 def tasks_allowed(cgroups: str = _CGROUPS, tree: str = _TREE) -> int | None:

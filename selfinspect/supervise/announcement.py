@@ -1,22 +1,27 @@
-"""The file in which those who do not see the command's environment find the agent.
+"""What PID 1 leaves in `/run/selfinspect`, for those who do not see the command's environment.
 
-The token of `--token-file auto`: made by PID 1, to be read by the command's user alone.
+The address of the agent in `uri`, `stopping` while the container is asked to stop, and the token of
+`--token-file auto` in `token`, which only the command's user may read.
 """
 
 from __future__ import annotations
 
 import os
 
-from selfinspect.files import make_roots, open_folder, open_own, write
+from selfinspect.files import Descriptor, make_roots, open_folder, open_own, write
+from selfinspect.listen import URI_FILE
 from selfinspect.supervise.messages import say, suppress
 
-URI_FILE = "/run/selfinspect/uri"
+TOKEN_VARIABLE = "SELFINSPECT_TOKEN_FILE"  # noqa: S105 - its name
 
 _MODE_OF_FOLDER = 0o755
+_AUTO = "auto"
+_TOKEN_BYTES = 32
+_MODE_OF_TOKEN = 0o400
 
 
 class Announcement:
-    """The file, for as long as one who writes it lives: it stays locked until then.
+    """The file with the agent's address: locked for as long as its writer lives.
 
     Another agent of the container, such as one that was started by `docker exec`, leaves it alone.
     Started as root, the folder is made root's, whoever had it by the image: what stands in it is
@@ -26,16 +31,16 @@ class Announcement:
         path: where the file is.
 
     Attributes:
-        is_ours: whether nobody else who is alive has it.
+        is_ours: whether no other living process has it.
     """
 
     def __init__(self, path: str = URI_FILE) -> None:
-        self._path = path
-        self._name = os.path.basename(path)  # noqa: PTH119 - pathlib would cost PID 1 half a MiB
+        # pathlib would cost PID 1 half a megabyte.
+        self._place, self._name = os.path.split(path)
         self._file: int | None = None
         self._folder: int | None = None
         with suppress(OSError):
-            self._folder = open_folder(os.path.dirname(path), _MODE_OF_FOLDER)  # noqa: PTH120
+            self._folder = open_folder(self._place, _MODE_OF_FOLDER)
         self.is_ours = self._folder is None or _is_free(self._name, self._folder)
         if self.is_ours and self._folder is not None and os.geteuid() == 0:
             try:
@@ -45,9 +50,9 @@ class Announcement:
                 self._folder = None
 
     def write(self, uri: str | None) -> None:
-        """Write the URI and a newline where that can be written; None takes an old one away.
+        """Write the URI and a newline where that can be written; None removes an old one.
 
-        Readers, whoever they are, find the old file or the new one, never half of it.
+        A reader finds the old file or the new one, never half of it.
         """
         if not self.is_ours or self._folder is None:
             return
@@ -58,56 +63,22 @@ class Announcement:
                 self._file = write(self._folder, self._name, f"{uri}\n".encode(), locked=True)
 
     def leave(self, name: str, data: bytes | None) -> None:
-        """Write another file into the folder where that can be done; None takes it away.
+        """Write another file into the folder where that can be done; None removes it.
 
         The folder is opened again: this is also called by a process that holds nothing open.
         """
-        if not self.is_ours or self._folder is None:
-            return
-        with suppress(OSError):
-            folder = open_folder(os.path.dirname(self._path), _MODE_OF_FOLDER)  # noqa: PTH120
-            try:
-                if data is None:
-                    os.unlink(name, dir_fd=folder)
-                else:
-                    os.close(write(folder, name, data))
-            finally:
-                os.close(folder)
+        if self.is_ours and self._folder is not None:
+            with suppress(OSError):
+                _replace(f"{self._place}/{name}", data)
 
     def withdraw(self) -> None:
-        """Take it away, unless somebody else has put theirs in its place."""
+        """Remove it, unless another process has replaced it."""
         with suppress(OSError):
             if self._file is not None and os.path.samestat(
                 os.fstat(self._file),
                 os.stat(self._name, dir_fd=self._folder, follow_symlinks=False),
             ):
                 os.unlink(self._name, dir_fd=self._folder)
-
-
-def _is_free(name: str, folder: int) -> bool:
-    """Whether nobody who is alive has a file; what another user has is his."""
-    try:
-        file = open_own(name, os.O_RDWR, folder=folder)
-    except PermissionError:
-        with suppress(OSError):
-            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid()
-        return True
-    except OSError:
-        return True  # there is none, or what is there is not a file that an agent made
-    try:
-        os.lockf(file, os.F_TEST, 0)
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-    return True
-
-
-VARIABLE = "SELFINSPECT_TOKEN_FILE"
-
-_AUTO = "auto"
-_BYTES = 32
-_MODE = 0o400
 
 
 def provide(
@@ -119,47 +90,56 @@ def provide(
 
     Args:
         asked: the option's value, None where it is not given.
-        path: where a token of our own is left.
-        owner: the command's user, None for ourselves.
+        path: where a token of our own is left, on a line; an old file is replaced.
+        owner: the command's user, who alone may read it; None for ourselves.
 
     Returns:
         The token, None where we make none; and the file's path, None where there is none.
     """
     if asked != _AUTO:
         return None, asked
-    token = os.urandom(_BYTES).hex().encode()
+    token = os.urandom(_TOKEN_BYTES).hex().encode()
     try:
-        leave(token, path, owner)
+        _replace(path, token + b"\n", _MODE_OF_TOKEN, owner)
     except OSError as error:
         say("token.failed", path=path, error=error.strerror or error)
         return token, None
     return token, path
 
 
-def leave(token: bytes, path: str, owner: int | None = None) -> None:
-    """Write the token and a newline into a file, which replaces an old one.
+def take_away(path: str) -> None:
+    """Remove the token's file, where it is there and may be removed."""
+    with suppress(OSError):
+        _replace(path, None)
 
-    Args:
-        token: what to leave.
-        path: where.
-        owner: the user who alone may read it, None for ourselves.
+
+def _replace(path: str, data: bytes | None, mode: int = 0o644, owner: int | None = None) -> None:
+    """Write a file whole, in a folder that is made where it is missing; None removes the file.
 
     Raises:
-        OSError: it cannot be left there.
+        OSError: it cannot be written or removed.
     """
     place, name = os.path.split(path)
-    folder = open_folder(place, _MODE_OF_FOLDER)
-    try:
-        os.close(write(folder, name, token + b"\n", _MODE, owner=owner))
-    finally:
-        os.close(folder)
-
-
-def take_away(path: str) -> None:
-    """Remove the file, where it is there and may be removed."""
-    place, name = os.path.split(path)
-    with suppress(OSError):
-        folder = open_folder(place, _MODE_OF_FOLDER)
-        with suppress(OSError):
+    with Descriptor(open_folder(place, _MODE_OF_FOLDER)) as folder:
+        if data is None:
             os.unlink(name, dir_fd=folder)
-        os.close(folder)
+        else:
+            os.close(write(folder, name, data, mode, owner=owner))
+
+
+def _is_free(name: str, folder: int) -> bool:
+    """Whether no living process has a file locked; another user's file counts as taken."""
+    try:
+        file = open_own(name, os.O_RDWR, folder=folder)
+    except PermissionError:
+        with suppress(OSError):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid()
+        return True
+    except OSError:
+        return True  # there is none, or what is there is not a file that an agent made
+    with Descriptor(file):
+        try:
+            os.lockf(file, os.F_TEST, 0)
+        except OSError:
+            return False
+    return True

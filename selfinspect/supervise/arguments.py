@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from selfinspect.listen import ListenAddress
 
     T = TypeVar("T")
+    D = TypeVar("D")
 
 _YES = ("1", "true", "t", "yes", "y", "on")
 _NO = ("", "0", "false", "f", "no", "n", "off")
 _OFF = "off"
 _WAIT_TO_EXPORT = 5.0
-_OWN = "--export-env=self"
+_OWN = "self"
 _LAST_EXIT_CODE = 255
 
 HELP = """\
@@ -40,7 +41,7 @@ Options:
                           otel: OTEL_RESOURCE_ATTRIBUTES; size: GOMEMLIMIT and
                           so on; size:go,web: of these runtimes. Commas between
                           several. self and otel wait 5s unless --wait says how
-                          long; what is not known by then is unset.
+                          long; what is unknown by then stays unset.
   -g, --signal-group      Forward signals to CMD's whole process group.
   --rewrite FROM:TO       Send TO where FROM comes, by name or number
                           (TERM:QUIT, 15:3); TO 0 drops it. Repeatable.
@@ -53,6 +54,9 @@ Options:
                           where the container's configuration does not say.
   --last-signal SIG       Send SIG (QUIT, say, for a dump of stacks) 2 s before
                           that, if CMD catches it and has more than 4 s.
+  --on-memory SIG         Send SIG, if CMD catches it, when memory is at its
+                          limit and not by page cache alone; at most one a
+                          minute. Takes cgroup v2.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
                           names. Takes root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
@@ -76,7 +80,8 @@ Exit codes:
 class Arguments:
     """A parsed command line.
 
-    A wrong value is an error on the command line; in a variable it is passed over, but for users.
+    A wrong value is an error on the command line; in a variable it is passed over, except for
+    users: `find_user` checks those.
 
     Attributes:
         wait: seconds to hold the command back for the agent at most.
@@ -87,40 +92,19 @@ class Arguments:
         end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
         stop_timeout: seconds from the stop signal to SIGKILL, where the container says nothing.
         last_signal: what is sent 2 s before that to a command that catches it; None for none.
-        user: whom the command runs as, as written; None for ourselves.
+        on_memory: what is sent when memory is short to a command that catches it; None for none.
+        user: the user the command runs as, as written; None for our own.
         agent_user: the same for the agent.
         agent_options: what `serve` gets.
         listen: where the API was asked to listen; None is the default.
         metrics_listen: the same for the metrics; empty is nowhere.
         engine: where the engine was said to be, as written.
-        journal: the folder in which the runs are written down.
+        journal: the folder for the journal and the record of runs.
         token_file: where the API's token is, as written, `auto` for one of our own; None for none.
         tls: whether the agent speaks TLS beyond loopback.
         command: the app and its arguments.
-        passed_over: what was wrong and does not count, a line each.
+        passed_over: what was wrong and is ignored, a line each.
     """
-
-    __slots__ = (
-        "agent_options",
-        "agent_user",
-        "command",
-        "end_rest",
-        "engine",
-        "expected",
-        "exports",
-        "journal",
-        "last_signal",
-        "listen",
-        "metrics_listen",
-        "passed_over",
-        "rewrites",
-        "signal_group",
-        "stop_timeout",
-        "tls",
-        "token_file",
-        "user",
-        "wait",
-    )
 
     def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         if "--" not in arguments:
@@ -129,85 +113,98 @@ class Arguments:
         self.command = list(arguments[split + 1 :])
         if not self.command:
             raise ValueError("no command after `--`")
-        options = list(arguments[:split])
-        self.passed_over: list[str] = []
-        self.exports = self._exports(options, environ)
-        self.signal_group = self._flag(("--signal-group", "-g"), options, environ)
-        self.user = _value("--user", options, environ)
-        self.agent_user = _value("--agent-user", options, environ)
-        waits = self._parsed("--wait", parse_duration, options, environ)
+        options = _Options(list(arguments[:split]), environ)
+        self.passed_over = options.passed_over
+        self.exports = options.exports()
+        self.signal_group = options.switch("--signal-group", "-g")
+        self.user = options.take("--user")
+        self.agent_user = options.take("--agent-user")
         exporting = self.exports is not None and self.exports.needs_agent
-        self.wait = waits[-1] if waits else _WAIT_TO_EXPORT if exporting else 0.0
-        self.end_rest = (self._parsed("--end-rest", parse_duration, options, environ) or [0.0])[-1]
-        self.rewrites = dict(self._parsed("--rewrite", parse_rewrite, options, environ))
-        self.expected = self._parsed("--expect-exit", _exit_code, options, environ)
-        stop = self._parsed("--stop-timeout", parse_duration, options, environ)
-        self.stop_timeout = stop[-1] if stop else None
-        last = self._parsed("--last-signal", parse_signal, options, environ)
-        self.last_signal = last[-1] if last else None
-        self.agent_options = options
-        self.listen = self._addresses("--listen", environ)
-        self.metrics_listen = self._addresses("--metrics-listen", environ)
-        self.engine = _asked("--engine", options, environ)
-        self.token_file = _last("--token-file", options, environ)
-        self.tls = _last("--tls-cert", options, environ) is not None
-        self.journal = _last("--journal", options, environ) or DEFAULT_FOLDER
+        self.wait = options.last("--wait", parse_duration, _WAIT_TO_EXPORT if exporting else 0.0)
+        self.end_rest = options.last("--end-rest", parse_duration, 0.0)
+        self.rewrites = dict(options.each("--rewrite", parse_rewrite))
+        self.expected = options.each("--expect-exit", _exit_code)
+        self.stop_timeout = options.last("--stop-timeout", parse_duration, None)
+        self.last_signal = options.last("--last-signal", parse_signal, None)
+        self.on_memory = options.last("--on-memory", parse_signal, None)
+        self.listen = options.addresses("--listen")
+        self.metrics_listen = options.addresses("--metrics-listen")
+        self.agent_options = options.words
+        self.engine = options.texts("--engine")
+        self.token_file = options.text("--token-file")
+        self.tls = options.text("--tls-cert") is not None
+        self.journal = options.text("--journal") or DEFAULT_FOLDER
 
-    def _flag(self, names: Sequence[str], options: list[str], environ: Mapping[str, str]) -> bool:
+
+class _Options:
+    """Options as they are read one after the other, each from its flag or else its variable.
+
+    Attributes:
+        words: the command line, without what is `run`'s own and has been read.
+        passed_over: what was wrong and is ignored, a line each.
+    """
+
+    def __init__(self, words: list[str], environ: Mapping[str, str]) -> None:
+        self.words = words
+        self.passed_over: list[str] = []
+        self._environ = environ
+
+    def switch(self, *names: str) -> bool:
         """Whether a switch of ours stands among the options, or is on in its variable."""
-        given = any(name in options for name in names)
-        options[:] = [option for option in options if option not in names]
+        given = any(name in self.words for name in names)
+        self.words = [word for word in self.words if word not in names]
         variable = _variable(names[0])
-        text = environ.get(variable, "").lower()
-        if not given and text not in (*_YES, *_NO):
-            self.passed_over.append(f"{variable} {environ[variable]!r}: takes true or false")
-        return given or text in _YES
+        text = self._environ.get(variable, "")
+        if not given and text.lower() not in (*_YES, *_NO):
+            self.passed_over.append(f"{variable} {text!r}: takes true or false")
+        return given or text.lower() in _YES
 
-    def _exports(self, options: list[str], environ: Mapping[str, str]) -> Wanted | None:
+    def exports(self) -> Wanted | None:
         """What `--export-env`, with or without a value, or its variable asks for."""
         flag = "--export-env"
-        given = [_OWN if option == flag else option for option in options]
-        words = [word.removeprefix(f"{flag}=") for word in given if word.startswith(f"{flag}=")]
-        options[:] = [option for option in given if not option.startswith(f"{flag}=")]
-        text = ",".join(words) or environ.get(_variable(flag), "")
-        if not words and text.lower() in (*_YES, *_NO):
-            text = _OWN.removeprefix(f"{flag}=") if text.lower() in _YES else ""
-        if not text and not words:
+        self.words = [f"{flag}={_OWN}" if word == flag else word for word in self.words]
+        given = self._take(flag)
+        text = ",".join(given) or self._environ.get(_variable(flag), "")
+        if not given and text.lower() in (*_YES, *_NO):
+            text = _OWN if text.lower() in _YES else ""
+        if not text and not given:
             return None
         from selfinspect.exports.own import parse_wanted  # noqa: PLC0415 - few want any
 
-        try:
-            return parse_wanted(text)
-        except ValueError as error:
-            if words:
-                raise ValueError(f"{flag} {error}") from error
-            self.passed_over.append(f"{_variable(flag)} {error}")
-            return None
+        return next(iter(self._parsed(flag, parse_wanted, [text], given=bool(given))), None)
 
-    def _parsed(
-        self,
-        flag: str,
-        parse: Callable[[str], T],
-        options: list[str],
-        environ: Mapping[str, str],
-    ) -> list[T]:
-        """Every value of an option of ours, which is taken out of the options."""
-        values, options[:] = _extract(flag, options)
-        try:
-            return [parse(value) for value in values or _listed(flag, environ)]
-        except ValueError as error:
-            if values:
-                raise ValueError(f"{flag} {error}") from error
-            self.passed_over.append(f"{_variable(flag)} {error}")
-            return []
+    def each(self, flag: str, parse: Callable[[str], T]) -> list[T]:
+        """Every value of an option of ours."""
+        given = self._take(flag)
+        return self._parsed(flag, parse, given or self._listed(flag), given=bool(given))
 
-    def _addresses(self, flag: str, environ: Mapping[str, str]) -> list[ListenAddress] | None:
+    def last(self, flag: str, parse: Callable[[str], T], default: D) -> T | D:
+        """The last value of an option of ours."""
+        values = self.each(flag, parse)
+        return values[-1] if values else default
+
+    def take(self, flag: str) -> str | None:
+        """What an option of ours says last, else its variable, where that is not empty."""
+        text = self.text(flag)
+        self._take(flag)
+        return text
+
+    def text(self, flag: str) -> str | None:
+        """The same of an option of the agent's, which stays among the options."""
+        given, _ = _split(flag, self.words)
+        return given[-1] if given else self._environ.get(_variable(flag)) or None
+
+    def texts(self, flag: str) -> list[str]:
+        """Every value of an option of the agent's."""
+        return _split(flag, self.words)[0] or self._listed(flag)
+
+    def addresses(self, flag: str) -> list[ListenAddress] | None:
         """Where to listen; of the agent's options only those that it can take are left.
 
         A wrong address closes one listener, the default does not take its place.
         """
-        given, others = _extract(flag, self.agent_options)
-        texts = given or _listed(flag, environ)
+        given = self._take(flag)
+        texts = given or self._listed(flag)
         addresses, good = [], []
         for text in texts:
             if text == _OFF and flag == "--metrics-listen":
@@ -219,8 +216,29 @@ class Arguments:
                 self.passed_over.append(f"{flag if given else _variable(flag)} {error}")
             else:
                 good.append(text)
-        self.agent_options = [*(f"{flag}={text}" for text in good), *others]
+        self.words = [*(f"{flag}={text}" for text in good), *self.words]
         return addresses if texts else None
+
+    def _take(self, flag: str) -> list[str]:
+        given, self.words = _split(flag, self.words)
+        return given
+
+    def _listed(self, flag: str) -> list[str]:
+        """The values in an option's variable, between commas."""
+        texts = self._environ.get(_variable(flag), "").split(",")
+        return [text.strip() for text in texts if text.strip()]
+
+    def _parsed(
+        self, flag: str, parse: Callable[[str], T], texts: Sequence[str], *, given: bool
+    ) -> list[T]:
+        """The values; where one is wrong, the error of the flag, or none and a line of why."""
+        try:
+            return [parse(text) for text in texts]
+        except ValueError as error:
+            if given:
+                raise ValueError(f"{flag} {error}") from error
+            self.passed_over.append(f"{_variable(flag)} {error}")
+            return []
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
@@ -235,20 +253,7 @@ def _exit_code(text: str) -> int:
     raise ValueError(f"{text!r}: takes an exit code from 0 to {_LAST_EXIT_CODE}")
 
 
-def _value(flag: str, options: list[str], environ: Mapping[str, str]) -> str | None:
-    """What an option of ours says; it is taken out of the options."""
-    text = _last(flag, options, environ)
-    _, options[:] = _extract(flag, options)
-    return text
-
-
-def _last(flag: str, options: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """What an option says last, else its variable, where that is not empty."""
-    values, _ = _extract(flag, options)
-    return values[-1] if values else environ.get(_variable(flag)) or None
-
-
-def _extract(flag: str, options: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(flag: str, options: Sequence[str]) -> tuple[list[str], list[str]]:
     """Every value of a flag, as `--flag value` or `--flag=value`, and the other options."""
     values, others = [], []
     remaining = iter(options)
@@ -260,18 +265,6 @@ def _extract(flag: str, options: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             others.append(option)
     return values, others
-
-
-def _asked(flag: str, options: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    """What an option of the agent says, else its environment variable."""
-    values, _ = _extract(flag, options)
-    return values or _listed(flag, environ)
-
-
-def _listed(flag: str, environ: Mapping[str, str]) -> list[str]:
-    """The values in an option's variable, between commas."""
-    texts = environ.get(_variable(flag), "").split(",")
-    return [text.strip() for text in texts if text.strip()]
 
 
 def _variable(flag: str) -> str:

@@ -1,4 +1,4 @@
-"""What PID 1 tells a person, one line each on standard error.
+"""What PID 1 logs: one line each on standard error.
 
 `contextlib.suppress` without `contextlib`, which loads `functools` and `collections`: 3 ms.
 """
@@ -18,7 +18,7 @@ _STDERR = 2
 def say(event: str, **fields: object) -> None:
     """Write `selfinspect run: <event> key=value…`.
 
-    A standard error that is closed, or that nobody reads any more, is no one's harm.
+    A standard error that is closed or that nobody reads is ignored.
     """
     words = (f"{key}={_word(str(value))}" for key, value in fields.items())
     line = " ".join(("selfinspect run:", event, *words)) + "\n"
@@ -42,10 +42,10 @@ def _word(text: str) -> str:
 
 
 class suppress:  # noqa: N801 - the name it has in the standard library
-    """Pass over exceptions of some kinds.
+    """Ignore exceptions of some classes.
 
     Args:
-        kinds: the classes of those that are passed over.
+        kinds: the classes.
     """
 
     __slots__ = ("_kinds",)

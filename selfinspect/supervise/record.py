@@ -3,8 +3,8 @@
 One file in the journal's folder for each container, for a volume may be several containers'. A
 line for each run, the newest last: nanoseconds of its start, the kernel's boot ID, and of its
 end nanoseconds, exit code, signal, the last signal that came for the command, the kernel's count
-of OOM kills, and 1 where the exit code was expected and counted as 0. A dash is not
-known, or not yet.
+of OOM kills, and 1 where the exit code was expected and counted as 0. A dash stands for
+what is unknown, or unknown as yet.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from binascii import crc32
 
 from selfinspect import files
-from selfinspect.files import open_folder, write
+from selfinspect.files import Descriptor, open_folder, write
 from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
 from selfinspect.supervise.messages import suppress
 from selfinspect.supervise.signals import signal
@@ -37,11 +37,11 @@ _FACTS = 6
 
 
 class Record:
-    """The line of one run. Whatever cannot be written is left out: the command comes first.
+    """The line of one run. A record that cannot be written is dropped: the command comes first.
 
     Args:
         folder: where the journal is.
-        mountinfo: what tells this container apart, see `mark_of`.
+        mountinfo: this container's mounts, by which `mark_of` recognises it.
         owner: whose the folder is to be where it has to be made.
         oom_counts: where the kernel counts its kills, the first that is there.
 
@@ -84,28 +84,22 @@ class Record:
             return
         with suppress(OSError):
             owner = None if self._owner is None else (self._owner.uid, self._owner.gid)
-            folder = open_folder(self._folder, 0o700, owner)
-            try:
-                self._write_into(folder, ending or (None,) * _FACTS)
-            finally:
-                os.close(folder)
+            with Descriptor(open_folder(self._folder, 0o700, owner)) as folder:
+                self._write_into(folder, self._mark, ending or (None,) * _FACTS)
 
-    def _write_into(self, folder: int, ending: tuple[int | None, ...]) -> None:
-        mark = self._mark or ""
+    def _write_into(self, folder: int, mark: str, ending: tuple[int | None, ...]) -> None:
         name = path_of("", mark).lstrip("/")
-        boot = read(_BOOT).strip() or _UNKNOWN
+        boot = text_of(_BOOT).strip() or _UNKNOWN
         facts = [_UNKNOWN if each is None else str(each) for each in ending]
-        others = [line for line in lines(name, mark, folder) if not self._is_ours(line)]
+        ours = f"{self._started} "
+        others = [line for line in lines(name, mark, folder) if not line.startswith(ours)]
         line = " ".join([self._started, boot, *facts])
-        kept = "\n".join([header(mark), *others[1 - _RUNS_KEPT :], line, ""])
+        kept = "\n".join([_header(mark), *others[1 - _RUNS_KEPT :], line, ""])
         os.close(write(folder, name, kept.encode(errors="surrogateescape")))
-
-    def _is_ours(self, line: str) -> bool:
-        return line.startswith(f"{self._started} ")
 
     def _oom_kills(self) -> int | None:
         for path in self._oom_counts:
-            for line in read(path).splitlines():
+            for line in text_of(path).splitlines():
                 name, _, count = line.partition(" ")
                 if name == "oom_kill" and count.isdigit():
                     return int(count)
@@ -136,25 +130,25 @@ def path_of(folder: str, mark: str) -> str:
     return f"{folder}/{crc32(mark.encode(errors='surrogateescape')):08x}.runs"
 
 
-def header(mark: str) -> str:
+def _header(mark: str) -> str:
     """The first line of its file."""
     return f"selfinspect runs 1 {mark}"
 
 
 def lines(path: str, mark: str, folder: int | None = None) -> list[str]:
-    """The lines of a file behind its header; none where it is another container's, or none.
+    """The lines of a file behind its header; none where it is missing or another container's.
 
     Args:
         path: where it is.
         mark: the container's.
         folder: the open folder that the path is relative to.
     """
-    first, *others = read(path, _LONGEST_RECORD, folder).splitlines() or [""]
-    return others if first == header(mark) else []
+    first, *others = text_of(path, _LONGEST_RECORD, folder).splitlines() or [""]
+    return others if first == _header(mark) else []
 
 
-def read(path: str, longest: int = _LONGEST, folder: int | None = None) -> str:
-    """The text of a file, empty where there is none; a link is not followed, nor a pipe waited for.
+def text_of(path: str, longest: int = _LONGEST, folder: int | None = None) -> str:
+    """The text of a file, empty where it is missing; neither follows a link nor waits for a pipe.
 
     Args:
         path: where it is.

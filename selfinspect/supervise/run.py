@@ -1,12 +1,8 @@
 """`selfinspect run [options] -- CMD…`: from the command line to the exit code.
 
-What the start of this interpreter has made of the environment that the container was given.
-
 The command inherits the environment of the process itself, entries that a mapping could not hold
 (without a name, without `=`, or twice) as they are; what differs is a change: a value, or None for
 a variable to take away.
-
-How many tasks the container may have, and whether that leaves room for an agent.
 """
 
 from __future__ import annotations
@@ -14,18 +10,17 @@ from __future__ import annotations
 import os
 import sys
 
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, uri_of
-from selfinspect.supervise import listeners
-from selfinspect.supervise.agent import Agent, tasks_allowed
-from selfinspect.supervise.announcement import URI_FILE, Announcement, provide, take_away
-from selfinspect.supervise.announcement import VARIABLE as TOKEN_FILE
+from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, URI_FILE, uri_of
+from selfinspect.supervise import handover
+from selfinspect.supervise.agent import AgentProcess, tasks_allowed
+from selfinspect.supervise.announcement import TOKEN_VARIABLE, Announcement, provide, take_away
 from selfinspect.supervise.arguments import HELP, Arguments, asks_for_help
 from selfinspect.supervise.command import Command
 from selfinspect.supervise.listeners import bound, claim, share, usual_metrics
 from selfinspect.supervise.messages import say, suppress
-from selfinspect.supervise.record import Record, read
+from selfinspect.supervise.record import Record, text_of
 from selfinspect.supervise.signals import block_signals
-from selfinspect.supervise.stopping import Stopping
+from selfinspect.supervise.stopping import StopNotice
 from selfinspect.supervise.supervisor import Supervisor
 from selfinspect.supervise.users import engine_groups, find_user
 
@@ -36,17 +31,23 @@ if TYPE_CHECKING:
     from selfinspect.exports.own import Wanted
     from selfinspect.supervise.users import User
 
-USAGE = 125
-URI = "SELFINSPECT_URI"
+_USAGE = 125
+_URI = "SELFINSPECT_URI"
+_STOP_TIMEOUT = "SELFINSPECT_STOP_TIMEOUT"
 
 _STREAMS = (0, 1, 2)
 
 # glibc else keeps a pool of memory for each of many threads: MiB, once requests come together.
 _MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
-_OF_THE_AGENT = {"SELFINSPECT_LOG_LEVEL": "warning", **_MEMORY}
+_DEFAULTS = {"SELFINSPECT_LOG_LEVEL": "warning", **_MEMORY}
 
-# Where to listen stands among the agent's options, as far as it can be understood.
-_NOT_INHERITED = dict.fromkeys((URI, "SELFINSPECT_LISTEN", "SELFINSPECT_METRICS_LISTEN"))
+# The agent gets its addresses as options, those that can be parsed.
+_NOT_INHERITED = dict.fromkeys((_URI, "SELFINSPECT_LISTEN", "SELFINSPECT_METRICS_LISTEN"))
+
+# The name under which the folder with an interpreter of its own (deploy/standalone.sh) keeps
+# LD_PRELOAD from that interpreter: a library of the image's fits the image's C library.
+_PRELOAD = "SELFINSPECT_LD_PRELOAD"
+_LOCALE = "LC_CTYPE"
 
 
 def main(
@@ -84,7 +85,7 @@ def run(
         agent_user = find_user("--agent-user", parsed.agent_user)
     except ValueError as error:
         say(f"error: {error}")
-        return USAGE
+        return _USAGE
     _keep_stream_numbers()
     for line in parsed.passed_over:
         say(f"warning: {line}; passed over")
@@ -94,14 +95,19 @@ def run(
     if agent_user is not None:
         agent_user = agent_user.joining(engine_groups(parsed.engine, environ))
     announcement = Announcement(uri_file)
-    token_path = _token_path(uri_file, shared=not announcement.is_ours)
+    token_path = f"{os.path.dirname(uri_file)}/token"  # noqa: PTH120
+    if not announcement.is_ours:
+        token_path += f"-{os.getpid()}"  # the usual place may be another agent's
     token, token_file = provide(parsed.token_file, token_path, user.uid if user else None)
-    agent = Agent(
+    stop_timeout = parsed.stop_timeout
+    agent = AgentProcess(
         [*agent_command, *parsed.agent_options],
         {
             **_NOT_INHERITED,
-            **_stop_timeout(parsed.stop_timeout),
-            **_defaults(environ),
+            # A wrong variable is not handed on.
+            _STOP_TIMEOUT: None if stop_timeout is None else f"{stop_timeout:f}s",
+            # An empty variable counts as unset.
+            **{name: value for name, value in _DEFAULTS.items() if not environ.get(name)},
             **_home(agent_user),
         },
         api,
@@ -109,67 +115,58 @@ def run(
         given=given,
         user=agent_user,
         token=token,
+        signalling=parsed.on_memory is not None,
     )
     uri = uri_of([bound(each) for each in api], tls=parsed.tls)
     announcement.write(uri)
+    stale, sizes = _exports(parsed.exports, environ) if parsed.exports else ((), {})
     changes = {
         **changes_back(environ),
-        **(_exports(parsed.exports, environ) if parsed.exports else {}),
-        listeners.VARIABLE: None,
-        URI: uri,
-        TOKEN_FILE: token_file,
+        **dict.fromkeys(stale),
+        handover.VARIABLE: None,
+        _URI: uri,
+        TOKEN_VARIABLE: token_file,
         **_home(user),
     }
     if user is not None:
         share(api, user.gid)
-    command = Command(
-        parsed.command,
-        changes,
-        given=given,
-        exports=parsed.exports,
-        user=user,
-        whole_group=parsed.signal_group,
-    )
+    command = Command(parsed, changes, given, user, sizes)
     # A second `run` in a container is none of its runs.
-    mounts = read(mountinfo_file) if announcement.is_ours else ""
-    record = Record(parsed.journal, mounts, agent_user)
-    supervisor = Supervisor(
+    mounts = text_of(mountinfo_file) if announcement.is_ours else ""
+    code = Supervisor(
+        parsed,
         command,
         agent,
-        parsed.wait,
-        record,
-        stopping=Stopping(announcement, agent, command, parsed.stop_timeout, parsed.last_signal),
+        Record(parsed.journal, mounts, agent_user),
+        StopNotice(announcement, agent, command, stop_timeout, parsed.last_signal),
         given=given,
-        rewrites=parsed.rewrites,
-        expected=parsed.expected,
-        end_rest=parsed.end_rest,
         tasks=tasks_allowed(),
-    )
-    code = supervisor.run()
+    ).run()
     announcement.withdraw()
     if token is not None:
         take_away(token_path)
     return code
 
 
-def _exports(exports: Wanted, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """What PID 1 itself does for `--export-env`: sizes, and no fact of another container's.
+def _exports(
+    exports: Wanted, environ: Mapping[str, str]
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """What PID 1 does itself for `--export-env`: the stale facts to remove, and the sizes.
 
-    Loaded only for those who want it.
+    Its modules are loaded only where it is asked for.
     """
     from selfinspect.exports.own import is_exported  # noqa: PLC0415
     from selfinspect.exports.size import sizes  # noqa: PLC0415
     from selfinspect.kernel.limits import read_room  # noqa: PLC0415
 
-    stale = filter(is_exported, environ) if exports.own else ()
-    found = sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
-    return {**dict.fromkeys(stale), **found}
+    stale = [*filter(is_exported, environ)] if exports.own else []
+    return stale, sizes(read_room(), exports.runtimes, environ) if exports.runtimes else {}
 
 
 def _keep_stream_numbers() -> None:
-    """Where a standard stream is closed, let nothing of ours have its number.
+    """Take the number of each standard stream that is closed, lest a file of ours get it.
 
-    For the command it stays closed. The root folder is there to be opened where no device is.
+    For the command it stays closed. The root folder can be opened where there is no device.
     """
     for stream in _STREAMS:
         try:
@@ -178,32 +175,16 @@ def _keep_stream_numbers() -> None:
             os.open("/", os.O_PATH | os.O_CLOEXEC)
 
 
-def _token_path(uri_file: str, *, shared: bool) -> str:
-    """Where a token of our own is left: the usual place may be another agent's."""
-    path = f"{os.path.dirname(uri_file)}/token"  # noqa: PTH120
-    return f"{path}-{os.getpid()}" if shared else path
-
-
-def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
-    """What is another default for an agent beside a command; an empty variable says nothing."""
-    return {name: value for name, value in _OF_THE_AGENT.items() if not environ.get(name)}
-
-
-def _stop_timeout(seconds: float | None) -> dict[str, str | None]:
-    """The option as the agent's, which tells others of it; a wrong variable is not handed on."""
-    return {"SELFINSPECT_STOP_TIMEOUT": None if seconds is None else f"{seconds:f}s"}
-
-
 def _home(user: User | None) -> dict[str, str]:
-    """The variable that changes with the user: root's folder is not for others."""
+    """The variable that changes with the user: root's home is not for others."""
     return {} if user is None else {"HOME": user.home}
 
 
 def _this_program(others: int) -> list[str]:
-    """How this program was started, less its last words.
+    """How this program was started, without its last words.
 
-    As the kernel has it: a loader named before the interpreter, as in a folder that brings its
-    own C library, is nowhere in `sys`.
+    From the kernel: a loader named before the interpreter, as in a folder with a C library of its
+    own, is nowhere in `sys`.
     """
     try:
         with open("/proc/self/cmdline", "rb") as file:  # noqa: PTH123
@@ -211,12 +192,6 @@ def _this_program(others: int) -> list[str]:
     except OSError:
         whole = [sys.executable, *sys.orig_argv[1:]]
     return whole[:-others]
-
-
-# The name under which the folder with an interpreter of its own (deploy/standalone.sh) keeps
-# LD_PRELOAD from that interpreter: a library of the image's fits the image's C library.
-_PRELOAD = "SELFINSPECT_LD_PRELOAD"
-_LOCALE = "LC_CTYPE"
 
 
 def changes_back(

@@ -9,17 +9,15 @@ from selfinspect.kernel.signals import signal_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
+    import signal as signal  # noqa: PLC0414 - handed on
     from collections.abc import Collection
 else:
     import _signal as signal
 
-__all__ = ["CATCHABLE", "Given", "block_signals", "parse_rewrite", "parse_signal", "signal"]
-
 CATCHABLE = frozenset(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
-# The interpreter ignores these from its start on, whatever they were before: nothing tells later
-# whether they had been ignored already, so the command gets their defaults.
+# The interpreter ignores these from its start on, and nothing shows later whether they had been
+# ignored before: the command gets their defaults.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -28,7 +26,7 @@ class Given:
 
     Attributes:
         mask: the signals that were blocked.
-        ignored: the signals that were ignored, as far as that can be known.
+        ignored: the signals that were ignored, as far as can be seen.
     """
 
     __slots__ = ("ignored", "mask")
@@ -54,8 +52,8 @@ class Given:
 def block_signals(mask: Collection[int] | None = None) -> Given:
     """Let signals wait until `Supervisor.run` takes them; return what there was before.
 
-    A blocked signal is kept even for PID 1, to which the kernel delivers none that it has
-    not asked for, while a fault of our own still ends us instead of coming round for ever.
+    PID 1 needs this: the kernel drops a signal that PID 1 has no handler for, but keeps one that
+    it blocks. A fault of our own still ends us.
 
     Args:
         mask: what was blocked before, where they are blocked already.
@@ -73,7 +71,7 @@ def parse_rewrite(text: str) -> tuple[int, int]:
     """The signal that comes and the one to send in its place, 0 for none: `TERM:QUIT`, `15:0`.
 
     Raises:
-        ValueError: the text does not name two signals; the message says what does.
+        ValueError: the text does not name two signals; the message says what it takes.
     """
     first, _, second = text.partition(":")
     came = signal_number(first)

@@ -9,12 +9,11 @@ import time
 
 from selfinspect.kernel.signals import signal_name, signal_number
 from selfinspect.supervise.children import start_writer
-from selfinspect.supervise.messages import say, suppress
 from selfinspect.supervise.signals import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from selfinspect.supervise.agent import Agent
+    from selfinspect.supervise.agent import AgentProcess
     from selfinspect.supervise.announcement import Announcement
     from selfinspect.supervise.command import Command
 
@@ -22,22 +21,22 @@ FILE = "stopping"
 
 SIGNAL = "stop_signal"
 TIMEOUT = "SELFINSPECT_STOP_TIMEOUT_SECONDS"
-"""What a ready agent says of how its container is stopped."""
+"""The variables in which a ready agent reports how its container is stopped."""
 
 _LAST_WORDS = 2.0
 _SHORTEST = 4.0
 _OUTLIVED = 1.0
 _LONGEST = 10 * 366 * 86_400.0
-"""Seconds after which a timeout counts as none: no clock writes down when 2^63 s are over."""
+"""Seconds after which a timeout counts as none: no clock has a date for the end of 2^63 s."""
 _NANO = 10**9
 
 
-class Stopping:
+class StopNotice:
     """A stop under way, or none yet.
 
     Args:
         announcement: has the folder in which the file is left.
-        agent: says how the container is stopped, and tells whoever asks it.
+        agent: reports how the container is stopped, and shows the stop to its clients.
         command: what is asked to stop.
         timeout: seconds by the option of `run`, where the container says nothing; None for none.
         last_signal: sent 2 s before the deadline to a command that catches it; None for none.
@@ -46,7 +45,7 @@ class Stopping:
     def __init__(
         self,
         announcement: Announcement,
-        agent: Agent,
+        agent: AgentProcess,
         command: Command,
         timeout: float | None = None,
         last_signal: int | None = None,
@@ -69,7 +68,7 @@ class Stopping:
         if seconds is not None and seconds > _SHORTEST:
             self._last_at = now + seconds - _LAST_WORDS
         deadline = None if seconds is None else received + int(seconds * _NANO)
-        self._agent.tell(f"stopping {number} {received} {deadline or '-'}")
+        self._agent.send(f"stopping {number} {received} {deadline or '-'}")
         self._leave(_document(number, received, deadline))
 
     def due(self) -> float | None:
@@ -84,22 +83,15 @@ class Stopping:
             self._send_last()
         if self._over_at is not None and now >= self._over_at:
             self._over_at = None
-            self._agent.tell("stopping")
+            self._agent.send("stopping")
             self._leave(None)
 
     def _leave(self, document: bytes | None) -> None:
-        """Have a process of its own write the file: a disk that hangs is not to hold us up."""
-        with suppress(OSError):
-            start_writer(lambda: self._announcement.leave(FILE, document))
+        start_writer(lambda: self._announcement.leave(FILE, document))
 
     def _send_last(self) -> None:
-        number = self._last_signal
-        if number is None:
-            return
-        if self._command.catches(number):
-            self._command.send(number)
-        else:
-            say("last-signal.not-sent", signal=number, reason="the command does not catch it")
+        if self._last_signal is not None:
+            self._command.send_caught(self._last_signal, "last-signal.not-sent")
 
     def _stop_signal(self) -> int:
         self._agent.settled()

@@ -1,7 +1,4 @@
-"""The loop of PID 1: signals in, signals out, children reaped, until the command has ended.
-
-What a command leaves behind when it ends: which processes that are, and their end.
-"""
+"""The loop of PID 1: signals in, signals out, children reaped, until the command has ended."""
 
 from __future__ import annotations
 
@@ -9,19 +6,27 @@ import os
 import time
 
 from selfinspect.supervise.agent import ROOM
-from selfinspect.supervise.children import NOT_EXECUTABLE, exit_code, start_writer
-from selfinspect.supervise.messages import say, suppress
-from selfinspect.supervise.prctl import inherit_orphans
-from selfinspect.supervise.signals import CATCHABLE, Given, signal
+from selfinspect.supervise.children import (
+    NOT_EXECUTABLE,
+    end_rest,
+    exit_code,
+    inherit_orphans,
+    start_writer,
+)
+from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
+from selfinspect.supervise.messages import say
+from selfinspect.supervise.signals import CATCHABLE, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
-    from selfinspect.supervise.agent import Agent
+    from selfinspect.supervise.agent import AgentProcess
+    from selfinspect.supervise.arguments import Arguments
     from selfinspect.supervise.command import Command
     from selfinspect.supervise.record import Record
-    from selfinspect.supervise.stopping import Stopping
+    from selfinspect.supervise.signals import Given
+    from selfinspect.supervise.stopping import StopNotice
 
 _HARMLESS = {
     signal.SIGCHLD,
@@ -42,44 +47,38 @@ class Supervisor:
     """A command, the agent beside it, and what passes between them and the world.
 
     Args:
+        options: how long to wait for the agent and for what the command leaves, which signals are
+            rewritten, which exit codes count as 0.
         command: what is run.
         agent: what is beside it.
-        wait: seconds to hold the command back for the agent at most.
         record: where the run is written down.
-        stopping: notes that the container is asked to stop; None for nobody.
+        stop: notes that the container is asked to stop.
         given: the signals' mask and actions that `run` was started with.
-        rewrites: which signal is sent for one that comes; 0 for none.
-        expected: the command's exit codes that count as 0.
-        end_rest: seconds that what the command leaves has to end; 0 leaves it alone.
         tasks: how many tasks the container may have, None where there is no limit.
     """
 
     def __init__(
         self,
+        options: Arguments,
         command: Command,
-        agent: Agent,
-        wait: float,
+        agent: AgentProcess,
         record: Record,
+        stop: StopNotice,
         *,
-        stopping: Stopping | None = None,
-        given: Given | None = None,
-        rewrites: Mapping[int, int] | None = None,
-        expected: Collection[int] = (),
-        end_rest: float = 0.0,
-        tasks: int | None = None,
+        given: Given,
+        tasks: int | None,
     ) -> None:
+        self._options = options
         self._command = command
         self._agent = agent
         self._record = record
-        self._stopping = stopping
-        self._given = given or Given()
-        self._rewrites = rewrites or {}
-        self._expected = expected
-        self._end_rest = end_rest
+        self._stop = stop
+        self._given = given
         self._crowded = tasks is not None and tasks < ROOM
+        self._unsupported_said = False
         self._held: list[int] = []
         self._writer: int | None = None
-        self._hold_until = time.monotonic() + wait if wait else None
+        self._hold_until = time.monotonic() + options.wait if options.wait else None
         self._code: int | None = None
         self._killed_by: int | None = None
 
@@ -98,11 +97,11 @@ class Supervisor:
             if received is not None:
                 self._handle(received)
         self._record_end(self._code)
-        if self._end_rest:
+        if self._options.end_rest:
             process = self._agent.process
-            end_rest(self._end_rest, () if process is None else (process,), self._reap)
+            end_rest(self._options.end_rest, () if process is None else (process,), self._reap)
         self._dismiss_agent()
-        return 0 if self._code in self._expected else self._code
+        return 0 if self._code in self._options.expected else self._code
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
@@ -111,15 +110,14 @@ class Supervisor:
             self._start_command()
         if self._agent.restart_at is not None and now >= self._agent.restart_at:
             self._agent.start()
-        if self._stopping is not None:
-            self._stopping.do_what_is_due(now)
+        self._stop.do_what_is_due(now)
 
     def _until_next(self) -> float:
         """Seconds to sleep at most; a signal wakes us anyway."""
         if self._hold_until is not None:
-            # Only while the command is held back: nothing else wakes us for the agent's word.
+            # Only while the command is held back: nothing wakes us when the agent is ready.
             return _READINESS_LOOK
-        due = (self._agent.restart_at, self._stopping.due() if self._stopping else None)
+        due = (self._agent.restart_at, self._stop.due())
         left = [each - time.monotonic() for each in due if each is not None]
         return max(0.0, min([*left, _LONGEST_SLEEP]))
 
@@ -129,18 +127,28 @@ class Supervisor:
             self._reap()
         elif number == signal.SIGPIPE and received.si_pid == os.getpid():
             pass  # from a standard error nobody reads
+        elif number == signal.SIGIO and received.si_code > 0:
+            self._hear_of_memory()  # the kernel's, for a word of the agent
         else:
             self._forward(number)
 
+    def _hear_of_memory(self) -> None:
+        notice = self._agent.memory_notice()
+        if notice == MEMORY_SHORT:
+            self._command.memory_is_short()
+        elif notice == MEMORY_UNSUPPORTED and not self._unsupported_said:
+            self._unsupported_said = True
+            reason = "no notice of short memory: it takes cgroup v2 and its memory.events"
+            say("on-memory.unsupported", reason=reason)
+
     def _forward(self, number: int) -> None:
-        sent = self._rewrites.get(number, number)
+        sent = self._options.rewrites.get(number, number)
         if self._command.process is not None:
             if number not in _HARMLESS:
                 self._record.forwarded = number
             if sent:
                 self._command.send(sent)
-            if self._stopping is not None:
-                self._stopping.forwarded(number)
+            self._stop.forwarded(number)
         elif sent in self._given.mask:
             self._held.append(sent)
         elif sent and sent not in _HARMLESS and sent not in self._given.ignored:
@@ -151,7 +159,7 @@ class Supervisor:
 
     def _start_command(self) -> None:
         try:
-            self._command.start(self._agent.variables)
+            self._command.start(self._agent.variables, self._agent.left_out)
         except OSError as error:
             say("start.failed", command=self._command.words[0], error=error.strerror)
             self._code = NOT_EXECUTABLE
@@ -159,21 +167,18 @@ class Supervisor:
             for number in self._held:
                 self._command.send(number)
             if not self._crowded:
-                self._write(self._record.begin)
+                self._writer = start_writer(self._record.begin)
 
     def _record_end(self, code: int) -> None:
         """Write down how the command ended, once its beginning is."""
         if self._written():
-            expected = code in self._expected
-            self._write(lambda: self._record.end(code, self._killed_by, expected=expected))
+            expected = code in self._options.expected
+            self._writer = start_writer(
+                lambda: self._record.end(code, self._killed_by, expected=expected)
+            )
             self._written()
         if self._writer is not None:
             os.kill(self._writer, signal.SIGKILL)
-
-    def _write(self, write: Callable[[], None]) -> None:
-        """Have a process of its own write: a disk that hangs is not to hold us up."""
-        with suppress(OSError):
-            self._writer = start_writer(write)
 
     def _written(self) -> bool:
         return self._reaped(lambda: self._writer is None, _LONGEST_WRITE)
@@ -214,77 +219,3 @@ class Supervisor:
             if signal.sigtimedwait({signal.SIGCHLD}, left):
                 self._reap()
         return True
-
-
-_LOOK = 0.02
-_LONGEST_KILL = 1.0
-_GONE = (b"Z", b"X")
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of the kernel's sched.h
-
-
-def end_rest(seconds: float, spared: Collection[int], reap: Callable[[], None]) -> None:
-    """Ask what is left to end, and kill what has not ended by then.
-
-    Args:
-        seconds: how long it may take.
-        spared: processes that are left alone, with all below them.
-        reap: takes note of children that have ended.
-    """
-    until = time.monotonic() + seconds
-    asked: set[int] = set()
-    while (rest := left(spared)) and time.monotonic() < until + _LONGEST_KILL:
-        overdue = time.monotonic() >= until
-        for process in rest if overdue else rest - asked:
-            # A stopped process would not see that it is to end.
-            _send(process, *((signal.SIGKILL,) if overdue else (signal.SIGTERM, signal.SIGCONT)))
-        asked |= rest
-        signal.sigtimedwait({signal.SIGCHLD}, _LOOK)
-        reap()
-
-
-def left(spared: Collection[int], proc: str = "/proc") -> set[int]:
-    """The processes that still run: all others of a PID namespace of our own, else those below us.
-
-    None where this is the `/proc` of another PID namespace, or there is none.
-
-    Args:
-        spared: processes to leave out, with all below them.
-        proc: where the kernel shows processes.
-    """
-    ours = os.getpid()
-    with suppress(OSError):
-        if os.readlink(f"{proc}/self") == str(ours):  # noqa: PTH115
-            parents = _parents(proc)
-            below = _below(spared, parents).union(spared)
-            every = set(parents) if ours == 1 else _below((ours,), parents)
-            return every - below - {ours}
-    return set()
-
-
-def _below(roots: Collection[int], parents: dict[int, int]) -> set[int]:
-    """The processes whose parent, or parent's parent and so on, is one of the roots."""
-    found: set[int] = set()
-    generation = set(roots)
-    while generation:
-        generation = {each for each, parent in parents.items() if parent in generation} - found
-        found |= generation
-    return found
-
-
-def _parents(proc: str) -> dict[int, int]:
-    """Every process that has not ended, and its parent; of proc_pid_stat(5)."""
-    parents = {}
-    for name in os.listdir(proc):  # noqa: PTH208 - pathlib would cost PID 1 half a megabyte
-        if name.isdecimal():
-            with suppress(OSError), open(f"{proc}/{name}/stat", "rb") as file:  # noqa: PTH123
-                # The name in parentheses may hold anything.
-                state, parent, *others = file.read().rpartition(b") ")[2].split()
-                if state not in _GONE and not int(others[4]) & _KERNEL_THREAD:
-                    parents[int(name)] = int(parent)
-    return parents
-
-
-def _send(process: int, *numbers: int) -> None:
-    with suppress(OSError):
-        for number in numbers:
-            os.kill(process, number)

@@ -1,4 +1,4 @@
-"""Whom root starts the children as: `--user` and `--agent-user`.
+"""The users that root starts the children as: `--user` and `--agent-user`.
 
 `pwd` and `grp` are loaded only where a user was asked for.
 """
@@ -26,7 +26,7 @@ class User:
         uid: the user's number.
         gid: the group of what it makes.
         groups: every group it is in.
-        home: its folder, `/` where none is known.
+        home: its home folder, `/` where it has none.
     """
 
     __slots__ = ("gid", "groups", "home", "uid")
@@ -62,10 +62,10 @@ def find_user(option: str, text: str | None) -> User | None:
     """The user that an option names, None where it names none.
 
     `UID[:GID]`, in numbers or in names that /etc/passwd and /etc/group have. Without a group it
-    gets the user's groups; a number that stands nowhere is its own group, never root's.
+    gets the user's groups; a number without an entry is its own group, never root's.
 
     Raises:
-        ValueError: there is no such user or group, or we are not root; the message says what helps.
+        ValueError: there is no such user or group, or we are not root; the message says so.
     """
     if text is None:
         return None
@@ -84,7 +84,7 @@ def find_user(option: str, text: str | None) -> User | None:
         return User(uid, uid, [uid])
     except ValueError:
         raise ValueError(
-            f"{option} {text!r}: takes UID[:GID], numbers or names that this container knows"
+            f"{option} {text!r}: takes UID[:GID], numbers, or names of the container's /etc files"
         ) from None
 
 
@@ -102,9 +102,9 @@ def engine_groups(engine: Sequence[str], environ: Mapping[str, str]) -> list[int
 
 
 def share_streams(uid: int) -> None:
-    """Let a user open our standard streams anew, by /dev/stdout, as an engine's `--user` can.
+    """Let a user reopen our standard streams, by /dev/stdout, as with an engine's `--user`.
 
-    Pipes and terminals alone: a file, and /dev/null, stay whose they are.
+    Only pipes and terminals: a file and /dev/null keep their owners.
     """
     for descriptor in _STREAMS:
         with suppress(OSError):

@@ -181,9 +181,9 @@ path = os.environ["SELFINSPECT_TOKEN_FILE"]
 token = open(path).read().strip()
 known = {"Authorization": "Bearer " + token}
 os.environ["SELFINSPECT_TOKEN_FILE"] = "auto"
-from selfinspect.client import Agent, ask
+from selfinspect.client import AgentAddress, ask
 for uri in (os.environ["SELFINSPECT_URI"], sys.argv[1]):
-    assert ask(Agent(uri), "/v1/identity", timeout=20).status == 200
+    assert ask(AgentAddress(uri), "/v1/identity", timeout=20).status == 200
 print(path, oct(os.stat(path).st_mode)[-3:], status(known), status({}))
 """
 

@@ -209,7 +209,7 @@ def test_signals_are_as_they_were_given(init: list[str]) -> None:
 
 @as_tini
 def test_nohup_keeps_it_alive(init: list[str]) -> None:
-    """SIGHUP reaches the command, which was told to ignore it."""
+    """SIGHUP reaches the command, which was started to ignore it."""
     script = "trap 'exit 5' USR1; echo up; while :; do read line; done"
     with subprocess.Popen(
         ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *init, "sh", "-c", script],

@@ -128,13 +128,13 @@ def test_a_wrong_address_closes_its_listener_alone() -> None:
     ],
 )
 def test_no_option_of_the_agent_stops_the_command(options: list[str]) -> None:
-    """What the agent cannot take, or PID 1 not bind, is no matter of the command's."""
+    """What the agent cannot take, or PID 1 not bind, does not concern the command."""
     ended = run(*QUIET, *options, "--", "sh", "-c", "echo here; exit 4")
     assert (ended.stdout, ended.returncode) == ("here\n", 4)
 
 
 def test_help_is_shown_without_a_command() -> None:
-    """`--help` names run's own options and is no error."""
+    """`--help` names run's own options and is not an error."""
     ended = run("--help")
     assert ended.returncode == 0
     for option in (
@@ -171,9 +171,9 @@ def test_what_the_agent_knows_reaches_the_command(
         environ={"SELFINSPECT_HOST_PORT_1_TCP": "2", "SELFINSPECT_CONTAINER_NAME": "other"},
     )  # fmt: skip
     variables = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
-    told = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
-    assert told.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
-    assert told == {
+    shown = {name: value for name, value in variables.items() if name.startswith("SELFINSPECT_")}
+    assert shown.pop("SELFINSPECT_URI").startswith("http://127.0.0.1:")
+    assert shown == {
         "SELFINSPECT_IMAGE_ID": inspect["Image"],
         "SELFINSPECT_IMAGE_VERSION": "1.2.3",
         "SELFINSPECT_COMPOSE_PROJECT": "shop",
@@ -205,6 +205,57 @@ def test_opentelemetrys_attributes_are_added_to_the_users(
     assert f"container.id={inspect['Id']}" in pairs
     assert sum(pair.startswith("service.name=") for pair in pairs) == 1
     assert "SELFINSPECT_CONTAINER_ID" not in variables
+
+
+@pytest.fixture
+def odd_labels(inspect: dict[str, Json]) -> None:
+    """Facts of the container that no environment should carry."""
+    config = inspect["Config"]
+    assert isinstance(config, dict)
+    assert isinstance(config["Labels"], dict)
+    config["Labels"] |= {
+        "org.opencontainers.image.revision": "x" * 5000,
+        "org.opencontainers.image.version": f"ghp_{'a1B2' * 9}",
+    }
+
+
+@pytest.mark.usefixtures("odd_labels")
+def test_what_is_left_out_of_the_environment_is_said_with_why(here: tuple[str, ...]) -> None:
+    """One line a reason, and only of what was asked for; the rest arrives."""
+    command = ("--wait", "60s", "--", "env")
+    ended = run(*QUIET, *here, "--export-env", *command)
+    assert "SELFINSPECT_COMPOSE_SERVICE=web" in ended.stdout
+    assert "SELFINSPECT_IMAGE_VERSION" not in ended.stdout
+    assert "SELFINSPECT_IMAGE_REVISION" not in ended.stdout
+    said = {line for line in ended.stderr.splitlines() if "export." in line}
+    prefix = "selfinspect run: export.left-out variables=SELFINSPECT_IMAGE"
+    assert said == {f"{prefix}_VERSION reason=masked", f"{prefix}_REVISION reason='over 4 KiB'"}
+    assert "export." not in run(*QUIET, *here, *command).stderr
+
+
+def test_a_variable_of_the_users_too_long_to_extend_stays_as_it_is(here: tuple[str, ...]) -> None:
+    """It was the container's own to set; that nothing is added to it is said."""
+    given = f"team={'a' * 5000}"
+    ended = run(
+        *QUIET, *here, "--export-env=otel", "--wait", "60s", "--", "env",
+        environ={"OTEL_RESOURCE_ATTRIBUTES": given},
+    )  # fmt: skip
+    assert f"OTEL_RESOURCE_ATTRIBUTES={given}" in ended.stdout.splitlines()
+    assert "variables=OTEL_RESOURCE_ATTRIBUTES reason='over 4 KiB'" in ended.stderr
+
+
+def test_without_the_kernels_notice_on_memory_is_unsupported(here: tuple[str, ...]) -> None:
+    """A tree of files, like cgroup v1, reports no change: one line, and the command runs."""
+    script = "read -r line; exit 7"
+    command = [*RUN, *QUIET, *here, "--on-memory", "USR1", "--", "sh", "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if "on-memory" in line)
+        assert said.startswith("selfinspect run: on-memory.unsupported reason=")
+        process.communicate()
+    assert process.returncode == 7
 
 
 def test_an_unknown_set_is_125_on_the_command_line_and_a_warning_in_the_variable() -> None:

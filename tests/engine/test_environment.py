@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engine import words
 from tests.engine.conftest import ROOT, sh, until
+from tests.engine.words import MIB, SHOW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,15 +18,6 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
-
-# Prints the environment that it was started with, and stays.
-SHOW = """
-import json, time
-entries = open("/proc/self/environ").read().split("\\0")[:-1]
-print(json.dumps(dict(entry.split("=", 1) for entry in entries)), flush=True)
-time.sleep(600)
-"""
-MIB = 1 << 20
 
 
 def environment(engine: Engine, *options: object, sets: str, socket: bool = True) -> dict[str, str]:
@@ -38,32 +32,19 @@ def environment(engine: Engine, *options: object, sets: str, socket: bool = True
     return found
 
 
-def test_an_app_knows_itself_by_plain_variables(engine: Engine) -> None:
-    """Names, addresses and limits; telemetry's attributes; sizes for its runtime."""
-    found = environment(
-        engine,
-        "--name", "t-words", "--cpus", "1.5", "--memory", "256m", "--stop-timeout", "42",
-        "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web",
-        "--label", "com.docker.compose.container-number=2",
-        "--env", "OTEL_RESOURCE_ATTRIBUTES=team=a",
-        sets="self,otel,size",
-    )  # fmt: skip
-    identifier = found["its ID"]
-    assert found["SELFINSPECT_CONTAINER_ID"] == identifier
-    assert found["SELFINSPECT_CONTAINER_NAME"] == "t-words"
-    assert found["SELFINSPECT_COMPOSE_NUMBER"] == "2"
-    assert found["SELFINSPECT_CPUS"] == "1.5"
-    assert found["SELFINSPECT_MEMORY_BYTES"] == str(256 * MIB)
-    assert found["SELFINSPECT_STOP_TIMEOUT_SECONDS"] == "42"
-    address = engine.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", identifier)
-    assert found["SELFINSPECT_IP"] == address
-    assert found["SELFINSPECT_HOST_NAME"] == engine.docker("info", "--format", "{{.Name}}")
-    pairs = found["OTEL_RESOURCE_ATTRIBUTES"].split(",")
-    assert pairs[0] == "team=a"
-    assert {f"container.id={identifier}", "service.name=web", "service.namespace=shop"} < set(pairs)
-    assert found["OMP_NUM_THREADS"] == found["PYTHON_CPU_COUNT"] == "2"
-    assert found["GOMEMLIMIT"] == f"{200 * MIB * 9 // 10}B"
-    assert found["NODE_OPTIONS"] == "--max-old-space-size=150"
+def test_every_variable_has_its_value(engine: Engine) -> None:
+    """All of the table, and the attributes for telemetry; locally built images have no digest."""
+    assert words.of_the_engine(engine) == "no SELFINSPECT_IMAGE_DIGEST"
+
+
+def test_without_an_engine_the_kernel_says_what_it_can(engine: Engine) -> None:
+    """ID, limits, sizes and the run before; all else is unset."""
+    app, found = words.second_run(engine.start_plain)
+    pairs = words.attributes(found)
+    assert pairs == {"team": "a", "container.id": app.id, "service.instance.id": app.id}
+    del found["OTEL_RESOURCE_ATTRIBUTES"]
+    own = {"SELFINSPECT_CONTAINER_ID": app.id}
+    assert found == {**own, **words.LIMITS, **words.PREVIOUS, **words.SIZES}
 
 
 def test_without_limits_no_size_is_set(engine: Engine) -> None:
@@ -93,6 +74,8 @@ def stop(*_):
     print(open("/run/selfinspect/stopping").read(), end="", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGUSR1, lambda *_: print("USR1", os.listdir("/run/selfinspect"), flush=True))
 print("up", flush=True)
 while True:
     signal.pause()
@@ -114,6 +97,33 @@ def test_an_app_reads_how_long_it_has_left(engine: Engine) -> None:
         app.ready()
         check = "test ! -e /run/selfinspect/stopping && echo none"
         assert app.exec("sh", "-c", check) == "none"
+
+
+@pytest.mark.parametrize(
+    ("of_the_engine", "of_run"),
+    [(("--init",), ()), ((), ("-g",)), ((), ("--rewrite", "TERM:INT"))],
+    ids=["below an init", "to the whole group", "rewritten"],
+)
+def test_a_stop_is_noted_as_it_came(
+    engine: Engine, of_the_engine: tuple[str, ...], of_run: tuple[str, ...]
+) -> None:
+    """With the configured timeout, whatever `-t` says; any other signal is not a stop."""
+    command = ("run", *of_run, "--wait=60s", "--", "python3", "-c", WAITS)
+    app = engine.start("--stop-timeout", "30", *of_the_engine, command=command)
+    until(lambda: "up" in app.logs(), "the app")
+    engine.docker("kill", "--signal", "USR1", app.id)
+    until(lambda: "USR1" in app.logs(), "the signal that is not a stop")
+    engine.docker("stop", "--time", "20", app.id)
+    [other] = [line for line in app.logs().splitlines() if line.startswith("USR1")]
+    assert "stopping" not in other
+    [line] = [line for line in app.logs().splitlines() if line.startswith('{"signal"')]
+    said = json.loads(line)
+    assert said["signal"] == "SIGTERM"
+    received, deadline = (
+        datetime.fromisoformat(said[name]) for name in ("received_at", "deadline")
+    )
+    assert deadline - received == timedelta(seconds=30)
+    assert app.inspect("{{.State.ExitCode}}") == "0"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ def run(engine: Engine) -> Iterator[Callable[..., str]]:
             assert engine.docker("ps", "--all", "--quiet", "--filter", name) == ""
 
 
-def test_every_example_is_run_and_told_of() -> None:
+def test_every_example_is_run_and_described() -> None:
     """A folder with a run.sh, a README of some ten lines, and a test here or beside this file."""
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     tested = (ROOT / "tests" / "engine" / "test_examples.py").read_text()
@@ -105,8 +106,39 @@ def test_a_shell_app_has_its_port_in_its_environment(run: Callable[..., str]) ->
 
 @pytest.mark.slow
 def test_a_node_app_waits_for_its_port(run: Callable[..., str]) -> None:
-    """Connected to a network only later, it hears of it without asking twice."""
-    assert "my port is " in run("node-app")
+    """It asks once and is answered when the port is there; without an engine or agent it serves."""
+    shown = run("node-app")
+    assert re.search(r"^my port is \d+$", shown, re.MULTILINE)
+    assert shown.count("my port is unknown, I serve all the same") == 2
+
+
+@pytest.mark.slow
+def test_telemetry_names_the_right_container(run: Callable[..., str]) -> None:
+    """In a shared network, too: both SDKs have the ID, the service, and what the user wrote."""
+    shown = run("opentelemetry")
+    for language in ("python", "node"):
+        part = shown.partition(f"== The resource of {language.capitalize()}'s SDK")[2]
+        [identifier] = re.findall(r"^its ID is (\w{64})$", part, re.MULTILINE)[:1]
+        assert f"\ncontainer.id = {identifier}\n" in part
+        assert f"\nservice.name = {language}\n" in part
+        assert "\nteam = shop\n" in part
+
+
+def test_workers_are_sized_by_the_containers_limits(run: Callable[..., str]) -> None:
+    """By the machine where there are none; no engine is asked."""
+    shown = run("sizing")
+    assert "sized by its limits: 1 workers of 2 threads" in shown
+    assert "WEB_CONCURRENCY" in shown
+    assert "sized by the machine: " in shown
+
+
+def test_an_app_finishes_what_it_has_time_for(run: Callable[..., str]) -> None:
+    """It reads how long it has left from a file, and ends by itself before the kill."""
+    shown = run("graceful-stop")
+    assert "asked to stop: 6 s left" in shown
+    assert "finished job 1\n" in shown
+    assert "handed back " in shown
+    assert "exit code 0" in shown
 
 
 def test_a_sidecar_reports_on_the_app(run: Callable[..., str]) -> None:
@@ -140,7 +172,7 @@ def test_a_proxy_lets_one_container_read_of_itself(run: Callable[..., str]) -> N
 
 
 def test_an_app_knows_why_it_died(run: Callable[..., str]) -> None:
-    """Killed for want of memory, and told so in its next run."""
+    """OOM-killed, as it learns in its next run."""
     shown = run("why-did-i-die")
     assert "first run: eating memory" in shown
     assert ": oom, exit code 137" in shown

@@ -16,6 +16,7 @@ from selfinspect.jsonread import member
 from tests.engine.conftest import ROOT, sh
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from selfinspect.model import Json
@@ -68,14 +69,32 @@ def figure(document: Json, path: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def guest(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Guest:
-    """Boots a guest with the agent's image, once, and waits until it has ended."""
+def boot(
+    private_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Guest]:
+    """Boots a guest with the agent's image for a scenario, and waits until it has ended."""
     image = tmp_path_factory.mktemp("image") / "image.tar"
     private_engine.docker("save", "--output", image, private_engine.image)
-    folder = tmp_path_factory.mktemp("guest")
     scripts = ROOT / "tests" / "guest"
-    sh(scripts / "guest.sh", scripts / "scenario.sh", folder, image)
-    return Guest(folder)
+
+    def boot(scenario: str) -> Guest:
+        folder = tmp_path_factory.mktemp("guest")
+        sh(scripts / "guest.sh", scripts / scenario, folder, image)
+        return Guest(folder)
+
+    return boot
+
+
+@pytest.fixture(scope="module")
+def guest(boot: Callable[[str], Guest]) -> Guest:
+    """The guest of most tests."""
+    return boot("scenario.sh")
+
+
+@pytest.fixture(scope="module")
+def short_of_memory(boot: Callable[[str], Guest]) -> Guest:
+    """A guest with containers at their memory limit."""
+    return boot("memory.sh")
 
 
 @pytest.mark.parametrize(
@@ -231,3 +250,18 @@ def test_metrics_name_the_cgroup_as_the_host_does(guest: Guest, container: str) 
     path = f'id="/docker/{guest.text(container, "id")}"'
     assert guest.metric(container, "container_memory_usage_bytes", path) > 0
     assert guest.metric(container, "container_cpu_usage_seconds_total", path) > 0
+
+
+def test_an_app_is_sent_a_signal_before_memory_runs_out(short_of_memory: Guest) -> None:
+    """`--on-memory`: it takes memory step by step, and gets the signal while it still runs."""
+    assert "noticed" in short_of_memory.text("short", "log").splitlines()
+    events = member(short_of_memory.json("short", "kernel-events"), "events")
+    assert isinstance(events, list)
+    working_set = max(figure(event, "attributes working_set_bytes") for event in events)
+    assert working_set >= 0.9 * 128 * KIB * KIB
+
+
+def test_page_cache_at_the_limit_is_no_reason_for_the_signal(short_of_memory: Guest) -> None:
+    """The kernel counts it, and drops it when somebody needs the memory."""
+    assert figure(short_of_memory.json("cached", "memory-events"), "max") > 0
+    assert "unnoticed" in short_of_memory.text("cached", "log").splitlines()

@@ -121,7 +121,7 @@ def test_docker_stop_reaches_the_command(engine: Engine) -> None:
 
 
 def test_a_stop_at_once_reaches_the_command(engine: Engine) -> None:
-    """`docker stop` right behind `docker run` is no wait for SIGKILL: 143, five of five."""
+    """`docker stop` right behind `docker run` does not wait for SIGKILL: 143, five of five."""
     ends = []
     for _ in range(5):
         app = engine.start_plain("--no-healthcheck", command=("run", "--", "sleep", "1000"))
@@ -212,7 +212,7 @@ def test_wait_holds_the_command_until_the_agent_is_ready(engine: Engine) -> None
 
 
 def test_what_the_agent_knows_stands_in_the_commands_environment(engine: Engine) -> None:
-    """`--export-env` tells ID, name, image and host ports; `env` prints the same afterwards."""
+    """`--export-env` gives ID, name, image and host ports; `env` prints the same afterwards."""
     app = engine.start(
         "--publish", "127.0.0.1::8080", "--publish", "127.0.0.1::53/udp", "--expose", "9000",
         "--env", "SELFINSPECT_HOST_PORT_1_TCP=2",
@@ -236,8 +236,8 @@ def test_what_the_agent_knows_stands_in_the_commands_environment(engine: Engine)
     }
     assert app.exec("selfinspect", "wait", "--timeout", "20s") == ""
     assert json.loads(app.exec("selfinspect", "env", "--format", "json")) == found
-    told = 'eval "$(selfinspect env)"; echo $SELFINSPECT_CONTAINER_ID'
-    assert app.exec("sh", "-c", told) == app.id
+    script = 'eval "$(selfinspect env)"; echo $SELFINSPECT_CONTAINER_ID'
+    assert app.exec("sh", "-c", script) == app.id
     asked = "import selfinspect; print(selfinspect.me().ports)"
     said = app.exec("/opt/selfinspect/bin/python", "-c", asked)
     assert said == str({"53": {"udp": int(udp)}, "8080": {"tcp": int(tcp)}, "9000": {"tcp": None}})
@@ -288,7 +288,7 @@ def test_an_agent_that_cannot_start_does_not_touch_the_command(engine: Engine) -
 
 @pytest.mark.slow
 def test_an_agent_without_memory_does_not_touch_the_command(engine: Engine) -> None:
-    """Killed for want of memory five times, it is given up; what for is said once."""
+    """OOM-killed five times, it is given up; the reason is logged once."""
     app = engine.start(
         "--no-healthcheck", "--memory", "24m", "--memory-swap", "24m", "--user", "0",
         command=command("echo up; exec sleep 1000"),
@@ -318,7 +318,7 @@ def test_two_agents_in_one_network_do_not_mix(engine: Engine) -> None:
 
 
 def test_the_agent_is_back_after_its_death(engine: Engine) -> None:
-    """Killed, it is started anew on the same listener; the command never notices."""
+    """Killed, it is restarted on the same listener; the command never notices."""
     app = engine.start(command=command("echo up; exec sleep 1000")).ready()
     [killed] = agents(app)
     app.exec("sh", "-c", f"kill -KILL {killed}")

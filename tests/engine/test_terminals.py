@@ -43,10 +43,12 @@ def app(engine: Engine) -> Container:
 def test_no_control_character_of_others_reaches_a_terminal(app: Container) -> None:
     """Whatever the verb: it is shown as Python writes it. Of ours there are line ends alone."""
     for words in (*VERBS, ("top",), ("runs",), ("id", "--explain"), ("env",), ("doctor",)):
-        told = terminal(app, *words)
+        shown = terminal(app, *words)
         # In JSON and in what Python quotes a backslash is two.
-        assert words not in VERBS or SHOWN in told.replace(r"\\", "\\"), words
-        assert [each for each in told if not each.isprintable() and each not in "\r\n"] == [], words
+        assert words not in VERBS or SHOWN in shown.replace(r"\\", "\\"), words
+        assert [each for each in shown if not each.isprintable() and each not in "\r\n"] == [], (
+            words
+        )
 
 
 def terminal(app: Container, *words: str) -> str:
@@ -57,7 +59,7 @@ def terminal(app: Container, *words: str) -> str:
 
 
 def test_a_script_gets_it_as_it_is(app: Container) -> None:
-    """What is no terminal cannot be steered, and a value is what it is."""
+    """Control characters act only on a terminal: elsewhere a value is printed as it is."""
     raw = app.engine.docker(
         "exec", "--env", "PYTHONUTF8=1", app.id, "selfinspect", "show", "env/EVIL"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -90,3 +91,26 @@ def connections(app: Container) -> int:
     table = app.exec("cat", "/proc/net/tcp").splitlines()[1:]
     rows = (line.split() for line in table)
     return sum(row[1].endswith(":2846") and row[3] == "01" for row in rows)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "socket", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["engine", "no engine"]
+)
+def test_changed_limits_are_waited_for(engine: Engine, *, socket: bool) -> None:
+    """`docker update`: by the engine's event, else at the next look, within a minute or so."""
+    start = engine.start if socket else engine.start_plain
+    app = start("--cpus", "1.5", "--memory", "256m").ready()
+    before = app.curl("/v1/self/limits")
+    waits = "/v1/self/limits?wait_for_change=true&timeout_sec=55"
+    with held(app, waits) as waiting:
+        until(lambda: connections(app) > 0, "the connection of who waits")
+        update = ("--cpus", "0.5", "--memory", "300m", "--memory-swap", "600m")
+        engine.docker("update", *update, app.id)
+        assert waiting.stdout is not None
+        found = waiting.stdout.read()
+    for _ in range(0 if socket else 2):
+        if found == before:
+            found = app.curl(waits, "--max-time", "60")
+    limits = json.loads(found)
+    assert (limits["cpus"], limits["memory_bytes"]) == (0.5, 300 << 20)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 import selfinspect
-from selfinspect.client import Agent, Reply, ask, find, follow
+from selfinspect.client import AgentAddress, Reply, ask, find, follow
 from tests.support.odd_files import BYSTANDER, ODD_FILES
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ def serving(server: BaseServer) -> Iterator[None]:
             thread.join()
 
 
+def at(server: TCPServer) -> AgentAddress:
+    """Where a server of this machine is."""
+    return AgentAddress(f"http://127.0.0.1:{server.server_address[1]}")
+
+
 HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
 
 
@@ -164,7 +169,7 @@ def test_an_address_in_the_file_stays_in_this_container(
 def test_an_address_of_another_user_is_not_believed(tmp_path: Path, owned: str) -> None:
     """Neither root's, nor ours, nor of who owns PID 1."""
     (tmp_path / "uri").write_text(f"{HERE}\n")
-    assert find({}, str(tmp_path / "uri")) == Agent(HERE, trusted=True)
+    assert find({}, str(tmp_path / "uri")) == AgentAddress(HERE, trusted=True)
     os.chown({"folder": tmp_path, "file": tmp_path / "uri"}[owned], 4711, -1)
     assert find({}, str(tmp_path / "uri")) is None
 
@@ -177,7 +182,7 @@ def test_an_address_that_others_may_have_written_is_not_trusted(
     """It is asked, and told no secret."""
     (tmp_path / "uri").write_text(f"{HERE}\n")
     {"folder": tmp_path, "file": tmp_path / "uri"}[open_to_others].chmod(0o777)
-    assert find({}, str(tmp_path / "uri")) == Agent(HERE, trusted=False)
+    assert find({}, str(tmp_path / "uri")) == AgentAddress(HERE, trusted=False)
 
 
 def test_a_hard_link_is_no_address(tmp_path: Path) -> None:
@@ -190,7 +195,7 @@ def test_a_hard_link_is_no_address(tmp_path: Path) -> None:
 def test_an_agent_is_asked_over_tcp() -> None:
     """The answer comes with its status and media type, also where it is an error."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        agent = at(server)
         assert ask(agent, "/a%2Fb", timeout=20) == Reply(200, "text/plain", b"/a%2Fb */*")
         assert ask(agent, "/busy", timeout=20, accept="x/y") == Reply(
             503, "text/plain", b"/busy x/y"
@@ -201,7 +206,7 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
     """Its path stands percent-encoded in the URI."""
     path = tmp_path / "a b.sock"
     with UnixStreamServer(str(path), Echo) as server, serving(server):
-        reply = ask(Agent(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=20)
+        reply = ask(AgentAddress(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=20)
     assert reply == Reply(200, "text/plain", b"/x */*")
 
 
@@ -220,32 +225,35 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
 )
 def test_where_nobody_answers_there_is_no_reply(uri: str) -> None:
     """Nobody there and no address at all are the same to who asks."""
-    assert ask(Agent(uri), "/", timeout=20) is None
+    assert ask(AgentAddress(uri), "/", timeout=20) is None
 
 
 @pytest.mark.parametrize("path", ["/with space", "/ü\ud800", "/line\nbreak"])
 def test_a_path_that_http_cannot_carry_has_no_reply(path: str) -> None:
     """Nothing is sent that would be two requests."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), path, timeout=20) is None
+        assert ask(at(server), path, timeout=20) is None
 
 
 def test_what_is_no_http_is_no_reply() -> None:
     """Somebody else behind that port is not the agent."""
     with TCPServer(("127.0.0.1", 0), Nonsense) as server, serving(server):
-        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
+        assert ask(at(server), "/", timeout=20) is None
 
 
 def test_half_an_answer_is_no_reply() -> None:
     """An agent that ends in the middle of its answer has given none."""
     with TCPServer(("127.0.0.1", 0), Short) as server, serving(server):
-        assert ask(Agent(f"http://127.0.0.1:{server.server_address[1]}"), "/", timeout=20) is None
+        assert ask(at(server), "/", timeout=20) is None
 
 
 def test_an_agent_that_hangs_costs_no_more_than_the_timeout() -> None:
     """Whoever accepts and stays silent is not waited for."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert ask(Agent(f"http://127.0.0.1:{silent.getsockname()[1]}"), "/", timeout=0.05) is None
+        assert (
+            ask(AgentAddress(f"http://127.0.0.1:{silent.getsockname()[1]}"), "/", timeout=0.05)
+            is None
+        )
 
 
 class Endless(BaseHTTPRequestHandler):
@@ -268,7 +276,7 @@ class Heads(Endless):
 def test_an_answer_without_end_is_no_reply(kind: type[Endless]) -> None:
     """Neither the memory nor the timeout is used up by it."""
     with TCPServer(("127.0.0.1", 0), kind) as server, serving(server):
-        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        agent = at(server)
         assert ask(agent, "/", timeout=60) is None
         assert len(list(follow(agent, "/", timeout=60) or [])) < 2
 
@@ -285,7 +293,7 @@ class Dripping(BaseHTTPRequestHandler):
 def test_an_answer_that_drips_costs_no_more_than_the_timeout() -> None:
     """However often something comes: it is the whole that has a timeout."""
     with TCPServer(("127.0.0.1", 0), Dripping) as server, serving(server):
-        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        agent = at(server)
         assert ask(agent, "/", timeout=0.1) is None
         assert follow(agent, "/", timeout=0.1) is None
 
@@ -293,12 +301,12 @@ def test_an_answer_that_drips_costs_no_more_than_the_timeout() -> None:
 def test_an_answer_that_goes_on_is_read_line_by_line() -> None:
     """Its lines come without its head; another status than 200 is no beginning."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        agent = Agent(f"http://127.0.0.1:{server.server_address[1]}")
+        agent = at(server)
         lines = follow(agent, "/stream", timeout=20)
         assert lines is not None
         assert list(lines) == [b"/stream */*"]
         assert follow(agent, "/busy", timeout=20) is None
-    assert follow(Agent("nonsense"), "/", timeout=20) is None
+    assert follow(AgentAddress("nonsense"), "/", timeout=20) is None
 
 
 @pytest.fixture
@@ -335,7 +343,7 @@ def test_me_waits_for_an_agent_that_is_not_ready_yet(agent: type[Scripted]) -> N
         ((401, {"detail": "no token"}), "no token", None),
         ((503, {"detail": "a\x1b[2Jb\ud800"}), "a\ufffd\\[2Jb\ufffd", None),
         ((404, "nothing"), "it answers 404", None),
-        ((200, {"id": None}), "is no agent", None),
+        ((200, {"id": None}), "is not an agent", None),
     ],
 )
 def test_me_says_why_there_is_no_answer(
@@ -385,7 +393,7 @@ def test_a_token_goes_where_it_is_needed_and_safe(
     (tmp_path / "token").write_text("secret\n")
     monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "token"))
     agent.answers.append((200, OWN))
-    ask(Agent(os.environ["SELFINSPECT_URI"], trusted), path, timeout=20)
+    ask(AgentAddress(os.environ["SELFINSPECT_URI"], trusted), path, timeout=20)
     assert agent.seen == [f"{path} {borne}"]
 
 
@@ -406,7 +414,7 @@ def test_what_is_in_place_of_the_token_is_no_token(
 def test_nonsense_of_an_agent_is_no_failure_of_ours(agent: type[Scripted]) -> None:
     """Nesting past what Python reads is no document, and no answer either."""
     agent.answers.append((200, Nested()))
-    with pytest.raises(selfinspect.NotAvailable, match="is no agent"):
+    with pytest.raises(selfinspect.NotAvailable, match="is not an agent"):
         selfinspect.me(timeout=20)
 
 

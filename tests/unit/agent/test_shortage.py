@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from selfinspect.agent.shortage import BETWEEN, MemoryWatch, Shortage
+from selfinspect.agent.shortage import BETWEEN, MemoryWatch, Shortage, is_short
 from selfinspect.kernel import mountinfo
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.model import MemoryEvents
+from selfinspect.model import Memory, MemoryEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -175,3 +175,14 @@ def test_a_plain_file_is_not_watched(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         MemoryWatch({UNIFIED: str(tmp_path)})
     assert open_files() == before
+
+
+@pytest.mark.parametrize(
+    ("percent", "short"), [(89.9, False), (90.0, True), (None, False)], ids=["below", "at", "none"]
+)
+def test_memory_is_short_where_the_working_set_nears_the_limit(
+    percent: float | None, *, short: bool
+) -> None:
+    """At 90 % of it: the rest is page cache, which the kernel drops."""
+    assert is_short(Memory(percent=percent)) is short
+    assert not is_short(None)

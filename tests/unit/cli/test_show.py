@@ -115,7 +115,7 @@ def test_a_level_is_explained_in_words(
     shown = call("id", "--explain", *assumed)
     assert shown.code == 3
     assert "assumed: only files and names that containers can share" in shown.out
-    assert "not used: an engine proves it" in shown.out
+    assert "not used: mount the engine's socket" in shown.out
     assert "not used" not in call("id", "--explain", "--assume", *assumed).out
 
 

@@ -94,19 +94,36 @@ def test_every_row_says_where_it_comes_from_and_when_it_is_absent() -> None:
     assert len({row.name for row in rows()}) == len(rows())
 
 
-@pytest.mark.parametrize("value", ["[masked]", "a [masked] b", "nul\0", "x" * 4097, ""], ids=repr)
-def test_what_an_environment_should_not_carry_is_left_out(value: str) -> None:
-    """Secrets, NUL, and what is longer than 4 KiB."""
-    assert fitting({"A": value, "B": "b"}) == {"B": "b"}
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("[masked]", "masked"),
+        ("a [masked] b", "masked"),
+        ("nul\0", "not text for an environment"),
+        ("half a pair \ud800", "not text for an environment"),
+        ("x" * 4097, "over 4 KiB"),
+    ],
+    ids=ascii,
+)
+def test_what_an_environment_should_not_carry_is_left_out(value: str, reason: str) -> None:
+    """Secrets, NUL, and what is longer than 4 KiB, each with the reason."""
+    assert fitting({"A": value, "B": "b"}) == ({"B": "b"}, {"A": reason})
 
 
 def test_all_together_are_bounded() -> None:
     """64 KiB at most; what still fits is kept."""
     many = {f"A{number:02}": "x" * 4000 for number in range(40)}
-    kept = fitting({**many, "B": "b"})
+    kept, left_out = fitting({**many, "B": "b"})
     assert sum(len(name) + len(value) + 2 for name, value in kept.items()) <= 64 * 1024
     assert len(kept) == 17
     assert kept["B"] == "b"
+    assert set(left_out) == set(many) - set(kept)
+    assert set(left_out.values()) == {"past 64 KiB of variables in all"}
+
+
+def test_an_empty_value_has_no_variable() -> None:
+    """It says nothing, and nothing is said of it."""
+    assert "SELFINSPECT_CONTAINER_NAME" not in exported(replace(BARE, name=""))
 
 
 @pytest.mark.parametrize("gateway", ["192.168.0.1", None])

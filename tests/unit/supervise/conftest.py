@@ -1,4 +1,4 @@
-"""A supervised command with a fake agent: real programs, told apart by what they print."""
+"""A supervised command with a fake agent: real programs, each recognised by what it prints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ sys.exit(run(arguments, os.environ, json.loads(agent), uri_file))
 
 AGENT = """
 import os, signal, sys
-from selfinspect.supervise.listeners import Handover
+from selfinspect.supervise.handover import Handover
 handover = Handover.from_environment(os.environ)
 def say(*words):
     os.write(1, " ".join(["agent", *map(str, words), "\\n"]).encode())
@@ -45,7 +45,7 @@ class Supervised:
         """The next line of output, waited for."""
         return self.stdout.readline().decode().strip()
 
-    def tell(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write a line to the command's standard input."""
         self.stdin.write(f"{text}\n".encode())
         self.stdin.flush()

@@ -1,4 +1,4 @@
-"""The agent's incarnations."""
+"""The agent's incarnations, and how many tasks leave room for one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.listen import ListenAddress
-from selfinspect.supervise.agent import Agent, pause_before_restart
+from selfinspect.supervise.agent import AgentProcess, pause_before_restart, tasks_allowed
 from selfinspect.supervise.listeners import bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+V1 = "4:pids:/docker/1\n1:name=systemd:/docker/1\n"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_pauses_grow_until_the_fifth_death_in_a_minute(
     assert pause_before_restart(deaths, now=100) == (pause and pytest.approx(pause))
 
 
-def die(agent: Agent) -> None:
+def die(agent: AgentProcess) -> None:
     """Start an incarnation that ends by itself, and see it end."""
     agent.start()
     assert agent.process is not None
@@ -49,7 +52,7 @@ def die(agent: Agent) -> None:
 def test_the_fifth_death_is_the_last_and_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     """Given up, the agent is due no more, and its callers are refused rather than kept waiting."""
     with closing(bind(ListenAddress("127.0.0.1", 0))) as listener:
-        agent = Agent(["false"], os.environ, [listener])
+        agent = AgentProcess(["false"], os.environ, [listener])
         for _ in range(4):
             die(agent)
             assert agent.restart_at is not None
@@ -68,7 +71,7 @@ def test_the_fifth_death_is_the_last_and_said_once(capfd: pytest.CaptureFixture[
 
 def test_another_reason_is_said_as_well(capfd: pytest.CaptureFixture[str]) -> None:
     """What it dies of is said once, until it dies of something else."""
-    agent = Agent(["sleep", "1h"], os.environ)
+    agent = AgentProcess(["sleep", "1h"], os.environ)
     for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
         agent.start()
         agent.kill(number)
@@ -94,7 +97,7 @@ def test_what_the_next_one_could_only_die_of_is_the_end(
     command: Sequence[str], reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A bad option and a missing program stay so: no other incarnation tries."""
-    agent = Agent(command, os.environ)
+    agent = AgentProcess(command, os.environ)
     die(agent)
     assert agent.settled()
     assert agent.restart_at is None
@@ -108,7 +111,7 @@ def test_no_process_for_it_is_its_death(
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limit[1]))
     try:
-        agent = Agent(["true"], os.environ)
+        agent = AgentProcess(["true"], os.environ)
         agent.start()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
@@ -119,7 +122,7 @@ def test_no_process_for_it_is_its_death(
 
 def test_a_dismissed_agent_is_not_started_again(capfd: pytest.CaptureFixture[str]) -> None:
     """The end that was asked for is neither reported nor followed by another start."""
-    agent = Agent(["sleep", "1h"], os.environ)
+    agent = AgentProcess(["sleep", "1h"], os.environ)
     agent.start()
     assert not agent.settled()
     agent.dismiss()
@@ -128,3 +131,31 @@ def test_a_dismissed_agent_is_not_started_again(capfd: pytest.CaptureFixture[str
     agent.ended(status)
     assert agent.restart_at is None
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "file", "text", "limit"),
+    [
+        ("0::/\n", "pids.max", "8\n", 8),
+        ("0::/docker/1\n", "docker/1/pids.max", "8\n", 8),
+        ("0::/docker/1\n", "pids.max", "8\n", 8),
+        (V1, "pids/pids.max", "8\n", 8),
+        (V1, "pids/docker/1/pids.max", "8\n", 8),
+        ("0::/\n", "pids.max", "max\n", None),
+        ("0::/\n", "nothing", "", None),
+        ("", "pids.max", "nonsense", None),
+    ],
+)
+def test_the_limit_of_tasks(
+    cgroup: str, file: str, text: str, limit: int | None, tmp_path: Path
+) -> None:
+    """At our path in the tree, or at its top where that is all we see; `max` is none."""
+    (tmp_path / "cgroup").write_text(cgroup)
+    (tmp_path / "tree" / file).parent.mkdir(parents=True)
+    (tmp_path / "tree" / file).write_text(text)
+    assert tasks_allowed(f"{tmp_path}/cgroup", f"{tmp_path}/tree") == limit
+
+
+def test_without_any_file_there_is_no_limit_of_tasks(tmp_path: Path) -> None:
+    """As without /proc and /sys."""
+    assert tasks_allowed(f"{tmp_path}/cgroup", f"{tmp_path}/tree") is None

@@ -99,7 +99,7 @@ def test_everyone_may_read_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ODD_FILES)
 def test_what_is_in_its_place_is_replaced_or_left(tmp_path: Path, kind: str) -> None:
-    """It is no other agent's, is neither followed nor waited for, and a folder alone stays."""
+    """It is not another agent's, is neither followed nor waited for, and a folder alone stays."""
     path = tmp_path / "run" / "uri"
     path.parent.mkdir()
     ODD_FILES[kind](path)
@@ -155,7 +155,7 @@ def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:
-    """A place that takes no file is no error, to write or to clear."""
+    """A place that takes no file is not an error, to write or to clear."""
     (tmp_path / "run").touch()
     announcement = Announcement(str(tmp_path / "run" / "uri"))
     announcement.write("http://127.0.0.1:1")

@@ -47,6 +47,7 @@ def test_wait(options: list[str], environ: dict[str, str], seconds: float) -> No
         (["--end-rest", "5", "--", "app"], {}, "--end-rest '5': takes a duration"),
         (["--expect-exit", "256", "--", "app"], {}, "--expect-exit '256': takes an exit code"),
         (["--rewrite", "TERM", "--", "app"], {}, "--rewrite 'TERM': takes FROM:TO"),
+        (["--on-memory", "KILL", "--", "app"], {}, "--on-memory 'KILL': takes a signal"),
     ],
 )
 def test_usage_errors(arguments: list[str], environ: dict[str, str], message: str) -> None:
@@ -64,6 +65,7 @@ def test_usage_errors(arguments: list[str], environ: dict[str, str], message: st
         ("SELFINSPECT_SIGNAL_GROUP", "2", "true or false"),
         ("SELFINSPECT_EXPECT_EXIT", "143,-1", "an exit code"),
         ("SELFINSPECT_REWRITE", "TERM:QUIT,15", "FROM:TO"),
+        ("SELFINSPECT_ON_MEMORY", "soon", "a signal"),
     ],
 )
 def test_a_wrong_variable_is_passed_over(name: str, value: str, takes: str) -> None:
@@ -224,7 +226,7 @@ def test_what_is_exported(
     runtimes: set[str],
     wait: float,
 ) -> None:
-    """One flag, with and without a value; only what the agent tells is waited for."""
+    """One flag, with and without a value; only for what the agent has is it awaited."""
     parsed = Arguments([*options, "--", "app"], environ)
     assert parsed.exports is not None
     assert (parsed.exports.own, parsed.exports.otel) == (own, otel)

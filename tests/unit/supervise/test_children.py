@@ -1,4 +1,4 @@
-"""What the two children own."""
+"""What the two children own, and who else becomes a child."""
 
 from __future__ import annotations
 
@@ -80,3 +80,23 @@ os.waitpid(started, 0)
     )
     assert ended.stdout == "unset mine yes\n"
     assert ended.stderr == "selfinspect run: start.too-large left_out=OFFERED,KEPT\n"
+
+
+ORPHANED = """
+import os
+from selfinspect.supervise.children import inherit_orphans
+inherit_orphans()
+ours, theirs = os.pipe()
+if not os.fork():
+    if not os.fork():
+        os.read(ours, 1)
+    os._exit(0)
+os.wait()
+os.write(theirs, b"x")
+os.wait()  # were it another's child, there would be none to wait for
+"""
+
+
+def test_an_orphan_below_us_becomes_our_child() -> None:
+    """Also where we are not PID 1."""
+    subprocess.run([sys.executable, "-c", ORPHANED], check=True)

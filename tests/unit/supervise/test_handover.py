@@ -8,15 +8,14 @@ from contextlib import ExitStack, closing
 import pytest
 
 from selfinspect.listen import ListenAddress
-from selfinspect.supervise.listeners import (
+from selfinspect.supervise.handover import (
     VARIABLE,
     Handover,
-    bind,
-    bound,
     control_pair,
-    named,
-    told,
+    heard,
+    sockets_named,
 )
+from selfinspect.supervise.listeners import bind, bound
 
 
 def test_an_agent_by_itself_has_none() -> None:
@@ -31,7 +30,7 @@ def test_the_agent_gets_the_sockets_as_they_were_bound() -> None:
         api = [stack.enter_context(closing(bind(loopback))) for _ in range(2)]
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
-        taken = Handover.from_environment({VARIABLE: named(api, [], theirs)})
+        taken = Handover.from_environment({VARIABLE: sockets_named(api, [], theirs)})
         assert taken is not None
         assert [bound(each) for each in taken.api] == [bound(each) for each in api]
         assert [each.proto for each in taken.api] == [socket.IPPROTO_TCP] * 2
@@ -55,27 +54,27 @@ def test_ready_reaches_pid_1_and_outlives_it() -> None:
     with theirs.control:
         with ours:
             with pytest.raises(BlockingIOError):
-                told(ours)
+                heard(ours)
             theirs.ready({})
-            assert told(ours) == {}
+            assert heard(ours) == ("ready", {})
         theirs.ready({})
 
 
-def test_an_agent_that_ended_has_told_nothing() -> None:
-    """The end of the line is no word, and no error."""
+def test_an_agent_that_ended_has_offered_nothing() -> None:
+    """The end of the line is neither a word nor an error."""
     ours, theirs = line()
     with ours:
         theirs.control.close()
-        assert told(ours) == {}
+        assert heard(ours) == ("", {})
 
 
 def test_variables_arrive_as_they_are() -> None:
-    """Any text an environment can hold; which of them count is the command's affair."""
+    """Any text an environment can hold; which of them count, the command decides."""
     variables = {"SELFINSPECT_CONTAINER_NAME": "ü=\n\udcff", "SELFINSPECT_HOST_PORT_1_TCP": "2"}
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready(variables)
-        assert told(ours) == variables
+        assert heard(ours) == ("ready", variables)
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "a\udbffb", "a\0SELFINSPECT_CONTAINER_ID=b"])
@@ -84,7 +83,7 @@ def test_a_value_that_no_environment_can_hold_is_left_out(odd: str) -> None:
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready({"SELFINSPECT_CONTAINER_NAME": odd, "SELFINSPECT_CONTAINER_IMAGE": "app"})
-        assert told(ours) == {"SELFINSPECT_CONTAINER_IMAGE": "app"}
+        assert heard(ours) == ("ready", {"SELFINSPECT_CONTAINER_IMAGE": "app"})
 
 
 def test_more_than_pid_1_takes_is_left_out() -> None:
@@ -93,9 +92,18 @@ def test_more_than_pid_1_takes_is_left_out() -> None:
     ours, theirs = line()
     with ours, theirs.control:
         theirs.ready(dict(list(ports.items())[:3000]))
-        assert len(told(ours)) == 3000
+        assert len(heard(ours)[1]) == 3000
         theirs.ready(ports)
-        assert told(ours) == {}
+        assert heard(ours) == ("ready", {})
+
+
+def test_why_variables_are_left_out_comes_before_ready() -> None:
+    """So that PID 1 has it when it starts the command."""
+    ours, theirs = line()
+    with ours, theirs.control:
+        theirs.ready({"SELFINSPECT_IP": "10.0.0.2"}, {"SELFINSPECT_CONTAINER_NAME": "masked"})
+        assert heard(ours) == ("left-out", {"SELFINSPECT_CONTAINER_NAME": "masked"})
+        assert heard(ours) == ("ready", {"SELFINSPECT_IP": "10.0.0.2"})
 
 
 @pytest.mark.parametrize("value", ["", "api", "api=x,control=1", "shell=1,control=2", "api=9999"])

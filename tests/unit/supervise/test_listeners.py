@@ -166,6 +166,6 @@ def test_metrics_stay_inside_a_hosts_network(mark: str, usual: str, tmp_path: Pa
 
 
 def test_what_is_not_among_our_interfaces_makes_no_host(tmp_path: Path) -> None:
-    """A host's folder mounted in a container tells of interfaces that are not the container's."""
+    """A host's folder mounted in a container shows interfaces that are not the container's."""
     (tmp_path / "not-ours" / "bridge").mkdir(parents=True)
     assert usual_metrics(str(tmp_path)) == DEFAULT_METRICS

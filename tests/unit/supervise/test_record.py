@@ -73,7 +73,7 @@ def test_an_expected_exit_code_is_marked(kept: Kept) -> None:
 
 
 def test_a_run_from_its_start_to_its_end(kept: Kept) -> None:
-    """Its line is there while it lasts, and tells of the end after that."""
+    """Its line is there while it lasts, and has the end after that."""
     record = kept.record()
     record.begin()
     [begun] = kept.read()
@@ -140,7 +140,7 @@ def test_a_machine_is_no_container() -> None:
 
 
 def test_a_root_without_layers() -> None:
-    """The folder, the file system and its options tell it apart, as with btrfs."""
+    """The folder, the file system and its options distinguish it, as with btrfs."""
     line = "22 1 0:9 /subvolumes/{0} / rw - btrfs /dev/vda rw,subvol=/subvolumes/{0}\n"
     marks = {mark_of(line.format(each) + HOSTNAME.format("c1")) for each in ("a", "b")}
     assert len(marks) == 2
@@ -197,7 +197,7 @@ def test_a_line_that_is_none(line: str) -> None:
 
 
 def test_a_line() -> None:
-    """A dash is not known."""
+    """A dash stands for unknown."""
     assert parse_record("1 - 2 137 9 - 4 -") == RunRecord(1, None, 2, 137, 9, None, 4)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.supervise.supervisor import left
+from selfinspect.supervise.children import left
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,6 @@ def test_another_pid_namespaces_processes_are_not_touched(proc: Path, ours: str)
     assert left((), str(proc)) == set()
 
 
-def test_without_proc_nobody_is_known(tmp_path: Path) -> None:
+def test_without_proc_nobody_is_left(tmp_path: Path) -> None:
     """Then nobody is signalled either."""
     assert left((), str(tmp_path)) == set()

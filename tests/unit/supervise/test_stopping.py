@@ -114,7 +114,7 @@ def test_the_agent_hears_of_a_stop_and_of_its_deadline(
 
 
 def test_the_stop_signal_is_the_containers(catcher: StartCatcher) -> None:
-    """Any other signal is none of it; and it is known as it came, before a rewrite."""
+    """Any other signal starts no stop; it is compared as it came, before a rewrite."""
     supervised = catcher("--rewrite=USR1:QUIT", ready={"stop_signal": "SIGUSR1"})
     supervised.send(signal.SIGTERM)
     assert supervised.line() == "TERM"

@@ -56,7 +56,7 @@ def test_the_commands_signals_and_files_are_its_own(supervise: Supervise) -> Non
 def test_the_command_has_the_input(supervise: Supervise) -> None:
     """The command reads what the supervisor was given."""
     run = supervise("sh", "-c", "read line; echo got $line; exit 3")
-    run.tell("word")
+    run.write("word")
     assert run.line() == "got word"
     assert run.process.wait() == 3
 
@@ -102,12 +102,12 @@ def test_a_message_that_nobody_reads_holds_nothing_up(supervise: Supervise) -> N
 
 
 def test_the_uri_stands_in_the_environment_and_in_the_file(supervise: Supervise) -> None:
-    """The command is told where the agent listens, others read it, and the end clears it."""
+    """The command has the address, others read it, and the end clears it."""
     run = supervise("sh", "-c", "echo $SELFINSPECT_URI; read end")
     uri = run.line()
     assert run.uri_file.read_text() == f"{uri}\n"
     with socket.create_connection(("127.0.0.1", urlsplit(uri).port or 0)):
-        run.tell("end")
+        run.write("end")
     assert run.process.wait() == 0
     assert not run.uri_file.exists()
 
@@ -158,7 +158,7 @@ handover.control.recv(1)
 """
     run = supervise("sh", "-c", "read go; echo $SELFINSPECT_URI; env", agent=agent)
     facts = json.loads(run.line())
-    run.tell("go")
+    run.write("go")
     assert facts.pop("port") == urlsplit(run.line()).port
     score = min(int(Path("/proc/self/oom_score_adj").read_text()) + 500, 1000)
     assert facts == {
@@ -173,7 +173,7 @@ handover.control.recv(1)
 
 @pytest.mark.parametrize(("given", "level"), [("", "warning"), ("debug", "debug")])
 def test_the_agents_log_is_quiet_unless_told(supervise: Supervise, given: str, level: str) -> None:
-    """An empty variable tells nothing."""
+    """An empty variable counts as unset."""
     agent = "say(os.environ['SELFINSPECT_LOG_LEVEL']); handover.control.recv(1)"
     environ = ["env", f"SELFINSPECT_LOG_LEVEL={given}"]
     assert (
@@ -190,7 +190,7 @@ def test_a_dead_agent_is_followed_by_another(supervise: Supervise) -> None:
     _, second, same_port = run.line().split()
     assert second != first
     assert same_port == port
-    run.tell("end")
+    run.write("end")
     assert run.process.wait() == 5
 
 
@@ -228,7 +228,7 @@ def test_the_first_orphan_comes_to_the_supervisor(supervise: Supervise) -> None:
     leave = f"sh -c '{orphan}' - $$ & exec true"
     run = supervise("sh", "-c", 'sh -c "$1"; read end', "-", leave)
     assert int(run.line()) == run.process.pid
-    run.tell("end")
+    run.write("end")
 
 
 def test_the_agent_may_say_goodbye(supervise: Supervise) -> None:
@@ -241,7 +241,7 @@ say("goodbye")
 """
     run = supervise("sh", "-c", "read end", agent=agent)
     assert run.line() == "agent up"
-    run.tell("end")
+    run.write("end")
     assert run.rest() == ["agent goodbye "]
 
 
@@ -254,7 +254,7 @@ while True: signal.pause()
 """
     run = supervise("sh", "-c", "read end; exit 6", agent=agent)
     assert run.line() == "agent up"
-    run.tell("end")
+    run.write("end")
     assert run.rest() == []
     assert run.process.wait() == 6
 
@@ -272,7 +272,7 @@ def test_the_command_is_held_back_until_the_agent_is_ready(
     agent = gated(tmp_path / "gate", "handover.ready({}); handover.control.recv(1)")
     run = supervise("echo", "command", agent=agent, options=["--wait", "1000m"])
     assert run.line() == "agent up"
-    run.send(signal.SIGWINCH)  # a terminal's new size is no reason to end
+    run.send(signal.SIGWINCH)  # a terminal's new size does not end it
     (tmp_path / "gate").write_text("")
     assert run.rest() == ["agent through ", "command"]
 

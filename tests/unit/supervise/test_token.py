@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.supervise.announcement import provide, take_away
-from selfinspect.supervise.listeners import VARIABLE, Handover, control_pair
+from selfinspect.supervise.handover import VARIABLE, Handover, control_pair
 from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_a_token_that_cannot_be_left_still_closes_the_api(
 
 
 def test_it_is_taken_away_at_the_end(tmp_path: Path) -> None:
-    """And taking away what is not there is no failure."""
+    """And removing what is not there is not a failure."""
     provide("auto", f"{tmp_path}/token")
     for _ in range(2):
         take_away(f"{tmp_path}/token")
@@ -83,7 +83,7 @@ def test_it_reaches_the_agent_on_the_line_to_pid_1(token: bytes | None) -> None:
 def test_what_is_in_its_place_is_replaced_or_said(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    """Nothing is written through it; in place of a folder there is no token to read."""
+    """Nothing is written through it; in place of a folder none is left to read."""
     path = tmp_path / "run" / "token"
     path.parent.mkdir()
     ODD_FILES[kind](path)

@@ -67,7 +67,7 @@ def test_whoever_is_not_there_is_refused(text: str) -> None:
 
 
 def test_others_than_root_are_refused(supervise: Supervise) -> None:
-    """Who may not change users is told so before anything starts."""
+    """Without the right to change users nothing starts, and an error says so."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "geteuid", lambda: 1000)
         with pytest.raises(ValueError, match=r"^--agent-user '0': only root can do this"):
@@ -90,7 +90,7 @@ def test_command_and_agent_run_as_different_users(supervise: Supervise, tmp_path
         uid, gid, groups, home = (run.line() for _ in range(4))
     assert (uid, gid, home) == ("4712", "4712", "/")
     assert set(groups.split()) == {"4712", "4713", *map(str, os.getgroups())} - {"0"}
-    run.tell("go")
+    run.write("go")
     assert run.rest() == ["4711", "4711", "4711", "/"]
 
 
@@ -98,7 +98,7 @@ def test_command_and_agent_run_as_different_users(supervise: Supervise, tmp_path
 def test_the_users_group_reaches_a_unix_listener_and_its_own_streams(
     supervise: Supervise, tmp_path: Path
 ) -> None:
-    """The command connects to its agent's socket, and opens /dev/stdout anew."""
+    """The command connects to its agent's socket, and reopens /dev/stdout."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     script = "stat -c '%g %a' $0 > /dev/stdout"
@@ -149,7 +149,7 @@ def test_the_engines_group_is_found_wherever_the_agent_looks(engine: Path) -> No
 
 @needs_root
 def test_a_group_that_may_not_open_the_socket_does_not_count(engine: Path) -> None:
-    """Nor does that of a file which is no socket."""
+    """Nor does that of a file which is not a socket."""
     engine.chmod(0o640)
     assert 4713 not in engine_groups([f"unix://{engine}"], {})
     engine.unlink()
@@ -160,7 +160,7 @@ def test_a_group_that_may_not_open_the_socket_does_not_count(engine: Path) -> No
 
 
 def test_an_engine_elsewhere_gives_no_group() -> None:
-    """What is reached over the network is no file."""
+    """An engine on the network has no file."""
     inherited = [group for group in os.getgroups() if group != 0]
     assert engine_groups(["tcp://127.0.0.1:2375"], {}) == inherited
     assert engine_groups(["off"], {}) == inherited

@@ -1,3 +1,5 @@
+"""What the command's environment is, where the interpreter's start has changed ours."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ def test_a_locale_that_python_added_is_not_the_commands(supervise: Supervise) ->
     assert shown.line() == "none"
 
 
-def test_a_locale_that_wchanges_back_is_the_commands(supervise: Supervise) -> None:
+def test_a_locale_that_was_given_is_the_commands(supervise: Supervise) -> None:
     """Even one that Python would have chosen."""
     shown = supervise("sh", "-c", "echo $LC_CTYPE", through=["env", "LC_CTYPE=C.UTF-8"])
     assert shown.line() == "C.UTF-8"

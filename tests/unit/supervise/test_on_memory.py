@@ -1,0 +1,112 @@
+"""What PID 1 makes of the agent's word that memory is short."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from selfinspect.supervise.agent import AgentProcess
+from tests.unit.supervise.conftest import AGENT as HANDED
+
+if TYPE_CHECKING:
+    from tests.unit.supervise.conftest import Supervise, Supervised
+
+# Sends a notice for each stop that PID 1 reports, twice.
+AGENT = """
+handover.ready({})
+handover.control.recv(4096)
+for _ in range(2):
+    handover.memory("NOTICE")
+say("sent")
+handover.control.recv(1)
+"""
+
+# Prints every signal it is sent, and ends at the last of them.
+CATCHER = """
+import os, signal
+def say(number, _):
+    os.write(1, signal.Signals(number).name.encode() + b"\\n")
+    if number == signal.SIGRTMIN:
+        os._exit(0)
+for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGIO, signal.SIGRTMIN):
+    signal.signal(number, say)
+os.write(1, b"up\\n")
+while True:
+    signal.pause()
+"""
+
+
+def noticed(supervise: Supervise, *options: str, notice: str = "memory-short") -> list[str]:
+    """What the command and standard error say once the agent has sent its notices."""
+    supervised = started(supervise, *options, notice=notice)
+    supervised.send(signal.SIGTERM)
+    lines = []
+    while (line := supervised.line()) != "agent sent":
+        lines.append(line)
+    # Of signals that wait PID 1 takes the lowest number first: that of the notices.
+    supervised.send(signal.SIGRTMIN)
+    return [*lines, *supervised.rest()]
+
+
+def started(supervise: Supervise, *options: str, notice: str = "memory-short") -> Supervised:
+    supervised = supervise(
+        sys.executable, "-c", CATCHER,
+        agent=AGENT.replace("NOTICE", notice), options=("--wait=60s", *options), stderr=-2,
+    )  # fmt: skip
+    assert supervised.line() == "up"
+    return supervised
+
+
+def test_a_command_that_catches_it_gets_the_signal_once_a_minute(supervise: Supervise) -> None:
+    """However often the agent says so: what it says comes from the kernel by way of a user."""
+    lines = noticed(supervise, "--on-memory=USR1")
+    assert lines.count("SIGUSR1") == 1
+    assert not any("on-memory" in line for line in lines)
+
+
+def test_a_signal_that_would_end_the_command_is_not_sent(supervise: Supervise) -> None:
+    """One line says that it is not caught."""
+    lines = noticed(supervise, "--on-memory=USR2")
+    assert lines.count("SIGRTMIN") == 1
+    [said] = [line for line in lines if "on-memory" in line]
+    assert said.startswith(f"selfinspect run: on-memory.not-sent signal={int(signal.SIGUSR2)} ")
+
+
+def test_where_the_kernel_gives_no_notice_one_line_says_so(supervise: Supervise) -> None:
+    """As on cgroup v1; a restarted agent says it again, PID 1 does not."""
+    lines = noticed(supervise, "--on-memory=USR1", notice="memory-unsupported")
+    [said] = [line for line in lines if "on-memory" in line]
+    assert said.startswith("selfinspect run: on-memory.unsupported reason=")
+    assert "SIGUSR1" not in lines
+
+
+def test_unasked_nothing_is_sent_or_said(supervise: Supervise) -> None:
+    """Whatever the agent's notice."""
+    for notice in ("memory-short", "memory-unsupported"):
+        lines = noticed(supervise, notice=notice)
+        assert "SIGUSR1" not in lines
+        assert not any("on-memory" in line for line in lines)
+
+
+def test_sigio_from_anyone_else_is_the_commands(supervise: Supervise) -> None:
+    """The kernel's own, for a word of the agent, says so in its code."""
+    supervised = started(supervise, "--on-memory=USR1")
+    supervised.send(signal.SIGIO)
+    assert supervised.line() == "SIGIO"
+    supervised.send(signal.SIGRTMIN)
+    assert "SIGIO" not in supervised.rest()
+
+
+def test_a_notice_before_the_agent_is_ready_is_kept() -> None:
+    """PID 1 reads it with the agent's other words, while it holds the command back."""
+    script = f"{HANDED}handover.memory('memory-unsupported'); handover.ready({{}})"
+    agent = AgentProcess([sys.executable, "-c", script], {})
+    agent.start()
+    assert agent.process is not None
+    _, status = os.waitpid(agent.process, 0)
+    assert agent.settled()
+    assert agent.memory_notice() == "memory-unsupported"
+    assert agent.memory_notice() is None
+    agent.ended(status)
