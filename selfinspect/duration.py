@@ -1,4 +1,4 @@
-"""Durations as options take them: `500ms`, `5s`, `2m`."""
+"""Durations as options take them: `500ms`, `5s`, `2m`. Pure."""
 
 from __future__ import annotations
 

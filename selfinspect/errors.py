@@ -1,4 +1,4 @@
-"""Every error that selfinspect raises on purpose: one root, each with its data and a hint.
+"""Every error that selfinspect raises on purpose: one root, each with its data and a hint. Pure.
 
 PID 1 and the client load this module, so it imports nothing but `typing`.
 """

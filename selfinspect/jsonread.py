@@ -1,4 +1,4 @@
-"""JSON of engines and agents: parsed within bounds of weight and depth, then read by type.
+"""JSON of engines and agents: parsed within bounds of weight and depth, then read by type. Pure.
 
 A member that is absent, or of another type than its reader asks for, is None.
 """

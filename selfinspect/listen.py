@@ -1,4 +1,4 @@
-"""Addresses to listen on: what options say, and the URI by which a client finds them.
+"""Addresses to listen on: what options say, and the URI by which a client finds them. Pure.
 
 PID 1 loads this module, so it goes without `dataclasses` (1.5 MiB) and `urllib.parse`, and loads
 `ipaddress` (0.6 MiB) only where an option names an address.

@@ -1,4 +1,4 @@
-"""The settings of an agent, and how each is read from the text of its option or variable.
+"""The settings of an agent, and how each is read from the text of its option or variable. Pure.
 
 Each reader raises ValueError, whose message says what it takes.
 """

@@ -1,6 +1,8 @@
 """The variables by which an app learns what it is: names, values, and the sets to choose from.
 
 PID 1 loads `own` and `size`, which therefore load nothing else.
+
+Pure.
 """
 
 MASK = "[masked]"

@@ -1,4 +1,4 @@
-"""The cgroups of a process, as `/proc/PID/cgroup` lists them: cgroups(7).
+"""The cgroups of a process, as `/proc/PID/cgroup` lists them: cgroups(7). Pure.
 
 The one parser of that file. It imports nothing.
 

@@ -1,4 +1,4 @@
-r"""The mounts of a process, as `/proc/PID/mountinfo` lists them: proc_pid_mountinfo(5).
+r"""The mounts of a process, as `/proc/PID/mountinfo` lists them: proc_pid_mountinfo(5). Pure.
 
 The one parser of that file. It imports nothing, because PID 1 loads it, too.
 

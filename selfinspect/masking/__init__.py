@@ -1,4 +1,7 @@
-"""What is a secret, and how it is hidden: pure functions over text, arguments and documents."""
+"""What is a secret, and how it is hidden: pure functions over text, arguments and documents.
+
+Pure.
+"""
 
 from __future__ import annotations
 

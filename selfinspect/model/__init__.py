@@ -1,6 +1,8 @@
 """The records that travel: frozen, slotted, without behaviour. Unknown is None, never zero.
 
 Times are RFC 3339 in UTC with nine digits and `Z`; sizes are bytes; durations are seconds.
+
+Pure.
 """
 
 from __future__ import annotations

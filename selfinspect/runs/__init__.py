@@ -1,1 +1,1 @@
-"""The runs of a container: what each was, and why it ended."""
+"""The runs of a container: what each was, and why it ended. Pure."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What may be asked of an engine: requests as rows, answers, refusals remembered."""

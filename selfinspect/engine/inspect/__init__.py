@@ -1,1 +1,1 @@
-"""TODO."""
+"""What an engine's answers mean: JSON and log frames into records. Pure."""

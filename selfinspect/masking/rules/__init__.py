@@ -1,4 +1,4 @@
-"""What a rule is: one kind of secret, where to look for it, and what it looks like."""
+"""What a rule is: one kind of secret, where to look for it, and what it looks like. Pure."""
 
 from __future__ import annotations
 
