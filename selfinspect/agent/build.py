@@ -34,9 +34,10 @@ from selfinspect.runs.runs import OF_RUNS
 from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
-from selfinspect.web.app import Exposition, Service, api, metrics_only
 from selfinspect.web.credentials import credentials
+from selfinspect.web.routes import api, metrics_only
 from selfinspect.web.server import Served, serve
+from selfinspect.web.service import Exposition, Service
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from selfinspect.endpoint import Endpoint
+    from selfinspect.endpoint import is_address
+from selfinspect.endpoint import Endpoint
     from selfinspect.engine.http.tls import Tls
 
 POOLED = 8
@@ -212,15 +213,6 @@ def _connected(family: int, address: str | tuple[str, int], timeout: float) -> s
             made.close()
         raise
     return made
-
-
-def is_address(host: str) -> bool:
-    """Whether it is a literal IP address, not a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def addresses(host: str, seconds: float) -> tuple[str, ...]:
