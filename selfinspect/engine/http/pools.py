@@ -21,13 +21,14 @@ from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from selfinspect.endpoint import is_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed import WriteableBuffer
 
-    from selfinspect.endpoint import is_address
-from selfinspect.endpoint import Endpoint
+    from selfinspect.endpoint import Endpoint
     from selfinspect.engine.http.tls import Tls
 
 POOLED = 8
