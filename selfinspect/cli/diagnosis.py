@@ -70,7 +70,7 @@ class Facts:
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
         uri_folder: where the agent writes its address.
-        uri_folder_writable: whether it can.
+        uri_folder_writable: whether it can, or has done so already.
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
         journal_space: bytes that are free there.
