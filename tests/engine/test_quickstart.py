@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ RUN = Path(__file__).parents[2] / "examples" / "quickstart" / "run.sh"
 
 
 def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
-    """From no engine at all to a name, a port, a metric and a live event; `--down` ends it all."""
+    """From no engine at all to a name, a metric, a live event and a page; `--down` ends it all."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
     environ["XDG_STATE_HOME"] = str(tmp_path)
     try:
@@ -23,6 +24,11 @@ def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
         assert "container_memory_working_set_bytes{" in shown.stdout
         assert "event: rename" in shown.stdout
         assert "its name is now: selfinspect-quickstart-renamed" in shown.stdout
+        command, address = shown.stdout.splitlines()[-2:]
+        assert command.endswith("selfinspect open")
+        with urllib.request.urlopen(address, timeout=20) as page:
+            assert b"<title>" in page.read()
+        assert "selfinspect-quickstart cat /run/selfinspect/token" in shown.stderr
         assert "correct-horse" not in shown.stdout.replace(
             "DATABASE_URL=postgres://shop:correct-horse@db/shop", ""
         )

@@ -91,6 +91,50 @@ def test_from_a_time_on(call: Call, options: tuple[str, ...], since: str) -> Non
     assert len(call("events", "--since", since, *options).out.splitlines()) == 2
 
 
+def test_up_to_a_time(call: Call, options: tuple[str, ...]) -> None:
+    """Which is included."""
+    shown = call("events", "--until", "1001", *options).out
+    assert [each.split()[2] for each in shown.splitlines()] == ["start", "die"]
+
+
+@pytest.mark.parametrize(
+    ("words", "actions"),
+    [
+        (("--action", "die"), ["die"]),
+        (("--type", "container"), ["start", "die", "start"]),
+        (("--type", "network"), []),
+        (("--type", "container", "--action", "start", "--since", "1001"), ["start"]),
+    ],
+)
+def test_of_a_type_and_an_action(
+    call: Call, options: tuple[str, ...], words: tuple[str, ...], actions: list[str]
+) -> None:
+    """Together they narrow, in text and in JSON."""
+    shown = call("events", *words, *options).out.splitlines()
+    assert [each.split()[2] for each in shown] == actions
+    documents = call("events", "--json", *words, *options).out.splitlines()
+    assert [json.loads(each)["action"] for each in documents] == actions
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [((), 1), (("--all",), 4), (("--action", "exec_die"), 1), (("--json",), 4)],
+    ids=str,
+)
+def test_execs_are_left_out_of_the_text(
+    call: Call, here: tuple[str, ...], tmp_path: Path, words: tuple[str, ...], count: int
+) -> None:
+    """Those of this very command would flood it; JSON is for programs, and has all."""
+    journal = Journal(100)
+    journal.open(tmp_path / "journal", ID)
+    for second, action in enumerate(("start", "exec_create", "exec_start", "exec_die")):
+        journal.append(occurrence((1000 + second) * SECOND, action))
+    journal.close()
+    outcome = call("events", *words, *here, "--journal", str(tmp_path / "journal"))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) == count
+
+
 def test_a_time_that_is_none(call: Call, options: tuple[str, ...]) -> None:
     """Exit 2, and what it takes."""
     outcome = call("events", "--since", "yore", *options)
