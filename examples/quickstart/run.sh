@@ -49,5 +49,7 @@ docker exec $name python3 /ask.py /v1/events
 examples/quickstart/run.sh --down
 TEXT
 
-step 'And its page, in a browser on this machine:'
+step 'And its page, for a browser on the machine of the engine'
+[[ $engine == yours ]] || # whose network is its own
+  echo "from within: nsenter --net --target $(<"$(dirname "$socket")/docker.pid") curl ADDRESS"
 show "${agent[@]}" open

@@ -7,12 +7,12 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from selfinspect.cli.options import timeout_option
+from selfinspect.cli.options import observing, timeout_option
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import TOKEN_FILE, AgentAddress, ask, find
@@ -25,9 +25,7 @@ from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from urllib.parse import SplitResult
 
-    from selfinspect.client import Reply
     from selfinspect.listen import ListenAddress
     from selfinspect.model import Json
 
@@ -71,14 +69,15 @@ class Place:
     examples=("docker exec NAME selfinspect open", "selfinspect open"),
     exits=exits(no="No agent is found, or it does not answer."),
 )
+@observing
 @streams_of
-def open_(streams: Streams, /) -> None:
+def open_(streams: Streams, /, **given: Any) -> None:
     """Print the command or the address that opens the page.
 
     It is for the machine of the engine, or where kubectl is; what else is needed, a token for one,
     is said on standard error. selfinspect help page lists the ways.
     """
-    command, *notes = ways(_place(streams))
+    command, *notes = ways(_place(streams, given))
     streams.print_lines([command])
     for note in notes:
         print_line(streams.err, f"selfinspect: {note}")
@@ -110,6 +109,9 @@ def ways(place: Place) -> Iterator[str]:
     elif place.beyond and (ip := text(address, "ip")):
         yield f"{place.scheme}://{ip}:{port}/"
         yield f"that is on the engine's machine; --publish 127.0.0.1:{port}:{port} gives it a port"
+    elif place.beyond and member(own, "port_bindings") is None:
+        yield f"{client} port {quote(name)} {port}"
+        yield f"that prints where it is published, if it is: open {place.scheme}:// and that"
     else:
         image = text(own, "image", "reference") or "IMAGE"
         options = (
@@ -126,12 +128,16 @@ def ways(place: Place) -> Iterator[str]:
         yield f"its token: {client} exec {quote(name)} {dashes}cat {quote(place.token_file)}"
 
 
-def _place(streams: Streams) -> Place:
+def _place(streams: Streams, given: Mapping[str, Any]) -> Place:
     """What decides how the page is opened, from the agent and the kernel.
 
     Raises:
         NotAvailable: there is no agent, or it does not answer.
     """
+    # `healthcheck`, which runs every minute, goes without them.
+    from selfinspect.cli.answers import answer  # noqa: PLC0415
+    from selfinspect.documents import as_document  # noqa: PLC0415
+
     environ = streams.environ
     agent = find(environ, streams.uri_file)
     if agent is None:
@@ -139,21 +145,19 @@ def _place(streams: Streams) -> Place:
             f"no agent found: neither SELFINSPECT_URI nor {streams.uri_file} names one",
             hint="selfinspect help page says how to start one whose page can be opened",
         )
-    uri = urlsplit(agent.uri)
+    scheme = agent.uri.partition("://")[0]
     reply = ask(AgentAddress(agent.uri, trusted=False), "/v1/self", timeout=_TIMEOUT)
-    if reply is None and uri.scheme != "https":  # which clients in the container do not speak
+    if reply is None and scheme != "https":  # which clients in the container do not speak
         raise NotAvailable(f"no agent answers at {agent.uri}", hint="selfinspect doctor says why")
+    own = answer(streams, given, "/v1/self", lambda look: as_document(look.snapshot.self))
     closed = reply is not None and reply.status == _UNAUTHORIZED
-    if closed:
-        reply = ask(agent, "/v1/self", timeout=_TIMEOUT)
-    ports = list(_ports(uri, environ))
+    ports = list(_ports(agent.uri, environ))
     beyond = next((port for port in ports if listens_beyond(port)), None)
-    named = environ.get("SELFINSPECT_TOKEN_FILE", _AUTO)
+    named = environ.get("SELFINSPECT_TOKEN_FILE") or _AUTO
     with_tls = beyond is not None and environ.get("SELFINSPECT_TLS_CERT")
-    own = _document(reply)
     return Place(
         own,
-        scheme="https" if with_tls or uri.scheme == "https" else "http",
+        scheme="https" if with_tls or scheme == "https" else "http",
         port=beyond or next(iter(ports), None),
         beyond=beyond is not None,
         token_file=(TOKEN_FILE if named == _AUTO else named) if closed else None,
@@ -163,25 +167,15 @@ def _place(streams: Streams) -> Place:
     )
 
 
-def _ports(uri: SplitResult, environ: Mapping[str, str]) -> Iterator[int]:
+def _ports(uri: str, environ: Mapping[str, str]) -> Iterator[int]:
     """The API's ports: that of its address in here, then those that `--listen`'s variable names."""
     with suppress(ValueError):
-        if uri.port:
-            yield uri.port
+        if port := urlsplit(uri).port:
+            yield port
     for address in environ.get("SELFINSPECT_LISTEN", "").split(","):
         with suppress(ValueError):
             if port := parse_listen(address.strip()).port:
                 yield port
-
-
-def _document(reply: Reply | None) -> Json:
-    """What an agent answers; null where it is no document."""
-    if reply is None or reply.status != _OK:
-        return None
-    with suppress(ValueError, RecursionError):
-        document: Json = json.loads(reply.body)
-        return document
-    return None
 
 
 @click.command(

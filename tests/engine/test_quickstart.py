@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,9 @@ def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
         assert "its name is now: selfinspect-quickstart-renamed" in shown.stdout
         command, address = shown.stdout.splitlines()[-2:]
         assert command.endswith("selfinspect open")
-        with urllib.request.urlopen(address, timeout=20) as page:
-            assert b"<title>" in page.read()
+        pid = (tmp_path / "selfinspect-engine" / "docker.pid").read_text()
+        page = ["nsenter", "--net", "--target", pid, "curl", "--silent", "--fail", address]
+        assert "<title>" in subprocess.run(page, capture_output=True, text=True, check=True).stdout
         assert "selfinspect-quickstart cat /run/selfinspect/token" in shown.stderr
         assert "correct-horse" not in shown.stdout.replace(
             "DATABASE_URL=postgres://shop:correct-horse@db/shop", ""

@@ -160,6 +160,7 @@ def published(host_ip: str, host_port: int = 49153) -> Json:
             "https://172.17.0.2:10310/",
             "--publish 127.0.0.1:10310:10310",
         ),
+        (OPEN, "docker port a1b2c3d4 10310", f"its token: docker exec a1b2c3d4 cat {TOKEN}"),
         (
             replace(LOOPBACK, in_hosts_network=True, token_file=TOKEN),
             "http://localhost:10310/",
@@ -189,14 +190,18 @@ def test_how_the_page_is_opened(place: Place, command: str, said: str) -> None:
     assert any(said in note for note in notes)
 
 
-def test_open_prints_one_line(call: Call, agent: HTTPServer) -> None:
+def test_open_prints_one_line(call: Call, agent: HTTPServer, nowhere: tuple[str, ...]) -> None:
     """What there is to know of it stands on standard error."""
-    outcome = call("open", environ=environ(agent))
+    outcome = call("open", *nowhere, environ=environ(agent))
     assert (outcome.code, outcome.out.count("\n")) == (0, 1)
     assert str(agent.server_port) in outcome.out
 
 
-@pytest.mark.parametrize("named", [{}, {"SELFINSPECT_URI": "http://127.0.0.1:1"}])
+@pytest.mark.parametrize(
+    "named",
+    [{}, {"SELFINSPECT_URI": "http://127.0.0.1:1"}, {"SELFINSPECT_URI": "http://["}],
+    ids=str,
+)
 def test_without_an_agent_there_is_no_page(call: Call, named: dict[str, str]) -> None:
     """Exit 1, and what helps."""
     outcome = call("open", environ=named)
