@@ -86,7 +86,7 @@ def events(
         raise click.UsageError("--until does not go with --follow")
     begin, end = period(since, until)
     query = Query(since=begin, until=end, type=kind, action=action)
-    printer = _Printer(
+    printer = Printer(
         streams,
         query,
         as_json=as_json,
@@ -117,7 +117,7 @@ def events(
         )
 
 
-class _Printer:
+class Printer:
     """Prints the events that are asked for.
 
     Args:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.cli.events import line
+from selfinspect.cli.events import Printer, line
+from selfinspect.cli.streams import Streams
 from selfinspect.journal.journal import Journal
+from selfinspect.journal.rows import Query
 from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
@@ -133,6 +136,25 @@ def test_execs_are_left_out_of_the_text(
     outcome = call("events", *words, *here, "--journal", str(tmp_path / "journal"))
     assert (outcome.code, outcome.err) == (0, "")
     assert len(outcome.out.splitlines()) == count
+
+
+def test_what_follows_is_filtered_too() -> None:
+    """A stream brings every event; a gap is always shown, for what was asked for may be in it."""
+    out = io.StringIO()
+    printer = Printer(
+        Streams(out, io.StringIO(), {}),
+        Query(type="container", action="die"),
+        as_json=False,
+        with_execs=True,
+        at_once=True,
+    )
+    for action, kind in (("start", "container"), ("die", "network"), ("die", "container")):
+        printer.show(event(action, kind=kind))
+    printer.show({"type": "agent", "action": "gap", "attributes": {}})
+    assert [each.split()[1:3] for each in out.getvalue().splitlines()] == [
+        ["container", "die"],
+        ["agent", "gap"],
+    ]
 
 
 def test_a_time_that_is_none(call: Call, options: tuple[str, ...]) -> None:
