@@ -14,7 +14,7 @@ import threading
 import time
 from array import array
 from bisect import bisect_left
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import groupby
 from math import isnan, nan
 from operator import itemgetter
@@ -163,17 +163,11 @@ class History:
             return
         path = path_of(folder, container).with_suffix(".history")
         try:
-            file = HistoryFile(path, container)
-            now = time.time_ns()
-            past = Series(_MINUTES)
-            for at, figures in file.read():
-                # A time ahead is of a clock that was wrong, or of somebody else's making.
-                if now - _DAY <= at <= now + _HOUR:
-                    past.add(at, figures)
-            with self._lock:
-                for at, figures in self._minutes.between(0, None):
-                    past.add(at, figures)
-                self._minutes, self._file = past, file
+            with ExitStack() as undoing:
+                file = HistoryFile(path, container)
+                undoing.callback(file.close)
+                self._continue(file)
+                undoing.pop_all()
         except OSError as error:
             self._fail(path, error)
         finally:
@@ -213,6 +207,18 @@ class History:
         times = sorted(at for at, _ in seconds)
         apart = [each for each in minutes if not _beside(each[0], times)]
         return sorted([*apart, *seconds], key=itemgetter(0))
+
+    def _continue(self, file: HistoryFile) -> None:
+        """Put what a file holds before what there is, and write to that file from now on."""
+        now, past = time.time_ns(), Series(_MINUTES)
+        for at, figures in file.read():
+            # A time ahead is of a clock that was wrong, or of somebody else's making.
+            if now - _DAY <= at <= now + _HOUR:
+                past.add(at, figures)
+        with self._lock:
+            for at, figures in self._minutes.between(0, None):
+                past.add(at, figures)
+            self._minutes, self._file = past, file
 
     def _write(self, file: HistoryFile) -> None:
         with self._lock:
@@ -272,7 +278,6 @@ class HistoryFile:
         size = os.fstat(self._file).st_size
         if os.pread(self._file, len(self._header), 0) != self._header:
             os.ftruncate(self._file, 0)
-            self.append(self._header)
             return
         begin = max(len(self._header), size - _LONGEST)
         *lines, torn = os.pread(self._file, _LONGEST, begin).split(b"\n")
@@ -295,6 +300,8 @@ class HistoryFile:
             OSError: they cannot be written.
         """
         size = os.fstat(self._file).st_size
+        if size == 0:
+            data = self._header + data
         if os.write(self._file, data) != len(data):
             os.ftruncate(self._file, size)
             os.lseek(self._file, 0, os.SEEK_END)

@@ -459,6 +459,20 @@ def test_a_full_disk_is_no_end(kept: Kept) -> None:
     assert [notice.event for notice in kept.notices] == ["history.in_memory"]
 
 
+def test_a_disk_that_is_full_from_the_start_is_no_end(kept: Kept) -> None:
+    """The file is begun as soon as there is room."""
+    with _files_no_longer_than(10), kept.open(*ago(2)) as history:
+        pass
+    assert kept.file.stat().st_size == 0
+    with kept.open() as history:
+        with _files_no_longer_than(10):
+            history.add(*ago(1)[0])
+            history.flush()
+        history.add(*ago(0.5)[0])
+        history.flush()
+    assert kept.read() == [1, 0.5]
+
+
 @contextmanager
 def _files_no_longer_than(size: int) -> Iterator[None]:
     """The same as a full disk, for a process."""
