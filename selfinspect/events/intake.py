@@ -7,6 +7,7 @@ at most the end, and never says which command was run.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ _REMEMBERED = 512
 class Intake:
     """Journals each event once, and keeps the container's state by its events.
 
-    Belongs to one thread.
+    Belongs to one thread; only `note` may be called from any.
 
     Args:
         journal: where events get their sequence numbers.
@@ -53,6 +54,8 @@ class Intake:
         self._checks = HealthChecks()
         self._counted: deque[tuple[int, str, str, str, str]] = deque(maxlen=_REMEMBERED)
         self._container: str | None = None
+        # Published in the order of their numbers: who resumes after one gets none before it.
+        self._ordering = threading.Lock()
 
     def resume(self, container: str) -> None:
         """Read from the open journal what events said so far; once for each container."""
@@ -82,13 +85,19 @@ class Intake:
             else:
                 wanted.append(occurrence)
                 ahead = ahead.after(occurrence)
-        added = self.journal.append(*wanted) if wanted else ()
-        for event in added:
-            self._learn(event)
-        self.lifecycle = adopt(self.lifecycle, inspect)
-        if added:
-            self._on_events(added)
+        with self._ordering:
+            added = self.journal.append(*wanted) if wanted else ()
+            for event in added:
+                self._learn(event)
+            self.lifecycle = adopt(self.lifecycle, inspect)
+            if added:
+                self._on_events(added)
         self._remember()
+
+    def note(self, occurrence: Occurrence) -> None:
+        """Journal and publish an event that no engine sent. Call from any thread."""
+        with self._ordering:
+            self._on_events(self.journal.append(occurrence))
 
     def alive(self, until: int) -> None:
         """Note that nothing was missed until then, nanoseconds since the Unix epoch."""
