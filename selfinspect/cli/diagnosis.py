@@ -302,7 +302,8 @@ def _agent(facts: Facts) -> Check:
     if facts.agent.startswith("https:"):
         seen = f"listens only at {facts.agent}: clients in this container do not speak TLS"
         return Check("agent", "warn", seen, "selfinspect run --listen 127.0.0.1:10310 --listen …")
-    return Check("agent", "fail", f"{facts.agent} does not answer", "docker restart <container>")
+    seen = f"{facts.agent} does not answer"
+    return Check("agent", "fail", seen, "docker logs <container> says why it ended")
 
 
 def _address(facts: Facts) -> Check:
