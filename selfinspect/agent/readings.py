@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -88,6 +89,12 @@ class Readings:
         if reading is None:
             return None
         return reading if self._own_network(observation) else replace(reading, network=None)
+
+    def of_kernel(self) -> Sample:
+        """A reading of the kernel's files, beside all others: no percentage is measured from it."""
+        reading = self._cgroup.read(time.time_ns())
+        shared = not self._own_network(self._state.observation)
+        return replace(reading, network=None) if shared else reading
 
     @property
     def folders(self) -> Mapping[str, str]:
