@@ -114,7 +114,8 @@ remove_cgroups() {
   for parent in /sys/fs/cgroup/{,*/}{docker,libpod_parent}; do
     [[ -d $parent ]] || continue
     while read -r id; do
-      find "$parent" -depth -type d -path "*$id*" -exec rmdir {} \;
+      # Those of other engines come and go meanwhile.
+      find "$parent" -depth -type d -path "*$id*" -exec rmdir {} \; 2>/dev/null || true
     done < <(container_ids)
     rmdir "$parent/conmon" "$parent" 2>/dev/null || true
   done

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them: lint, types, import contracts, then pytest.
-# --full adds the slow ones; any other argument goes to pytest.
+# --full adds the slow ones and measures coverage; any other argument goes to pytest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/packages.sh
 source deploy/packages.sh
 
-marks='not slow and not benchmark' for_slow=()
+marks='not slow and not benchmark' for_slow=() coverage=()
 if [[ ${1:-} == --full ]]; then
   marks='not benchmark' for_slow=(qemu-system-x86_64=qemu-system-x86 depmod=kmod)
+  coverage=(--cov --cov-report=term)
   shift
 fi
 ((EUID == 0)) || fail 'needs root: the tests run real engines in namespaces of their own'
@@ -46,6 +47,5 @@ mypy
 say 'import contracts'
 lint-imports | tail -n 3
 say 'tests'
-coverage erase
 # Tests wait for engines more than they compute: one worker more than a small machine has processors.
-exec pytest --numprocesses 3 --dist loadgroup --cov --cov-report=term -m "$marks" "$@"
+exec pytest --numprocesses 3 --dist loadgroup "${coverage[@]}" -m "$marks" "$@"

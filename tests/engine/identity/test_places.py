@@ -110,7 +110,7 @@ def tried(document: Json) -> list[Json]:
 @pytest.fixture
 def stranger(engine: Engine, request: pytest.FixtureRequest) -> Engine:
     """The engine of the two that did not start the container."""
-    name = "cgroup2_engine" if engine.url.endswith("tests/docker.sock") else "private_engine"
+    name = "private_engine" if engine.home.name.endswith("-v2") else "cgroup2_engine"
     other: Engine = request.getfixturevalue(name)
     return other
 
