@@ -93,6 +93,18 @@ def connections(app: Container) -> int:
     return sum(row[1].endswith(":2846") and row[3] == "01" for row in rows)
 
 
+def test_health_is_waited_for_although_it_has_no_event(engine: Engine) -> None:
+    """The failing streak rises with each check that says nothing new."""
+    check = ("--health-cmd", "false", "--health-interval", "1s", "--health-retries", "999")
+    app = engine.start(*check).ready()
+    found = []
+    for _ in range(2):
+        with held(app, "/v1/self/health/failing_streak?wait_for_change=true") as waiting:
+            assert waiting.stdout is not None
+            found.append(int(waiting.stdout.read()))
+    assert 0 < found[0] < found[1]
+
+
 UPDATE = ("--cpus", "0.5", "--memory", "300m", "--memory-swap", "600m")
 LIMITS = "/v1/self/limits?wait_for_change=true&timeout_sec=55"
 
