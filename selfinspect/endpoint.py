@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
@@ -111,3 +112,12 @@ def _instead(text: str) -> str:
     advice = _ELSEWHERE.get(scheme, "")
     host = rest.partition("/")[0] or "USER@HOST"
     return f"; {advice.format(host=host)}" if advice else ""
+
+
+def is_address(host: str) -> bool:
+    """Whether it is a literal IP address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

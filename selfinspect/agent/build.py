@@ -34,9 +34,10 @@ from selfinspect.runs.runs import OF_RUNS
 from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
-from selfinspect.web.app import Exposition, Service, api, metrics_only
 from selfinspect.web.credentials import credentials
+from selfinspect.web.routes import api, metrics_only
 from selfinspect.web.server import Served, serve
+from selfinspect.web.service import Exposition, Service
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Agent:
         self._readiness = Readiness(
             settings.target, state, self._readings, self._journal, log=log, on_ready=on_ready
         )
+        self._intake = Intake(
+            self._journal, on_events=self._publish, on_check=self._registry.event_arrived
+        )
         audience = Audience()
         self._subscribers = Subscribers(audience=audience)
         self._waiting = Waiting(audience=audience)
@@ -114,10 +118,9 @@ class Agent:
             look=partial(
                 observe, settings, environ, observe_request=self._registry.engine_answered
             ),
-            intake=Intake(
-                self._journal, on_events=self._publish, on_check=self._registry.event_arrived
-            ),
+            intake=self._intake,
             audience=audience,
+            on_found=self._open_journal,
             on_look=self._take_up,
             on_reopen=self._registry.stream_reopened,
             on_minute=self._readings.update_limits,
@@ -221,12 +224,17 @@ class Agent:
             self._failed = True
             self._in_loop(self.stop)
 
+    def _open_journal(self, found: Observation) -> None:
+        """Before a look is shown: whoever sees the identity may write an event of it."""
+        if found.snapshot.self is not None and (
+            names := names_of_journal(self._settings, found.snapshot)
+        ):
+            self._journal.open(self._settings.journal, *names)
+
     def _take_up(self) -> None:
-        """After a look: open the journal, report, and take the first sample."""
+        """After a look: report, and take the first sample."""
         observation = self._state.observation
         if observation.snapshot.self is not None:
-            if names := names_of_journal(self._settings, observation.snapshot):
-                self._journal.open(self._settings.journal, *names)
             self._update_runs()
         self._reporter.found(observation)
         self._readiness.announce()
@@ -279,7 +287,7 @@ class Agent:
         if own is not None:
             # An ID that is only assumed may be a neighbour's: then the event names nobody.
             occurrence = event(Actor(own.id or "", own.name))
-            _thread("note", lambda: self._publish(self._journal.append(occurrence)))
+            _thread("note", lambda: self._intake.note(occurrence))
 
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:
         """Call in the event loop's thread; a loop that has ended needs no call."""

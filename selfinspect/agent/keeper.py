@@ -66,6 +66,7 @@ class Keeper:
         look: Callable[[Observation], Observation],
         intake: Intake,
         audience: Audience,
+        on_found: Callable[[Observation], None],
         on_look: Callable[[], None],
         on_reopen: Callable[[], None],
         on_minute: Callable[[], None],
@@ -77,6 +78,7 @@ class Keeper:
         self._look = look
         self._intake = intake
         self._audience = audience
+        self._on_found = on_found
         self._on_look = on_look
         self._on_reopen = on_reopen
         self._on_minute = on_minute
@@ -128,6 +130,7 @@ class Keeper:
     def _take(self, found: Observation) -> None:
         """Swap in a new look; where it found no engine, the last document stays."""
         last = self._state.observation
+        self._on_found(_succeeding(last, found))
         self._state.change(lambda last: _succeeding(last, found))
         if found.client is not None:
             last.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from selfinspect.engine.tried import (
     unusable,
 )
 from selfinspect.errors import EngineError
+from selfinspect.frozen import dataclass
 from selfinspect.identity.evidence import gather
 from selfinspect.identity.resolve import Relation, Resolution, resolve
 from selfinspect.jsonread import text
@@ -225,7 +226,8 @@ def _with_engine(
         extras=extras,
     )
     extras.wait()
-    return _described(filled_in(observation), inspect)
+    seen = filled_in(observation)
+    return _described(seen, _masked(seen, inspect))
 
 
 def _denied_by(first: Observation, connection: Connection, error: EngineAnswerError) -> Observation:
@@ -272,8 +274,9 @@ def inspect_again(state: State, client: Client) -> Observation:
     Raises:
         EngineError: the engine gave no answer.
     """
-    inspect = client.inspect()
-    now = state.change(lambda last: filled_in(_described(last, inspect)))
+    # Masked before the lock: a large document takes a second. Nobody else writes what that reads.
+    document = _masked(state.observation, client.inspect())
+    now = state.change(lambda last: filled_in(_described(last, document)))
     if now.extras is not None:
         now.extras.ask()
     return now
@@ -314,17 +317,31 @@ def filled_in(last: Observation) -> Observation:
     return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
 
 
-def _described(last: Observation, inspect: Json) -> Observation:
-    """The observation with a new inspect document: masked, and read into our own."""
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A new inspect document: masked, what of it is kept unmasked, what was cut, and when."""
+
+    masked: Json
+    kept: Json = field(repr=False)
+    truncated: Mapping[str, int]
+    inspected_at: str
+
+
+def _masked(last: Observation, inspect: Json) -> _Document:
     inspect, truncated = bounded(inspect)
     masked = masked_again(last.masking, inspect, last.inspect, last.snapshot.inspect)
     if truncated and isinstance(masked, dict):
         masked = {**masked, "truncated": dict(truncated)}
     # What had to be cut is large: no more of it is kept unmasked than is asked for.
     kept = health_check(inspect) if truncated else inspect
+    return _Document(masked, kept, truncated, times.rfc3339(time.time_ns()))
+
+
+def _described(last: Observation, document: _Document) -> Observation:
+    """The observation with a new inspect document, read into our own."""
     snapshot = replace(last.snapshot, failure=None)
-    now = times.rfc3339(time.time_ns())
-    return _read(replace(last, snapshot=snapshot, inspect=kept), masked, truncated, now)
+    last = replace(last, snapshot=snapshot, inspect=document.kept)
+    return _read(last, document.masked, document.truncated, document.inspected_at)
 
 
 def _read(

@@ -10,7 +10,7 @@ from selfinspect.agent.state import GONE
 from selfinspect.errors import SelfinspectError
 from selfinspect.frozen import dataclass
 from selfinspect.supervise.listeners import bound
-from selfinspect.web.app import ReadinessCheck
+from selfinspect.web.service import ReadinessCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

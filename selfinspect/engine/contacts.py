@@ -7,10 +7,10 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from selfinspect.endpoint import parse_endpoint
+from selfinspect.endpoint import is_address, parse_endpoint
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.failures import failed, unanswered
-from selfinspect.engine.http.pools import is_address, is_public
+from selfinspect.engine.http.pools import is_public
 from selfinspect.engine.locate import gateway_places, places
 from selfinspect.errors import EngineError, EngineUnreachableError
 

@@ -7,6 +7,7 @@ at most the end, and never says which command was run.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ _ENDS = frozenset({"exec_die", "health_status"})
 class Intake:
     """Journals each event once, and keeps the container's state by its events.
 
-    Belongs to one thread.
+    Belongs to one thread; only `note` may be called from any.
 
     Args:
         journal: where events get their sequence numbers.
@@ -54,6 +55,8 @@ class Intake:
         self._checks = HealthChecks()
         self._counted: deque[tuple[int, str, str, str, str]] = deque(maxlen=_REMEMBERED)
         self._container: str | None = None
+        # Published in the order of their numbers: who resumes after one gets none before it.
+        self._ordering = threading.Lock()
 
     def resume(self, container: str) -> None:
         """Read from the open journal what events said so far; once for each container."""
@@ -87,14 +90,20 @@ class Intake:
             else:
                 wanted.append(occurrence)
                 ahead = ahead.after(occurrence)
-        added = self.journal.append(*wanted) if wanted else ()
-        for event in added:
-            self._learn(event)
-        self.lifecycle = adopt(self.lifecycle, inspect)
-        if added:
-            self._on_events(added)
+        with self._ordering:
+            added = self.journal.append(*wanted) if wanted else ()
+            for event in added:
+                self._learn(event)
+            self.lifecycle = adopt(self.lifecycle, inspect)
+            if added:
+                self._on_events(added)
         self._remember()
         return ended
+
+    def note(self, occurrence: Occurrence) -> None:
+        """Journal and publish an event that no engine sent. Call from any thread."""
+        with self._ordering:
+            self._on_events(self.journal.append(occurrence))
 
     def alive(self, until: int) -> None:
         """Note that nothing was missed until then, nanoseconds since the Unix epoch."""

@@ -6,6 +6,7 @@ The only importer of prometheus_client.
 from __future__ import annotations
 
 import platform
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # A decade each: every bucket costs each scrape a sample for each kind of request.
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
+_MOST_REPORTED = 64
 
 
 class Registry:
@@ -48,14 +50,15 @@ class Registry:
     until something is counted: then `_counts_state` is another object.
 
     Args:
-        on_failure: takes the names of the collectors that fail for one reason, and the error; not
-            at each scrape, but once until they work again or fail for another.
+        on_failure: takes the names of the collectors that fail for one reason, and the error: not
+            at each scrape, but once a reason.
     """
 
     def __init__(self, on_failure: OnFailure = lambda names, error: None) -> None:  # noqa: ARG005
         disable_created_metrics()
         self._on_failure = on_failure
-        self._failing: Mapping[str, str] = {}
+        self._reported: set[tuple[str, str]] = set()
+        self._reporting = threading.Lock()
         self._formats: dict[str, _Format] = {}
         self._counts_state = object()
         self._process = CollectorRegistry(auto_describe=False)
@@ -147,11 +150,14 @@ class Registry:
         )
 
     def _report(self, failed: Mapping[str, Exception]) -> None:
-        before, self._failing = self._failing, {name: repr(error) for name, error in failed.items()}
+        """Report a failure once for each collector and reason, whoever scrapes and how often."""
         news: dict[str, list[str]] = {}
-        for name, reason in self._failing.items():
-            if before.get(name) != reason:
-                news.setdefault(reason, []).append(name)
+        with self._reporting:
+            for name, error in failed.items():
+                reason = repr(error)
+                if (name, reason) not in self._reported and len(self._reported) < _MOST_REPORTED:
+                    self._reported.add((name, reason))
+                    news.setdefault(reason, []).append(name)
         for names in news.values():
             self._on_failure(names, failed[names[0]])
 

@@ -65,11 +65,13 @@ class Kept:
         self.journal = Journal(1000)
         self.checks: list[Occurrence] = []
         self.reopened = 0
+        self.found: list[tuple[Observation, Snapshot]] = []
         self.keeper = Keeper(
             self.state,
             look=self._look,
             intake=Intake(self.journal, on_events=self._events, on_check=self.checks.append),
             audience=self.audience,
+            on_found=self._found,
             on_look=self._looked,
             on_reopen=self._reopens,
             on_minute=lambda: None,
@@ -78,6 +80,9 @@ class Kept:
             lasting=lasting,
         )
         self.thread = threading.Thread(target=self.keeper.run, daemon=True)
+
+    def _found(self, found: Observation) -> None:
+        self.found.append((found, self.snapshot))
 
     @property
     def snapshot(self) -> Snapshot:

@@ -14,8 +14,8 @@ from http.client import BadStatusLine, UnknownProtocol
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfinspect.endpoint import is_address
 from selfinspect.engine.http import tls
-from selfinspect.engine.http.pools import is_address
 from selfinspect.engine.http.tls import Why
 from selfinspect.errors import EngineUnreachableError
 from selfinspect.frozen import dataclass

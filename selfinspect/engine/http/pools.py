@@ -21,6 +21,8 @@ from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from selfinspect.endpoint import is_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -212,15 +214,6 @@ def _connected(family: int, address: str | tuple[str, int], timeout: float) -> s
             made.close()
         raise
     return made
-
-
-def is_address(host: str) -> bool:
-    """Whether it is a literal IP address, not a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def addresses(host: str, seconds: float) -> tuple[str, ...]:

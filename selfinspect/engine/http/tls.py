@@ -8,8 +8,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.endpoint import TLS_PORT
-from selfinspect.engine.http.pools import is_address
+from selfinspect.endpoint import TLS_PORT, is_address
 from selfinspect.files import InMemory, read_named
 from selfinspect.frozen import dataclass
 

@@ -1,1 +1,157 @@
-"""The paths that drill, wait or stream: one module each. The others stand in `web.app`."""
+"""The HTTP applications: the API with every path, and the metrics listener with three.
+
+A path that only answers is a row of one of the tables below. Paths that drill, wait or stream have
+a module each beside this one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from selfinspect.documents import as_document, engine_document, identity_document, standing
+from selfinspect.errors import NotFoundError, SelfinspectError
+from selfinspect.runs.runs import previous_run
+from selfinspect.web import assets
+from selfinspect.web.answers import json_answer, problem_handler
+from selfinspect.web.guard import Guard, names_of
+from selfinspect.web.parameters import single
+from selfinspect.web.routes import document, events, logs, metrics, stats
+from selfinspect.web.streaming import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from selfinspect.model import Json, Run
+    from selfinspect.web.credentials import Tokens
+    from selfinspect.web.service import Service
+
+
+def _previous_run(service: Service) -> Json:
+    run = previous_run(_runs(service))
+    if run is None:
+        raise NotFoundError(
+            "there is no previous run",
+            hint="this is the container's first run, or nothing recorded the earlier ones",
+        )
+    return as_document(run)
+
+
+def _runs(service: Service) -> tuple[Run, ...]:
+    standing(service.snapshot())
+    return service.runs()
+
+
+_LOCAL: dict[str, Callable[[Service], Json]] = {
+    "/v1/identity": lambda service: identity_document(service.snapshot()),
+    "/v1/engine": lambda service: engine_document(service.snapshot(), service.reach()),
+    "/v1/runs": lambda service: {"runs": as_document(_runs(service))},
+    "/v1/runs/previous": _previous_run,
+}
+"""Paths answered from what the agent has: no engine is asked."""
+
+_ENGINE_ONLY: dict[str, tuple[Callable[..., Json], tuple[str, ...]]] = {
+    "/v1/changes": (lambda inquiry: inquiry.changes(), ()),
+    "/v1/image": (lambda inquiry: inquiry.image(), ()),
+    "/v1/top": (lambda inquiry, args: inquiry.top(args), ("args",)),
+}
+"""Paths that only an engine can answer: how it is asked, in a thread, and the parameters passed on.
+
+`/v1/top` as well: the kernel's list has also the processes of whoever shares our PID namespace.
+"""
+
+
+def api(service: Service) -> Guard:
+    """Every path, for clients inside the container."""
+    routes = [
+        *document.routes(service),
+        *(Route(path, partial(_local, service, answer)) for path, answer in _LOCAL.items()),
+        *(
+            Route(path, partial(_engine_only, service, ask, names))
+            for path, (ask, names) in _ENGINE_ONLY.items()
+        ),
+        *logs.routes(service),
+        *stats.routes(service),
+        *events.routes(service),
+        *metrics.routes(service),
+        *_health(service, checks_shown=True),
+        Route("/openapi.json", _openapi),
+        *assets.routes(),
+    ]
+
+    def tokens(path: str) -> list[Tokens]:
+        if assets.is_asset(path):
+            return []
+        # Whoever may ask for everything may ask for metrics too.
+        files = [service.tokens, service.metrics_tokens if path in metrics.PATHS else None]
+        return [each for each in files if each is not None]
+
+    return Guard(
+        _app(routes),
+        names=lambda: names_of(service.snapshot(), service.hostname),
+        allowed=service.allowed_hosts,
+        disabled=service.disabled,
+        tokens=tokens,
+    )
+
+
+def metrics_only(service: Service) -> Guard:
+    """The paths for anyone on the network: metrics, and whether the agent is well."""
+    tokens = [service.metrics_tokens] if service.metrics_tokens else []
+    return Guard(
+        _app([*metrics.routes(service), *_health(service, checks_shown=False)]),
+        disabled=service.disabled,
+        tokens=lambda path: tokens if path in metrics.PATHS else [],
+    )
+
+
+def _app(routes: list[Route]) -> Starlette:
+    errors = (SelfinspectError, HTTPException, Exception)
+    app = Starlette(routes=routes, exception_handlers=dict.fromkeys(errors, problem_handler))
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _local(service: Service, answer: Callable[[Service], Json], _: Request) -> Response:
+    return json_answer(answer(service))
+
+
+async def _engine_only(
+    service: Service, ask: Callable[..., Json], names: tuple[str, ...], request: Request
+) -> Response:
+    values = [single(request.query_params, name) for name in names]
+    return json_answer(await in_thread(partial(ask, service.inquiry(), *values)))
+
+
+async def _openapi(_: Request) -> Response:
+    """The document as `selfinspect.web.openapi` generated it; it is never parsed."""
+    return Response(assets.read_file("openapi.json"), media_type="application/json")
+
+
+def _health(service: Service, *, checks_shown: bool) -> list[Route]:
+    """`/healthz` and `/readyz`, which do not follow the app's health.
+
+    Args:
+        service: has the checks.
+        checks_shown: whether the answer lists them.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        checks = service.checks()
+        ready = all(check.ok for check in checks)
+        status = 200 if ready else 503
+        if not checks_shown:
+            return PlainTextResponse("ready\n" if ready else "not ready\n", status)
+        return json_answer({"ready": ready, "checks": as_document(checks)}, status=status)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json, Self, Snapshot
     from selfinspect.web.answers import Representation
-    from selfinspect.web.app import Service
+    from selfinspect.web.service import Service
 
 _SELF = "/v1/self"
 _INSPECT = "/v1/inspect"

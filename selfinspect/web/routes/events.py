@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from selfinspect.events.subscribers import Subscribers
     from selfinspect.journal.journal import Journal, Page
     from selfinspect.model import Json
-    from selfinspect.web.app import Service
+    from selfinspect.web.service import Service
 
 _MAX_LIMIT = 1000
 _PAGE = 100  # events of the journal that a stream sends at once: they fit a connection's buffers

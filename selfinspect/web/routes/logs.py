@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.inspect.log import Log, LogLine
     from selfinspect.events.subscribers import Subscribers
-    from selfinspect.web.app import Service
+    from selfinspect.web.service import Service
 
     Render = Callable[[LogLine], bytes]
 

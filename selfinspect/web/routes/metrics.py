@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from selfinspect.web.app import Service
+    from selfinspect.web.service import Service
 
 _Page: TypeAlias = "tuple[bytes, Mapping[str, str]]"
 

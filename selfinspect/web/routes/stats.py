@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from selfinspect.events.subscribers import Subscribers
     from selfinspect.model import Json, Sample, StatsSource
-    from selfinspect.web.app import Service
+    from selfinspect.web.service import Service
 
 _SHORTEST, _LONGEST = 0.2, 60.0
 

@@ -528,3 +528,30 @@ def test_what_is_announced_is_shown_while_the_engine_is_asked(
     assert kept.snapshot.self is not None
     assert kept.snapshot.self.stopping == stop
     assert "inspect.failed" not in kept.log.getvalue()  # as it would had that waited for it
+
+
+def test_the_journal_opens_before_the_identity_is_shown(kept: Kept) -> None:
+    """Whoever sees it may write an event of it, and finds the agent ready."""
+    found, shown = kept.found[0]
+    assert found.snapshot.self is not None
+    assert shown.self is None
+
+
+def test_masking_keeps_nobody_waiting(kept: Kept, docker: CannedEngine) -> None:
+    """A large document takes a second, in which PID 1 may announce the stop."""
+    went_through: list[bool] = []
+
+    class Slow(Masking):
+        def inspect(self, document: Json) -> Json:
+            other = threading.Thread(target=lambda: kept.state.add(lambda beside: beside))
+            other.start()
+            other.join(5)
+            went_through.append(not other.is_alive())
+            return super().inspect(document)
+
+    kept.state.change(lambda last: replace(last, masking=Slow()))
+    docker.knows({**recorded("inspect"), "Name": "/shop"})
+    docker.emit(happened("rename"))
+    kept.wait_for(lambda: "rename" in kept.actions)
+    assert went_through
+    assert all(went_through)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from selfinspect.model import Actor
 from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from selfinspect.model import Event, Occurrence
@@ -104,3 +106,22 @@ def test_each_container_has_its_own(world: World, tmp_path: Path) -> None:
         names.append(world.intake.lifecycle.name)
     assert names == ["shop", None]
     world.journal.close()
+
+
+def test_events_are_published_in_the_order_of_their_numbers() -> None:
+    """One from another thread waits: who resumes after the later never gets the earlier."""
+    published: list[str] = []
+    others: list[threading.Thread] = []
+
+    def publish(events: Sequence[Event]) -> None:
+        if not others:
+            others.append(threading.Thread(target=intake.note, args=(occurrence(2, "stopping"),)))
+            others[0].start()
+            others[0].join(0.5)
+        published.extend(event.action for event in events)
+
+    intake = Intake(Journal(100), on_events=publish, on_check=lambda _: None)
+    intake.resume("ab")
+    intake.write([occurrence(1, "start")], None, None)
+    others[0].join()
+    assert published == ["start", "stopping"]

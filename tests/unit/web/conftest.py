@@ -27,7 +27,8 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
-from selfinspect.web.app import Exposition, ReadinessCheck, Service, api, metrics_only
+from selfinspect.web.routes import api, metrics_only
+from selfinspect.web.service import Exposition, ReadinessCheck, Service
 from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
