@@ -53,7 +53,7 @@ class Keeper:
         audience: who waits for events now.
         on_look: called after every whole look and after every loss of the engine.
         on_reopen: called whenever the event streams are open again.
-        on_minute: called once a minute while no engine is followed.
+        on_minute: called once a minute while it is longer until the next look.
         target: the name or ID of the other container that is reported on, None for our own.
         log: the agent's log.
         lasting: seconds for which a connection has to last to be opened again without a look.
@@ -122,10 +122,11 @@ class Keeper:
     def _rest(self, seconds: float) -> None:
         """Wait for so long, or until `stop` is called."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self._stopping.wait(min(left, _EVERY_MINUTE)):
+        while (left := end - time.monotonic()) > _EVERY_MINUTE:
+            if self._stopping.wait(_EVERY_MINUTE):
                 return
             self._on_minute()
+        self._stopping.wait(left)
 
     def _take(self, found: Observation) -> None:
         """Swap in a new look; where it found no engine, the last document stays."""
