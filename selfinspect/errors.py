@@ -198,14 +198,15 @@ class EngineAnswerError(EngineError):
         self.code = code
         self.capability = capability
 
-    def copy(self, detail: str | None = None) -> Self:
-        """The same error without its traceback, and with another detail if one is given."""
+    def copy(self, **changes: str | None) -> Self:
+        """The same error without its traceback, with another `detail` or `hint` where given."""
+        given = {"detail": self.detail, "hint": self.hint, **changes}
         return type(self)(
-            self.detail if detail is None else detail,
+            given["detail"] or "",
             code=self.code,
             capability=self.capability,
             endpoint=self.endpoint,
-            hint=self.hint,
+            hint=given["hint"],
         )
 
 

@@ -45,6 +45,7 @@ def _shared(*, frozen: bool, slots: bool, kw_only: bool = False) -> Callable[[An
     def decorate(cls: Any) -> Any:
         cls.__init__, cls.__repr__, cls.__eq__, cls.__hash__ = _init, _repr, _eq, _hash
         cls.__setattr__ = cls.__delattr__ = _refuse
+        cls.__setstate__ = _restore
         cls.__doc__ = cls.__doc__ or cls.__name__  # else the library looks for a signature
         made = _dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
         made.__shape__ = _shape(made)
@@ -88,6 +89,12 @@ def _init(self: Any, /, *values: object, **named: object) -> None:
         _put(self, name, value)
     if given:
         raise TypeError(f"{type(self).__name__} has no {', '.join(given)}")
+
+
+def _restore(self: Any, state: tuple[None, Mapping[str, object]]) -> None:
+    """What `copy` and `pickle` call, with what `object.__getstate__` gives for slots."""
+    for name, value in state[1].items():
+        _put(self, name, value)
 
 
 def _repr(self: Any) -> str:

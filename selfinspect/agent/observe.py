@@ -224,6 +224,7 @@ def _with_engine(
         connection=connection,
         inspect=inspect,
         extras=extras,
+        missing=False,
     )
     extras.wait()
     seen = filled_in(observation)

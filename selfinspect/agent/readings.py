@@ -162,6 +162,7 @@ class Readings:
             machine=self._cgroup.machine if self._settings.metrics_machine else None,
             info=lambda: observation.info,
             started_at=lambda: ours.started_at() if ours else None,
+            masked=observation.masking.unrevealed().text if self._settings.reveal else str,
         )
         settled = observation.snapshot.identity is not UNRESOLVED
         groups = collectors(observation.snapshot, sources, replace(condition, settled=settled))

@@ -70,7 +70,7 @@ class Facts:
         agent_answers: whether it answers there.
         cgroup: the cgroup version whose figures can be read, None where none can.
         uri_folder: where the agent writes its address.
-        uri_folder_writable: whether it can.
+        uri_folder_writable: whether it can, or has done so already.
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
         journal_space: bytes that are free there.
@@ -302,7 +302,8 @@ def _agent(facts: Facts) -> Check:
     if facts.agent.startswith("https:"):
         seen = f"listens only at {facts.agent}: clients in this container do not speak TLS"
         return Check("agent", "warn", seen, "selfinspect run --listen 127.0.0.1:10310 --listen …")
-    return Check("agent", "fail", f"{facts.agent} does not answer", "docker restart <container>")
+    seen = f"{facts.agent} does not answer"
+    return Check("agent", "fail", seen, "docker logs <container> says why it ended")
 
 
 def _address(facts: Facts) -> Check:

@@ -97,7 +97,7 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
         agent_answers=reply is not None,
         cgroup=None if not folders else "cgroup v2" if set(folders) == {UNIFIED} else "cgroup v1",
         uri_folder=str(folder),
-        uri_folder_writable=_can_be_written(folder),
+        uri_folder_writable=_can_be_written(folder) or Path(streams.uri_file).exists(),
         journal=str(chosen.journal),
         journal_writable=_can_be_kept(
             chosen.journal, names_of_journal(chosen, observation.snapshot)

@@ -123,7 +123,7 @@ def unquoted(error: EngineError) -> EngineError:
     """The same without the words of the answer, for a place that nobody named."""
     if not isinstance(error, EngineAnswerError):
         return error
-    return error.copy(f"{error.capability}: answered {error.code}")
+    return error.copy(detail=f"{error.capability}: answered {error.code}", hint=None)
 
 
 def matters(place: Place, error: EngineError) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.errors import BadRequestError
 from selfinspect.frozen import dataclass
-from selfinspect.journal.journal import parse_cursor
+from selfinspect.journal.rows import parse_cursor
 from selfinspect.jsonread import boolean, integer, member, text, texts
 
 if TYPE_CHECKING:

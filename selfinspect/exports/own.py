@@ -76,7 +76,9 @@ def exported(own: Self, gateway: str | None = None) -> dict[str, str]:
     variables = {row.name: row.value(own) for row in rows(gateway)}
     for port, protocols in (own.ports or {}).items():
         for protocol, host_port in protocols.items():
-            variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
+            # An engine's words become a name that shells evaluate.
+            if f"{port}{protocol}".isascii() and f"{port}{protocol}".isalnum():
+                variables[f"{_HOST_PORT}{port}_{protocol.upper()}"] = host_port
     return {name: str(value) for name, value in variables.items() if value not in (None, "")}
 
 

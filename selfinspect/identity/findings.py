@@ -66,7 +66,7 @@ class Finding:
 
     def undecided(self, reason: str, *, seen: bool = False) -> Finding:
         """The same, after a proof that decided nothing."""
-        return replace(self, reason=reason, seen=seen)
+        return replace(self, reason=reason, seen=seen or self.seen)
 
 
 @dataclass(frozen=True, slots=True)

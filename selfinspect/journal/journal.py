@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from selfinspect.errors import BadRequestError, JournalBusyError
+from selfinspect.errors import JournalBusyError
 from selfinspect.journal.database import (
     BYTES,
     Table,
@@ -24,7 +23,15 @@ from selfinspect.journal.database import (
     newest_in_memory,
 )
 from selfinspect.journal.files import JournalFile, Notice, path_of, read
-from selfinspect.journal.rows import ALL, MATCHES, DamagedError, Query, newest_of_each
+from selfinspect.journal.rows import (
+    ALL,
+    MATCHES,
+    Cursor,
+    DamagedError,
+    Query,
+    newest_of_each,
+    parse_cursor,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,33 +45,6 @@ _Result = TypeVar("_Result")
 
 _PATIENCE = 10.0
 """Seconds after which a journal counts as hanging; it answers in milliseconds."""
-
-_CURSOR = re.compile(r"(?P<name>[0-9a-z]{1,64})-(?P<seq>[0-9]{1,18})")
-
-
-class Cursor(NamedTuple):
-    """The event after which a reader continues: the journal's name, and the event's number."""
-
-    name: str
-    seq: int
-
-    def __str__(self) -> str:
-        return f"{self.name}-{self.seq}"
-
-
-def parse_cursor(text: str) -> Cursor:
-    """A cursor as `str` writes it.
-
-    Raises:
-        BadRequestError: no journal gives out such a cursor.
-    """
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        raise BadRequestError(
-            f"{text!r} is not a cursor",
-            hint="take `next` of /v1/events, or the id of a streamed event",
-        )
-    return Cursor(match["name"], int(match["seq"]))
 
 
 class Page(NamedTuple):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect import times
+from selfinspect.errors import BadRequestError
 from selfinspect.frozen import dataclass
 from selfinspect.model import Actor, Event
 
@@ -172,3 +174,31 @@ def newest_of_each(actions: Sequence[str]) -> str:
             ) WHERE place <= ?
         ) ORDER BY seq DESC LIMIT ?
     """  # noqa: S608
+
+
+_CURSOR = re.compile(r"(?P<name>[0-9a-z]{1,64})-(?P<seq>[0-9]{1,18})")
+
+
+class Cursor(NamedTuple):
+    """The event after which a reader continues: the journal's name, and the event's number."""
+
+    name: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.seq}"
+
+
+def parse_cursor(text: str) -> Cursor:
+    """A cursor as `str` writes it.
+
+    Raises:
+        BadRequestError: no journal gives out such a cursor.
+    """
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise BadRequestError(
+            f"{text!r} is not a cursor",
+            hint="take `next` of /v1/events, or the id of a streamed event",
+        )
+    return Cursor(match["name"], int(match["seq"]))

@@ -96,8 +96,8 @@ _PUBLIC_KEY = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\w+|sk-(?:ssh|ecdsa)-[\w@.-]+)(?: AAAA.*)?", re.DOTALL
 )
 _ALGORITHM = re.compile(
-    r"(?:aes|argon|bcrypt|blake|chacha|ec|ed|es|hmac|hs|md|pbkdf|ps|rs|s3v|scram|scrypt|sha|x)"
-    r"[\w/-]{0,24}",
+    r"(?:aes|argon|bcrypt|blake|chacha|ecd(?:sa|h)|eddsa|hmac|md|pbkdf|scram|scrypt|sha)[\w/-]{0,24}"
+    r"|(?:ec|ed|es|hs|p|ps|rs|x)-?\d{1,5}k?(?:-[a-z]{1,12})?|s3v\d",
     re.IGNORECASE,
 )
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")

@@ -56,6 +56,7 @@ class Sources:
         machine: the machine, None where it is not to be reported.
         info: what the engine reports about itself and the machine.
         started_at: when the container's PID 1 started, Unix seconds.
+        masked: masks what `--reveal` opens: anyone on the network may read metrics.
     """
 
     sample: Callable[[], Sample | None]
@@ -66,6 +67,7 @@ class Sources:
     machine: Callable[[], Machine] | None = None
     info: Callable[[], Json] = lambda: None
     started_at: Callable[[], float | None] = lambda: None
+    masked: Callable[[str], str] = str
 
 
 def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Mapping[str, Collect]:
@@ -84,7 +86,7 @@ def collectors(snapshot: Snapshot, sources: Sources, condition: Condition) -> Ma
     if (read := sources.machine) is not None:
         found["machine"] = lambda: container.machine(read(), sources.info())
     if self_ is not None:
-        found["state"] = lambda: container.own_state(self_, snapshot.identity)
+        found["state"] = lambda: container.own_state(self_, snapshot.identity, sources.masked)
     if not condition.settled or (self_ is not None and self_.state not in _ALIVE):
         return found
     found |= {

@@ -9,7 +9,7 @@ from selfinspect.jsonread import integer, text
 from selfinspect.metrics.family import Point, families, family, one_of, point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selfinspect.metrics.family import Family
     from selfinspect.model import Identity, Json, Machine, Self, Specification
@@ -63,7 +63,9 @@ def _unix(time: str | None) -> float | None:
     return None if time is None else times.nanoseconds(time) / 1e9
 
 
-def own_state(own: Self, identity: Identity) -> Iterator[Family]:
+def own_state(
+    own: Self, identity: Identity, masked: Callable[[str], str] = str
+) -> Iterator[Family]:
     """Our own families: the container's identity, state, restarts, and previous run."""
     info = {
         "id": own.id or "",
@@ -76,7 +78,10 @@ def own_state(own: Self, identity: Identity) -> Iterator[Family]:
         "swarm_service": (own.swarm.service or "") if own.swarm else "",
         "swarm_task": (own.swarm.task or "") if own.swarm else "",
     }
-    yield family("selfinspect_container_info", [Point(1, info)])
+    yield family(
+        "selfinspect_container_info",
+        [Point(1, {label: masked(value) for label, value in info.items()})],
+    )
     if own.state is not None:
         health = own.health.status if own.health else "none"
         yield one_of("selfinspect_container_state", "state", _STATES, own.state)

@@ -88,7 +88,7 @@ def run(
         return _USAGE
     _keep_stream_numbers()
     for line in parsed.passed_over:
-        say(f"warning: {line}; passed over")
+        say(f"warning: {line}; ignored")
     api = claim(parsed.listen, DEFAULT_API)
     metrics_listen = parsed.metrics_listen
     metrics = claim(metrics_listen, usual_metrics() if metrics_listen is None else DEFAULT_METRICS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from selfinspect.frozen import dataclass
+from selfinspect.model import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,3 +119,11 @@ def test_a_class_that_can_change_is_the_librarys() -> None:
     """Only frozen ones with slots share their methods."""
     with pytest.raises(TypeError):
         dataclass(frozen=False, slots=True)
+
+
+def test_a_record_can_be_copied_and_pickled() -> None:
+    """An app may do either with what `selfinspect.me()` gives it."""
+    record = Stop("SIGTERM", 10, "container")
+    assert (
+        copy.deepcopy(record) == copy.copy(record) == pickle.loads(pickle.dumps(record)) == record
+    )

@@ -114,8 +114,8 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
             endpoint,
             "the connection was refused",
             outcome="refused",
-            hint=f"let the engine listen there: dockerd -H {endpoint} "
-            + ("--tlsverify …" if certificates else "(best with TLS: see deploy/tls)"),
+            hint=f"let the engine listen there with TLS (see deploy/tls): dockerd -H {endpoint}"
+            " --tlsverify …",
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
         return because(endpoint, tls.client_refused(certificates))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from selfinspect.documents import standing
-from selfinspect.journal.journal import parse_cursor
-from selfinspect.journal.rows import Query
+from selfinspect.journal.rows import Query, parse_cursor
 from selfinspect.model import Event
 from selfinspect.web.answers import json_answer
 from selfinspect.web.parameters import moment, number, single

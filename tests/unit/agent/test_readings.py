@@ -11,7 +11,7 @@ from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
-from selfinspect.model import Identity, Limits, Snapshot
+from selfinspect.model import Compose, Identity, Limits, Snapshot
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID
 
@@ -126,3 +126,16 @@ def test_the_machine_is_reported_only_where_that_is_wanted() -> None:
         CONDITION
     )
     assert any(each.name == "cadvisor_version_info" for each in groups["machine"]())
+
+
+def test_the_containers_own_labels_hide_what_is_revealed_elsewhere(tmp_path: Path) -> None:
+    """Those of `selfinspect_container_info`, which anyone on the network may read."""
+    masking = Masking(("*",)).learn({"Config": {"Env": ["A_TOKEN=hunter2222"]}})
+    identity = Identity(ID, "proven", "layer", "web")
+    own = replace(
+        without_engine(identity, hostname=None), compose=Compose("hunter2222", None, None)
+    )
+    state = State(Observation(Snapshot(identity, self=own), masking))
+    groups, _ = Readings(Settings(root=tmp_path, reveal=("*",)), state).collectors(CONDITION)
+    [info] = [each for each in groups["state"]() if each.name == "selfinspect_container_info"]
+    assert info.points[0].labels["compose_project"] == "[masked]"

@@ -59,7 +59,7 @@ def test_who_answers_where_nobody_asked_is_not_quoted() -> None:
     assert (reported.outcome, reported.detail, reported.hint) == (
         "denied",
         "ping: answered 403",
-        "allow it",
+        None,
     )
     unreachable = EngineUnreachableError("refused")
     assert unquoted(unreachable) is unreachable

@@ -138,3 +138,10 @@ def test_without_a_network_of_the_default_route_there_is_no_address(gateway: str
 def test_other_variables_are_not_of_them(name: str) -> None:
     """Neither the options' variables nor anyone else's."""
     assert not is_exported(name)
+
+
+def test_a_port_that_is_no_name_has_no_variable() -> None:
+    """A shell evaluates what `selfinspect env` prints: names are as little believed as values."""
+    odd = replace(FULL, ports={"80=1;id>&2;:": {"tcp": 1}, "81": {"tcp;id": 2}, "82": {"sctp": 3}})
+    ports = {name: value for name, value in exported(odd).items() if "HOST_PORT" in name}
+    assert ports == {"SELFINSPECT_HOST_PORT_82_SCTP": "3"}

@@ -109,3 +109,9 @@ def test_a_list_of_a_shared_pid_namespace_proves_nothing() -> None:
     finding = found(Process("1", "app", OURS), MINE, sought=shared, by="namespace")
     assert (finding.verdict, finding.seen) == ("unknown", False)
     assert finding.reason == "our process is in its PID namespace, which may be shared"
+
+
+def test_what_was_seen_stays_seen() -> None:
+    """A later proof that decides nothing does not take it back."""
+    seen = Finding("unknown", "", "a1" * 32).undecided("in its list", seen=True)
+    assert seen.undecided("its layer is hidden").seen

@@ -721,3 +721,15 @@ def test_the_value_of_a_secret_name_is_masked_whole(name: str, secret: str) -> N
     assert Masking().value(name, secret) == MASK
     assert Masking().assignments([f"{name}={secret}"]) == [f"{name}={MASK}"]
     assert Masking().arguments([f"--{name}", secret]) == [f"--{name}", MASK]
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        ("s3v4", False), ("RS256", False), ("ed25519", False), ("ES256K", False),
+        ("s3vabcdef0123456789", True), ("x9f8e7d6c5b4a", True), ("ec9f8e7d6c5b4a21", True),
+    ],
+)  # fmt: skip
+def test_an_algorithms_name_is_no_secret(value: str, *, hidden: bool) -> None:
+    """A secret may begin as one does."""
+    assert (MASK in Masking().value("SESSION_ID", value)) is hidden

@@ -99,7 +99,7 @@ def test_the_users_group_reaches_a_unix_listener_and_its_own_streams(
     supervise: Supervise, tmp_path: Path
 ) -> None:
     """The command connects to its agent's socket, and reopens /dev/stdout."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (each for each in (tmp_path, *tmp_path.parents) if "pytest-of" in str(each)):
         folder.chmod(0o755)
     script = "stat -c '%g %a' $0 > /dev/stdout"
     path = str(tmp_path / "api")
