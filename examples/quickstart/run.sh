@@ -11,6 +11,7 @@ build --tag "$name" "$here"
 
 step 'It runs, with its agent beside it'
 show docker run --detach --name "$name" --publish 8080 --memory 256m \
+  --publish 127.0.0.1::10310 --env SELFINSPECT_LISTEN=0.0.0.0:10310 --env SELFINSPECT_TOKEN_FILE=auto \
   "${with_engine[@]}" \
   --env DATABASE_URL=postgres://shop:correct-horse@db/shop "$name"
 first_words "$name"
@@ -47,3 +48,8 @@ docker exec $name /opt/selfinspect/bin/selfinspect show ports/8080/tcp
 docker exec $name python3 /ask.py /v1/events
 examples/quickstart/run.sh --down
 TEXT
+
+step 'And its page, for a browser on the machine of the engine'
+[[ $engine == yours ]] || # whose network is its own
+  echo "from within: nsenter --net --target $(<"$(dirname "$socket")/docker.pid") curl ADDRESS"
+show "${agent[@]}" open

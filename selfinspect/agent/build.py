@@ -7,10 +7,12 @@ import logging
 import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from selfinspect.agent.history import History, Recorder, document
 from selfinspect.agent.keeper import Keeper
 from selfinspect.agent.observe import inquiry, observe, reach
 from selfinspect.agent.past import container_runs, names_of_journal
@@ -18,7 +20,7 @@ from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
 from selfinspect.agent.shortage import MemoryWatch, Shortage, is_short
 from selfinspect.agent.state import UNRESOLVED, Beside, Observation, State
-from selfinspect.errors import SelfinspectError
+from selfinspect.errors import NotFoundError, SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.stream import Audience
 from selfinspect.events.subscribers import Subscribers
@@ -45,7 +47,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from selfinspect.model import Event, MemoryEvents, Occurrence, Sample, StatsSource, Stopping
+    from selfinspect.model import (
+        Event,
+        Json,
+        MemoryEvents,
+        Occurrence,
+        Sample,
+        StatsSource,
+        Stopping,
+    )
     from selfinspect.settings import Settings
     from selfinspect.supervise.handover import MemoryNotice
 
@@ -102,6 +112,8 @@ class Agent:
         self._reporter = Reporter(log)
         self._registry = Registry(self._reporter.collectors_failed)
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
+        self._history = History(self._reporter.noticed)
+        self._recorder: Recorder | None = None
         self._readings = Readings(settings, state)
         self._readiness = Readiness(
             settings.target, state, self._readings, self._journal, log=log, on_ready=on_ready
@@ -142,12 +154,15 @@ class Agent:
         for name in ("asyncio", "uvicorn"):
             logging.getLogger(name).addHandler(Forward(self._log))
         self._reporter.listening(api_listeners, metrics_listeners)
+        if self._settings.target == "self" and self._readings.folders:
+            self._recorder = Recorder(self._loop, self._readings.of_kernel, self._history)
         self._watch_memory()
         self._reporter.passed_over(self._settings.warnings)
         keeping = _thread("keeper", self._keep)
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)
         keeping.join(timeout=1.0)
         self._journal.close()
+        self._history.close()
         self._log.info("agent.stopped")
         return not self._failed
 
@@ -156,6 +171,8 @@ class Agent:
         self._stopping.set()
         self._subscribers.end()
         self._waiting.end()
+        if self._recorder is not None:
+            self._recorder.stop()
         self._keeper.stop()
 
     def stopping(self, stop: Stopping | None) -> None:
@@ -193,6 +210,8 @@ class Agent:
             checks=self._readiness.checks,
             journal=self._journal,
             runs=lambda: state.runs,
+            history=self._history_document,
+            on_streaming=self._on_streaming,
             subscribers=self._subscribers,
             waiting=self._waiting,
             hostname=text(f"{self._settings.root}/proc/sys/kernel/hostname").strip(),
@@ -206,6 +225,18 @@ class Agent:
         reading = self._readings.sample(source)
         self._readiness.announce()
         return reading
+
+    def _history_document(self, since: int | None, until: int | None, step: int) -> Json:
+        if self._settings.target != "self":
+            raise NotFoundError(
+                "there is no history of the container reported on",
+                hint="figures over time come from the kernel's files, which are this container's",
+            )
+        return document(self._history, self._state.runs, since, until, step)
+
+    def _on_streaming(self, listening: bool) -> None:  # noqa: FBT001
+        if self._recorder is not None:
+            self._recorder.stream(listening)
 
     def _metrics(self, media_type: str, timeout: float | None) -> Exposition:
         condition = Condition(self._state.followed, len(self._subscribers), time.time())
@@ -230,6 +261,7 @@ class Agent:
             names := names_of_journal(self._settings, found.snapshot)
         ):
             self._journal.open(self._settings.journal, *names)
+            self._open_history(names[0])
 
     def _take_up(self) -> None:
         """After a look: report, and take the first sample."""
@@ -241,6 +273,13 @@ class Agent:
         if not self._readings.taken:
             # An engine may take a second; events are not to wait for that.
             _thread("first-sample", self._first_sample)
+
+    def _open_history(self, container: str) -> None:
+        """Read the history back, in a thread: the start is not to wait for it."""
+        if self._recorder is not None and not self._history.is_open:
+            # Without a task to spare it is tried after the next look.
+            with suppress(RuntimeError):
+                _thread("history", lambda: self._history.open(self._settings.journal, container))
 
     def _first_sample(self) -> None:
         try:
@@ -276,6 +315,8 @@ class Agent:
     def _on_limit(self, count: int) -> None:
         reading = self._readings.sample("kernel")
         memory = reading.memory if reading else None
+        if self._recorder is not None:
+            self._recorder.take()
         if is_short(memory):
             self._on_memory(MEMORY_SHORT)
         now = time.time_ns()

@@ -93,6 +93,12 @@ class Readings:
             return None
         return reading if self._own_network(observation) else replace(reading, network=None)
 
+    def of_kernel(self) -> Sample:
+        """A reading of the kernel's files, beside all others: no percentage is measured from it."""
+        reading = self._cgroup.read(time.time_ns())
+        shared = not self._own_network(self._state.observation)
+        return replace(reading, network=None) if shared else reading
+
     @property
     def folders(self) -> Mapping[str, str]:
         """The container's cgroup by controller of v1, and of v2 by `UNIFIED`."""

@@ -14,11 +14,12 @@ import click
 
 from selfinspect import __version__
 from selfinspect.cli.streams import Streams, of_this_process, streams_of
-from selfinspect.cli.verb import MEANINGS, ExitCode, Verb, exit_code, write_exits
+from selfinspect.cli.verb import MEANINGS, ExitCode, Verb, exit_code, write_examples, write_exits
 from selfinspect.errors import SelfinspectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.resources.abc import Traversable
 
 _PROGRAM = "selfinspect"
 _TOPIC = ".md"
@@ -39,6 +40,7 @@ _VERBS = {
     "top": "selfinspect.cli.stats:top",
     "logs": "selfinspect.cli.logs:logs",
     "env": "selfinspect.cli.env:env",
+    "open": "selfinspect.cli.wait:open_",
     "wait": "selfinspect.cli.wait:wait",
     "doctor": "selfinspect.cli.doctor:doctor",
     "healthcheck": "selfinspect.cli.wait:healthcheck",
@@ -66,20 +68,26 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb that the first word names; where it names none, the error lists all verbs."""
+        """The verb that the first word names; else the error says which one may be meant."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
+            from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
+
+            close = get_close_matches(args[0], _VERBS, n=1)
+            meant = f"did you mean {close[0]}? It takes" if close else "takes"
             there = ", ".join(_VERBS)
-            raise click.UsageError(f"no verb {args[0]!r}: takes {there}", ctx) from error
+            raise click.UsageError(f"no verb {args[0]!r}: {meant} {there}", ctx) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """What is true of every verb."""
+        """Examples, and what is true of every verb."""
+        write_examples(_EXAMPLES, formatter)
         write_exits(MEANINGS, formatter)
         formatter.write_paragraph()
         formatter.write_text(_FOR_ALL.strip())
 
 
+_EXAMPLES = ("selfinspect doctor", "selfinspect show ports/8080/tcp", "selfinspect help security")
 _FOR_ALL = """
 A verb asks this container's agent where one runs and no option says how to look instead; else it
 looks for itself. An option that says where or how to look is a variable as well:
@@ -91,12 +99,18 @@ zsh. For fish: _SELFINSPECT_COMPLETE=fish_source selfinspect | source.
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="selfinspect %(version)s", help="Print the version.")
+@click.version_option(
+    __version__,
+    "-v",
+    "--version",
+    message=f"{_PROGRAM} %(version)s",
+    help="Print the version.",
+)
 def selfinspect() -> None:
     """Which container this is, proven; its inspect data, stats and events."""
 
 
-@click.command(cls=Verb)
+@click.command(cls=Verb, examples=("selfinspect run -- python3 app.py",))
 def run() -> None:
     """Run a command with the agent beside it, in an ENTRYPOINT.
 
@@ -105,33 +119,42 @@ def run() -> None:
     raise click.UsageError("run comes first on the command line")
 
 
+def _topics() -> dict[str, Traversable]:
+    """The pages of the reference by name."""
+    from importlib.resources import files  # noqa: PLC0415 - in a folder or in an archive
+
+    pages = files("selfinspect").joinpath("help").iterdir()
+    named = {page.name.removesuffix(_TOPIC): page for page in pages if page.name.endswith(_TOPIC)}
+    return dict(sorted(named.items()))
+
+
+def _complete_topic(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in _topics() if name.startswith(incomplete)]
+
+
 @click.command("help", cls=Verb, examples=("selfinspect help security",))
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=_complete_topic)
 @streams_of
 def help_(streams: Streams, /, topic: str | None) -> None:
     """Print a topic of the reference.
 
-    It is Markdown. Without a topic the verbs and the topics are listed.
+    It is Markdown, shown by PAGER or less on a terminal. Without a topic the verbs and the topics
+    are listed.
     """
-    from importlib.resources import files  # noqa: PLC0415 - in a folder or in an archive
-
-    folder = files("selfinspect").joinpath("help")
-    topics = {
-        file.name.removesuffix(_TOPIC): file
-        for file in folder.iterdir()
-        if file.name.endswith(_TOPIC)
-    }
-    names = ", ".join(sorted(topics))
+    topics = _topics()
+    names = ", ".join(topics)
     if topic is None:
         print(click.get_current_context().find_root().get_help(), file=streams.out)
         print(f"\nTopics: {names}", file=streams.out)
-    elif topic in topics:
-        streams.out.write(topics[topic].read_text(encoding="utf-8"))
-    else:
+    elif topic not in topics:
         raise click.UsageError(f"no topic {topic!r}: takes {names}")
+    elif streams.out.isatty():
+        click.echo_via_pager(topics[topic].read_text(encoding="utf-8").rstrip("\n"))
+    else:
+        streams.out.write(topics[topic].read_text(encoding="utf-8"))
 
 
-@click.command(cls=Verb)
+@click.command(cls=Verb, examples=("selfinspect version", "selfinspect -v"))
 @streams_of
 def version(streams: Streams) -> None:
     """Print the version."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
 
-from selfinspect import times
 from selfinspect.agent.following import Following
 from selfinspect.agent.observe import inquiry
 from selfinspect.agent.past import recall
 from selfinspect.agent.state import State
 from selfinspect.cli.answers import answers, fetched, streamed
-from selfinspect.cli.options import journalling, observing, settings
+from selfinspect.cli.options import journalling, observing, of_period, period, settings
 from selfinspect.cli.streams import Streams, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, standing
@@ -37,13 +35,18 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Json
 
 _PAGE = 1000
+_EXEC = "exec_"
 # The attributes that the engine itself sets: a container's labels stand among them, too.
 _SHOWN = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
 
 
 @click.command(
     cls=Verb,
-    examples=("selfinspect events --since 12h", "selfinspect events --follow --json"),
+    examples=(
+        "selfinspect events --since 1d --type container",
+        "selfinspect events --action die --until 2026-11-21T09:00:00Z",
+        "selfinspect events --follow --json",
+    ),
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
 )
 @click.option(
@@ -52,28 +55,44 @@ _SHOWN = ("command", "status", "exit_code", "signal", "old_name", "reason", "fro
 @click.option(
     "--since", help="Only from then on: RFC 3339, Unix seconds, or a duration back such as 12h."
 )
+@click.option("--until", help="Only up to then, written alike; not with --follow.")
+@click.option("--type", "kind", help="Only of this type: container, network, agent and so on.")
+@click.option("--action", help="Only of this action: start, die, oom, health_status and so on.")
+@click.option("--all", "every", is_flag=True, help="Execs as well, which text leaves out.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
 @journalling
 @observing
 @streams_of
 def events(
-    streams: Streams, /, *, following: bool, since: str | None, as_json: bool, **given: Any
+    streams: Streams,
+    /,
+    *,
+    following: bool,
+    since: str | None,
+    until: str | None,
+    kind: str | None,
+    action: str | None,
+    every: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Print what happened to this container.
 
     Events are in the order in which they were received: their times may step back. Those that the
-    agent did not receive live are marked with how they were found.
+    agent did not receive live are marked with how they were found. Each `docker exec` and each
+    health check makes three, so text leaves these out; --action exec_start or --all shows them.
     """
-    begin = None if since is None else times.asked_for("since", since, time.time_ns())
-    query = Query(since=begin)
-
-    def show(event: Json) -> None:
-        if as_json:
-            print(json.dumps(event, ensure_ascii=False), file=streams.out)
-        else:
-            print_line(streams.out, line(event))
-        if following:
-            streams.out.flush()
+    if following and until is not None:
+        raise click.UsageError("--until does not go with --follow")
+    begin, end = period(since, until)
+    query = Query(since=begin, until=end, type=kind, action=action)
+    printer = Printer(
+        streams,
+        query,
+        as_json=as_json,
+        with_execs=every or as_json or action is not None,
+        at_once=following,
+    )
 
     def here(observation: Observation) -> Iterator[Json]:
         standing(observation.snapshot)
@@ -82,7 +101,7 @@ def events(
         journal = recall(settings(given, streams.environ), observation)
         yield from map(as_document, journal.after(None, query=query).events)
         if following and observation.client is not None:
-            _follow(observation, observation.client, journal, show, streams)
+            _follow(observation, observation.client, journal, printer.show, streams)
         elif given["engine"] != "off":
             _check_complete(observation)
 
@@ -90,7 +109,52 @@ def events(
         streams, given, lambda agent: _of_agent(agent, query, following=following), here
     )
     for event in found:
-        show(event)
+        printer.show(event)
+    if printer.left_out and streams.err.isatty():
+        print(
+            f"selfinspect: {printer.left_out} events of execs are left out: --all shows them",
+            file=streams.err,
+        )
+
+
+class Printer:
+    """Prints the events that are asked for.
+
+    Args:
+        streams: the verb's.
+        query: what they have to match; a stream brings others as well.
+        as_json: whether as JSON, else for people.
+        with_execs: whether those of execs, too.
+        at_once: whether each is there before the next comes.
+
+    Attributes:
+        left_out: how many events of execs were not printed.
+    """
+
+    def __init__(
+        self, streams: Streams, query: Query, *, as_json: bool, with_execs: bool, at_once: bool
+    ) -> None:
+        self.left_out = 0
+        self._out = streams.out
+        self._query = query
+        self._as_json = as_json
+        self._with_execs = with_execs
+        self._at_once = at_once
+
+    def show(self, event: Json) -> None:
+        """Print an event, or leave it out."""
+        query, kind, action = self._query, text(event, "type"), text(event, "action") or ""
+        if action != "gap" and not (query.type in (None, kind) and query.action in (None, action)):
+            return
+        if not self._with_execs and action.startswith(_EXEC):
+            self.left_out += 1
+            return
+        if self._as_json:
+            print(json.dumps(event, ensure_ascii=False), file=self._out)
+        else:
+            print_line(self._out, line(event))
+        if self._at_once:
+            self._out.flush()
 
 
 def line(event: Json) -> str:
@@ -126,11 +190,12 @@ def _pages(agent: AgentAddress, query: Query, page: Json, *, following: bool) ->
 
 
 def _page(agent: AgentAddress, query: Query, cursor: str | None) -> Json:
-    asked = {"limit": str(_PAGE)}
-    if query.since is not None:
-        asked["since"] = times.rfc3339(query.since)
-    if cursor is not None:
-        asked["after"] = cursor
+    wanted = {"type": query.type, "action": query.action, "after": cursor}
+    asked = {
+        "limit": str(_PAGE),
+        **of_period(query.since, query.until),
+        **{name: value for name, value in wanted.items() if value is not None},
+    }
     return fetched(agent, f"/v1/events?{urlencode(asked)}")
 
 

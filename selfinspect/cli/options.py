@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from selfinspect import times
 from selfinspect.cli.verb import Sectioned
 from selfinspect.duration import parse_duration
 from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
@@ -85,6 +87,29 @@ def timeout_option(default: str, text: str) -> Callable[[Decorated], Decorated]:
         envvar=variable("--timeout"),
         help=text,
     )
+
+
+def period(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """Nanoseconds since the Unix epoch of `--since` and `--until`, None for what is not given.
+
+    Raises:
+        BadRequestError: one is no time.
+    """
+    now = time.time_ns()
+    return (
+        None if since is None else times.asked_for("since", since, now),
+        None if until is None else times.asked_for("until", until, now),
+    )
+
+
+def of_period(since: int | None, until: int | None) -> dict[str, str]:
+    """The same as the parameters of a request to the agent."""
+    moments = {"since": since, "until": until}
+    return {
+        name: times.rfc3339(max(0, moment))
+        for name, moment in moments.items()
+        if moment is not None
+    }
 
 
 def variable(name: str) -> str:

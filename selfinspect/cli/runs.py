@@ -32,7 +32,11 @@ _SECONDS = len("2026-11-21T15:00:00")
 @observing
 @streams_of
 def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
-    """Print this container's runs, and how each ended."""
+    """Print this container's runs, and how each ended.
+
+    The run that goes on is (present). In --json its finished_at is null and its cause unknown, for
+    it has not ended.
+    """
 
     def put_together(observation: Observation) -> Json:
         standing(observation.snapshot)

@@ -49,7 +49,12 @@ _STEP = 1024
 @observing
 @streams_of
 def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) -> int:
-    """Print what this container uses: CPU, memory, network, IO."""
+    """Print what this container uses: CPU, memory, network, IO.
+
+    The CPU's percentage is that of a second, for which it waits; 100 is one whole CPU. --json
+    prints at once: its cpu.percent is of the cpu.percent_interval_seconds since somebody last
+    asked.
+    """
     samples = answers(
         streams,
         given,
@@ -78,9 +83,9 @@ def stats(streams: Streams, /, *, following: bool, as_json: bool, **given: Any) 
 
 
 def _one(streams: Streams, samples: Iterator[Json], *, for_people: bool) -> Iterator[Json]:
-    """A single sample: for people the second, where the first has no CPU to compare with."""
+    """A single sample: for people the second, whose CPU is that of a second, not of hours."""
     first = next(samples, None)
-    if for_people and first is not None and member(first, "cpu", "percent") is None:
+    if for_people and first is not None:
         with progress(streams, "measuring the CPU for a second"):
             first = next(samples, first)
     if first is not None:
@@ -156,7 +161,7 @@ def _sum(parts: list[dict[str, Json]], name: str) -> str:
 
 @click.command(
     cls=Verb,
-    examples=("selfinspect top", "selfinspect top --args '-eo pid,rss,comm'"),
+    examples=("selfinspect top", "selfinspect top --args '-eo pid,uid,rss,args'"),
     exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
 )
 @click.option("--args", help="The columns, as ps takes them: -ef, or -eo pid,comm.")
@@ -166,7 +171,9 @@ def _sum(parts: list[dict[str, Json]], name: str) -> str:
 def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -> None:
     """Print the processes of this container.
 
-    Process IDs are those of the engine's machine.
+    Process IDs and names of users are those of the engine's machine, which may call a number of
+    this container otherwise; uid among the columns is the number. Where user namespaces are on, it
+    is the machine's, too.
     """
     path = "/v1/top" + (f"?{urlencode({'args': args})}" if args is not None else "")
     document = answer(streams, given, path, lambda observation: inquiry(observation).top(args))

@@ -118,10 +118,7 @@ class Verb(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, and the exit codes."""
-        if self._examples:
-            with formatter.section("Examples"):
-                for line in self._examples:
-                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        write_examples(self._examples, formatter)
         write_exits(self._exits, formatter)
 
 
@@ -131,6 +128,14 @@ class Sectioned(click.Option):
     def __init__(self, *declarations: Any, section: str, **attributes: Any) -> None:
         super().__init__(*declarations, **attributes)
         self.section = section
+
+
+def write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
+    """Write the section of examples, each on a line of its own, if there are any."""
+    if examples:
+        with formatter.section("Examples"):
+            for line in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
 
 def write_exits(exits: Mapping[ExitCode, str], formatter: click.HelpFormatter) -> None:

@@ -53,7 +53,8 @@ class Notice(NamedTuple):
             `journal.left`: one named by the container's ID stays beside the one in use;
             `journal.damaged`: what cannot be read of it is skipped;
             `journal.busy`: another agent writes it; `journal.in_memory`: it cannot be written.
-            After the last two, events are held in memory and end with the agent.
+            After the last two, events are held in memory and end with the agent; so are the
+            history's figures after `history.in_memory`.
         file: the journal's file, or its new name if it was set aside.
         reason: why.
         hint: what to do about it, if something can be done.
@@ -65,6 +66,7 @@ class Notice(NamedTuple):
         "journal.damaged",
         "journal.busy",
         "journal.in_memory",
+        "history.in_memory",
     ]
     file: Path
     reason: str

@@ -275,18 +275,37 @@ def listens_here(port: int, root: str = "") -> bool:
     return False
 
 
+def listens_beyond(port: int, root: str = "") -> bool:
+    """Whether something in this network listens on a TCP port for more than the loopback.
+
+    Args:
+        port: on whichever address.
+        root: the prefix below which `/proc` is read.
+    """
+    hosts = (_address(row[1].partition(":")[0]) for row in _listening(port, root))
+    return not all(host.is_loopback for host in hosts)
+
+
+def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address of `/proc/net/tcp`: words of 32 bits in hexadecimal, in this machine's order."""
+    starts = range(0, len(words), 8)
+    numbers = [int(words[start : start + 8], 16) for start in starts]
+    address = ipaddress.ip_address(b"".join(each.to_bytes(4, sys.byteorder) for each in numbers))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def _listening_sockets(port: int, root: str) -> set[str]:
     """The sockets that listen on a port, as `/proc/PID/fd` names them: proc(5)."""
-    rows = (
-        line.split()
-        for table in ("tcp", "tcp6")
-        for line in files.text(f"{root}/proc/net/{table}").splitlines()[1:]
-    )
-    return {
-        f"socket:[{row[9]}]"
-        for row in rows
-        if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port
-    }
+    return {f"socket:[{row[9]}]" for row in _listening(port, root)}
+
+
+def _listening(port: int, root: str) -> Iterator[list[str]]:
+    """The rows of `/proc/net/tcp` and `tcp6` of what listens on a port: proc(5)."""
+    for table in ("tcp", "tcp6"):
+        for line in files.text(f"{root}/proc/net/{table}").splitlines()[1:]:
+            row = line.split()
+            if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port:
+                yield row
 
 
 def _holds(process: str, sockets: set[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.masking.rules.words import ABOUT, METHODS, NAMES
+from selfinspect.masking.rules.settings import ABOUT, METHODS, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,6 +57,7 @@ from selfinspect.model.own import (
     Swarm,
 )
 from selfinspect.model.sample import (
+    HISTORY_FIELDS,
     Cpu,
     Detail,
     Device,
@@ -77,6 +78,7 @@ from selfinspect.model.sample import (
 
 __all__ = [
     "CAPABILITIES",
+    "HISTORY_FIELDS",
     "Access",
     "Actor",
     "Attempt",

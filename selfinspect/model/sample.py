@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 StatsSource: TypeAlias = Literal["engine", "kernel"]
+HISTORY_FIELDS = (
+    "time",
+    "cpu_cores",
+    "cpu_throttled_share",
+    "memory_working_set_bytes",
+    "memory_limit_bytes",
+    "network_rx_bytes_per_second",
+    "network_tx_bytes_per_second",
+    "io_read_bytes_per_second",
+    "io_written_bytes_per_second",
+    "pids",
+    "memory_pressure_share",
+)
+"""What a sample of `/v1/history` consists of, in this order."""
+
 TaskState: TypeAlias = Literal["sleeping", "running", "stopped", "uninterruptible"]
 
 

@@ -205,8 +205,8 @@ def with_limits(sample: Sample, configured: Specification) -> Sample:
 
 def _share(sample: Sample, previous: Sample) -> tuple[float, float | None, float] | None:
     """Percent of a CPU, percent of the quota, and the seconds over which they were taken."""
-    used = _rise(sample.cpu.usage_seconds, previous.cpu.usage_seconds)
-    machine = _rise(sample.detail.system_seconds, previous.detail.system_seconds)
+    used = rise(sample.cpu.usage_seconds, previous.cpu.usage_seconds)
+    machine = rise(sample.detail.system_seconds, previous.detail.system_seconds)
     interval = nanoseconds(sample.read_at) - nanoseconds(previous.read_at)
     if used is None or not machine or interval <= 0 or sample.cpu.online is None:
         return None
@@ -215,6 +215,6 @@ def _share(sample: Sample, previous: Sample) -> tuple[float, float | None, float
     return used / machine * sample.cpu.online * 100, of_quota, seconds
 
 
-def _rise(now: float | None, before: float | None) -> float | None:
+def rise(now: float | None, before: float | None) -> float | None:
     """How much a counter rose, None where that is unknown or it fell."""
     return now - before if now is not None and before is not None and now >= before else None

@@ -37,7 +37,8 @@ class Exposition(NamedTuple):
 class Service:
     """What the routes need of the agent, and nothing more of it.
 
-    `sample`, `raw_stats` and `metrics` may wait for the engine, so they are called in a thread.
+    `sample`, `raw_stats` and `metrics` may wait for the engine, so they are called in a thread, and
+    so is `history`, which is long.
 
     Attributes:
         snapshot: the current snapshot.
@@ -53,6 +54,9 @@ class Service:
         checks: what readiness depends on, as of now.
         journal: the journal of events.
         runs: the container's runs, newest first.
+        history: the figures over time, between two times in nanoseconds since the Unix epoch, a
+            sample for so many seconds; raises NotFoundError where none are taken.
+        on_streaming: called when the first stream of samples begins and when the last one ends.
         subscribers: the open streams of events and samples.
         waiting: the requests that wait for a change.
         hostname: the kernel's hostname, empty where it has none.
@@ -72,6 +76,8 @@ class Service:
     checks: Callable[[], tuple[ReadinessCheck, ...]]
     journal: Journal
     runs: Callable[[], tuple[Run, ...]]
+    history: Callable[[int | None, int | None, int], Json]
+    on_streaming: Callable[[bool], None]
     subscribers: Subscribers
     waiting: Waiting
     hostname: str = ""

@@ -79,6 +79,26 @@ def test_the_log_as_json(
     }
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["an agent", "no agent"])
+def test_a_part_of_the_log_with_its_times(
+    request: pytest.FixtureRequest,
+    here: tuple[str, ...],
+    engine: CannedEngine,
+    inspect: dict[str, Json],
+    beside: bool,  # noqa: FBT001
+) -> None:
+    """The engine chooses the lines; each begins with its time."""
+    environ = request.getfixturevalue("uri") if beside else {}
+    engine.answers[f"/containers/{inspect['Id']}/logs"] = Answer(body=frame(1, TIME + b" one\n"))
+    words = ("logs", "--since", "1000", "--until", "1970-01-01T00:20:00Z", "-t")
+    ended = run(*words, *(() if beside else here[:2]), environ=environ)
+    assert ended.stdout == "2026-11-21T09:03:01.000000007Z one\n"
+    asked = engine.matching("/logs")[-1]
+    assert "since=1000.000000000" in asked
+    assert "until=1200.000000000" in asked
+    assert "timestamps=true" in asked
+
+
 def test_the_inspect_document(here: tuple[str, ...]) -> None:
     """Whole or a member, as `show` prints."""
     assert run("inspect", "State/Status", *here[:2]).stdout == "running\n"

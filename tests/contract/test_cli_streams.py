@@ -211,6 +211,9 @@ def shell(tmp_path: Path) -> list[str]:
     ("words", "completed"),
     [
         (["hea"], ["healthcheck"]),
+        (["op"], ["open"]),
+        (["events", "--un"], ["--until"]),
+        (["help", "sec"], ["security"]),
         (["id", "--s"], ["--short"]),
         (["env", "--format", ""], ["sh", "dotenv", "json"]),
         (["show", "ports/80"], ["ports/8080", "ports/8081"]),

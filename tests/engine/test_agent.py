@@ -243,7 +243,7 @@ EVERYTHING = (
     "/v1/runs", "/v1/top?args=-eo+pid,args", "/v1/logs", "/v1/changes", "/v1/image", "/metrics",
     "/readyz",
 )  # fmt: skip
-VERBS = ("show", "inspect", "events", "logs", "top", "env", "doctor --json", "id --explain")
+VERBS = ("show", "inspect", "events --all", "logs", "top", "env", "doctor --json", "id --explain")
 
 
 def test_secrets_are_hidden_everywhere(engine: Engine) -> None:

@@ -12,7 +12,7 @@ RUN = Path(__file__).parents[2] / "examples" / "quickstart" / "run.sh"
 
 
 def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
-    """From no engine at all to a name, a port, a metric and a live event; `--down` ends it all."""
+    """From no engine at all to a name, a metric, a live event and a page; `--down` ends it all."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
     environ["XDG_STATE_HOME"] = str(tmp_path)
     try:
@@ -23,6 +23,12 @@ def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
         assert "container_memory_working_set_bytes{" in shown.stdout
         assert "event: rename" in shown.stdout
         assert "its name is now: selfinspect-quickstart-renamed" in shown.stdout
+        command, address = shown.stdout.splitlines()[-2:]
+        assert command.endswith("selfinspect open")
+        pid = (tmp_path / "selfinspect-engine" / "docker.pid").read_text()
+        page = ["nsenter", "--net", "--target", pid, "curl", "--silent", "--fail", address]
+        assert "<title>" in subprocess.run(page, capture_output=True, text=True, check=True).stdout
+        assert "selfinspect-quickstart cat /run/selfinspect/token" in shown.stderr
         assert "correct-horse" not in shown.stdout.replace(
             "DATABASE_URL=postgres://shop:correct-horse@db/shop", ""
         )

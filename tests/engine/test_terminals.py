@@ -21,7 +21,7 @@ VERBS = (
     ("show", "labels/evil"),
     ("inspect", "Config/Labels/evil"),
     ("logs",),
-    ("events",),
+    ("events", "--all"),
     ("show", f"no-such-{EVIL}"),
     ("id", f"--engine={EVIL}"),
     ("no-such-verb" + EVIL,),
@@ -36,7 +36,7 @@ def app(engine: Engine) -> Container:
         command=("run", "--", "sh", "-c", 'echo "$EVIL"; exec sleep 1000', EVIL),
     ).ready()  # fmt: skip
     made.exec("true", EVIL)
-    until(lambda: "true" in made.exec("selfinspect", "events"), "the exec's event")
+    until(lambda: "true" in made.exec("selfinspect", "events", "--all"), "the exec's event")
     return made
 
 

@@ -85,6 +85,16 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         ),
         "/v1/stats/raw": _get("The engine's own stats JSON.", _json(_OBJECT)),
         "/v1/stats/stream": _get("Samples as server-sent events `sample`.", _FRAMES, ("interval",)),
+        "/v1/history": _get(
+            "Resources used over a day, and the runs of that time, oldest first.",
+            _object(
+                step_seconds={"type": "integer"},
+                fields=array({"enum": list(model.HISTORY_FIELDS)}),
+                samples=array(array({"anyOf": [TIME, nullable({"type": "number"})]})),
+                runs=array(run),
+            ),
+            ("since", "until", "step"),
+        ),
         "/v1/events": _get(
             "What happened to the container, in order of arrival.",
             _object(events=array({"anyOf": [schemas.of(model.Event), _gap()]}), next=TEXT),
@@ -183,6 +193,8 @@ def parameters() -> dict[str, Json]:
         "If-None-Match": ("header", TEXT, "ETags of earlier answers: 304 if one still matches."),
         "since": ("query", moment, f"Not before this time. {when}"),
         "until": ("query", moment, f"Before this time. {when}"),
+        "step": ("query", {"type": "integer", "minimum": 1, "maximum": 86400, "default": 1},
+            "One sample for so many seconds, its rates their mean. 1: all samples as taken."),
         "source": ("query", {"enum": ["engine", "kernel"]}, "Who measures."),
         "interval": ("query", {"type": "number", "minimum": 0.2, "maximum": 60, "default": 1},
             "Seconds between two samples."),

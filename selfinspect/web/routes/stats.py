@@ -1,4 +1,4 @@
-"""`/v1/stats`: the container's resources, once, raw, or as server-sent events.
+"""`/v1/stats`: the container's resources, once, raw, or as server-sent events; `/v1/history`.
 
 One ticker takes the samples for all streams, and runs only while there is a stream.
 """
@@ -6,6 +6,7 @@ One ticker takes the samples for all streams, and runs only while there is a str
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
@@ -16,7 +17,7 @@ from selfinspect.documents import engine_missing, standing
 from selfinspect.errors import EngineUnreachableError, SelfinspectError
 from selfinspect.stats.sample import with_percent
 from selfinspect.web.answers import json_answer
-from selfinspect.web.parameters import invalid, seconds, single
+from selfinspect.web.parameters import invalid, moment, number, seconds, single
 from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from selfinspect.web.service import Service
 
 _SHORTEST, _LONGEST = 0.2, 60.0
+_LONGEST_STEP = 86_400
 
 
 def routes(service: Service) -> list[Route]:
-    """The three paths. A thread reads, because that may take the engine a second."""
-    feed = Feed(lambda: service.sample(None), service.subscribers)
+    """The four paths. A thread reads, because that may take the engine a second."""
+    feed = Feed(lambda: service.sample(None), service.subscribers, service.on_streaming)
 
     async def stats(request: Request) -> Response:
         source = _source(request.query_params)
@@ -61,7 +63,17 @@ def routes(service: Service) -> list[Route]:
         standing(service.snapshot())
         return await streamed(request, sample_frames(feed, interval))
 
+    async def history(request: Request) -> Response:
+        asked, now = request.query_params, time.time_ns()
+        since, until = moment(asked, "since", now), moment(asked, "until", now)
+        step = number(asked, "step", default=1, largest=_LONGEST_STEP)
+        standing(service.snapshot())
+        return await in_thread(
+            lambda: json_answer(service.history(since, until, step)), or_here=True
+        )
+
     return [
+        Route("/v1/history", history),
         Route("/v1/stats", stats),
         Route("/v1/stats/raw", raw),
         Route("/v1/stats/stream", stream),
@@ -154,11 +166,18 @@ class Feed:
     Args:
         sample: takes one; may block, and is called in a thread.
         subscribers: counts the streams.
+        on_streaming: called when the first stream begins and when the last one ends.
     """
 
-    def __init__(self, sample: Callable[[], Sample | None], subscribers: Subscribers) -> None:
+    def __init__(
+        self,
+        sample: Callable[[], Sample | None],
+        subscribers: Subscribers,
+        on_streaming: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         self._sample = sample
         self._subscribers = subscribers
+        self._on_streaming = on_streaming
         self._listeners: set[Listener] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
@@ -177,6 +196,7 @@ class Feed:
             self._joined.set()
             if self._ticker is None:
                 self._ticker = loop.create_task(self._tick())
+                self._on_streaming(True)  # noqa: FBT003
             try:
                 yield listener
             finally:
@@ -184,6 +204,7 @@ class Feed:
                 if not self._listeners and self._ticker is not None:
                     self._ticker.cancel()
                     self._ticker = None
+                    self._on_streaming(False)  # noqa: FBT003
 
     async def _tick(self) -> None:
         try:

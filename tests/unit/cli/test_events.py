@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.cli.events import line
+from selfinspect.cli.events import Printer, line
+from selfinspect.cli.streams import Streams
 from selfinspect.journal.journal import Journal
+from selfinspect.journal.rows import Query
 from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
@@ -89,6 +92,69 @@ def test_json_is_a_document_a_line(call: Call, options: tuple[str, ...]) -> None
 def test_from_a_time_on(call: Call, options: tuple[str, ...], since: str) -> None:
     """Which is included."""
     assert len(call("events", "--since", since, *options).out.splitlines()) == 2
+
+
+def test_up_to_a_time(call: Call, options: tuple[str, ...]) -> None:
+    """Which is included."""
+    shown = call("events", "--until", "1001", *options).out
+    assert [each.split()[2] for each in shown.splitlines()] == ["start", "die"]
+
+
+@pytest.mark.parametrize(
+    ("words", "actions"),
+    [
+        (("--action", "die"), ["die"]),
+        (("--type", "container"), ["start", "die", "start"]),
+        (("--type", "network"), []),
+        (("--type", "container", "--action", "start", "--since", "1001"), ["start"]),
+    ],
+)
+def test_of_a_type_and_an_action(
+    call: Call, options: tuple[str, ...], words: tuple[str, ...], actions: list[str]
+) -> None:
+    """Together they narrow, in text and in JSON."""
+    shown = call("events", *words, *options).out.splitlines()
+    assert [each.split()[2] for each in shown] == actions
+    documents = call("events", "--json", *words, *options).out.splitlines()
+    assert [json.loads(each)["action"] for each in documents] == actions
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [((), 1), (("--all",), 4), (("--action", "exec_die"), 1), (("--json",), 4)],
+    ids=str,
+)
+def test_execs_are_left_out_of_the_text(
+    call: Call, here: tuple[str, ...], tmp_path: Path, words: tuple[str, ...], count: int
+) -> None:
+    """Those of this very command would flood it; JSON is for programs, and has all."""
+    journal = Journal(100)
+    journal.open(tmp_path / "journal", ID)
+    for second, action in enumerate(("start", "exec_create", "exec_start", "exec_die")):
+        journal.append(occurrence((1000 + second) * SECOND, action))
+    journal.close()
+    outcome = call("events", *words, *here, "--journal", str(tmp_path / "journal"))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) == count
+
+
+def test_what_follows_is_filtered_too() -> None:
+    """A stream brings every event; a gap is always shown, for what was asked for may be in it."""
+    out = io.StringIO()
+    printer = Printer(
+        Streams(out, io.StringIO(), {}),
+        Query(type="container", action="die"),
+        as_json=False,
+        with_execs=True,
+        at_once=True,
+    )
+    for action, kind in (("start", "container"), ("die", "network"), ("die", "container")):
+        printer.show(event(action, kind=kind))
+    printer.show({"type": "agent", "action": "gap", "attributes": {}})
+    assert [each.split()[1:3] for each in out.getvalue().splitlines()] == [
+        ["container", "die"],
+        ["agent", "gap"],
+    ]
 
 
 def test_a_time_that_is_none(call: Call, options: tuple[str, ...]) -> None:

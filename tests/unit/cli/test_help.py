@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from selfinspect.supervise.arguments import HELP
 from tests.engine.conftest import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.unit.cli.conftest import Call
@@ -31,6 +37,24 @@ def test_an_unknown_topic_lists_those_there_are(call: Call) -> None:
         outcome = call("help", topic)
         assert (outcome.code, outcome.out) == (2, "")
         assert outcome.err == f"selfinspect help: error: no topic {topic!r}: takes {TOPICS}\n"
+
+
+def test_on_a_terminal_a_topic_is_paged(tmp_path: Path) -> None:
+    """By what PAGER names; elsewhere it is printed as it is."""
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\ncat >/dev/null\necho paged\n")
+    pager.chmod(0o755)
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "PAGER": str(pager), "TERM": "xterm"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "selfinspect", "help", "security"],
+        env=environ,
+        stdin=theirs,
+        stdout=theirs,
+    ):
+        os.close(theirs)
+        assert os.read(ours, 4096).split() == [b"paged"]
+    os.close(ours)
 
 
 def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:

@@ -21,6 +21,7 @@ from selfinspect.errors import (
     SelfinspectError,
     UnknownContainerError,
 )
+from selfinspect.supervise.arguments import HELP
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Call
@@ -37,6 +38,7 @@ VERBS = [
     "top",
     "logs",
     "env",
+    "open",
     "wait",
     "doctor",
     "healthcheck",
@@ -86,8 +88,7 @@ def test_every_verb_has_help(call: Call, capsys: pytest.CaptureFixture[str], ver
     assert out.splitlines()[2].endswith(".")
     headings = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     assert headings[0] == "Options:"
-    if verb not in ("run", "version"):
-        assert f"selfinspect {verb}" in out.partition("Examples:\n")[2].replace('", "', " ")
+    assert f"selfinspect {verb}" in out.partition("Examples:\n")[2].replace('", "', " ")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -101,16 +102,45 @@ def test_help_fits_a_narrow_terminal(
     assert max(map(len, shown.splitlines())) <= 60
 
 
-def test_the_version_is_an_option_as_well(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_help_is_never_wider_than_80_columns(
+    call: Call,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    columns: str,
+) -> None:
+    """Examples included, however wide the terminal is."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert call(*filter(None, [verb]), "--help").code == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_the_help_of_run_is_never_wider_than_80_columns() -> None:
+    """PID 1 prints a text of its own."""
+    assert max(map(len, HELP.splitlines())) <= 80
+    assert "selfinspect run -- " in HELP.partition("Examples:\n")[2]
+
+
+@pytest.mark.parametrize("option", ["--version", "-v"])
+def test_the_version_is_an_option_as_well(
+    call: Call, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
     """As everybody tries first."""
-    assert call("--version").code == 0
+    assert call(option).code == 0
     assert capsys.readouterr().out == f"selfinspect {__version__}\n"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nope",), "no verb 'nope': takes run, serve, id, show,"),
+        (("xyzzy",), "no verb 'xyzzy': takes run, serve, id, show,"),
+        (("stat",), "no verb 'stat': did you mean stats? It takes run,"),
+        (("helthcheck",), "did you mean healthcheck?"),
+        (("events", "--follow", "--until", "1h"), "--until does not go with --follow"),
+        (("events", "--until", "noon"), "until 'noon' is not a time"),
+        (("logs", "--since", "noon"), "since 'noon' is not a time: since takes RFC 3339"),
         (("--nope",), "'--nope'"),
         (("id", "extra"), "(extra): see selfinspect id --help"),
         (("id", "--nope"), "'--nope': see selfinspect id --help"),

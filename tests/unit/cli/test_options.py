@@ -33,7 +33,7 @@ BAD = [
     ("--metrics-listen", "none", ADDRESS),
     ("--metrics-listen", "none", "or off"),
     ("--listen", "unix:///", ADDRESS),
-    ("--fs-usage-interval", "5", "5s or 2m; or off"),
+    ("--fs-usage-interval", "5", "1h or 1d; or off"),
     ("--engine", "docker", ENDPOINT),
     ("--engine", "unix://relative.sock", ENDPOINT),
     ("--container", "a b", "takes a container's ID or name"),

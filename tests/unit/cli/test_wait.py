@@ -1,16 +1,20 @@
-"""`wait`: until the agent is ready."""
+"""`wait`: until the agent is ready. `open`: how its page is opened."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from selfinspect.cli.wait import Place, ways
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selfinspect.model import Json
     from tests.unit.cli.conftest import Call
 
 
@@ -103,4 +107,103 @@ def test_a_timeout_that_is_none_is_a_usage_error(call: Call) -> None:
     """The option, the value and what it takes."""
     outcome = call("wait", "--timeout", "soon")
     assert outcome.code == 2
-    assert "'soon': takes a duration such as 500ms, 5s or 2m" in outcome.err
+    assert "'soon': takes a duration such as 500ms, 5s, 2m, 1h or 1d" in outcome.err
+
+
+LOOPBACK = Place(
+    None, scheme="http", port=10310, beyond=False, token_file=None, hostname="a1b2c3d4"
+)
+TOKEN = "/run/selfinspect/token"
+AGAIN = (
+    "--publish 127.0.0.1:10310:10310 --env SELFINSPECT_LISTEN=0.0.0.0:10310"
+    " --env SELFINSPECT_TOKEN_FILE=auto"
+)
+OPEN = replace(LOOPBACK, beyond=True, token_file=TOKEN)
+
+
+def own(**members: Json) -> Json:
+    """What `/v1/self` answers of a container that is called shop."""
+    return {"name": "shop", "image": {"reference": "shop:1"}, **members}
+
+
+def published(host_ip: str, host_port: int = 49153) -> Json:
+    """The same, where the API's port is published there."""
+    return own(port_bindings={"10310/tcp": [{"host_ip": host_ip, "host_port": host_port}]})
+
+
+@pytest.mark.parametrize(
+    ("place", "command", "said"),
+    [
+        (
+            replace(LOOPBACK, own=own()),
+            f"docker run {AGAIN} ... shop:1",
+            "start it again",
+        ),
+        (
+            replace(LOOPBACK, own=published("127.0.0.1")),
+            f"docker run {AGAIN} ... shop:1",
+            "start it again",
+        ),
+        (
+            replace(LOOPBACK, own=own(engine={"product": "Podman"}), port=None),
+            f"podman run {AGAIN} ... shop:1",
+            "then open http://localhost:10310/",
+        ),
+        (
+            replace(OPEN, own=published("0.0.0.0")),
+            "http://localhost:49153/",
+            f"its token: docker exec shop cat {TOKEN}",
+        ),
+        (replace(OPEN, own=published("fd00::7")), "http://[fd00::7]:49153/", "its token"),
+        (
+            replace(OPEN, own=own(networks={"bridge": {"ip": "172.17.0.2"}}), scheme="https"),
+            "https://172.17.0.2:10310/",
+            "--publish 127.0.0.1:10310:10310",
+        ),
+        (OPEN, "docker port a1b2c3d4 10310", f"its token: docker exec a1b2c3d4 cat {TOKEN}"),
+        (
+            replace(LOOPBACK, in_hosts_network=True, token_file=TOKEN),
+            "http://localhost:10310/",
+            f"its token: docker exec a1b2c3d4 cat {TOKEN}",
+        ),
+        (
+            replace(
+                LOOPBACK,
+                own=own(kubernetes={"namespace": "shops", "pod": "shop-0"}),
+                token_file="/etc/t k",
+                in_pod=True,
+            ),
+            "kubectl port-forward --namespace shops pod/shop-0 10310",
+            "its token: kubectl --namespace shops exec shop-0 -- cat '/etc/t k'",
+        ),
+        (
+            replace(LOOPBACK, in_pod=True),
+            "kubectl port-forward pod/a1b2c3d4 10310",
+            "then open http://localhost:10310/",
+        ),
+    ],
+)
+def test_how_the_page_is_opened(place: Place, command: str, said: str) -> None:
+    """One line to paste, by where the API listens, what is published, and who runs us."""
+    first, *notes = ways(place)
+    assert first == command
+    assert any(said in note for note in notes)
+
+
+def test_open_prints_one_line(call: Call, agent: HTTPServer, nowhere: tuple[str, ...]) -> None:
+    """What there is to know of it stands on standard error."""
+    outcome = call("open", *nowhere, environ=environ(agent))
+    assert (outcome.code, outcome.out.count("\n")) == (0, 1)
+    assert str(agent.server_port) in outcome.out
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{}, {"SELFINSPECT_URI": "http://127.0.0.1:1"}, {"SELFINSPECT_URI": "http://["}],
+    ids=str,
+)
+def test_without_an_agent_there_is_no_page(call: Call, named: dict[str, str]) -> None:
+    """Exit 1, and what helps."""
+    outcome = call("open", environ=named)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "hint: selfinspect " in outcome.err

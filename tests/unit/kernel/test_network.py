@@ -17,6 +17,7 @@ from selfinspect.kernel.network import (
     interfaces,
     ipv6_routes,
     is_host,
+    listens_beyond,
     listens_here,
     routes,
 )
@@ -204,6 +205,17 @@ def test_a_process_that_we_see(address: tuple[str, socket.AddressFamily]) -> Non
         with socket.create_connection((host, port), 5) as caller:
             assert not listens_here(caller.getsockname()[1])
     assert not listens_here(port)
+
+
+@pytest.mark.parametrize(
+    ("host", "beyond"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)]
+)
+def test_who_listens_beyond_the_loopback(host: str, *, beyond: bool) -> None:
+    """By the address that a socket is bound to."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        assert listens_beyond(listener.getsockname()[1]) is beyond
+    assert not listens_beyond(1)
 
 
 def test_a_neighbour(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from selfinspect.masking import Masking
 from selfinspect.masking.names import is_secret
 from selfinspect.masking.rules import Rule
 from selfinspect.masking.rules.programs import PROGRAMS
-from selfinspect.masking.rules.settings import SETTINGS
-from selfinspect.masking.rules.words import NAMES, NameRule
+from selfinspect.masking.rules.settings import NAMES, SETTINGS, NameRule
 from selfinspect.masking.texts import TEXTS
 
 ROWS = (*(rule for _, rules in TEXTS for rule in rules), *SETTINGS, *PROGRAMS)

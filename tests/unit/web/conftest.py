@@ -104,6 +104,8 @@ class World:
     pages_made: int = 0
     allowed_hosts: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
+    history: list[tuple[int | None, int | None, int]] = field(default_factory=list)
+    streaming: list[bool] = field(default_factory=list)
     journal: Journal = field(default_factory=lambda: Journal(1000))
     subscribers: Subscribers = field(default_factory=Subscribers)
     waiting: Waiting = field(default_factory=Waiting)
@@ -130,6 +132,8 @@ class World:
             checks=lambda: (ReadinessCheck("identity", self.ready, "by a test"),),
             journal=self.journal,
             runs=lambda: self.runs,
+            history=self._history,
+            on_streaming=self.streaming.append,
             subscribers=self.subscribers,
             waiting=self.waiting,
             hostname=self.hostname,
@@ -158,6 +162,10 @@ class World:
         if self.inquiry is None:
             raise EngineUnreachableError("there is no engine in this world")
         return self.inquiry
+
+    def _history(self, since: int | None, until: int | None, step: int) -> Json:
+        self.history.append((since, until, step))
+        return {"step_seconds": step}
 
     def _raw(self) -> Json:
         return {"cpu_stats": None}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,12 +62,32 @@ def test_the_source_can_be_chosen(world: World, ask: Ask, query: str, asked: str
         "/v1/stats/stream?interval=nan",
         "/v1/stats/stream?interval=-1",
         "/v1/stats/stream?interval=",
+        "/v1/history?step=0",
+        "/v1/history?step=1.5",
+        "/v1/history?step=86401",
+        "/v1/history?step=60&step=60",
+        "/v1/history?since=yesterday",
+        "/v1/history?until=",
     ],
 )
 def test_what_is_not_possible_is_refused(ask: Ask, target: str) -> None:
     """With what the parameter takes."""
     problem = ask(target).problem
     assert problem["status"] == 400
+
+
+def test_the_history_is_asked_for_by_times_and_step(world: World, ask: Ask) -> None:
+    """Times as in `/v1/events`; without a step each sample as it was taken."""
+    assert ask("/v1/history").json == {"step_seconds": 1}
+    assert ask("/v1/history?since=10&until=1970-01-01T00:00:20Z&step=300").status == 200
+    assert world.history == [(None, None, 1), (10 * 10**9, 20 * 10**9, 300)]
+
+
+def test_there_is_no_history_of_nobody(world: World, ask: Ask) -> None:
+    """Before we know who we are, as with all that is about the container."""
+    world.snapshot = replace(world.snapshot, self=None)
+    assert ask("/v1/history").status == 503
+    assert world.history == []
 
 
 def test_the_engines_own_stats(ask: Ask) -> None:
@@ -117,6 +138,24 @@ def test_nobody_listens_nothing_is_read() -> None:
             await frames.aclose()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 20)
+
+    asyncio.run(listen())
+
+
+def test_the_first_stream_and_the_last_are_noticed() -> None:
+    """So that the history is finer for as long as somebody looks."""
+
+    async def listen() -> None:
+        noticed: list[bool] = []
+        feed = Feed(taking([]), Subscribers(), noticed.append)
+        streams = [sample_frames(feed, 60) for _ in range(2)]
+        for stream in streams:
+            await anext(stream)
+        assert noticed == [True]
+        await streams[0].aclose()
+        assert noticed == [True]
+        await streams[1].aclose()
+        assert noticed == [True, False]
 
     asyncio.run(listen())
 
