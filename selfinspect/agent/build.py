@@ -135,6 +135,7 @@ class Agent:
             on_found=self._open_journal,
             on_look=self._take_up,
             on_reopen=self._registry.stream_reopened,
+            on_minute=self._readings.update_limits,
             target=None if settings.target in ("self", "netns") else settings.target,
             log=log,
         )
@@ -200,6 +201,7 @@ class Agent:
         state = self._state
         return Service(
             snapshot=lambda: state.snapshot,
+            update=self._readings.update_limits,
             sample=self._sample,
             inquiry=lambda: inquiry(state.observation),
             raw_stats=self._readings.raw,

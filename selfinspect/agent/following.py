@@ -18,7 +18,7 @@ from selfinspect.kernel.network import NetworkChanges
 from selfinspect.model import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable
     from contextlib import AbstractContextManager
 
     from structlog.typing import FilteringBoundLogger
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.0
 """Seconds to wait for the event of what inspect says already."""
+
+_SETTLING = 0.1
+"""Seconds after a health check's end until the engine has its result."""
+
+_BETWEEN_HEALTH = 5.0
+"""Seconds between two inspects at least that are made for a health check's sake."""
 
 _UNNOTICED = 60 * 10**9
 """Nanoseconds for which an engine behind a network may be dead before that is noticed."""
@@ -77,6 +83,7 @@ class Following:
         self._log = log
         self._stream = open_events(client, audience)
         self.polled = isinstance(self._stream, PolledEvents)
+        self._health = HealthReading(audience, settling=0.0 if self.polled else _SETTLING)
 
     def run(self) -> None:
         """Follow until the streams end or are cancelled.
@@ -90,7 +97,9 @@ class Following:
                 self._catch_up()
                 caught_up = True
                 while not self._stream.ended:
-                    self._live(self._translated(self._stream.take(), "live"))
+                    self._live(self._translated(self._stream.take(self._health.left()), "live"))
+                    if self._health.is_due():
+                        self._inspect_live()
         except UnknownContainerError:
             self.gone = self._others
             if not self.gone:
@@ -158,27 +167,71 @@ class Following:
     def _live(self, events: list[Occurrence]) -> None:
         lifecycle = self._intake.lifecycle
         if any(event.changes_inspect and lifecycle.is_news(event) for event in events):
-            try:
-                self._inspect()
-            except EngineError as error:
-                self._log.info("inspect.failed", error=error.detail)
-                if isinstance(error, EngineUnreachableError):
-                    self.failure = error
-                    self._leave()
-                if isinstance(error, UnknownContainerError) and self._others:
-                    self.gone = True
-                    self.cancel()
+            self._inspect_live()
         self._write(events)
+
+    def _inspect_live(self) -> None:
+        """Inspect again; give the streams up where the engine does not answer."""
+        try:
+            self._inspect()
+        except EngineError as error:
+            self._log.info("inspect.failed", error=error.detail)
+            if isinstance(error, EngineUnreachableError):
+                self.failure = error
+                self._leave()
+            if isinstance(error, UnknownContainerError) and self._others:
+                self.gone = True
+                self.cancel()
 
     def _inspect(self) -> Observation:
         return inspect_again(self._state, self._client)
 
     def _write(self, events: list[Occurrence]) -> None:
         observation = self._state.observation
-        self._intake.write(events, observation.snapshot.inspect, observation.health_check)
+        inspect = observation.snapshot.inspect
+        if self._intake.write(events, inspect, observation.health_check):
+            self._health.check_ended()
 
     def _translated(self, raws: Iterable[Json], source: EventSource) -> list[Occurrence]:
         return translated(raws, self._client, self._state.observation, source)
+
+
+class HealthReading:
+    """When health is read again for those who see it: its log and its count have no event.
+
+    Args:
+        audience: who waits for events now.
+        settling: seconds after a check's end in which the engine may not have its result yet.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        settling: float = _SETTLING,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._audience = audience
+        self._settling = settling
+        self._clock = clock
+        self._due: float | None = None
+        self._earliest = clock()
+
+    def check_ended(self) -> None:
+        """A health check ended that changed nothing but the log."""
+        if self._due is None and self._audience.sees_health:
+            self._due = max(self._clock() + self._settling, self._earliest)
+
+    def left(self) -> float | None:
+        """Seconds until it is due, None while it is not."""
+        return None if self._due is None else max(0.0, self._due - self._clock())
+
+    def is_due(self) -> bool:
+        """Whether it is to be read now; the next reading is due some seconds later at least."""
+        if self.left() != 0:
+            return False
+        self._due, self._earliest = None, self._clock() + _BETWEEN_HEALTH
+        return True
 
 
 def translated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -37,6 +38,7 @@ _SOON = 1.0
 _LONGEST_DELAY = 30.0
 _HOPELESS_DELAY = 60.0
 _DENIED_DELAY = 600.0
+_EVERY_MINUTE = 60.0
 _DOUBTS = 2  # looks in a row; an engine that is only just starting us settles within the first
 _NAMING = frozenset({"create", "start", "rename"})
 
@@ -51,6 +53,7 @@ class Keeper:
         audience: who waits for events now.
         on_look: called after every whole look and after every loss of the engine.
         on_reopen: called whenever the event streams are open again.
+        on_minute: called once a minute while it is longer until the next look.
         target: the name or ID of the other container that is reported on, None for our own.
         log: the agent's log.
         lasting: seconds for which a connection has to last to be opened again without a look.
@@ -66,6 +69,7 @@ class Keeper:
         on_found: Callable[[Observation], None],
         on_look: Callable[[], None],
         on_reopen: Callable[[], None],
+        on_minute: Callable[[], None],
         target: str | None = None,
         log: FilteringBoundLogger,
         lasting: float = _LONGEST_DELAY,
@@ -77,6 +81,7 @@ class Keeper:
         self._on_found = on_found
         self._on_look = on_look
         self._on_reopen = on_reopen
+        self._on_minute = on_minute
         self._target = target
         self._log = log
         self._lasting = lasting
@@ -86,7 +91,7 @@ class Keeper:
         self._awaited: Stream | None = None
 
     def run(self) -> None:
-        """Go on until `stop` is called, or there is no engine to look for."""
+        """Go on until `stop` is called."""
         failed = 0
         while not self._stopping.is_set():
             looked = time.time_ns()
@@ -97,8 +102,6 @@ class Keeper:
                 self._follow(found.client)
                 if time.monotonic() - begun > _LONGEST_DELAY:
                     failed = 0
-            elif not found.snapshot.tried:
-                return
             if found.missing and found.connection is not None:
                 begun = time.monotonic()
                 self._await_target(Prober(found.connection), looked)
@@ -106,7 +109,7 @@ class Keeper:
                     # An engine whose clock is ahead replays the events of the removed container.
                     self._stopping.wait(_pause(failed))
             else:
-                self._stopping.wait(delay(self._state.observation, failed))
+                self._rest(delay(self._state.observation, failed))
             failed += 1
 
     def stop(self) -> None:
@@ -115,6 +118,15 @@ class Keeper:
         for open_now in (self._following, self._awaited):
             if open_now is not None:
                 open_now.cancel()
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until `stop` is called."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > _EVERY_MINUTE:
+            if self._stopping.wait(_EVERY_MINUTE):
+                return
+            self._on_minute()
+        self._stopping.wait(left)
 
     def _take(self, found: Observation) -> None:
         """Swap in a new look; where it found no engine, the last document stays."""
@@ -251,6 +263,8 @@ def delay(observation: Observation, failed: int) -> float:
         failed: how many looks in a row led to nothing that lasted.
     """
     failure, tried = observation.snapshot.failure, observation.snapshot.tried
+    if observation.client is None and not tried:
+        return math.inf  # there is no engine to look for
     if observation.client is None and any(one.outcome == STRANGER for one in tried):
         return _DENIED_DELAY
     # An engine that was there before may come back.

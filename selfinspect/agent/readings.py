@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from selfinspect.metrics.family import Family, Labels
     from selfinspect.model import (
         Json,
+        Limits,
         Specification,
         StatsSource,
     )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from selfinspect.stats.sampler import SampleSource
 
 _SCRAPE_MAX_AGE = 1.0
+_LIMITS_MAX_AGE = 1.0
 _OF_THE_NETWORK = ("hostname-file", "hosts-file", "resolv-file")
 
 
@@ -62,6 +64,7 @@ class Readings:
         self._labels: tuple[Observation | None, Labels] = None, {}
         interval = settings.fs_usage_interval
         self._fs_usage = FsUsage(interval) if interval is not None else None
+        self._limits_read_at = -_LIMITS_MAX_AGE
 
     def sample(
         self,
@@ -100,6 +103,21 @@ class Readings:
     def folders(self) -> Mapping[str, str]:
         """The container's cgroup by controller of v1, and of v2 by `UNIFIED`."""
         return self._cgroup.folders
+
+    def update_limits(self) -> None:
+        """Show the kernel's limits as they are by now, where no engine says them.
+
+        An engine reports `docker update`; the kernel's files change without a word. Call from any
+        thread.
+        """
+        snapshot, now = self._state.snapshot, time.monotonic()
+        if self._ours is None or snapshot.self is None or snapshot.inspect is not None:
+            return
+        if now - self._limits_read_at < _LIMITS_MAX_AGE:
+            return
+        self._limits_read_at = now
+        limits = self._ours.limits()
+        self._state.change(lambda last: _limited(last, limits))
 
     def raw(self) -> Json:
         """The engine's stats as they are.
@@ -211,3 +229,11 @@ class Readings:
 
     def _used(self, client: Client | None) -> int | None:
         return self._fs_usage.bytes(client) if self._fs_usage and client else None
+
+
+def _limited(last: Observation, limits: Limits | None) -> Observation:
+    """The same with these limits, unless an engine has its say by now."""
+    snapshot = last.snapshot
+    if snapshot.self is None or snapshot.inspect is not None or snapshot.self.limits == limits:
+        return last
+    return replace(last, snapshot=replace(snapshot, self=replace(snapshot.self, limits=limits)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Docker replays no more than 256 events.
 _REMEMBERED = 512
+_ENDS = frozenset({"exec_die", "health_status"})
 
 
 class Intake:
@@ -69,19 +70,23 @@ class Intake:
 
     def write(
         self, occurrences: Sequence[Occurrence], inspect: Json, health_check: str | None
-    ) -> None:
+    ) -> bool:
         """Journal events in this order, then publish them.
 
         Args:
             occurrences: what happened; what is in the journal already is left out.
             inspect: the engine's inspect document, asked for after that.
             health_check: the command of the container's health check, None where it has none.
+
+        Returns:
+            Whether a health check ended that said nothing new.
         """
         wanted: list[Occurrence] = []
-        ahead = self.lifecycle
+        ahead, ended = self.lifecycle, False
         for occurrence in occurrences:
             if self._checks.is_routine(occurrence, ahead, health_check):
                 self._count(occurrence)
+                ended = ended or occurrence.action in _ENDS
             else:
                 wanted.append(occurrence)
                 ahead = ahead.after(occurrence)
@@ -93,6 +98,7 @@ class Intake:
             if added:
                 self._on_events(added)
         self._remember()
+        return ended
 
     def note(self, occurrence: Occurrence) -> None:
         """Journal and publish an event that no engine sent. Call from any thread."""

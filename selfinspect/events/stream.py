@@ -51,7 +51,7 @@ class Audience:
     """
 
     def __init__(self) -> None:
-        self._size = 0
+        self._size = self._of_health = 0
         self._changed = threading.Condition()
 
     @property
@@ -59,17 +59,28 @@ class Audience:
         """Seconds between two polls now."""
         return LISTENED if self._size else UNHEARD
 
+    @property
+    def sees_health(self) -> bool:
+        """Whether any of them is to see each health check."""
+        return self._of_health > 0
+
     @contextmanager
-    def joined(self) -> Iterator[None]:
-        """One more waits for as long as the context lasts."""
+    def joined(self, *, sees_health: bool = False) -> Iterator[None]:
+        """One more waits for as long as the context lasts.
+
+        Args:
+            sees_health: whether a health check is to be seen that changes nothing but the log.
+        """
         with self._changed:
             self._size += 1
+            self._of_health += sees_health
             self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
                 self._size -= 1
+                self._of_health -= sees_health
 
     def wait(self, left: Callable[[], float]) -> None:
         """Wait while any seconds are left; asks again when somebody joins and after `wake`."""

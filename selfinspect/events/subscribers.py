@@ -135,7 +135,7 @@ class Subscribers:
             )
         self._open.add(stream)
         try:
-            with self._audience.joined():
+            with self._audience.joined(sees_health=True):
                 yield
         finally:
             self._open.discard(stream)

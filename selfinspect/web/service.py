@@ -42,6 +42,7 @@ class Service:
 
     Attributes:
         snapshot: the current snapshot.
+        update: makes it current where no event does; asks no engine.
         sample: a sample from this source, None for the one that the settings choose. It is None
             where there are no figures now; raises EngineError where only an engine has them.
         inquiry: the engine, to ask for what is not in the snapshot; raises IdentityError or
@@ -66,6 +67,7 @@ class Service:
     """
 
     snapshot: Callable[[], Snapshot]
+    update: Callable[[], None]
     sample: Callable[[StatsSource | None], Sample | None]
     inquiry: Callable[[], Inquiry]
     raw_stats: Callable[[], Json]

@@ -77,13 +77,21 @@ class Waiting:
         self._ended = True
         self.changed()
 
-    async def until(self, over: Callable[[], bool], request: Request, longest: float) -> None:
+    async def until(
+        self,
+        over: Callable[[], bool],
+        request: Request,
+        longest: float,
+        *,
+        sees_health: bool = False,
+    ) -> None:
         """Return once the wait is over, the client has hung up, or the agent stops.
 
         Args:
             over: whether it is; checked at once, and after each change.
             request: the client's.
             longest: seconds after which to return in any case.
+            sees_health: whether a health check may end it that changes nothing but the log.
 
         Raises:
             TooManyStreamsError: the limit is reached.
@@ -100,7 +108,7 @@ class Waiting:
         gone = asyncio.ensure_future(_hung_up(request))
         gone.add_done_callback(lambda _: bell.set())
         try:
-            with suppress(TimeoutError), self._audience.joined():
+            with suppress(TimeoutError), self._audience.joined(sees_health=sees_health):
                 async with asyncio.timeout(longest):
                     while not (self._ended or gone.done() or over()):
                         await bell.wait()

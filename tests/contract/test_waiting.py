@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selfinspect.model import Json
-    from tests.contract.conftest import Agent
+    from tests.contract.conftest import Agent, Serve
     from tests.support.canned_engine import CannedEngine
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 MOST = 1024
 NAME = "/v1/self/name?wait_for_change=true"
 
@@ -116,6 +119,70 @@ def test_who_hangs_up_makes_room(web: Agent) -> None:
             open_connections.enter_context(web.api.connect()).sendall(asking(NAME))
         until_it_is(wanted=True, agent=web)
     until_it_is(wanted=False, agent=web)
+
+
+def failing(engine: CannedEngine, inspect: dict[str, Json], streak: int) -> None:
+    """Have a health check fail again: no event says so, but that the check's exec ended."""
+    state = inspect["State"]
+    assert isinstance(state, dict)
+    health: Json = {"Status": "healthy", "FailingStreak": streak, "Log": []}
+    engine.knows({**inspect, "State": {**state, "Health": health}})
+    now = time.time_ns()
+    command = "/bin/sh -c test ! -e /tmp/sick"
+    engine.emit(happened(f"exec_create: {command}", now, execID="a"))
+    engine.emit(happened(f"exec_start: {command}", now + 1, execID="a"))
+    engine.emit(happened("exec_die", now + 2, execID="a"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/self/health/failing_streak", "/v1/self", "/v1/inspect/State/Health/FailingStreak"]
+)
+def test_health_is_current_while_somebody_waits_for_it(
+    web: Agent, engine: CannedEngine, inspect: dict[str, Json], path: str
+) -> None:
+    """Of it alone, or with all the rest."""
+    with web.api.connect() as waiting:
+        waiting.sendall(asking(f"{path}?wait_for_change=true"))
+        assert web.api.text("/healthz") == "ok\n"
+        failing(engine, inspect, 2)
+        assert answer(waiting)[:13] == b"HTTP/1.1 200 "
+    assert web.api.text("/v1/self/health/failing_streak") == "2\n"
+
+
+def test_health_is_current_while_somebody_streams(
+    web: Agent, engine: CannedEngine, inspect: dict[str, Json]
+) -> None:
+    """As the page does; who waits for another member has it as of `inspected_at`."""
+    asked = len(engine.matching(r"/json$"))
+    with web.api.connect() as waiting:
+        waiting.sendall(asking(NAME))
+        assert web.api.text("/healthz") == "ok\n"
+        failing(engine, inspect, 2)
+        engine.emit(happened("exec_create: ls", time.time_ns(), execID="b"))
+        while web.api.text("/v1/events?action=exec_create").count('"cursor"') == 0:
+            time.sleep(0.01)
+        assert len(engine.matching(r"/json$")) == asked
+        with web.api.stream("/v1/events/stream"):
+            failing(engine, inspect, 3)
+            engine.wait_for_requests(asked + 1, r"/json$")
+
+
+def test_without_an_engine_limits_follow_the_kernel(serve: Serve, tmp_path: Path) -> None:
+    """`docker update` writes them: who asks has the new ones, and so has who waits."""
+    root = shutil.copytree(FIXTURES / "cgroup-v2", tmp_path / "root", symlinks=True)
+    agent = serve("--engine=off", f"--root={root}").ready()
+    path = "/v1/self/limits/memory_bytes"
+    before = agent.api.text(path)
+    with agent.api.connect() as waiting:
+        waiting.sendall(asking(f"{path}?wait_for_change=true"))
+        assert agent.api.text("/healthz") == "ok\n"
+        (root / "sys/fs/cgroup/memory.max").write_text("314572800\n")
+        deadline = time.monotonic() + PATIENCE
+        while (found := agent.api.text(path)) == before:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert answer(waiting).endswith(b"\r\n\r\n314572800\n")
+    assert (before, found) == ("134217728\n", "314572800\n")
 
 
 def test_a_stop_answers_who_waits(web: Agent) -> None:

@@ -136,6 +136,17 @@ def test_the_gateway_is_found_without_a_socket(plain: Engine) -> None:
     assert _log(app).count("engine.unencrypted") == 1
 
 
+def test_a_target_is_taken_at_the_gateway_that_proves_us(plain: Engine) -> None:
+    """Nobody named the place; who proves which of its containers we are may speak of another."""
+    options = ("serve", "--target", "later")
+    agent = plain.start_plain(command=options).up()
+    until(lambda: "does not know the target" in _tried(agent).values(), "the answer")
+    other = plain.start_plain("--name", "later")
+    until(lambda: agent.curl("/v1/self/id") == other.id, "the target")
+    assert _endpoint(agent) == f"tcp://{GATEWAY}:2375"
+    assert agent.curl("/v1/self/identity/level") == "confirmed"
+
+
 def test_events_come_through_the_gateway(plain: Engine) -> None:
     """A rename shows."""
     app = plain.start_plain("--name", "before")

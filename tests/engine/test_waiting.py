@@ -29,11 +29,11 @@ def tag(app: Container) -> str:
     return rest.split("\n")[0].strip().strip('"')
 
 
-def held(app: Container, path: str) -> subprocess.Popen[str]:
+def held(app: Container, path: str, longest: int = 60) -> subprocess.Popen[str]:
     """A request that waits."""
     return subprocess.Popen(
         ["nsenter", "--net", "--target", str(app.pid), "curl", "--silent", "--show-error",
-         "--max-time", "60", f"http://127.0.0.1:10310{path}"],
+         "--max-time", f"{longest}", f"http://127.0.0.1:10310{path}"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -93,24 +93,59 @@ def connections(app: Container) -> int:
     return sum(row[1].endswith(":2846") and row[3] == "01" for row in rows)
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "socket", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["engine", "no engine"]
-)
-def test_changed_limits_are_waited_for(engine: Engine, *, socket: bool) -> None:
-    """`docker update`: by the engine's event, else at the next look, within a minute or so."""
-    start = engine.start if socket else engine.start_plain
-    app = start("--cpus", "1.5", "--memory", "256m").ready()
-    before = app.curl("/v1/self/limits")
-    waits = "/v1/self/limits?wait_for_change=true&timeout_sec=55"
-    with held(app, waits) as waiting:
-        until(lambda: connections(app) > 0, "the connection of who waits")
-        update = ("--cpus", "0.5", "--memory", "300m", "--memory-swap", "600m")
-        engine.docker("update", *update, app.id)
-        assert waiting.stdout is not None
-        found = waiting.stdout.read()
-    for _ in range(0 if socket else 2):
-        if found == before:
-            found = app.curl(waits, "--max-time", "60")
+def test_health_is_waited_for_although_it_has_no_event(engine: Engine) -> None:
+    """The failing streak rises with each check that says nothing new."""
+    check = ("--health-cmd", "false", "--health-interval", "1s", "--health-retries", "999")
+    app = engine.start(*check).ready()
+    found = []
+    for _ in range(2):
+        with held(app, "/v1/self/health/failing_streak?wait_for_change=true") as waiting:
+            assert waiting.stdout is not None
+            found.append(int(waiting.stdout.read()))
+    assert 0 < found[0] < found[1]
+
+
+UPDATE = ("--cpus", "0.5", "--memory", "300m", "--memory-swap", "600m")
+LIMITS = "/v1/self/limits?wait_for_change=true&timeout_sec=55"
+
+
+def updated(found: str) -> bool:
+    """Whether these limits are those of the update."""
     limits = json.loads(found)
-    assert (limits["cpus"], limits["memory_bytes"]) == (0.5, 300 << 20)
+    return (limits["cpus"], limits["memory_bytes"]) == (0.5, 300 << 20)
+
+
+def test_changed_limits_are_waited_for(engine: Engine) -> None:
+    """`docker update`: by the engine's event."""
+    app = engine.start("--cpus", "1.5", "--memory", "256m").ready()
+    with held(app, LIMITS) as waiting:
+        until(lambda: connections(app) > 0, "the connection of who waits")
+        engine.docker("update", *UPDATE, app.id)
+        assert waiting.stdout is not None
+        assert updated(waiting.stdout.read())
+
+
+@pytest.mark.parametrize("option", ["auto", "off"])
+def test_without_an_engine_changed_limits_are_shown(engine: Engine, option: str) -> None:
+    """`docker update`: to who asks, and who waits has them as soon as anybody asks."""
+    limited = ("--cpus", "1.5", "--memory", "256m", "--env", f"SELFINSPECT_ENGINE={option}")
+    app = engine.start_plain(*limited).ready()
+    with held(app, LIMITS) as waiting:
+        until(lambda: connections(app) > 0, "the connection of who waits")
+        engine.docker("update", *UPDATE, app.id)
+        until(lambda: updated(app.curl("/v1/self/limits")), "the new limits")
+        assert waiting.stdout is not None
+        assert updated(waiting.stdout.read())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_without_an_engine_changed_limits_are_waited_for(engine: Engine) -> None:
+    """Nobody asks: the kernel's files are read once a minute."""
+    limited = ("--cpus", "1.5", "--memory", "256m", "--env", "SELFINSPECT_ENGINE=off")
+    app = engine.start_plain(*limited).ready()
+    with held(app, LIMITS.replace("55", "90"), longest=100) as waiting:
+        until(lambda: connections(app) > 0, "the connection of who waits")
+        engine.docker("update", *UPDATE, app.id)
+        assert waiting.stdout is not None
+        assert updated(waiting.stdout.read())

@@ -87,6 +87,7 @@ class CannedEngine:
         held: the events that are replayed to who asks for the past, the newest 256.
         requests: each request in order, `GET /v1.41/info`.
         headers: the headers of each request, in the same order.
+        separator: what stands before each event; json-seq has a record separator there.
         holds_back: as a proxy that buffers does, send nothing of a stream without end.
         connections: how many connections were accepted.
         closed: set once the engine goes away.
@@ -99,6 +100,7 @@ class CannedEngine:
         self.headers: list[Mapping[str, str]] = []
         self.connections = 0
         self.holds_back = False
+        self.separator = b""
         self._path = socket_path
         self._changed = threading.Condition()
         self._streams: list[EventStream] = []
@@ -128,7 +130,7 @@ class CannedEngine:
     def emit(self, event: Mapping[str, Json]) -> None:
         """Hold an event, and send it to every open stream whose filter lets it through."""
         self.held.append(event)
-        line = json.dumps(event).encode() + b"\n"
+        line = self.separator + json.dumps(event).encode() + b"\n"
         with self._changed:
             for stream in self._streams:
                 if stream.admits(event):
@@ -358,7 +360,8 @@ class _Handler(BaseHTTPRequestHandler):
                 and when >= seconds * 10**9 + nanoseconds
                 and stream.admits(event)
             ):
-                stream.send(json.dumps(event).encode() + b"\n")
+                separator = self.server.engine.separator
+                stream.send(separator + json.dumps(event).encode() + b"\n")
         stream.finish(b"0\r\n\r\n")
 
     def _stream(self, filters: Mapping[str, list[str]], *, log: bool = False) -> None:

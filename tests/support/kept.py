@@ -74,6 +74,7 @@ class Kept:
             on_found=self._found,
             on_look=self._looked,
             on_reopen=self._reopens,
+            on_minute=lambda: None,
             target=None if settings.target == "self" else settings.target,
             log=logger(self.log, level="info", form="json", mask=str),
             lasting=lasting,

@@ -63,6 +63,9 @@ _SOCKETS: dict[str, Why] = {
     "a user namespace that does not know the group": denied(
         _file(0o660, 65534), replace(_US, unmapped=65534)
     ),
+    "rootless Podman's socket, its user's alone": denied(
+        _file(0o600, 0), replace(_US, unmapped=65534)
+    ),
     "Docker Desktop's socket, root's alone": denied(
         _file(0o755, 0), replace(_US, kernel="6.10.14-linuxkit")
     ),

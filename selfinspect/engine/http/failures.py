@@ -230,14 +230,7 @@ def denied(file: File, we: Us) -> Why:
             f"{detail}: its group is none of this user namespace, and reads {status.st_gid}",
             f"docker run --userns=host --group-add {group_of(path, we.kernel)} …",
         )
-    if status.st_uid == 0 and is_desktop(we.kernel):
-        return Why(
-            "denied",
-            f"{detail}: the socket is root's alone, in the VM of Docker Desktop",
-            "docker run --user 0 …, or put a proxy between (deploy/socket-proxy)",
-        )
-    hint = f"the socket is its owner's alone: on the host, chmod g+rw {path}"
-    return Why("denied", detail, hint)
+    return Why("denied", *_owners_alone(status, path, we, detail))
 
 
 def refused(file: File) -> Why:
@@ -271,6 +264,22 @@ def group_of(path: str, kernel: str) -> str:
 def is_desktop(kernel: str) -> bool:
     """Whether the engine's host is a VM below macOS or Windows, by its kernel's release. Pure."""
     return any(word in kernel.lower() for word in _DESKTOP)
+
+
+def _owners_alone(status: os.stat_result, path: str, we: Us, detail: str) -> tuple[str, str]:
+    """The detail and the hint where only its owner may open the socket."""
+    if status.st_uid == 0 and is_desktop(we.kernel):
+        return (
+            f"{detail}: the socket is root's alone, in the VM of Docker Desktop",
+            "docker run --user 0 …, or put a proxy between (deploy/socket-proxy)",
+        )
+    if status.st_uid == 0 and we.unmapped is not None:
+        # The host's root has no name in this user namespace: this root is who runs the engine.
+        return (
+            f"{detail}: the socket is its owner's alone, who is root in this user namespace",
+            "podman run --user 0 … (of a rootless engine: its user, not the host's root)",
+        )
+    return detail, f"the socket is its owner's alone: on the host, chmod g+rw {path}"
 
 
 def _folder(path: str) -> Why:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from operator import eq
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _SELF = "/v1/self"
 _INSPECT = "/v1/inspect"
+_HEALTH = {_SELF: ("health",), _INSPECT: ("State", "Health")}
 
 
 def routes(service: Service) -> list[Route]:
@@ -34,6 +36,7 @@ def routes(service: Service) -> list[Route]:
 
     async def own(request: Request) -> Response:
         pod = segments(request.scope["raw_path"], _SELF)[:1] == ("kubernetes",)
+        service.update()
         return await _answer(
             request, service, _SELF, lambda: shown.own(service.snapshot(), pod=pod)
         )
@@ -74,7 +77,9 @@ async def _answer(
 
     if wait.for_change and not _has_changed(present, wait.last_etag):
         over = differs(lambda: document().state(path, json=json))
-        await service.waiting.until(over, request, wait.seconds)
+        # A member of health, or a document that has it.
+        sees_health = all(map(eq, path, _HEALTH[prefix]))
+        await service.waiting.until(over, request, wait.seconds, sees_health=sees_health)
     body, media_type, etag = present()
     headers = {"etag": etag, "vary": "Accept", "cache-control": "no-cache"}
     return conditional(request, body, media_type, headers)

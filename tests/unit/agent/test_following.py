@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.agent.following import HealthReading
+from selfinspect.events.stream import Audience
 from selfinspect.settings import Settings
 from tests.support.canned_container import lay_container
 from tests.support.canned_engine import Answer, CannedEngine, recorded
@@ -14,6 +16,8 @@ from tests.support.kept import Kept, happened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from selfinspect.model import Json
 
 
 @pytest.fixture
@@ -126,6 +130,76 @@ def test_health_checks_are_only_counted(docker: CannedEngine, begin: Callable[..
     assert kept.actions[3:] == ["exec_create", "exec_start", "exec_die"]
     assert {check.exec_id for check in kept.checks} == {"a"}
     assert len(kept.checks) == 3
+
+
+def _check(docker: CannedEngine) -> None:
+    """One more health check fails, as Docker 20.10 has it: three events, none of its result."""
+    inspect = recorded("inspect")
+    state = inspect["State"]
+    assert isinstance(state, dict)
+    streak = len(docker.matching(r"/json$"))
+    health: Json = {"Status": "unhealthy", "FailingStreak": streak, "Log": []}
+    docker.knows({**inspect, "State": {**state, "Health": health}})
+    command = "/bin/sh -c test ! -e /tmp/sick"
+    docker.emit(happened(f"exec_create: {command}", execID="a"))
+    docker.emit(happened(f"exec_start: {command}", execID="a"))
+    docker.emit(happened("exec_die", execID="a"))
+
+
+def _streak(kept: Kept) -> int | None:
+    own = kept.snapshot.self
+    return own.health.failing_streak if own and own.health else None
+
+
+def test_health_is_read_again_while_somebody_sees_it(
+    docker: CannedEngine, begin: Callable[..., Kept]
+) -> None:
+    """When a check has ended, although no event says how it went."""
+    kept = begin()
+    kept.wait_for(lambda: len(kept.events) == 3)
+    docker.wait_for_streams(2)
+    with kept.audience.joined(sees_health=True):
+        _check(docker)
+        expected = len(docker.matching(r"/json$"))
+        kept.wait_for_change(lambda: _streak(kept) == expected)
+    assert len(kept.events) == 3
+
+
+def test_health_is_not_read_for_who_does_not_see_it(
+    docker: CannedEngine, begin: Callable[..., Kept]
+) -> None:
+    """Nor while nobody listens: a check costs the engine nothing."""
+    kept = begin()
+    kept.wait_for(lambda: len(kept.events) == 3)
+    docker.wait_for_streams(2)
+    with kept.audience.joined():
+        _check(docker)
+        kept.wait_for(lambda: len(kept.checks) == 3)
+    asked = len(docker.matching(r"/json$"))
+    with kept.audience.joined(sees_health=True):
+        _check(docker)
+        docker.wait_for_requests(asked + 1, r"/json$")
+    assert len(docker.matching(r"/json$")) == asked + 1
+
+
+@pytest.mark.parametrize("settling", [0.0, 0.1])
+def test_health_is_read_every_five_seconds_at_most(settling: float) -> None:
+    """However often it is checked; what ended in between is read when the time has come."""
+    now, audience = [100.0], Audience()
+    reading = HealthReading(audience, settling, lambda: now[0])
+    with audience.joined(sees_health=True):
+        reading.check_ended()
+        now[0] += settling
+        assert reading.is_due()
+        assert (reading.left(), reading.is_due()) == (None, False)
+        now[0] += 1.0
+        reading.check_ended()
+        reading.check_ended()
+        assert (reading.left(), reading.is_due()) == (4.0, False)
+        now[0] += 4.0
+        assert (reading.left(), reading.is_due()) == (0.0, True)
+    reading.check_ended()
+    assert reading.left() is None
 
 
 @pytest.mark.parametrize("end", [CannedEngine.end_streams, CannedEngine.cut_streams])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from dataclasses import replace
@@ -292,11 +293,15 @@ def test_stopped_before_it_begins_it_does_nothing(docker: CannedEngine, tmp_path
     assert kept.snapshot.identity == UNRESOLVED
 
 
-def test_without_an_engine_to_look_for_it_ends_by_itself(tmp_path: Path) -> None:
-    """With `--engine off` there is nothing to wait for."""
+def test_without_an_engine_to_look_for_it_looks_once(tmp_path: Path) -> None:
+    """With `--engine off` no look finds more than the first."""
     kept = Kept(Settings(engine="off", root=lay_container(tmp_path)))
-    kept.keeper.run()
-    assert (kept.looks, kept.snapshot.identity.id) == (1, ID)
+    kept.thread.start()
+    kept.wait_for(lambda: kept.looks == 1)
+    assert kept.snapshot.identity.id == ID
+    assert delay(kept.state.observation, 0) == math.inf
+    kept.stop()
+    assert kept.looks == 1
 
 
 @pytest.fixture

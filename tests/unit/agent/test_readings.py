@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
+from selfinspect.agent.observe import observe
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
-from selfinspect.model import Compose, Identity, Snapshot
+from selfinspect.model import Compose, Identity, Limits, Snapshot
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID
 
@@ -44,6 +47,52 @@ def test_a_label_hides_what_is_revealed_elsewhere(tmp_path: Path) -> None:
     observation = Observation(Snapshot(identity, self=own), masking, cgroup_path="/x")
     readings = Readings(Settings(root=tmp_path, metrics_labels=("note",)), State(observation))
     assert readings.collectors(CONDITION)[1]["container_label_note"] == "it is [masked]"
+
+
+def _limited(root: Path) -> tuple[State, Readings, list[Limits | None]]:
+    """A container without an engine, and its limits after each change."""
+    settings = Settings(engine="off", root=root)
+    state = State(observe(settings, {}))
+    shown: list[Limits | None] = []
+    state.subscribe(
+        lambda: shown.append(state.snapshot.self.limits if state.snapshot.self else None)
+    )
+    return state, Readings(settings, state), shown
+
+
+def test_without_an_engine_the_kernels_limits_are_followed(tmp_path: Path) -> None:
+    """`docker update` writes the kernel's files; only what changed is a change to who waits."""
+    root = shutil.copytree(FIXTURES / "cgroup-v2", tmp_path / "root", symlinks=True)
+    _, unchanged, shown = _limited(root)
+    unchanged.update_limits()
+    assert shown == []
+    _, readings, shown = _limited(root)
+    (root / "sys/fs/cgroup/cpu.max").write_text("150000 100000\n")
+    (root / "sys/fs/cgroup/memory.max").write_text("max\n")
+    readings.update_limits()
+    assert shown == [Limits(cpus=1.5, memory_bytes=None, pids=64)]
+
+
+def test_the_kernels_limits_are_read_once_a_second_at_most(tmp_path: Path) -> None:
+    """However many ask."""
+    root = shutil.copytree(FIXTURES / "cgroup-v2", tmp_path / "root", symlinks=True)
+    _, readings, shown = _limited(root)
+    begun = time.monotonic()
+    for tasks in range(1, 100):
+        (root / "sys/fs/cgroup/pids.max").write_text(f"{tasks}\n")
+        readings.update_limits()
+    assert 1 <= len(shown) <= 1 + (time.monotonic() - begun)
+
+
+def test_where_an_engine_has_said_the_limits_they_stay() -> None:
+    """Its inspect says more than the kernel's files, and its events when it changes."""
+    state, readings, shown = _limited(FIXTURES / "cgroup-v2")
+    own = state.snapshot.self
+    assert own is not None
+    said = replace(own, limits=Limits(cpus=2.0))
+    state.change(lambda last: replace(last, snapshot=replace(last.snapshot, self=said, inspect={})))
+    readings.update_limits()
+    assert shown == [Limits(cpus=2.0)]
 
 
 def families(observation: Observation, root: Path) -> set[str]:

@@ -123,6 +123,7 @@ class World:
         """The service as the routes get it."""
         return Service(
             snapshot=lambda: self.snapshot,
+            update=lambda: None,
             sample=self._sample,
             inquiry=self._inquiry,
             raw_stats=self._raw,

@@ -49,6 +49,8 @@ def _file(mode: int, uid: int = 0, gid: int = 998, *, kind: int = stat.S_IFSOCK)
             replace(ROOT, unmapped=65534),
             f"docker run --userns=host --group-add $(stat -c %g {PATH}) …",
         ),
+        (_file(0o600, gid=0), replace(NOBODY, unmapped=65534), "podman run --user 0 …"),
+        (_file(0o660, gid=0), replace(NOBODY, unmapped=65534), "--group-add 0"),
         (_file(0o660, gid=65534), NOBODY, "--group-add 65534"),
         (
             _file(0o660),
