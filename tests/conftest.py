@@ -54,6 +54,7 @@ def private_engine(worker_id: str) -> Iterator[Engine]:
         sh(script, "down", "--dir", engine.home)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the files of tests among the workers; what shares a costly engine stays together."""
     for item in items:
