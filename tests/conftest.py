@@ -52,14 +52,3 @@ def private_engine(worker_id: str) -> Iterator[Engine]:
         engine.docker("image", "prune", "--force")
     finally:
         sh(script, "down", "--dir", engine.home)
-
-
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the files of tests among the workers; what shares a costly engine stays together."""
-    for item in items:
-        file = item.path.relative_to(ROOT / "tests")
-        of_identity = file.is_relative_to("engine/identity")
-        lone = "lone_engine" in getattr(item, "fixturenames", ())
-        group = "lone" if lone else "identity" if of_identity else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))

@@ -48,4 +48,4 @@ say 'import contracts'
 lint-imports | tail -n 3
 say 'tests'
 # Tests wait for engines more than they compute: one worker more than a small machine has processors.
-exec pytest --numprocesses 3 --dist loadgroup "${coverage[@]}" -m "$marks" "$@"
+exec pytest --numprocesses 3 --dist loadfile "${coverage[@]}" -m "$marks" "$@"
