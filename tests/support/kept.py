@@ -69,7 +69,7 @@ class Kept:
         self.keeper = Keeper(
             self.state,
             look=self._look,
-            intake=Intake(self.journal, on_events=self._events, on_check=self.checks.append),
+            intake=Intake(self.journal, on_events=self._events, on_check=self._checked),
             audience=self.audience,
             on_found=self._found,
             on_look=self._looked,
@@ -80,6 +80,11 @@ class Kept:
             lasting=lasting,
         )
         self.thread = threading.Thread(target=self.keeper.run, daemon=True)
+
+    def _checked(self, check: Occurrence) -> None:
+        with self._news:
+            self.checks.append(check)
+            self._news.notify_all()
 
     def _found(self, found: Observation) -> None:
         self.found.append((found, self.snapshot))
