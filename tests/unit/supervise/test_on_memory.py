@@ -38,13 +38,22 @@ while True:
 """
 
 
-def noticed(supervise: Supervise, *options: str, notice: str = "memory-short") -> list[str]:
-    """What the command and standard error say once the agent has sent its notices."""
+def noticed(
+    supervise: Supervise, *options: str, notice: str = "memory-short", first: str = ""
+) -> list[str]:
+    """What the command and standard error say once the agent has sent its notices.
+
+    Args:
+        supervise: starts PID 1.
+        options: of `run`.
+        notice: what the agent sends.
+        first: how a line begins that has to come before the command is ended.
+    """
     supervised = started(supervise, *options, notice=notice)
     supervised.send(signal.SIGTERM)
-    lines = []
-    while (line := supervised.line()) != "agent sent":
-        lines.append(line)
+    lines: list[str] = []
+    while "agent sent" not in lines or not any(line.startswith(first) for line in lines):
+        lines.append(supervised.line())
     # Of signals that wait PID 1 takes the lowest number first: that of the notices.
     supervised.send(signal.SIGRTMIN)
     return [*lines, *supervised.rest()]
@@ -61,14 +70,14 @@ def started(supervise: Supervise, *options: str, notice: str = "memory-short") -
 
 def test_a_command_that_catches_it_gets_the_signal_once_a_minute(supervise: Supervise) -> None:
     """However often the agent says so: what it says comes from the kernel by way of a user."""
-    lines = noticed(supervise, "--on-memory=USR1")
+    lines = noticed(supervise, "--on-memory=USR1", first="SIGUSR1")
     assert lines.count("SIGUSR1") == 1
     assert not any("on-memory" in line for line in lines)
 
 
 def test_a_signal_that_would_end_the_command_is_not_sent(supervise: Supervise) -> None:
     """One line says that it is not caught."""
-    lines = noticed(supervise, "--on-memory=USR2")
+    lines = noticed(supervise, "--on-memory=USR2", first="selfinspect run: on-memory")
     assert lines.count("SIGRTMIN") == 1
     [said] = [line for line in lines if "on-memory" in line]
     assert said.startswith(f"selfinspect run: on-memory.not-sent signal={int(signal.SIGUSR2)} ")
@@ -76,7 +85,8 @@ def test_a_signal_that_would_end_the_command_is_not_sent(supervise: Supervise) -
 
 def test_where_the_kernel_gives_no_notice_one_line_says_so(supervise: Supervise) -> None:
     """As on cgroup v1; a restarted agent says it again, PID 1 does not."""
-    lines = noticed(supervise, "--on-memory=USR1", notice="memory-unsupported")
+    first = "selfinspect run: on-memory"
+    lines = noticed(supervise, "--on-memory=USR1", notice="memory-unsupported", first=first)
     [said] = [line for line in lines if "on-memory" in line]
     assert said.startswith("selfinspect run: on-memory.unsupported reason=")
     assert "SIGUSR1" not in lines
