@@ -41,11 +41,9 @@ COPY deploy/pyz.sh deploy/pyz_main.py deploy/
 RUN deploy/pyz.sh /opt/selfinspect.pyz
 
 FROM ${PYTHON_IMAGE}
-ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="selfinspect" \
       org.opencontainers.image.description="What a container knows about itself: identity, inspect data, stats and events" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 RUN install -d -o 65532 -g 65532 -m 0755 /run/selfinspect && \
     install -d -o 65532 -g 65532 -m 0700 /var/lib/selfinspect
 # One pool of memory for all threads, given back from 64 KiB on: glibc else keeps MiB more, once

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Build selfinspect.pyz: the agent and all it needs in one file, for any CPython from 3.11 on,
-# whatever the C library and the CPU. It unpacks nothing, so it runs from a read-only image too.
+# whatever the C library and the CPU. It unpacks nothing, so it runs from a read-only image too. The
+# same sources give the same bytes, whoever builds them, where and when.
 set -euo pipefail
+export LC_ALL=C.UTF-8 TZ=UTC PYTHONHASHSEED=0
+umask 022
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=${1:-dist/selfinspect.pyz}
@@ -47,9 +50,22 @@ for module in list(sys.modules.values()):
         )
 PYTHON
 find "$tree" -name __pycache__ -prune -exec rm -rf {} +
+chmod -R u=rwX,go=rX "$tree"
 find "$tree" -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH:-315532800}" {} +
 
 mkdir -p "$(dirname "$out")"
-python3 -m zipapp --compress --python '/usr/bin/env python3' --output "$out" "$tree"
+# `zipapp` takes the files in the order of their folders, which is the file system's.
+python3 -I - "$tree" "$out" <<'PYTHON'
+import sys
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+tree = Path(sys.argv[1])
+with open(sys.argv[2], "wb") as file:
+    file.write(b"#!/usr/bin/env python3\n")
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for path in sorted(tree.rglob("*")):
+            archive.write(path, path.relative_to(tree))
+PYTHON
 chmod 755 "$out" # for every user, not for its owner alone
 printf '%s: %s bytes\n' "$out" "$(stat -c %s "$out")" >&2

@@ -16,9 +16,7 @@ COPY selfinspect/ selfinspect/
 RUN deploy/standalone.sh /opt/selfinspect /opt/selfinspect
 
 FROM scratch
-ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="selfinspect" \
       org.opencontainers.image.description="What a container knows about itself, with a Python of its own" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=builder /opt/selfinspect /opt/selfinspect

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.engine.conftest import ROOT, Engine, sh, until
+import selfinspect
+from tests.engine.conftest import ROOT, Engine, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]  # an image with a whole Python is built
 
@@ -25,18 +28,32 @@ def pyz(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return file
 
 
+def released(engine: Engine, step: str, out: Path) -> str:
+    """The image that a step of a release builds; `out` has it as a file."""
+    environ = {
+        "DOCKER_HOST": engine.url,
+        "DOCKER_BUILDKIT": "0",
+        "PYTHON_IMAGE": "selfinspect-base:bookworm",
+        "SOURCE_DATE_EPOCH": "1790000000",
+    }
+    script = ROOT / "deploy" / "release.sh"
+    subprocess.run([script, step, out], env=os.environ | environ, check=True)
+    name = {"image": "selfinspect", "standalone": "selfinspect-standalone"}[step]
+    return f"{name}:{selfinspect.__version__}"
+
+
 @pytest.fixture(scope="module")
-def without_python(private_engine: Engine) -> str:
+def standalone(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image with the folder that has a Python of its own."""
+    return released(private_engine, "standalone", tmp_path_factory.mktemp("standalone"))
+
+
+@pytest.fixture(scope="module")
+def without_python(private_engine: Engine, standalone: str) -> str:
     """An image of busybox and the folder, nothing else."""
-    base = "selfinspect-base:bookworm"
-    tag = "selfinspect:standalone-test"
-    private_engine.docker(
-        "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", tag,
-        "--file", ROOT / "deploy" / "standalone.Dockerfile", ROOT,
-    )  # fmt: skip
     recipe = (
         f"FROM {private_engine.busybox}\n"
-        f"COPY --from={tag} /opt/selfinspect /opt/selfinspect\n"
+        f"COPY --from={standalone} /opt/selfinspect /opt/selfinspect\n"
         'ENTRYPOINT ["/opt/selfinspect/bin/selfinspect", "run", "--wait", "20s", "--"]\n'
     )
     built = subprocess.run(
@@ -93,12 +110,16 @@ def test_what_the_image_preloads_is_for_the_command_alone(
     assert app.logs().splitlines() == ["preloads /library.so"]
 
 
-@pytest.mark.usefixtures("without_python")
-def test_the_images_label_is_the_agents_version(engine: Engine) -> None:
+def test_a_released_image_bears_the_agents_version(engine: Engine, standalone: str) -> None:
     """As `selfinspect version` says it, for both images."""
     said = engine.docker("run", "--rm", engine.image, "version")
     label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
-    for image in (engine.image, "selfinspect:standalone-test"):
+    with TemporaryDirectory() as folder:
+        images = (standalone, released(engine, "image", Path(folder)))
+        [file] = Path(folder).iterdir()
+        assert file.name.startswith(f"selfinspect-{selfinspect.__version__}-linux-")
+        assert images[1] in engine.docker("load", "--input", file)
+    for image in images:
         labelled = engine.docker("image", "inspect", "--format", label, image)
         assert f"selfinspect {labelled}" == said
 
@@ -120,10 +141,3 @@ def test_the_apps_python_settings_are_not_the_agents(engine: Engine) -> None:
     )  # fmt: skip
     app.ready()
     assert app.exec("selfinspect", "id") == app.id
-
-
-def test_the_file_is_the_same_from_the_same_sources(tmp_path: Path) -> None:
-    """Built twice it is the same file, byte for byte."""
-    for name in ("one.pyz", "two.pyz"):
-        sh(ROOT / "deploy" / "pyz.sh", tmp_path / name)
-    assert (tmp_path / "one.pyz").read_bytes() == (tmp_path / "two.pyz").read_bytes()
