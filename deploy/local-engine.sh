@@ -75,6 +75,7 @@ down() {
   exec 9>"$dir/lock"
   flock 9
   end_processes
+  rm -rf "$dir/examples" # who of examples/ used it
 }
 
 # --- base images ------------------------------------------------------------------------------

@@ -27,7 +27,13 @@ TEXT
 }
 
 case $# in
-  1) [[ $1 == version ]] || { usage >&2; exit 2; } ;;
+  1)
+    case $1 in
+      version) ;;
+      -h | --help) usage && exit ;;
+      *) usage >&2; exit 2 ;;
+    esac
+    ;;
   2) mkdir -p "$2" && out=$(realpath "$2") ;;
   *) usage >&2; exit 2 ;;
 esac

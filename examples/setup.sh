@@ -3,8 +3,8 @@
 #
 # Takes `name`, that of the example's containers, or of the first of several `$name-…`. Gives
 # `here`, `root`, `python` (an image), `with_engine` (options that let a container's agent reach
-# the engine), and DOCKER_HOST. `run.sh --down` removes what the example started, and the private
-# engine if there is one.
+# the engine), and DOCKER_HOST. `run.sh --down` removes what the example started, and ends the private
+# engine with the last example that uses it; one that was up before is left alone.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # for the examples
@@ -28,10 +28,15 @@ remove() {
   [[ -z $found ]] || docker rm --force --volumes $found >/dev/null
 }
 
+# The examples that use the private engine, where one of them started it; the last one ends it.
+users=${XDG_STATE_HOME:-/var/lib}/selfinspect-engine/examples
+
 down() {
   engine_answers || eval "$("$local_engine" env)"
   if engine_answers; then remove; fi
-  "$local_engine" down
+  [[ -d $users ]] || return 0
+  rm -f "$users/$name"
+  if rmdir "$users" 2>/dev/null; then "$local_engine" down; fi
 }
 
 # The registry's Python where there is one, else an image made of Debian's packages.
@@ -72,8 +77,12 @@ step 'An engine'
 engine=yours
 if ! engine_answers; then
   engine=private
-  "$local_engine" up
   eval "$("$local_engine" env)"
+  if ! engine_answers; then
+    "$local_engine" up
+    mkdir -p "$users"
+  fi
+  [[ ! -d $users ]] || touch "$users/$name"
 fi
 DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
 export DOCKER_HOST

@@ -1,17 +1,28 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them: lint, types, import contracts, then pytest.
-# --full adds the slow ones and measures coverage; any other argument goes to pytest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/packages.sh
 source deploy/packages.sh
 
+usage() {
+  cat <<'TEXT'
+usage: tests/run.sh [--full] [PYTEST-ARGUMENT...]
+
+Installs what the tests need, as root, from Debian and pip, and runs lint, types, import contracts and pytest.
+--full  the slow ones too (other engines, a machine with cgroup v2, other languages), and coverage
+Whatever else is given goes to pytest: tests/run.sh tests/unit -k cgroup
+TEXT
+}
+
 marks='not slow and not benchmark' for_slow=() coverage=()
-if [[ ${1:-} == --full ]]; then
-  marks='not benchmark' for_slow=(qemu-system-x86_64=qemu-system-x86 depmod=kmod)
-  coverage=(--cov --cov-report=term)
-  shift
-fi
+case ${1:-} in
+  -h | --help) usage && exit ;;
+  --full)
+    marks='not benchmark' for_slow=(qemu-system-x86_64=qemu-system-x86 depmod=kmod)
+    coverage=(--cov --cov-report=term)
+    shift
+    ;;
+esac
 ((EUID == 0)) || fail 'needs root: the tests run real engines in namespaces of their own'
 
 say 'packages'

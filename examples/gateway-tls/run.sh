@@ -14,6 +14,7 @@ if [[ ${1:-} != --down ]]; then
   "$top/deploy/local-engine.sh" up -- --config-file "$certificates/server/daemon.json" \
     --host tcp://0.0.0.0:2376
   eval "$("$top/deploy/local-engine.sh" env)"
+  mkdir -p "$state/selfinspect-engine/examples" # so that --down ends it
 fi
 # shellcheck source=examples/setup.sh
 source "$top/examples/setup.sh"

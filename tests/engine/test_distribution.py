@@ -110,6 +110,7 @@ def test_what_the_image_preloads_is_for_the_command_alone(
     assert app.logs().splitlines() == ["preloads /library.so"]
 
 
+@pytest.mark.slow
 def test_a_released_image_bears_the_agents_version(engine: Engine, standalone: str) -> None:
     """As `selfinspect version` says it, for both images."""
     said = engine.docker("run", "--rm", engine.image, "version")

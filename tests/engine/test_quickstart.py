@@ -1,3 +1,5 @@
+"""The quickstart and a second example, from no engine at all, on the private one they start."""
+
 from __future__ import annotations
 
 import os
@@ -8,11 +10,13 @@ import pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-RUN = Path(__file__).parents[2] / "examples" / "quickstart" / "run.sh"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RUN = EXAMPLES / "quickstart" / "run.sh"
+OTHER = EXAMPLES / "no-socket" / "run.sh"
 
 
 def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
-    """From no engine at all to a name, a metric, a live event and a page; `--down` ends it all."""
+    """A name, a metric, a live event and a page; the last example's `--down` ends the engine."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
     environ["XDG_STATE_HOME"] = str(tmp_path)
     try:
@@ -32,6 +36,13 @@ def test_the_quickstart_shows_a_container_what_it_is(tmp_path: Path) -> None:
         assert "correct-horse" not in shown.stdout.replace(
             "DATABASE_URL=postgres://shop:correct-horse@db/shop", ""
         )
-    finally:
+        subprocess.run([OTHER], env=environ, capture_output=True, check=True)
         subprocess.run([RUN, "--down"], env=environ, check=True)
-    assert not (tmp_path / "selfinspect-engine" / "docker.sock").exists()
+        socket = tmp_path / "selfinspect-engine" / "docker.sock"
+        left = ["docker", "--host", f"unix://{socket}", "ps", "--all", "--format", "{{.Names}}"]
+        names = subprocess.run(left, capture_output=True, text=True, check=True).stdout.split()
+        assert names == ["selfinspect-no-socket"]
+    finally:
+        for example in (RUN, OTHER):
+            subprocess.run([example, "--down"], env=environ, check=True)
+    assert not socket.exists()
