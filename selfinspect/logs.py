@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -64,19 +63,14 @@ def logger(
 
 
 class Forward(logging.Handler):
-    """Logs the errors of the web server and its event loop with our logger.
-
-    Not their warnings: every malformed request causes one, and anyone can send those.
-    """
+    """Logs the errors of the web server and its event loop with our logger, not their warnings."""
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
         super().__init__(logging.ERROR)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record and its traceback, unless a stop merely cancelled a task."""
-        if record.exc_info and record.exc_info[0] is asyncio.CancelledError:
-            return
+        """Log one record and its traceback."""
         self._log.log(
             record.levelno, "web.failed", message=record.getMessage(), exc_info=record.exc_info
         )

@@ -151,7 +151,7 @@ class Agent:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop)
-        for name in ("asyncio", "uvicorn"):
+        for name in ("asyncio", "selfinspect.web"):
             logging.getLogger(name).addHandler(Forward(self._log))
         self._reporter.listening(api_listeners, metrics_listeners)
         if self._settings.target == "self" and self._readings.folders:

@@ -1,25 +1,14 @@
-"""Serves the applications on listeners that are open already, with bounds on every connection.
-
-uvicorn's protocol turns HTTP/1.1 into ASGI, and its limits are added here. Of uvicorn's server only
-the state of the connections is used: its loop wakes up ten times a second, and its start-up bounds
-no handshake. The protocol is subclassed, so pyproject.toml bounds uvicorn's version, and a test
-names everything private that is used of it. To own it on h11 instead would save 0.9 MiB of memory,
-and cost a hundred lines that keep-alive, pipelining and half-sent bodies have tested at uvicorn.
-"""
+"""Serves the applications on listeners that are open already, with bounds on connections."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import math
 import resource
 import socket
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-import h11
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
+from selfinspect.web.connection import Protocol, Room
 
 if TYPE_CHECKING:
     import ssl
@@ -38,7 +27,6 @@ _BURST = 64
 # the kernel's memory, which is the container's; the kernel doubles both numbers.
 _RECEIVE_BUFFER = 16_384
 _SEND_BUFFER = 65_536
-_IPV6_NETWORK = 64
 
 
 class Served(NamedTuple):
@@ -56,171 +44,6 @@ class Served(NamedTuple):
     listeners: Sequence[socket.socket]
     tls: ssl.SSLContext | None = None
     most_of_one: int | None = None
-
-
-class Protocol(H11Protocol, asyncio.BufferedProtocol):
-    """HTTP/1.1 on one connection, which is closed when its client is too slow.
-
-    That is: at sending a whole request, at sending the next one, or at reading an answer.
-
-    Attributes:
-        most_connections: how many its server keeps; the slowest client makes room for a new one.
-        most_of_one: the same for those from one address; None for no bound.
-        buffer: what all connections of its server receive into, one after the other.
-        peer: the address, or the IPv6 network, that it comes from; None for a Unix socket.
-    """
-
-    header_seconds: ClassVar[float] = 10.0
-    answer_seconds: ClassVar[float] = 10.0
-    most_connections = 2048
-    most_of_one: int | None = None
-    buffer: memoryview
-    peer: str | None = None
-    _request_timer: asyncio.TimerHandle | None = None
-    _answer_timer: asyncio.TimerHandle | None = None
-    _refused = False
-    _unread = 0  # bytes of an answer that waited for the client when it last read some
-    _unread_since = math.inf
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first request, and close the slowest connection if there are too many."""
-        super().connection_made(cast("asyncio.Transport", transport))
-        # Every unread byte must be noticed; TLS counts its bytes otherwise, and takes no 0.
-        self.transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
-        self.peer = network_of(self.client)
-        self._expect_request()
-        everybody = [one for one in self.connections if isinstance(one, Protocol)]
-        if self.most_of_one is not None:
-            alike = [one for one in everybody if one.peer == self.peer]
-            if len(alike) > self.most_of_one:
-                everybody.remove(_close_slowest(alike))
-        if len(everybody) > self.most_connections:
-            _close_slowest(everybody)
-
-    @property
-    def waits_since(self) -> float:
-        """Since when it waits for its client, by the loop's clock; infinite while it does not."""
-        idle = self.timeout_keep_alive_task
-        return min(
-            self._request_timer.when() - self.header_seconds if self._request_timer else math.inf,
-            idle.when() - self.timeout_keep_alive if idle else math.inf,
-            self._last_read(),
-        )
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a request is small
-        """Where the next bytes go; few, for what follows a request waits until it is answered."""
-        return self.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes have arrived."""
-        self.data_received(bytes(self.buffer[:nbytes]))
-
-    def data_received(self, data: bytes) -> None:
-        """Bound the time from a request's first byte to the last of a body that nobody reads."""
-        if not self._refused:
-            super().data_received(data)
-            self._wait_on()
-
-    def pause_writing(self) -> None:
-        """Watch whether the client reads the rest of an answer: the kernel takes no more of it."""
-        super().pause_writing()
-        self._unread = self.transport.get_write_buffer_size()
-        self._unread_since = self.loop.time()
-        self._watch()
-
-    def resume_writing(self) -> None:
-        """Watch no longer: the client has read everything."""
-        self._cancel_answer_timer()
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop both timers."""
-        self._cancel_request_timer()
-        self._cancel_answer_timer()
-        super().connection_lost(exc)
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, with the headers of every other answer, unless one has begun."""
-        unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
-        if unanswered:
-            headers = [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", b"%d" % len(msg)),
-                (b"x-content-type-options", b"nosniff"),
-                (b"connection", b"close"),
-            ]
-            head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-            for event in (head, h11.Data(data=msg.encode()), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-        if self.cycle is not None:
-            # It is the body that is not HTTP: for the application its client is gone.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if unanswered and self.transport.can_write_eof():
-            # To close with bytes unread would reset the connection, and lose the answer.
-            self._refused = True
-            self.transport.write_eof()
-        else:
-            self.transport.close()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing: a client may offer an upgrade that is ignored, RFC 9110, section 7.8."""
-
-    def _wait_on(self) -> None:
-        if self._refused:
-            self._expect_request()  # a refused client has as long to hang up
-        elif self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._cancel_request_timer()
-        elif self._request_timer is None:
-            self._expect_request()
-
-    def _expect_request(self) -> None:
-        self._cancel_request_timer()
-        self._request_timer = self.loop.call_later(self.header_seconds, self.transport.close)
-
-    def _cancel_request_timer(self) -> None:
-        if self._request_timer is not None:
-            self._request_timer.cancel()
-            self._request_timer = None
-
-    def _cancel_answer_timer(self) -> None:
-        if self._answer_timer is not None:
-            self._answer_timer.cancel()
-            self._answer_timer, self._unread_since = None, math.inf
-
-    def _watch(self) -> None:
-        """Close the connection if its client has read nothing for too long; else check again."""
-        if self.loop.time() - self._last_read() >= self.answer_seconds:
-            self.transport.abort()
-        else:
-            self._answer_timer = self.loop.call_later(self.answer_seconds / 8, self._watch)
-
-    def _last_read(self) -> float:
-        """When the client was last seen to read some of an answer; infinite where it read all."""
-        unread = self.transport.get_write_buffer_size()
-        if self._answer_timer is not None and unread < self._unread:
-            self._unread, self._unread_since = unread, self.loop.time()
-        return self._unread_since
-
-
-def network_of(client: tuple[str, int] | None) -> str | None:
-    """What identifies a client: its IPv4 address, or the first half of its IPv6 address.
-
-    One client usually has all the addresses of such a half, RFC 6177; None for a Unix socket.
-    """
-    if client is None:
-        return None
-    address = ipaddress.ip_address(client[0].partition("%")[0])
-    ipv4 = address if isinstance(address, ipaddress.IPv4Address) else address.ipv4_mapped
-    return str(ipv4 or ipaddress.IPv6Network((address, _IPV6_NETWORK), strict=False))
-
-
-def _close_slowest(connections: Sequence[Protocol]) -> Protocol:
-    """Close the one that has kept us waiting longest; even the newest already has, a little."""
-    slowest = min(connections, key=lambda one: one.waits_since)
-    slowest.connections.discard(slowest)
-    slowest.transport.abort()
-    return slowest
 
 
 async def serve(
@@ -244,26 +67,14 @@ async def _serve_one(
 ) -> None:
     burst = min(_BURST, files // 6)
     most = min(protocol.most_connections, max(files - burst, _LEAST_CONNECTIONS))
-    config = uvicorn.Config(
+    one = served.most_of_one
+    room = Room(
         served.app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
+        memoryview(bytearray(_RECEIVE_BUFFER)),
+        most=most,
+        # One address may never have all connections.
+        most_of_one=None if one is None else min(one, most * 4 // 5),
     )
-    config.load()
-    state, buffer = ServerState(), memoryview(bytearray(_RECEIVE_BUFFER))
-
-    def accept() -> Protocol:
-        connection = protocol(config, state, {})
-        connection.most_connections, connection.buffer = most, buffer
-        if served.most_of_one is not None:
-            # One address may never have all connections.
-            connection.most_of_one = min(served.most_of_one, most * 4 // 5)
-        return connection
-
     for listener in served.listeners:
         if listener.family != socket.AF_UNIX:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -271,7 +82,7 @@ async def _serve_one(
     loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(
-            accept,
+            partial(protocol, room),
             sock=listener,
             backlog=burst,
             ssl=served.tls,
@@ -286,19 +97,19 @@ async def _serve_one(
     await stopping.wait()
     for server in servers:
         server.close()
-    await _finish(state)
+    await _finish(room)
 
 
-async def _finish(state: ServerState) -> None:
+async def _finish(room: Room) -> None:
     """Close idle connections, and the others once they are answered or the time is over."""
-    for connection in list(state.connections):
-        connection.shutdown()
+    for connection in list(room.connections):
+        connection.finish()
     try:
         async with asyncio.timeout(_GRACE_SECONDS):
-            while state.connections or state.tasks:  # noqa: ASYNC110 - sets of uvicorn's
+            while room.connections or room.tasks:  # noqa: ASYNC110 - sets that others change
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        for task in state.tasks:
+        for task in room.tasks:
             task.cancel()
 
 

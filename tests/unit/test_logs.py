@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from io import StringIO
@@ -110,7 +109,7 @@ def test_the_web_servers_errors_are_logged(*, failing: bool) -> None:
     error = ValueError("hunter2") if failing else None
     handler.handle(
         logging.LogRecord(
-            "uvicorn.error",
+            "selfinspect.web.connection",
             logging.ERROR,
             __file__,
             1,
@@ -122,15 +121,6 @@ def test_the_web_servers_errors_are_logged(*, failing: bool) -> None:
     line = json.loads(stream.getvalue())
     assert (line["event"], line["message"], line["level"]) == ("web.failed", "no [masked]", "error")
     assert ("exception" in line) is failing
-
-
-def test_what_a_stop_cuts_short_is_no_error() -> None:
-    """A reader that stalled until then has its answer cancelled: there is no traceback of that."""
-    stream = StringIO()
-    handler = Forward(logger(stream, level="info", form="json", mask=_hide))
-    cut = (asyncio.CancelledError, asyncio.CancelledError(), None)
-    handler.handle(logging.LogRecord("uvicorn.error", logging.ERROR, __file__, 1, "cut", (), cut))
-    assert stream.getvalue() == ""
 
 
 def test_the_web_servers_chatter_is_not_logged() -> None:

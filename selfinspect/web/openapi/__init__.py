@@ -1,97 +1,101 @@
-"""The OpenAPI document: generated from the records and the table of paths.
+"""JSON Schemas, above all those of the records: made from a dataclass's annotations.
 
 For packagers and tests. The agent serves the file that `__main__` writes, and loads none of this.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+import re
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from selfinspect import __version__, errors
-from selfinspect.errors import SelfinspectError
-from selfinspect.web.openapi.paths import REFUSALS, parameters, paths
-from selfinspect.web.openapi.schemas import TEXT, Schemas, strict
+from selfinspect import model
 
 if TYPE_CHECKING:
     from selfinspect.model import Json
 
-_ABOUT = (
-    "What the container that this agent runs in can find out about itself. Every path answers GET"
-    " and HEAD, and no other method. An unknown value is `null`, never 0, and a member is never"
-    " left out. Times are RFC 3339 in UTC with nine digits. Errors are problem details (RFC 9457)"
-    " with a hint; a request that the HTTP parser refuses gets plain text. Values that look like"
-    " secrets read `[masked]`."
-)
+TEXT: Json = {"type": "string"}
+TIME: dict[str, Json] = {"type": "string", "format": "date-time"}
+_SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
+_TIMES = re.compile(r"time|start|end|.*_at")
 
 
-def document() -> dict[str, Json]:
-    """The whole document."""
-    schemas = Schemas()
-    all_paths = paths(schemas)  # which makes the schemas that they refer to
+class Schemas:
+    """The schemas of records by their names, each made when it is first referred to."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Json] = {}
+
+    def of(self, record: type, *, without: tuple[str, ...] = ()) -> Json:
+        """A reference to the schema of a record.
+
+        Args:
+            record: a dataclass.
+            without: fields that its document leaves out.
+        """
+        name = record.__name__
+        if name not in self.made:
+            self.made[name] = None
+            self.made[name] = self._object(record, without)
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def _object(self, record: type, without: tuple[str, ...]) -> Json:
+        names = [field.name for field in fields(record) if field.name not in without]
+        hints = get_type_hints(
+            record,
+            {**vars(sys.modules[record.__module__]), **vars(model), "Mapping": Mapping},
+            {"Json": Any},
+        )
+        properties = {name: self._member(name, hints[name]) for name in names}
+        about = re.split(r"\n\s*\n", record.__doc__ or "")[0]
+        return strict(properties, description=" ".join(about.split()))
+
+    def _member(self, name: str, hint: object) -> Json:
+        schema = self._schema(hint)
+        if isinstance(schema, dict) and _TIMES.fullmatch(name):
+            return {**schema, "format": "date-time"}
+        return schema
+
+    def _schema(self, hint: object) -> Json:
+        if isinstance(hint, type) and is_dataclass(hint):
+            return self.of(hint)
+        if isinstance(hint, type) and hint in _SCALARS:
+            return {"type": _SCALARS[hint]}
+        origin, arguments = get_origin(hint), get_args(hint)
+        if origin is Literal:
+            return {"enum": list(arguments)}
+        if origin is tuple:
+            return array(self._schema(arguments[0]))
+        if origin is Mapping:
+            return {"type": "object", "additionalProperties": self._schema(arguments[1])}
+        if hint is not Any and origin not in (Union, types.UnionType):
+            raise TypeError(f"no schema for {hint}")
+        others = [self._schema(one) for one in arguments if one is not type(None)]
+        return nullable(*others) if others else {}
+
+
+def array(items: Json) -> Json:
+    """Any number of these."""
+    return {"type": "array", "items": items}
+
+
+def nullable(*schemas: Json) -> Json:
+    """One of these, or null where it is unknown."""
+    [first, *_] = schemas
+    if len(schemas) == 1 and isinstance(first, dict) and isinstance(first.get("type"), str):
+        return {**first, "type": [first["type"], "null"]}
+    return {"anyOf": [*schemas, {"type": "null"}]}
+
+
+def strict(properties: Mapping[str, Json], *, description: str | None = None) -> Json:
+    """An object with all of these members and no others."""
     return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "selfinspect",
-            "version": __version__,
-            "description": _ABOUT,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/"}],
-        "security": [{}, {"token": []}],
-        "paths": all_paths,
-        "components": {
-            "schemas": {"Problem": _problem(), **dict(sorted(schemas.made.items()))},
-            "parameters": parameters(),
-            "headers": {
-                "ETag": {"description": "A hash of the answer.", "schema": TEXT},
-                "RetryAfter": {"description": "Seconds.", "schema": TEXT},
-            },
-            "responses": {str(status): _refusal(status) for status in REFUSALS},
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "Required where the agent runs with --token-file.",
-                }
-            },
-        },
+        "type": "object",
+        **({"description": description} if description else {}),
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
     }
-
-
-def slugs() -> list[str]:
-    """The kinds of problems: the slugs of all errors."""
-    waiting: list[type[SelfinspectError]] = [SelfinspectError]
-    found = set()
-    for kind in waiting:
-        waiting += kind.__subclasses__()
-        if kind.__module__ == errors.__name__:
-            found.add(kind.slug)
-    return sorted(found)
-
-
-def _problem() -> Json:
-    """The schema of a problem's body."""
-    kinds: list[Json] = [f"urn:selfinspect:problem:{slug}" for slug in slugs()]
-    members: dict[str, Json] = {
-        "type": {"enum": kinds},
-        "title": TEXT,
-        "status": {"type": "integer"},
-        "detail": TEXT,
-        "hint": TEXT,
-    }
-    about = "Problem details, RFC 9457, and a hint at what a person can do."
-    return strict(members, description=about)
-
-
-def _refusal(status: int) -> Json:
-    """The response with a problem of this status."""
-    content: dict[str, Json] = {
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-    }
-    answer: dict[str, Json] = {"description": REFUSALS[status], "content": content}
-    if status == HTTPStatus.BAD_REQUEST:
-        content["text/plain"] = {"schema": TEXT}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
-    return answer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from selfinspect import model
 from selfinspect.engine.inspect.listings import ARGUMENTS, LONGEST_ARGUMENTS
-from selfinspect.web.openapi.schemas import TEXT, TIME, Schemas, array, nullable, strict
+from selfinspect.web.openapi import TEXT, TIME, Schemas, array, nullable, strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.jsonread import member
-from selfinspect.web.openapi import document, slugs
-from selfinspect.web.openapi.__main__ import FILE
+from selfinspect.web.openapi.__main__ import FILE, document, slugs
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask

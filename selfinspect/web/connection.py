@@ -1,0 +1,374 @@
+"""HTTP/1.1 on one connection: what h11 reads of it becomes ASGI, and what is slow has a bound.
+
+A request's body is let pass, because nothing of ours reads one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar, cast
+from urllib.parse import unquote
+
+import h11
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from starlette.types import ASGIApp, Message, Scope
+
+_log = logging.getLogger(__name__)
+_IPV6_NETWORK = 64
+
+
+@dataclass(eq=False, slots=True)
+class Room:
+    """What the connections of one application share.
+
+    Attributes:
+        app: the application.
+        buffer: what all of them receive into, one after the other.
+        most: how many there may be; the slowest client makes room for a new one.
+        most_of_one: the same for those from one address; None for no bound.
+        connections: the open ones.
+        tasks: the requests being answered.
+    """
+
+    app: ASGIApp
+    buffer: memoryview
+    most: int
+    most_of_one: int | None = None
+    connections: set[Protocol] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Protocol(asyncio.BufferedProtocol):
+    """One connection, which is closed when its client is too slow.
+
+    That is: at sending a whole request, at sending the next one, or at reading an answer.
+
+    Attributes:
+        peer: the address, or the IPv6 network, that it comes from; None for a Unix socket.
+    """
+
+    header_seconds: ClassVar[float] = 10.0
+    answer_seconds: ClassVar[float] = 10.0
+    idle_seconds: ClassVar[float] = 5.0
+    most_connections: ClassVar[int] = 2048
+    peer: str | None = None
+    _transport: asyncio.Transport
+    _exchange: Exchange | None = None
+    _request_timer: asyncio.TimerHandle | None = None
+    _request_since = math.inf
+    _idle = False  # whether an answer was the last, and no byte has come since
+    _last = False  # whether the answer under way is to be the last
+    _deaf = False  # whether nothing more that comes is read
+    _answer_timer: asyncio.TimerHandle | None = None
+    _unread = 0  # bytes of an answer that waited for the client when it last read some
+    _unread_since = math.inf
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._loop = asyncio.get_running_loop()
+        self._parser = h11.Connection(h11.SERVER)
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request, and close the slowest connection if there are too many."""
+        self._transport = cast("asyncio.Transport", transport)
+        secure = transport.get_extra_info("sslcontext") is not None
+        # Every unread byte must be noticed; TLS counts its bytes otherwise, and takes no 0.
+        self._transport.set_write_buffer_limits(high=1 if secure else 0)
+        client = transport.get_extra_info("peername")
+        self.peer = network_of(client[0]) if isinstance(client, tuple) else None
+        self._scheme = "https" if secure else "http"
+        self._expect_request(self.header_seconds)
+        everybody, room = self._room.connections, self._room
+        everybody.add(self)
+        if room.most_of_one is not None:
+            alike = [one for one in everybody if one.peer == self.peer]
+            if len(alike) > room.most_of_one:
+                _slowest(alike).abort()
+        if len(everybody) > room.most:
+            _slowest(everybody).abort()
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it waits for its client, by the loop's clock; infinite while it does not."""
+        return min(self._request_since, self._last_read())
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self._room.connections.discard(self)
+        self._transport.abort()
+
+    def finish(self) -> None:
+        """Close it once the request under way is answered: the server stops."""
+        self._last = True
+        if self._exchange is None:
+            self._transport.close()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a request is small
+        """Where the next bytes go; few, for what follows a request waits until it is answered."""
+        return self._room.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read so many bytes of requests, each of which has its time from the first byte on."""
+        if self._deaf:
+            return
+        if self._idle:
+            self._idle = False
+            self._expect_request(self.header_seconds)
+        self._parser.receive_data(bytes(self._room.buffer[:nbytes]))
+        self._read()
+
+    def pause_writing(self) -> None:
+        """Watch whether the client reads the rest of an answer: the kernel takes no more of it."""
+        self._writable.clear()
+        self._unread = self._transport.get_write_buffer_size()
+        self._unread_since = self._loop.time()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Watch no longer: the client has read everything."""
+        self._cancel_answer_timer()
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Stop both timers, and what waits for the client: first who wants to know that it left."""
+        self._room.connections.discard(self)
+        self._cancel_request_timer()
+        if self._exchange is not None:
+            self._exchange.leave()
+        self.resume_writing()
+
+    def _read(self) -> None:
+        """Begin the request that has come, if it is one; no other follows before its answer."""
+        while True:
+            try:
+                event = self._parser.next_event()
+            except h11.RemoteProtocolError:
+                self._refuse()
+                return
+            match event:
+                case h11.Request():
+                    self._begin(event)
+                case h11.EndOfMessage():
+                    self._cancel_request_timer()
+                    if self._exchange is None:
+                        self._next()
+                    elif self._parser.their_state is h11.MUST_CLOSE:
+                        self._deaf = True
+                        return
+                case h11.PAUSED:
+                    self._transport.pause_reading()
+                    return
+                case h11.NEED_DATA:
+                    return
+
+    def _begin(self, request: h11.Request) -> None:
+        self._idle = False
+        self._exchange = Exchange(
+            scope_of(request, self._scheme),
+            self._parser,
+            self._transport,
+            self._writable,
+            self._answered,
+        )
+        task = self._loop.create_task(self._exchange.run(self._room.app))
+        self._room.tasks.add(task)
+        task.add_done_callback(self._room.tasks.discard)
+
+    def _answered(self) -> None:
+        """Turn to what comes after an answer."""
+        self._exchange = None
+        if self._last or self._parser.our_state is h11.MUST_CLOSE:
+            self._transport.close()
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._parser.their_state is h11.DONE:
+            self._next()
+            self._read()
+
+    def _next(self) -> None:
+        self._parser.start_next_cycle()
+        self._expect_request(self.idle_seconds)
+        self._idle = True
+
+    def _refuse(self) -> None:
+        """Refuse what is not HTTP, with the headers of every other answer, unless one has begun."""
+        unanswered = self._parser.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if unanswered:
+            self._transport.write(plain(self._parser, 400, "Invalid HTTP request received."))
+        if self._exchange is not None:
+            # It is the body that is not HTTP: for the application its client is gone.
+            self._exchange.leave()
+        if unanswered and self._transport.can_write_eof():
+            # To close with bytes unread would reset the connection, and lose the answer.
+            self._deaf = True
+            self._transport.write_eof()
+            self._expect_request(self.header_seconds)  # it has as long to hang up
+        else:
+            self._transport.close()
+
+    def _expect_request(self, seconds: float) -> None:
+        self._cancel_request_timer()
+        self._request_since = self._loop.time()
+        self._request_timer = self._loop.call_later(seconds, self._transport.close)
+
+    def _cancel_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer, self._request_since = None, math.inf
+
+    def _cancel_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer, self._unread_since = None, math.inf
+
+    def _watch(self) -> None:
+        """Close the connection if its client has read nothing for too long; else check again."""
+        if self._loop.time() - self._last_read() >= self.answer_seconds:
+            self._transport.abort()
+        else:
+            self._answer_timer = self._loop.call_later(self.answer_seconds / 8, self._watch)
+
+    def _last_read(self) -> float:
+        """When the client was last seen to read some of an answer; infinite where it read all."""
+        unread = self._transport.get_write_buffer_size()
+        if self._answer_timer is not None and unread < self._unread:
+            self._unread, self._unread_since = unread, self._loop.time()
+        return self._unread_since
+
+
+class Exchange:
+    """One request and its answer, as the `receive` and `send` of ASGI.
+
+    Args:
+        scope: the request.
+        parser: the connection's.
+        transport: the connection's.
+        writable: set while the client has read all that was sent.
+        on_answered: called once the answer is whole.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        parser: h11.Connection,
+        transport: asyncio.Transport,
+        writable: asyncio.Event,
+        on_answered: Callable[[], None],
+    ) -> None:
+        self._scope = scope
+        self._parser = parser
+        self._transport = transport
+        self._writable = writable
+        self._on_answered = on_answered
+        self._start: Message | None = None
+        self._received = False
+        self._over = asyncio.Event()
+
+    async def run(self, app: ASGIApp) -> None:
+        """Have the application answer; where it does not, that ends the connection."""
+        try:
+            await app(self._scope, self._receive, self._send)
+        except Exception:  # noqa: BLE001 - a bug of one route is logged, and ends one connection
+            _log.exception("a request failed")
+        finally:
+            if not self._over.is_set():
+                if self._parser.our_state is h11.SEND_RESPONSE:
+                    self._transport.write(plain(self._parser, 500, "Internal Server Error"))
+                self._transport.close()
+
+    def leave(self) -> None:
+        """Note that the client is gone: nothing more is sent."""
+        self._over.set()
+
+    async def _receive(self) -> Message:
+        if not self._received:
+            self._received = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._over.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        """Send a piece of the answer, the first with the headers, once the last one was read."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        await self._writable.wait()
+        if self._over.is_set():
+            return
+        events: list[h11.Event] = []
+        if self._start is not None:
+            events.append(_head(self._start["status"], self._start["headers"]))
+            self._start = None
+        if self._scope["method"] != "HEAD":
+            events.append(h11.Data(data=message.get("body", b"")))
+        whole = not message.get("more_body", False)
+        if whole:
+            events.append(h11.EndOfMessage())
+        self._transport.write(_bytes(self._parser, events))
+        if whole:
+            self._over.set()
+            self._on_answered()
+
+
+def scope_of(request: h11.Request, scheme: str) -> Scope:
+    """A request as ASGI has it."""
+    path, _, query = request.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": request.http_version.decode("ascii"),
+        "scheme": scheme,
+        "method": request.method.decode("ascii"),
+        "root_path": "",
+        "path": unquote(path.decode("ascii")),
+        "raw_path": path,
+        "query_string": query,
+        "headers": list(request.headers),
+    }
+
+
+def plain(parser: h11.Connection, status: int, text: str) -> bytes:
+    """A whole answer of plain text, the connection's last."""
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(text)),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ]
+    body = h11.Data(data=text.encode())
+    return _bytes(parser, [_head(status, headers), body, h11.EndOfMessage()])
+
+
+def _head(status: int, headers: list[tuple[bytes, bytes]]) -> h11.Response:
+    reason = HTTPStatus(status).phrase.encode()
+    return h11.Response(status_code=status, headers=headers, reason=reason)
+
+
+def _bytes(parser: h11.Connection, events: Sequence[h11.Event]) -> bytes:
+    return b"".join([parser.send(event) or b"" for event in events])
+
+
+def network_of(address: str) -> str:
+    """What identifies a client: its IPv4 address, or the first half of its IPv6 address.
+
+    One client usually has all the addresses of such a half, RFC 6177.
+    """
+    client = ipaddress.ip_address(address.partition("%")[0])
+    ipv4 = client if isinstance(client, ipaddress.IPv4Address) else client.ipv4_mapped
+    return str(ipv4 or ipaddress.IPv6Network((client, _IPV6_NETWORK), strict=False))
+
+
+def _slowest(connections: Iterable[Protocol]) -> Protocol:
+    """The one that has kept us waiting longest; even the newest already has, a little."""
+    return min(connections, key=lambda one: one.waits_since)
