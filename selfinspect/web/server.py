@@ -14,6 +14,7 @@ import ipaddress
 import math
 import resource
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 import h11
@@ -89,9 +90,14 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
         self.peer = network_of(self.client)
         self._expect_request()
-        everybody = [one for one in self.connections if isinstance(one, Protocol)]
+        self.make_room(self.peer)
+
+    def make_room(self, peer: str | None) -> None:
+        """Close the slowest connection if there are too many, of this address or of all."""
+        here = cast("set[object]", self.connections)
+        everybody = [one for one in here if isinstance(one, Protocol | Handshake)]
         if self.most_of_one is not None:
-            alike = [one for one in everybody if one.peer == self.peer]
+            alike = [one for one in everybody if one.peer == peer]
             if len(alike) > self.most_of_one:
                 everybody.remove(_close_slowest(alike))
         if len(everybody) > self.most_connections:
@@ -203,6 +209,64 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         return self._unread_since
 
 
+class Handshake(asyncio.Protocol):
+    """A connection on which TLS is being agreed on: it counts, and makes room, as any other.
+
+    Args:
+        http: what speaks on it afterwards.
+        tls: what is agreed on.
+    """
+
+    peer: str | None = None
+    waits_since = math.inf
+    transport: asyncio.Transport
+
+    def __init__(self, http: Protocol, tls: ssl.SSLContext) -> None:
+        self._http, self._tls = http, tls
+        self.connections = cast("set[object]", http.connections)
+        self._early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.pause_reading()  # the handshake reads
+        self.peer = network_of(transport.get_extra_info("peername"))
+        self.waits_since = self._http.loop.time()
+        self.connections.add(self)
+        self._http.make_room(self.peer)
+        task = self._http.loop.create_task(self._shake_hands())
+        self._http.tasks.add(task)
+        task.add_done_callback(self._http.tasks.discard)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes in one piece with the handshake's end."""
+        self._early += data
+
+    def shutdown(self) -> None:
+        """End it, as nothing has been asked yet."""
+        self.transport.abort()
+
+    async def _shake_hands(self) -> None:
+        transport, http = None, self._http
+        try:
+            with suppress(OSError):
+                transport = await http.loop.start_tls(
+                    self.transport,
+                    self,
+                    self._tls,
+                    server_side=True,
+                    ssl_handshake_timeout=http.header_seconds,
+                    ssl_shutdown_timeout=http.answer_seconds,
+                )
+        finally:
+            self.connections.discard(self)
+        if transport is not None:  # it is None where the connection was closed meanwhile
+            transport.set_protocol(http)
+            http.connection_made(transport)
+            if self._early:
+                http.data_received(self._early)
+
+
 def network_of(client: tuple[str, int] | None) -> str | None:
     """What identifies a client: its IPv4 address, or the first half of its IPv6 address.
 
@@ -215,10 +279,10 @@ def network_of(client: tuple[str, int] | None) -> str | None:
     return str(ipv4 or ipaddress.IPv6Network((address, _IPV6_NETWORK), strict=False))
 
 
-def _close_slowest(connections: Sequence[Protocol]) -> Protocol:
+def _close_slowest(connections: Sequence[Protocol | Handshake]) -> Protocol | Handshake:
     """Close the one that has kept us waiting longest; even the newest already has, a little."""
     slowest = min(connections, key=lambda one: one.waits_since)
-    slowest.connections.discard(slowest)
+    cast("set[object]", slowest.connections).discard(slowest)
     slowest.transport.abort()
     return slowest
 
@@ -256,13 +320,13 @@ async def _serve_one(
     config.load()
     state, buffer = ServerState(), memoryview(bytearray(_RECEIVE_BUFFER))
 
-    def accept() -> Protocol:
+    def accept() -> Protocol | Handshake:
         connection = protocol(config, state, {})
         connection.most_connections, connection.buffer = most, buffer
         if served.most_of_one is not None:
             # One address may never have all connections.
             connection.most_of_one = min(served.most_of_one, most * 4 // 5)
-        return connection
+        return Handshake(connection, served.tls) if served.tls else connection
 
     for listener in served.listeners:
         if listener.family != socket.AF_UNIX:
@@ -274,9 +338,6 @@ async def _serve_one(
             accept,
             sock=listener,
             backlog=burst,
-            ssl=served.tls,
-            ssl_handshake_timeout=protocol.header_seconds if served.tls else None,
-            ssl_shutdown_timeout=protocol.answer_seconds if served.tls else None,
         )
         for listener in served.listeners
     ]
