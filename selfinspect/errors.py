@@ -163,6 +163,7 @@ class EngineUnreachableError(EngineError):
 
     Attributes:
         outcome: why, in a word or two, for the list of places tried.
+        quotes: whether the detail has words of whoever answered.
     """
 
     def __init__(
@@ -172,9 +173,11 @@ class EngineUnreachableError(EngineError):
         endpoint: str | None = None,
         hint: str | None = None,
         outcome: Outcome = "no engine",
+        quotes: bool = False,
     ) -> None:
         super().__init__(detail, endpoint=endpoint, hint=hint)
         self.outcome: Outcome = outcome
+        self.quotes = quotes
 
 
 class EngineAnswerError(EngineError):

@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.quirks import Quirks
     from selfinspect.errors import EngineError
-    from selfinspect.model import Access, Attempt, Capability, Mount, Reach, Snapshot
+    from selfinspect.model import (
+        Access,
+        Attempt,
+        Capability,
+        Engine,
+        Identity,
+        Mount,
+        Reach,
+        Snapshot,
+    )
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 Cgroup: TypeAlias = Literal["cgroup v1", "cgroup v2"]
 
 _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this container's reads through"
+_AS_AGENT = "docker exec --user UID <container> selfinspect doctor, with the UID of --agent-user"
 _CLOSED = frozenset({"refused", "timeout"})
 _ABSENT, _MISSING, _THERE = range(3)
 _SHORT = 12
@@ -53,6 +63,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentsView:
+    """What the agent, which may be another user than we are, has found.
+
+    Attributes:
+        identity: which container this is.
+        reach: the engine that answers it, None where none does.
+    """
+
+    identity: Identity
+    reach: Reach | None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What was found.
 
@@ -68,11 +91,14 @@ class Facts:
         warnings: what is wrong with variables that are ignored.
         agent: the address of this container's agent, None where it is unknown.
         agent_answers: whether it answers there.
+        agents: what it has found; asked for where we may not reach the engine.
+        agent_silent: whether it was asked for that, and did not say.
         cgroup: the cgroup version whose figures can be read, None where none can.
         uri_folder: where the agent writes its address.
         uri_folder_writable: whether it can, or has done so already.
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
+        journal_owner: the user whose folder that is.
         journal_space: bytes that are free there.
         read_only: whether the root file system is read-only.
         uid: our user, and most likely the agent's.
@@ -97,25 +123,37 @@ class Facts:
     made_by: Quirks = DOCKER
     rootless: bool = False
     warnings: tuple[str, ...] = ()
+    agents: AgentsView | None = None
+    agent_silent: bool = False
+    journal_owner: int | None = None
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
     """Every check, each after those that it depends on."""
     return (
         *(Check("environment", "warn", each) for each in facts.warnings),
-        _identity(facts.snapshot),
+        _identity(facts),
         *_endpoints(facts),
         *_connection(facts),
-        *(_capabilities(facts) if facts.snapshot.engine else ()),
-        _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
+        *(_capabilities(facts) if facts.snapshot.engine or _agents_reach(facts) else ()),
+        _figures(facts.cgroup, engine=bool(facts.snapshot.engine or _agents_reach(facts))),
         _agent(facts),
         _address(facts),
         _journal(facts),
     )
 
 
-def _identity(snapshot: Snapshot) -> Check:
+def _agents_reach(facts: Facts) -> Reach | None:
+    """The engine that the agent has where we have none."""
+    return facts.agents.reach if facts.agents and facts.snapshot.engine is None else None
+
+
+def _identity(facts: Facts) -> Check:
+    snapshot = facts.snapshot
     identity = snapshot.identity
+    if facts.agents and _agents_reach(facts) and (found := facts.agents.identity).id:
+        seen = f"{found.id[:12]}, {found.level} by {found.method}, as the agent has it"
+        return Check("identity", "pass", seen)
     if identity.id is None:
         fix = "docker run --env SELFINSPECT_CONTAINER=NAME …"
         return Check("identity", "fail", identity.reason or "nothing names a container", fix)
@@ -138,13 +176,20 @@ def _endpoints(facts: Facts) -> Iterator[Check]:
     snapshot = facts.snapshot
     if not snapshot.tried:
         yield Check("engine", "pass", "switched off: only the kernel's files are read")
-    usable = snapshot.engine is not None
+    agents = _agents_reach(facts)
+    usable = snapshot.engine is not None or agents is not None
     nearest = None if usable else max(snapshot.tried, key=_nearness, default=None)
     for attempt in snapshot.tried:
         name = f"engine {attempt.endpoint}"
         seen = (attempt.detail or attempt.said).removeprefix(f"{attempt.endpoint}: ")
         if attempt.outcome == "answers":
-            yield Check(name, "pass", _engine_name(snapshot))
+            yield Check(name, "pass", _engine_name(snapshot.engine))
+        elif agents is not None and attempt.endpoint == agents.engine.endpoint:
+            reached = f"the agent reaches it: {_engine_name(agents.engine)}"
+            yield Check(name, "pass", f"{seen}; {reached}")
+        elif attempt.outcome == "denied" and facts.agent_silent:
+            unknown = "whether the agent, if it is another user, reaches it is not seen from here"
+            yield Check(name, "warn", f"{seen}; {unknown}", _AS_AGENT)
         elif attempt is nearest:
             yield Check(name, "fail", seen, _fix(attempt, facts))
         elif _nearness(attempt) < _THERE:
@@ -192,8 +237,7 @@ def _mount(path: str, facts: Facts) -> str:
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 
-def _engine_name(snapshot: Snapshot) -> str:
-    engine = snapshot.engine
+def _engine_name(engine: Engine | None) -> str:
     return f"{engine.product} {engine.version}, API {engine.api_version}" if engine else "answers"
 
 
@@ -242,9 +286,10 @@ def _engines_own(mount: Mount, path: str) -> str | None:
 
 def _capabilities(facts: Facts) -> Iterator[Check]:
     """The requests that are allowed, and each that is not or fails, in the engine's own words."""
-    if facts.reach is None:
+    reach = facts.reach or _agents_reach(facts)
+    if reach is None:
         return
-    accesses = facts.reach.capabilities
+    accesses = reach.capabilities
     amiss: set[Capability] = {"events"} if facts.held_back else set()
     amiss |= facts.failed.keys()
     amiss |= {name for name, access in accesses.items() if access in ("denied", "unsupported")}
@@ -324,5 +369,8 @@ def _journal(facts: Facts) -> Check:
     if facts.read_only:
         fix = f"docker run -v NAME:{folder} …"
         return Check("journal", "warn", f"{lost}: the root file system is read-only", fix)
+    if facts.agent_answers and facts.journal_owner not in (None, 0, facts.uid):
+        seen = f"{folder} belongs to uid {facts.journal_owner}, which may be the agent's user"
+        return Check("journal", "warn", seen, _AS_AGENT)
     fix = f"RUN install -d -o {facts.uid} -m 0700 {folder}"
     return Check("journal", "warn", f"{lost}: {folder} can't be written", fix)

@@ -11,7 +11,8 @@ import click
 
 from selfinspect.agent.observe import observe, reach
 from selfinspect.agent.past import names_of_journal
-from selfinspect.cli.diagnosis import Facts, diagnose
+from selfinspect.cli.answers import agent_of, fetched
+from selfinspect.cli.diagnosis import AgentsView, Facts, diagnose
 from selfinspect.cli.options import journalling, observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
@@ -22,9 +23,12 @@ from selfinspect.engine.quirks import DOCKER, PODMAN
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
+from selfinspect.jsonread import boolean, mapping
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.reader import CgroupReader
+from selfinspect.model import Identity, Reach
+from selfinspect.records import read_record
 from selfinspect.terminal import in_colour, print_line, steer
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from selfinspect.cli.diagnosis import Check, Status
+    from selfinspect.client import AgentAddress
     from selfinspect.engine.api.client import Client
     from selfinspect.model import Capability
     from selfinspect.settings import Settings
@@ -62,7 +67,7 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
     """
     chosen = settings(given, streams.environ)
     with progress(streams, "looking for an engine that knows this container") as show:
-        checks = diagnose(_facts(chosen, streams, show))
+        checks = diagnose(_facts(chosen, streams, show, given))
     well = all(check.status != "fail" for check in checks)
     if as_json:
         streams.print_json({"ok": well, "checks": as_document(checks)})
@@ -71,7 +76,9 @@ def doctor(streams: Streams, /, *, as_json: bool, **given: Any) -> int:
     return ExitCode.OK if well else ExitCode.NO
 
 
-def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> Facts:
+def _facts(
+    chosen: Settings, streams: Streams, show: Callable[[str], None], given: Mapping[str, Any]
+) -> Facts:
     """Look at everything once, and show what is being looked at."""
     observation = observe(chosen, streams.environ)
     failed: dict[Capability, EngineError] = {}
@@ -90,11 +97,16 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
     show("asking this container's agent")
     reply = ask(agent, "/healthz", timeout=_TIMEOUT) if agent else None
     folder = Path(streams.uri_file).parent
+    denied = any(one.outcome == "denied" for one in observation.snapshot.tried)
+    asked = agent_of(streams, given) if reply is not None and denied else None
+    agents = _agents_view(asked) if asked else None
     return Facts(
         snapshot=observation.snapshot,
         reach=reach(observation),
         agent=agent.uri if agent else None,
         agent_answers=reply is not None,
+        agents=agents,
+        agent_silent=asked is not None and agents is None,
         cgroup=None if not folders else "cgroup v2" if set(folders) == {UNIFIED} else "cgroup v1",
         uri_folder=str(folder),
         uri_folder_writable=_can_be_written(folder) or Path(streams.uri_file).exists(),
@@ -102,6 +114,7 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
         journal_writable=_can_be_kept(
             chosen.journal, names_of_journal(chosen, observation.snapshot)
         ),
+        journal_owner=chosen.journal.stat().st_uid if os.access(chosen.journal, os.F_OK) else None,
         journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),
@@ -113,6 +126,17 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
         made_by=PODMAN if (chosen.root / "run/.containerenv").exists() else DOCKER,
         rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
     )
+
+
+def _agents_view(agent: AgentAddress) -> AgentsView | None:
+    """What an agent has found of identity and engine, None where its API does not say."""
+    identity, engine = (fetched(agent, f"/v1/{name}", _TIMEOUT) for name in ("identity", "engine"))
+    try:
+        found = read_record(Identity, identity)
+        reach = read_record(Reach, {**mapping(engine), "engine": engine})
+    except ValueError:
+        return None
+    return AgentsView(found, reach if boolean(engine, "reachable") else None)
 
 
 def _is_rootless(uid_map: str) -> bool:

@@ -24,6 +24,7 @@ from selfinspect.exports.size import OWN_BYTES, sizes
 from selfinspect.kernel.files import text
 from selfinspect.kernel.limits import read_room, taken_by_us
 from selfinspect.kernel.network import default_gateway, routes
+from selfinspect.masking import Masking
 from selfinspect.records import read_self
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Form: TypeAlias = Literal["sh", "dotenv", "json"]
 
+_HERE = "this environment: the container's own, or by run --export-env"
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
 
 
@@ -85,7 +87,9 @@ def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given
     variables, missing = what.fitting(variables, left_out)
     for name, reason in missing.items():
         print(f"selfinspect: warning: {name} is left out: {reason}", file=streams.err)
-    text = _explained(variables) if explain else _FORMS[form](variables)
+    text = (
+        _explained(variables, _kept(what, streams.environ)) if explain else _FORMS[form](variables)
+    )
     print(text, end="", file=streams.out)
     if lack is not None:
         raise lack
@@ -128,15 +132,32 @@ def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectE
     return own, lack if away else None
 
 
-def _explained(variables: Mapping[str, str]) -> str:
-    """A line a variable: its name, its value, where that comes from."""
+def _kept(what: Wanted, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables of the sets that the environment has."""
+    names = [row.name for row in size_rows.rows_of(what.runtimes)] + [RESOURCE] * what.otel
+    return {name: environ[name] for name in names if environ.get(name)}
+
+
+def _explained(variables: Mapping[str, str], kept: Mapping[str, str]) -> str:
+    """A line a variable: its name, its value with secrets masked, where that comes from.
+
+    Args:
+        variables: those that would be set.
+        kept: those that the environment has, and that stay where they are not among the former.
+    """
     sources = {row.name: row.source for row in own_rows.rows()}
     sources |= {row.name: row.source for row in size_rows.ROWS}
     sources[RESOURCE] = "OpenTelemetry's resource attributes, after those that were there"
     sources["SELFINSPECT_URI"] = "where this container's agent answers"
+    there = {name: value for name, value in kept.items() if name not in variables}
+    sources |= dict.fromkeys(there, _HERE)
     rows = [
-        (name, value, sources.get(name, "the port of the host that leads to it"))
-        for name, value in variables.items()
+        (
+            name,
+            Masking().value(name, value),
+            sources.get(name, "the port of the host that leads to it"),
+        )
+        for name, value in {**variables, **there}.items()
     ]
     return "".join(f"{line}\n" for line in table([("VARIABLE", "VALUE", "SOURCE"), *rows]))
 

@@ -146,7 +146,8 @@ observing = _together(
     _looking("--container", Parsed("id|name", parse_container),
              "A claim about which container this is, still to be proven."),
     _looking("--assume", None,
-             "Use an identity that is only assumed: here nobody shares another's network."),
+             "Use an identity that is only assumed: right only where no container shares another's"
+             " network."),
     _looking("--target", Parsed("container", parse_container),
              "The container to report on: self (the default), netns, or a name or ID."),
     _looking("--root", _FOLDER_HERE, "The folder below which every file is read; / by default."),

@@ -23,11 +23,17 @@ from selfinspect.documents import (
     standing,
     unused,
 )
-from selfinspect.errors import AmbiguousIdentityError, IdentityError, SelfinspectError
-from selfinspect.jsonread import sequence, text
+from selfinspect.errors import (
+    AmbiguousIdentityError,
+    EngineUnreachableError,
+    IdentityError,
+    NotFoundError,
+    SelfinspectError,
+)
+from selfinspect.jsonread import mapping, sequence, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from selfinspect.agent.state import Observation
     from selfinspect.model import Json
@@ -38,6 +44,10 @@ _NO_MEMBER = "There is no such member."
 _SHORT = 12
 _PLAIN = "@:+,~"
 _COMPLETION_TIMEOUT = 1.0
+_KERNELS = frozenset(
+    {"id", "short_id", "limits", "kubernetes", "stopping", "memory_events", "identity"}
+)
+"""Members that are known without an engine, where there is anything to know."""
 _LEVELS = {
     "proven": "the engine showed something that only this container can have",
     "confirmed": "the engine has it running and our own files name it; no proof was possible",
@@ -182,7 +192,7 @@ def _children(document: Json) -> Iterator[tuple[str, Json]]:
         "selfinspect show ports/8080/tcp",
         "selfinspect show limits",
     ),
-    exits=exits(ExitCode.NO_IDENTITY, no=_NO_MEMBER),
+    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED, no=_NO_MEMBER),
 )
 @click.argument("path", default="", shell_complete=members("/v1/self"))
 @observing
@@ -192,9 +202,31 @@ def show(streams: Streams, /, path: str, **given: Any) -> None:
 
     An object or an array is printed as JSON, a single value as it is, and an unknown one as an
     empty line. A member of an array is named by its number, the first by 0; a slash in a
-    name is written %2F.
+    name is written %2F. What only the engine that --engine names could say is an error while that
+    engine does not answer.
     """
-    _print_member(streams, answer(streams, given, "/v1/self", _own), path)
+    lack: SelfinspectError = EngineUnreachableError("no engine has answered the agent")
+
+    def here(observation: Observation) -> Json:
+        nonlocal lack
+        lack = engine_missing(observation.snapshot)
+        return as_document(standing(observation.snapshot))
+
+    document = answer(streams, given, "/v1/self", here)
+    named = given["engine"] not in (None, "auto", "off")
+    if named and not mapping(document, "engine") and _is_engines(document, _parts(path)):
+        raise lack
+    _print_member(streams, document, path)
+
+
+def _is_engines(document: Json, path: Sequence[str]) -> bool:
+    """Whether a member is unknown without an engine; that one of the kernel's is null says more."""
+    if not path or path[0] in _KERNELS or path[0] not in mapping(document):
+        return False
+    try:
+        return drill(document, path) is None
+    except NotFoundError:
+        return True
 
 
 @click.command(
@@ -214,20 +246,20 @@ def inspect(streams: Streams, /, path: str, **given: Any) -> None:
 
 
 def _print_member(streams: Streams, document: Json, path: str) -> None:
-    member = drill(document, _segments(path.strip("/")))
+    member = drill(document, _parts(path))
     if isinstance(member, dict | list):
         streams.print_json(member)
     else:
         streams.out.write(as_text(member).decode())
 
 
+def _parts(path: str) -> tuple[str, ...]:
+    return _segments(path.strip("/"))
+
+
 def _segments(path: str) -> tuple[str, ...]:
     """What a path without slashes around it leads through."""
     return segments(f"/{path}".encode(errors="surrogateescape"), "") if path else ()
-
-
-def _own(observation: Observation) -> Json:
-    return as_document(standing(observation.snapshot))
 
 
 def _inspected(observation: Observation) -> Json:

@@ -121,9 +121,15 @@ def unusable(place: Place, outcome: Unusable, reason: str | None) -> Attempt:
 
 def unquoted(error: EngineError) -> EngineError:
     """The same without the words of the answer, for a place that nobody named."""
-    if not isinstance(error, EngineAnswerError):
-        return error
-    return error.copy(detail=f"{error.capability}: answered {error.code}", hint=None)
+    if isinstance(error, EngineAnswerError):
+        return error.copy(detail=f"{error.capability}: answered {error.code}", hint=None)
+    if isinstance(error, EngineUnreachableError) and error.quotes:
+        return EngineUnreachableError(
+            f"{error.endpoint}: what answers there does not answer as an engine does",
+            endpoint=error.endpoint,
+            outcome=error.outcome,
+        )
+    return error
 
 
 def matters(place: Place, error: EngineError) -> bool:

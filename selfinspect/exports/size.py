@@ -113,13 +113,19 @@ def sizes(space: Room, runtimes: Collection[str], environ: Mapping[str, str]) ->
         environ: the container's environment.
     """
     variables = {}
-    for row in ROWS:
-        if row.runtime in runtimes or (row.usual and USUAL in runtimes):
-            given = environ.get(row.name, "")
-            value = row.value(space, given)
-            if value is not None and (not given or row.name in _EXTENDED):
-                variables[row.name] = value
+    for row in rows_of(runtimes):
+        given = environ.get(row.name, "")
+        value = row.value(space, given)
+        if value is not None and (not given or row.name in _EXTENDED):
+            variables[row.name] = value
     return variables
+
+
+def rows_of(runtimes: Collection[str]) -> tuple[Size, ...]:
+    """The rows of the runtimes that are wanted."""
+    return tuple(
+        row for row in ROWS if row.runtime in runtimes or (row.usual and USUAL in runtimes)
+    )
 
 
 def _cpus(space: Room, _: str) -> str | None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 else:
     import _signal as signal
 
+_RTMIN, _RTMAX = 34, 64
+"""As engines count them, whatever libc runs here: musl's own SIGRTMIN is 35."""
+
 _LONGEST = 16  # characters: `SIGRTMIN+29` has eleven
 
 
@@ -20,6 +23,8 @@ def signal_name(number: int) -> str | None:
 
     Of two names the first in the alphabet is the usual one: SIGABRT, SIGCHLD, SIGIO.
     """
+    if number >= _RTMIN:
+        return {_RTMIN: "SIGRTMIN", _RTMAX: "SIGRTMAX"}.get(number)
     names = (name for name in vars(signal) if name.startswith("SIG") and "_" not in name)
     return min((name for name in names if getattr(signal, name) == number), default=None)
 
@@ -32,6 +37,7 @@ def signal_number(text: str) -> int | None:
     digits = offset[1:] if offset[:1] in ("+", "-") else offset
     if len(text) > _LONGEST or not (text.isascii() and name.isalnum() and digits.isdecimal()):
         return None
-    base = name if name.isdecimal() else getattr(signal, f"SIG{name}", 0)
-    number = int(base) + int(offset)
+    ends: dict[str, int] = {"RTMIN": _RTMIN, "RTMAX": _RTMAX}
+    named = ends.get(name, getattr(signal, f"SIG{name}", 0))
+    number = int(name if name.isdecimal() else named) + int(offset)
     return number if number in signal.valid_signals() else None

@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import logging
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -17,7 +18,8 @@ from urllib.parse import unquote
 import h11
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import ssl
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from starlette.types import ASGIApp, Message, Scope
 
@@ -34,7 +36,7 @@ class Room:
         buffer: what all of them receive into, one after the other.
         most: how many there may be; the slowest client makes room for a new one.
         most_of_one: the same for those from one address; None for no bound.
-        connections: the open ones.
+        connections: the open ones, those that agree on TLS among them.
         tasks: the requests being answered.
     """
 
@@ -42,8 +44,24 @@ class Room:
     buffer: memoryview
     most: int
     most_of_one: int | None = None
-    connections: set[Protocol] = field(default_factory=set)
+    connections: set[Protocol | Handshake] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def admit(self, connection: Protocol | Handshake) -> None:
+        """Add a connection; close the slowest if there are too many, of one address or of all."""
+        self.connections.add(connection)
+        if self.most_of_one is not None:
+            alike = [one for one in self.connections if one.peer == connection.peer]
+            if len(alike) > self.most_of_one:
+                _slowest(alike).abort()
+        if len(self.connections) > self.most:
+            _slowest(self.connections).abort()
+
+    def start(self, work: Coroutine[object, object, None]) -> None:
+        """Do something beside the rest; the server's stop waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
 
 class Protocol(asyncio.BufferedProtocol):
@@ -84,18 +102,10 @@ class Protocol(asyncio.BufferedProtocol):
         secure = transport.get_extra_info("sslcontext") is not None
         # Every unread byte must be noticed; TLS counts its bytes otherwise, and takes no 0.
         self._transport.set_write_buffer_limits(high=1 if secure else 0)
-        client = transport.get_extra_info("peername")
-        self.peer = network_of(client[0]) if isinstance(client, tuple) else None
+        self.peer = peer_of(transport)
         self._scheme = "https" if secure else "http"
         self._expect_request(self.header_seconds)
-        everybody, room = self._room.connections, self._room
-        everybody.add(self)
-        if room.most_of_one is not None:
-            alike = [one for one in everybody if one.peer == self.peer]
-            if len(alike) > room.most_of_one:
-                _slowest(alike).abort()
-        if len(everybody) > room.most:
-            _slowest(everybody).abort()
+        self._room.admit(self)
 
     @property
     def waits_since(self) -> float:
@@ -118,13 +128,17 @@ class Protocol(asyncio.BufferedProtocol):
         return self._room.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Read so many bytes of requests, each of which has its time from the first byte on."""
+        """So many bytes have arrived in the buffer."""
+        self.receive(bytes(self._room.buffer[:nbytes]))
+
+    def receive(self, data: bytes) -> None:
+        """Read bytes of requests, each of which has its time from the first byte on."""
         if self._deaf:
             return
         if self._idle:
             self._idle = False
             self._expect_request(self.header_seconds)
-        self._parser.receive_data(bytes(self._room.buffer[:nbytes]))
+        self._parser.receive_data(data)
         self._read()
 
     def pause_writing(self) -> None:
@@ -180,9 +194,7 @@ class Protocol(asyncio.BufferedProtocol):
             self._writable,
             self._answered,
         )
-        task = self._loop.create_task(self._exchange.run(self._room.app))
-        self._room.tasks.add(task)
-        task.add_done_callback(self._room.tasks.discard)
+        self._room.start(self._exchange.run(self._room.app))
 
     def _answered(self) -> None:
         """Turn to what comes after an answer."""
@@ -245,6 +257,64 @@ class Protocol(asyncio.BufferedProtocol):
         if self._answer_timer is not None and unread < self._unread:
             self._unread, self._unread_since = unread, self._loop.time()
         return self._unread_since
+
+
+class Handshake(asyncio.Protocol):
+    """A connection on which TLS is being agreed on: it counts, and makes room, as any other.
+
+    Args:
+        http: what speaks on it afterwards.
+        room: what it shares with the others.
+        tls: what is agreed on.
+    """
+
+    peer: str | None = None
+    waits_since = math.inf
+    _transport: asyncio.Transport
+
+    def __init__(self, http: Protocol, room: Room, tls: ssl.SSLContext) -> None:
+        self._http, self._room, self._tls = http, room, tls
+        self._early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()  # the handshake reads
+        self.peer = peer_of(transport)
+        self.waits_since = asyncio.get_running_loop().time()
+        self._room.admit(self)
+        self._room.start(self._shake_hands())
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes in one piece with the handshake's end."""
+        self._early += data
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self._room.connections.discard(self)
+        self._transport.abort()
+
+    finish = abort  # nothing has been asked yet
+
+    async def _shake_hands(self) -> None:
+        transport = None
+        try:
+            with suppress(OSError):
+                transport = await asyncio.get_running_loop().start_tls(
+                    self._transport,
+                    self,
+                    self._tls,
+                    server_side=True,
+                    ssl_handshake_timeout=self._http.header_seconds,
+                    ssl_shutdown_timeout=self._http.answer_seconds,
+                )
+        finally:
+            self._room.connections.discard(self)
+        if transport is not None:  # it is None where the connection was closed meanwhile
+            transport.set_protocol(self._http)
+            self._http.connection_made(transport)
+            if self._early:
+                self._http.receive(self._early)
 
 
 class Exchange:
@@ -359,6 +429,12 @@ def _bytes(parser: h11.Connection, events: Sequence[h11.Event]) -> bytes:
     return b"".join([parser.send(event) or b"" for event in events])
 
 
+def peer_of(transport: asyncio.BaseTransport) -> str | None:
+    """The address, or the IPv6 network, of a connection's client; None for a Unix socket."""
+    client = transport.get_extra_info("peername")
+    return network_of(client[0]) if isinstance(client, tuple) else None
+
+
 def network_of(address: str) -> str:
     """What identifies a client: its IPv4 address, or the first half of its IPv6 address.
 
@@ -369,6 +445,6 @@ def network_of(address: str) -> str:
     return str(ipv4 or ipaddress.IPv6Network((client, _IPV6_NETWORK), strict=False))
 
 
-def _slowest(connections: Iterable[Protocol]) -> Protocol:
+def _slowest(connections: Iterable[Protocol | Handshake]) -> Protocol | Handshake:
     """The one that has kept us waiting longest; even the newest already has, a little."""
     return min(connections, key=lambda one: one.waits_since)

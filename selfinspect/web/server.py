@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.web.connection import Protocol, Room
+from selfinspect.web.connection import Handshake, Protocol, Room
 
 if TYPE_CHECKING:
     import ssl
@@ -79,16 +78,14 @@ async def _serve_one(
         if listener.family != socket.AF_UNIX:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+    def accept() -> Protocol | Handshake:
+        http = protocol(room)
+        return http if served.tls is None else Handshake(http, room, served.tls)
+
     loop = asyncio.get_running_loop()
     servers = [
-        await loop.create_server(
-            partial(protocol, room),
-            sock=listener,
-            backlog=burst,
-            ssl=served.tls,
-            ssl_handshake_timeout=protocol.header_seconds if served.tls else None,
-            ssl_shutdown_timeout=protocol.answer_seconds if served.tls else None,
-        )
+        await loop.create_server(accept, sock=listener, backlog=burst)
         for listener in served.listeners
     ]
     for listener in served.listeners:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
 
 from selfinspect.jsonread import member, text
 from tests.contract.conftest import PROGRAM, environment
 from tests.support.canned_engine import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from selfinspect.model import Json
     from tests.contract.conftest import Serve
     from tests.support.canned_engine import CannedEngine
@@ -26,11 +33,13 @@ VERSION = Answer(
 )
 
 
-def doctor(*options: str) -> tuple[int, dict[str, dict[str, str]]]:
+def doctor(
+    *options: str, environ: Mapping[str, str] | None = None, by: Sequence[str] = ()
+) -> tuple[int, dict[str, dict[str, str]]]:
     """The exit code and the checks by their names."""
     ended = subprocess.run(
-        [*PROGRAM, "doctor", "--json", *options],
-        env=environment(),
+        [*by, *PROGRAM, "doctor", "--json", *options],
+        env=environment(environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -103,6 +112,28 @@ def test_the_doctor_finds_nothing_amiss(engine: CannedEngine, here: tuple[str, .
     assert checks[f"engine {engine.url}"]["seen"] == "Docker 20.10.24, API 1.41"
     assert "stats" in checks["capabilities"]["seen"]
     assert not engine.matching("^(?!GET |HEAD )")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a privilege to go without")
+def test_the_doctor_judges_as_the_agent_where_it_is_denied_itself(
+    engine: CannedEngine, serve: Serve, here: tuple[str, ...], tmp_path: Path
+) -> None:
+    """As CMD's user, whom the engine's socket is kept from, while the agent's may open it."""
+    serve(*here).ready()
+    Path(engine.url.removeprefix("unix://")).chmod(0)
+    environ = {
+        "SELFINSPECT_URI": f"http+unix://{quote(f'{tmp_path}/api.sock', safe='')}",
+        "SELFINSPECT_ENGINE": engine.url,
+        "SELFINSPECT_ROOT": here[1].removeprefix("--root="),
+    }
+    modes_apply = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    code, checks = doctor(environ=environ, by=modes_apply)
+    assert (code, checks["identity"]["status"]) == (0, "pass")
+    place = checks[f"engine {engine.url}"]
+    assert place["status"] == "pass"
+    assert not place["fix"]
+    assert "permission denied" in place["seen"]
+    assert "the agent reaches it: Docker 20.10.24" in place["seen"]
 
 
 def test_the_doctor_names_the_variable_of_a_denied_capability(

@@ -178,7 +178,7 @@ def check(answer: Answer, capability: Capability, transport: Transport) -> None:
     who = f"the proxy {between}" if between else "the engine"
     detail = f"{capability}: {who} answered {answer.code}" + (f": {said}" if said else "")
     if answer.code < HTTPStatus.BAD_REQUEST:
-        raise transport.failed(detail)
+        raise transport.failed(detail, quotes=True)
     version = _VERSION_REFUSED.search(said)
     if answer.code == HTTPStatus.BAD_REQUEST and version:
         raise _version_refused(transport, version)

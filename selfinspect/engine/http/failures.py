@@ -51,16 +51,29 @@ def unreachable(
     if len(os.fsencode(endpoint.path)) > MAX_SOCKET_PATH:
         return failed(endpoint, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
     if cause is None:
-        return failed(endpoint, _unspoken(causes))
+        return _unspoken(causes, endpoint)
     return _of_tcp(cause, endpoint, certificates) if endpoint.host else _of_unix(cause, endpoint)
 
 
 def failed(
-    endpoint: Endpoint, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
+    endpoint: Endpoint,
+    what: str,
+    *,
+    outcome: Outcome = "no engine",
+    hint: str | None = None,
+    quotes: bool = False,
 ) -> EngineUnreachableError:
-    """The error of an endpoint that does not answer as an engine does."""
+    """The error of an endpoint that does not answer as an engine does.
+
+    Args:
+        endpoint: the endpoint.
+        what: what it did.
+        outcome: the same in a word or two.
+        hint: what a person can do about it.
+        quotes: whether `what` has words of whoever answered.
+    """
     return EngineUnreachableError(
-        f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint
+        f"{endpoint}: {what}", endpoint=str(endpoint), outcome=outcome, hint=hint, quotes=quotes
     )
 
 
@@ -91,13 +104,13 @@ def said(error: BaseException) -> str:
     return str(error.args[0] if error.args else error)
 
 
-def _unspoken(causes: Sequence[BaseException]) -> str:
-    """What went wrong with an answer that was begun."""
+def _unspoken(causes: Sequence[BaseException], endpoint: Endpoint) -> EngineUnreachableError:
+    """The error of an answer that was begun."""
     if any(isinstance(one, ConnectionError) for one in causes):
-        return "it closed the connection without an answer"
+        return failed(endpoint, "it closed the connection without an answer")
     if any(isinstance(one, BadStatusLine | UnknownProtocol) for one in causes):
-        return "what answers there does not speak HTTP"
-    return said(causes[-1])
+        return failed(endpoint, "what answers there does not speak HTTP")
+    return failed(endpoint, said(causes[-1]), quotes=True)
 
 
 def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> EngineUnreachableError:

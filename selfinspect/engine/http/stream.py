@@ -88,7 +88,9 @@ class Stream:
             if failures.timed_out(error):
                 within = f"no whole answer within {self.timeout:g} s"
                 raise self._failed(within, outcome="timeout") from error
-            raise self._failed(f"the answer broke off: {failures.said(error)}") from error
+            raise self._failed(
+                f"the answer broke off: {failures.said(error)}", quotes=True
+            ) from error
         return bytes(body)
 
     def pieces(self, silence: float | None = None) -> Iterator[bytes]:
@@ -137,4 +139,6 @@ class Stream:
             # A ValueError, "read of closed file", is how a cancelled read may end.
             if self._cancelled:
                 return b""
-            raise self._failed(f"the stream broke off: {failures.said(error)}") from error
+            raise self._failed(
+                f"the stream broke off: {failures.said(error)}", quotes=True
+            ) from error

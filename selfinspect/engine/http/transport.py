@@ -106,10 +106,15 @@ class Transport:
         self._session.close()
 
     def failed(
-        self, what: str, *, outcome: Outcome = "no engine", hint: str | None = None
+        self,
+        what: str,
+        *,
+        outcome: Outcome = "no engine",
+        hint: str | None = None,
+        quotes: bool = False,
     ) -> EngineUnreachableError:
         """The error of an engine that is there and does not do as engines do."""
-        return failures.failed(self._place, what, outcome=outcome, hint=hint)
+        return failures.failed(self._place, what, outcome=outcome, hint=hint, quotes=quotes)
 
     def _pool(self) -> HTTPConnectionPool:
         try:

@@ -278,6 +278,20 @@ def test_of_two_engines_ours_is_used_and_the_other_named(
     assert "unset DOCKER_HOST" in str(found.tried[0].hint)
 
 
+def test_a_target_that_the_second_engine_has_is_there(docker: CannedEngine, tmp_path: Path) -> None:
+    """The first, which knows nobody of that name, does not make it a removed one."""
+    with CannedEngine(tmp_path / "stranger.sock") as stranger:
+        environ = {"DOCKER_HOST": stranger.url, "XDG_RUNTIME_DIR": str(tmp_path)}
+        (tmp_path / "docker.sock").symlink_to(docker.url.removeprefix("unix://"))
+        settings = Settings(engine="auto", root=lay_container(tmp_path / "root"), target=ID)
+        found = observe(settings, environ)
+    assert found.client is not None
+    found.client.connection.transport.close()
+    assert found.snapshot.tried[0].outcome == "does not know the target"
+    assert found.snapshot.self is not None
+    assert not found.missing
+
+
 def test_an_unknown_target_is_not_a_stranger(engine: CannedEngine, tmp_path: Path) -> None:
     """The engine is not asked who we are."""
     settings = Settings(engine=engine.url, root=lay_container(tmp_path), target="db")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from selfinspect.cli.diagnosis import Facts, diagnose
+from selfinspect.cli.diagnosis import AgentsView, Facts, diagnose
 from selfinspect.engine import quirks
 from selfinspect.engine.tried import STRANGER
 from selfinspect.errors import (
@@ -98,6 +98,34 @@ def reaching(endpoint: str, *, encrypted: bool | None = None, **learnt: Access) 
 def test_where_all_is_well_nothing_needs_a_fix() -> None:
     """Every check passes and none has a fix."""
     assert {(check.status, check.fix) for check in diagnose(WELL)} == {("pass", None)}
+
+
+def test_the_agents_access_counts_where_ours_is_denied() -> None:
+    """As its user's it may be another than ours: no group is to be joined then."""
+    agents = AgentsView(Identity(ID, "proven", "layer"), WELL.reach)
+    checks = checked(replace(without_engine(DENIED, GATEWAY), agents=agents))
+    assert {check.status for check in checks.values()} == {"pass"}
+    assert not [check.fix for check in checks.values() if check.fix]
+    assert checks["identity"].seen.startswith(f"{ID[:12]}, proven by layer")
+    assert "Docker 28.5.2" in checks[f"engine {SOCKET}"].seen
+    assert checks["capabilities"].seen == "allowed: inspect, stats"
+
+
+def test_an_agent_that_is_denied_as_we_are_needs_the_group() -> None:
+    """It has said that it reaches no engine."""
+    agents = AgentsView(Identity(ID, "observed", "kernel"), None)
+    check = checked(replace(without_engine(DENIED), agents=agents))[f"engine {SOCKET}"]
+    assert (check.status, check.fix) == ("fail", "join: --group-add 998")
+
+
+def test_where_the_agent_does_not_say_doctor_says_that() -> None:
+    """Its API takes a token that we have not, for one: then it advises to ask as its user."""
+    facts = replace(without_engine(DENIED), agent_silent=True)
+    facts = replace(facts, journal_writable=False, journal_owner=64)
+    checks = checked(facts)
+    for name in (f"engine {SOCKET}", "journal"):
+        assert checks[name].status == "warn"
+        assert "docker exec --user" in (checks[name].fix or "")
 
 
 def test_no_identity_fails() -> None:

@@ -53,6 +53,24 @@ def test_no_variable_carries_an_assumed_id(call: Call, assumed: tuple[str, ...])
     assert call("env", "--assume", *assumed).out == f"export SELFINSPECT_CONTAINER_ID={ID}\n"
 
 
+def test_what_the_environment_has_is_explained_too(call: Call, here: tuple[str, ...]) -> None:
+    """As inside the command of `run`: each variable of the sets, with secrets masked."""
+    there = {
+        "GOMEMLIMIT": "90MiB",
+        "JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.keyStorePassword=hunter2x -XX:MaxRAMPercentage=50"
+        " -XX:ActiveProcessorCount=1",
+        "OTEL_RESOURCE_ATTRIBUTES": "team=a",
+        "LANG": "C",
+    }
+    out = call("env", "--what=otel,size", "--explain", *here, environ=there).out
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "90MiB" in lines["GOMEMLIMIT"]
+    assert "this environment" in lines["GOMEMLIMIT"]
+    assert "keyStorePassword=[masked]" in lines["JAVA_TOOL_OPTIONS"]
+    assert "after those that were there" in lines["OTEL_RESOURCE_ATTRIBUTES"]
+    assert "LANG" not in lines
+
+
 def test_a_shell_takes_every_value_as_it_is() -> None:
     """Quotes, dollars, line breaks: nothing is expanded."""
     script = 'eval "$(cat)"; printf "%s|" "$A" "$B" "$C" "$D"'

@@ -161,6 +161,34 @@ def test_an_object_is_json(call: Call, here: tuple[str, ...]) -> None:
     assert json.loads(call("show", "image", *here).out)["digests"] is None
 
 
+@pytest.mark.parametrize("path", ["name", "ports/8080/tcp", "image/id", "engine"])
+def test_what_a_named_engine_would_say_is_4_while_it_is_away(
+    call: Call, here: tuple[str, ...], path: str
+) -> None:
+    """One error with its hint, and nothing for a script to take for a value."""
+    outcome = call("show", path, "--engine=unix:///no/such.sock", *here[2:])
+    assert (outcome.code, outcome.out) == (4, "")
+    error, hint = outcome.err.splitlines()
+    assert error == "selfinspect: error: no engine socket at /no/such.sock"
+    assert hint.startswith("selfinspect: hint: ")
+
+
+@pytest.mark.parametrize("path", ["hostname", "limits", "kubernetes", "id"])
+def test_what_the_kernel_says_is_shown_while_a_named_engine_is_away(
+    call: Call, here: tuple[str, ...], path: str
+) -> None:
+    """A limit that is null is none."""
+    assert call("show", path, "--engine=unix:///no/such.sock", *here[2:]).code == 0
+
+
+def test_without_a_named_engine_an_unknown_value_is_an_empty_line(
+    call: Call, here: tuple[str, ...]
+) -> None:
+    """Nobody said that there is one."""
+    outcome = call("show", "name", *here)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "\n", "")
+
+
 @pytest.mark.parametrize("path", ["nope", "image/nope", "id/0", "image%2Fid", "image//id"])
 def test_an_unknown_member_is_exit_1(call: Call, here: tuple[str, ...], path: str) -> None:
     """The message lists what is there."""

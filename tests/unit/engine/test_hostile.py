@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.stream import MAX_LINE
 from selfinspect.engine.http.transport import Transport
-from selfinspect.errors import EngineUnreachableError
+from selfinspect.engine.locate import Place
+from selfinspect.engine.tried import attempt, unquoted
+from selfinspect.errors import EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +133,32 @@ def test_a_flood_costs_little_memory(hostile: Callable[[Peer], Hostile], begin: 
         transport.get("ping", "/_ping")
     transport.close()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 48 << 10
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 302 call-555\r\nContent-Length: 8\r\n\r\ncall-555",
+        b"HTTP/1.1 304 No\r\nServer: call-555\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ncall-555\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\ncall-555",
+        b"HTTP/1.1 call-555\r\n\r\n",
+        b"call-555\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: call-555\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nApi-Version: call-555\r\nContent-Length: 0\r\n\r\n",
+        b'HTTP/1.1 400 call-555\r\nContent-Length: 23\r\n\r\n{"message": "call-555"} ',
+    ],
+    ids=["redirect", "server", "chunk", "gzip", "status", "no HTTP", "length", "version", "error"],
+)
+def test_who_answers_at_a_guessed_place_is_not_quoted(
+    hostile: Callable[[Peer], Hostile], said: bytes
+) -> None:
+    """Not a word of theirs stands in what is reported of the place, whatever the answer."""
+    peer = hostile(lambda client, _: client.sendall(said))
+    with pytest.raises(EngineError) as caught:
+        connect(peer.url, timeout=GENEROUS)
+    reported = attempt(Place(peer.url, guessed=True), unquoted(caught.value))
+    assert "call-555" not in f"{reported.said} {reported.detail} {reported.hint}"
 
 
 def test_what_speaks_no_http_is_reported_in_our_words(hostile: Callable[[Peer], Hostile]) -> None:

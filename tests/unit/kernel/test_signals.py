@@ -17,8 +17,15 @@ def test_signals_as_engines_write_them(text: str) -> None:
 
 def test_a_real_time_signal_is_named_by_its_distance_from_the_ends() -> None:
     """As images of systemd declare their stop signal."""
-    assert signal_number("SIGRTMIN+3") == signal.SIGRTMIN + 3
-    assert signal_number("RTMAX-2") == signal.SIGRTMAX - 2
+    assert signal_number("SIGRTMIN+3") == 37
+    assert signal_number("RTMAX-2") == 62
+
+
+def test_real_time_signals_count_as_the_engines_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--stop-signal RTMIN+3` is 37 to Docker; under musl the interpreter's SIGRTMIN is 35."""
+    monkeypatch.setattr("_signal.SIGRTMIN", 35)
+    assert signal_number("RTMIN+3") == 37
+    assert (signal_name(34), signal_name(35)) == ("SIGRTMIN", None)
 
 
 @pytest.mark.parametrize("text", ["", "HACK", "0", "99", "RTMIN+x", "TERM+1x", "1" * 20])

@@ -382,6 +382,73 @@ def test_one_address_does_not_hold_every_place() -> None:
     asyncio.run(run())
 
 
+def test_a_handshake_counts_as_a_connection(tmp_path: Path) -> None:
+    """Who only connects, and agrees on no TLS, holds no more places than in the clear."""
+    context, trusting = contexts(tmp_path)
+
+    async def run() -> None:
+        async with serving(tls=context, most_of_one=2) as listener, AsyncExitStack() as stack:
+
+            async def connect(host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                reader, writer = await asyncio.open_connection(
+                    *listener.getsockname(), local_addr=(host, 0)
+                )
+                stack.callback(lambda: writer.transport.abort())  # noqa: PLW0108
+                return reader, writer
+
+            other = await connect("127.0.0.2")
+            first, second, third = [await connect("127.0.0.1") for _ in range(3)]
+            assert await first[0].read() == b""
+            for reader, writer in (other, second, third):
+                await writer.start_tls(trusting, server_hostname="127.0.0.1")
+                writer.write(REQUEST)
+                await answer(reader)
+
+    asyncio.run(run())
+
+
+def test_a_request_in_one_piece_with_the_handshake_is_answered(tmp_path: Path) -> None:
+    """The kernel may deliver both at once."""
+    context, trusting = contexts(tmp_path)
+
+    async def run() -> None:
+        async with serving(tls=context) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = trusting.wrap_bio(coming, going, server_hostname="127.0.0.1")
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    writer.write(going.read())
+                    coming.write(await reader.read(65_536))
+            tls.write(REQUEST)
+            writer.write(going.read())
+            said = b""
+            while not said.endswith(b"hi"):
+                coming.write(await reader.read(65_536))
+                with suppress(ssl.SSLWantReadError):
+                    said += tls.read(65_536)
+            writer.transport.abort()
+
+    asyncio.run(run())
+
+
+def test_a_stop_ends_handshakes(tmp_path: Path) -> None:
+    """Nothing was asked on them yet, so nobody waits for them."""
+
+    async def run() -> None:
+        async with serving(tls=contexts(tmp_path)[0]) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"\x16")
+            await writer.drain()
+        assert await reader.read() == b""
+        writer.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
