@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.engine.conftest import ROOT, sh, until
+from tests.support.pages import README, blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,27 +21,26 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(900)]
 
-README = (ROOT / "README.md").read_text()
-FIVE_LINES, ON_THE_PATH = re.findall(r"```dockerfile\n(.*?)```", README, re.DOTALL)[:2]
+FIVE_LINES, ON_THE_PATH = [each.text for each in blocks(README) if each.language == "dockerfile"]
+[PYTHON] = [each.text for each in blocks(README) if each.language == "python"]
+[JS] = [each.text for each in blocks(README) if each.language == "js"]
 WITHOUT_PYTHON = "RUN rm -rf /usr/bin/python3* /usr/lib/python3*\n"
 
-FLASK = """\
+FLASK = f"""\
+{PYTHON}
 import flask
-import selfinspect
 
 app = flask.Flask(__name__)
 
 @app.get("/")
-def name():
-    return selfinspect.me().name
+def host_port():
+    return str(port)
 """
-EXPRESS = """\
-const express = require('express');
+EXPRESS = f"""\
+import express from 'express';
+{JS}
 const app = express();
-app.get('/', async (request, response) => {
-  const answer = await fetch(`${process.env.SELFINSPECT_URI}/v1/self/name`);
-  response.send((await answer.text()).trim());
-});
+app.get('/', (request, response) => response.send(name));
 app.listen(8080);
 """
 ENTRYPOINT_OF_NODE = """\
@@ -127,9 +127,9 @@ IMAGES = {
         ("--with", "nodejs"),
         f"{WITHOUT_PYTHON}COPY entrypoint /usr/local/bin/docker-entrypoint.sh\n"
         'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["node"]\n',
-        'COPY node_modules /node_modules\nCOPY app.js /\nUSER 65532\nCMD ["node", "/app.js"]\n',
+        'COPY node_modules /node_modules\nCOPY app.mjs /\nUSER 65532\nCMD ["node", "/app.mjs"]\n',
         entrypoint="docker-entrypoint.sh",
-        files=(("entrypoint", ENTRYPOINT_OF_NODE), ("app.js", EXPRESS)),
+        files=(("entrypoint", ENTRYPOINT_OF_NODE), ("app.mjs", EXPRESS)),
         packages=("npm", "install", "--silent", "--no-audit", "--no-fund", "express@4"),
         stopped=143,
     ),
@@ -212,37 +212,68 @@ def with_ours(image: Image) -> str:
     return f"{lines}{image.own}"
 
 
+def with_the_agent(engine: Engine, image: Image, folder: Path) -> str:
+    """The image of the user's own Dockerfile."""
+    for file, text in image.files:
+        (folder / file).write_text(text)
+        (folder / file).chmod(0o755)
+    if image.packages:
+        subprocess.run(image.packages, cwd=folder, check=True)
+        sh("chmod", "-R", "a+rX", folder)
+    return built(engine, folder, f"FROM {base(engine, image, folder)}\n{with_ours(image)}")
+
+
 def answers(app: Container, image: Image) -> bool:
     """Whether the app does what it is for."""
-    done = subprocess.run(
-        ["docker", "--host", app.engine.url, "exec", app.id, *image.ready],
-        capture_output=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        return False
-    return image.port is None or app.status("/", port=image.port) < 500
+    with suppress(AssertionError):
+        app.exec(*image.ready)
+        return image.port is None or app.status("/", port=image.port) < 500
+    return False
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", list(IMAGES))
 def test_it_knows_itself_and_stops_as_before(
     engine: Engine, agents: Engine, tmp_path: Path, name: str
 ) -> None:
     """`doctor` has no complaint, `show` is about it, and `docker stop` ends it as its app ends."""
     image = IMAGES[name]
-    for file, text in image.files:
-        (tmp_path / file).write_text(text)
-        (tmp_path / file).chmod(0o755)
-    if image.packages:
-        subprocess.run(image.packages, cwd=tmp_path, check=True)
-        sh("chmod", "-R", "a+rX", tmp_path)
-    tag = built(agents, tmp_path, f"FROM {base(engine, image, tmp_path)}\n{with_ours(image)}")
+    tag = with_the_agent(agents, image, tmp_path)
     app = engine.start("--publish", "8080", image=tag)
     app.ready()
     until(lambda: answers(app, image), f"{name} serves: {app.logs()}")
     assert json.loads(app.exec("selfinspect", "doctor", "--json"))["ok"] is True
     shown = json.loads(app.exec("selfinspect", "show"))
     assert (shown["id"], shown["state"]) == (app.id, "running")
-    if name in ("flask", "express"):
-        assert app.curl("/", port=8080) == shown["name"]
+    known = {"flask": str(shown["ports"]["8080"]["tcp"]), "express": shown["name"]}
+    if name in known:
+        assert app.curl("/", port=8080) == known[name]
     engine.docker("stop", "--time", "20", app.id)
     assert int(app.inspect("{{.State.ExitCode}}")) == image.stopped
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("flask", ("python3", "-c", f"{PYTHON}\nprint(port)")),
+        ("express", ("node", "--input-type=module", "--eval", f"{JS}\nconsole.log(name);")),
+    ],
+)
+def test_an_app_without_an_agent_goes_on(
+    agents: Engine, tmp_path: Path, name: str, command: tuple[str, ...]
+) -> None:
+    """README's lines have no answer then, and do not fail."""
+    tag = with_the_agent(agents, IMAGES[name], tmp_path)
+    program, *arguments = command
+    printed = agents.docker("run", "--rm", "--entrypoint", program, tag, *arguments)
+    assert printed in ("None", "null")
+
+
+def test_docker_forgets_the_command_of_a_base_image(agents: Engine, tmp_path: Path) -> None:
+    """So README wants a CMD, and the container without one says what is missing."""
+    tag = with_the_agent(agents, replace(IMAGES["busybox"], own=""), tmp_path)
+    command = agents.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", tag)
+    assert command == "null"
+    host = ("docker", "--host", agents.url, "run", "--rm", tag)
+    done = subprocess.run(host, capture_output=True, text=True, check=False)
+    assert done.returncode == 125
+    assert "no command after" in done.stderr

@@ -25,7 +25,7 @@ PAGES = [
 """Those that speak of what is: the change log, which speaks of what was, is none of them."""
 
 _BLOCK = re.compile(
-    r"^(?:<!-- (?P<remark>.+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- (?P<remark>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -93,7 +93,8 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def _words(line: str) -> list[str]:
     """The words of a shell's line; none where it is no such line."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    unquoted = re.sub(r'"\$\((.*?)\)"', r"( \1 )", line)
+    lexer = shlex.shlex(unquoted, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
         return list(lexer)
