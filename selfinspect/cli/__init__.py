@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "selfinspect"
 _TOPIC = ".md"
+_COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 _COMPLETE = "_SELFINSPECT_COMPLETE"
 INTERRUPTED = 128 + signal.SIGINT
 UNREAD = 128 + signal.SIGPIPE
@@ -59,11 +61,7 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb of that name."""
-        if cmd_name not in _VERBS:
-            return None
-        module, _, name = _VERBS[cmd_name].partition(":")
-        verb: click.Command = getattr(import_module(module), name)
-        return verb
+        return _loaded(cmd_name) if cmd_name in _VERBS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -85,6 +83,12 @@ class Verbs(click.Group):
         write_exits(MEANINGS, formatter)
         formatter.write_paragraph()
         formatter.write_text(_FOR_ALL.strip())
+
+
+def _loaded(verb: str) -> click.Command:
+    module, _, name = _VERBS[verb].partition(":")
+    command: click.Command = getattr(import_module(module), name)
+    return command
 
 
 _EXAMPLES = ("selfinspect doctor", "selfinspect show ports/8080/tcp", "selfinspect help security")
@@ -129,29 +133,46 @@ def _topics() -> dict[str, Traversable]:
 
 
 def _complete_topic(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in _topics() if name.startswith(incomplete)]
+    names = sorted({*_topics(), *_VERBS})
+    return [name for name in names if name.startswith(incomplete)]
 
 
-@click.command("help", cls=Verb, examples=("selfinspect help security",))
+@click.command("help", cls=Verb, examples=("selfinspect help security", "selfinspect help show"))
 @click.argument("topic", required=False, shell_complete=_complete_topic)
 @streams_of
 def help_(streams: Streams, /, topic: str | None) -> None:
-    """Print a topic of the reference.
+    """Print a topic of the reference, or how a verb is used.
 
-    It is Markdown, shown by PAGER or less on a terminal. Without a topic the verbs and the topics
-    are listed.
+    A topic is Markdown, shown by PAGER or less on a terminal. Where a topic and a verb have the
+    same name it is the topic. Without a name the verbs and the topics are listed.
     """
     topics = _topics()
     names = ", ".join(topics)
+    root = click.get_current_context().find_root()
     if topic is None:
-        print(click.get_current_context().find_root().get_help(), file=streams.out)
+        print(root.get_help(), file=streams.out)
         print(f"\nTopics: {names}", file=streams.out)
-    elif topic not in topics:
-        raise click.UsageError(f"no topic {topic!r}: takes {names}")
-    elif streams.out.isatty():
-        click.echo_via_pager(topics[topic].read_text(encoding="utf-8").rstrip("\n"))
+    elif topic in topics:
+        text = _COMMENT.sub("", topics[topic].read_text(encoding="utf-8"))
+        if streams.out.isatty():
+            click.echo_via_pager(text.rstrip("\n"))
+        else:
+            streams.out.write(text)
+    elif topic in _VERBS:
+        print(_usage(root, topic).rstrip("\n"), file=streams.out)
     else:
-        streams.out.write(topics[topic].read_text(encoding="utf-8"))
+        verbs = ", ".join(name for name in _VERBS if name not in topics)
+        raise click.UsageError(f"no topic {topic!r}: takes {names}, or a verb: {verbs}")
+
+
+def _usage(root: click.Context, verb: str) -> str:
+    """What `selfinspect VERB --help` prints."""
+    if verb == run.name:
+        from selfinspect.supervise.arguments import HELP  # noqa: PLC0415 - PID 1's own
+
+        return HELP
+    command = _loaded(verb)
+    return command.get_help(click.Context(command, root, verb))
 
 
 @click.command(cls=Verb, examples=("selfinspect version", "selfinspect -v"))

@@ -12,7 +12,7 @@ import click
 from selfinspect import times
 from selfinspect.cli.verb import Sectioned
 from selfinspect.duration import parse_duration
-from selfinspect.listen import DEFAULT_API, DEFAULT_METRICS, parse_listen
+from selfinspect.listen import DEFAULT_METRICS, parse_listen
 from selfinspect.settings import (
     LOG_LEVELS,
     Settings,
@@ -30,6 +30,8 @@ from selfinspect.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_DEFAULTS = Settings()
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -65,16 +67,26 @@ def option(
     section: str, name: str, kind: click.ParamType[Any] | None, text: str
 ) -> Callable[[Decorated], Decorated]:
     """An option of a section of the help, and its environment variable; no kind makes a flag."""
+    repeatable, value = isinstance(kind, Repeatable), default(name)
+    words = (text, "Repeatable." if repeatable else "", f"[default: {value}]" if value else "")
     return click.option(
         name,
         cls=Sectioned,
         section=section,
         type=kind,
         is_flag=kind is None,
-        multiple=isinstance(kind, Repeatable),
+        multiple=repeatable,
         envvar=variable(name),
-        help=f"{text} Repeatable." if isinstance(kind, Repeatable) else text,
+        help=" ".join(filter(None, words)),
     )
+
+
+def default(name: str) -> str:
+    """What an option of the agent is where it is not given, as it would be; empty for nothing."""
+    value = getattr(_DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None or value is False else str(value)
 
 
 def timeout_option(default: str, text: str) -> Callable[[Decorated], Decorated]:
@@ -140,7 +152,7 @@ _FILE = click.Path(path_type=Path)
 
 observing = _together(
     _looking("--engine", Parsed("endpoint", parse_engine),
-             "auto (the default), off, unix:///path/of.sock or tcp://host:port."),
+             "auto, off, unix:///path/of.sock or tcp://host:port."),
     _looking("--engine-server-name", Parsed("name", parse_server_name),
              "The name in the engine's certificate where it is not the address."),
     _looking("--container", Parsed("id|name", parse_container),
@@ -149,22 +161,20 @@ observing = _together(
              "Use an identity that is only assumed: right only where no container shares another's"
              " network."),
     _looking("--target", Parsed("container", parse_container),
-             "The container to report on: self (the default), netns, or a name or ID."),
-    _looking("--root", _FOLDER_HERE, "The folder below which every file is read; / by default."),
+             "The container to report on: self, netns, or a name or ID."),
+    _looking("--root", _FOLDER_HERE, "The folder below which every file is read."),
     _looking("--reveal", Repeatable("glob", str),
              "Variables, labels and arguments whose values are shown even if they look secret."),
 )  # fmt: skip
 """Options of every verb that can look for itself."""
 
-journalling = _looking(
-    "--journal", _FOLDER, "The folder in which events are kept; /var/lib/selfinspect by default."
-)
+journalling = _looking("--journal", _FOLDER, "The folder in which events are kept.")
 """The option of every verb that needs the journal."""
 
 serving = _together(
     journalling,
     _places("--listen", Repeatable("address", parse_listen),
-            f"Where everything is served: host:port or unix:///path; {DEFAULT_API} by default."),
+            "Where everything is served: host:port or unix:///path."),
     _places("--metrics-listen", Parsed("address", parse_metrics_listen),
             f"Where only the metrics are served, or off; {DEFAULT_METRICS} by default, only the"
             " loopback in a host's network."),
@@ -190,13 +200,13 @@ serving = _together(
     _kept("--stop-timeout", Parsed("duration", parse_duration),
           "How long the app has to stop, where the container's configuration does not say."),
     _kept("--stats-source", click.Choice(("auto", "engine", "kernel")),
-          "Where figures come from; auto, the default, is the kernel where it has them."),
+          "Where figures come from; auto is the kernel where it has them."),
     _kept("--journal-max-events", Parsed("count", parse_events),
-          "How many events are kept; 10000 by default."),
+          "How many events are kept."),
     _log("--log-level", click.Choice(LOG_LEVELS),
-         "The least severe level logged; info by default."),
+         "The least severe level logged; under run the default is warning."),
     _log("--log-format", click.Choice(("auto", "json", "console")),
-         "How log lines look; auto, the default, is console on a terminal, else json."),
+         "How log lines look; auto is console on a terminal, else json."),
 )  # fmt: skip
 """Options of the agent alone."""
 

@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from selfinspect.metrics.catalog import HELP, kind
+from selfinspect.metrics.catalog import METRICS, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,8 +36,12 @@ DEFAULT_LABELS = (
 
 
 _DESCRIBED = {
-    name: (name.removesuffix("_total") if kind(name) == "counter" else name, kind(name), text)
-    for name, text in HELP.items()
+    name: (
+        name.removesuffix("_total") if kind(name) == "counter" else name,
+        kind(name),
+        metric.help,
+    )
+    for name, metric in METRICS.items()
 }
 
 

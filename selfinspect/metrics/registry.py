@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
-from selfinspect.metrics.catalog import HELP
+from selfinspect.metrics.catalog import METRICS
 from selfinspect.metrics.family import Family, Point, family
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ class Registry:
         self._requests = self._counter("selfinspect_engine_requests_total", "endpoint", "code")
         name = "selfinspect_engine_request_duration_seconds"
         self._durations = Histogram(
-            name, HELP[name], ["endpoint"], buckets=_BUCKETS, registry=self._counts
+            name, METRICS[name].help, ["endpoint"], buckets=_BUCKETS, registry=self._counts
         )
         self._events = self._counter("selfinspect_events_total", "type", "action")
         self._reconciled = self._counter("selfinspect_events_reconciled_total")
         self._reconnects = self._counter("selfinspect_event_stream_reconnects_total")
 
     def _counter(self, name: str, *labels: str) -> Counter:
-        return Counter(name, HELP[name], labels, registry=self._counts)
+        return Counter(name, METRICS[name].help, labels, registry=self._counts)
 
     def engine_answered(self, endpoint: str, code: int, seconds: float) -> None:
         """Count a request made of the engine. `code` is 0 where no answer came."""

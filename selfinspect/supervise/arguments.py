@@ -66,7 +66,7 @@ Options:
 
 Each is an environment variable too: SELFINSPECT_END_REST is --end-rest; commas
 stand between the values of one that is repeatable. All other options are the
-agent's: see `selfinspect serve --help`.
+agent's: see `selfinspect serve --help`. More: `selfinspect help pid1`.
 
 Examples:
   selfinspect run -- python3 app.py

@@ -1,7 +1,4 @@
-"""What keeps an agent from its engine, and what `doctor` prints for it: a table in `help engines`.
-
-`python -m tests.support.troubles` writes it; a test compares it.
-"""
+"""What keeps an agent from its engine, and what `doctor` prints for it: for `help engines`."""
 
 from __future__ import annotations
 
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.http.tls import Why
     from selfinspect.model import Capability
-
-PAGE = Path(__file__).parents[2] / "selfinspect" / "help" / "engines.md"
-BEGIN, END = "<!-- troubles -->\n", "<!-- /troubles -->\n"
 
 _ID = "8b7e41f0c2d9" + "0" * 52
 _PATH = "/var/run/docker.sock"
@@ -146,28 +140,16 @@ _REQUESTS: dict[str, Facts] = {
 }
 
 
-def lines() -> Iterator[str]:
-    """The table, each line with its end."""
-    yield "| what is wrong | `doctor` prints |\n|---|---|\n"
+def fixes() -> Iterator[tuple[str, str]]:
+    """What is wrong, and what `doctor` prints for it."""
     for trouble, (attempt, facts) in _PLACES.items():
         snapshot = replace(facts.snapshot, tried=(attempt,))
-        yield _row(trouble, replace(facts, snapshot=snapshot), f"engine {attempt.endpoint}")
+        yield _fix(trouble, replace(facts, snapshot=snapshot), f"engine {attempt.endpoint}")
     for trouble, facts in _REQUESTS.items():
-        yield _row(trouble, facts, "capability")
+        yield _fix(trouble, facts, "capability")
 
 
-def _row(trouble: str, facts: Facts, name: str) -> str:
+def _fix(trouble: str, facts: Facts, name: str) -> tuple[str, str]:
     fix = next(check.fix for check in diagnose(facts) if check.name.startswith(name))
     assert fix is not None, trouble
-    return f"| {trouble} | `{fix.replace('|', chr(92) + '|')}` |\n"
-
-
-def main() -> None:
-    """Put the table into the page."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    PAGE.write_text(f"{before}{begin}{''.join(lines())}{end}{after}")
-
-
-if __name__ == "__main__":
-    main()
+    return trouble, fix

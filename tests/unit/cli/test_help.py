@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from selfinspect.supervise.arguments import HELP
 from tests.engine.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.unit.cli.conftest import Call
 
@@ -36,7 +35,41 @@ def test_an_unknown_topic_lists_those_there_are(call: Call) -> None:
     for topic in ("no-such-topic", "../cli/__init__", ""):
         outcome = call("help", topic)
         assert (outcome.code, outcome.out) == (2, "")
-        assert outcome.err == f"selfinspect help: error: no topic {topic!r}: takes {TOPICS}\n"
+        said = (
+            f"selfinspect help: error: no topic {topic!r}: takes {TOPICS}, or a verb: run, serve, "
+        )
+        assert outcome.err.startswith(said)
+        assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["show", "doctor"])
+def test_a_verb_is_explained_by_its_own_help(
+    call: Call, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """The same as after `--help`."""
+    call(verb, "--help")
+    outcome = call("help", verb)
+    assert (outcome.code, outcome.out) == (0, capsys.readouterr().out)
+
+
+def test_run_is_explained_by_its_own_help(call: Call) -> None:
+    """By the text that PID 1 prints, which names the topic with the rest."""
+    outcome = call("help", "run")
+    assert (outcome.code, outcome.out) == (0, HELP)
+    assert "selfinspect help pid1" in outcome.out
+
+
+def test_a_topic_comes_before_a_verb_of_its_name(call: Call) -> None:
+    """`events` is both, and has `--help`."""
+    assert call("help", "events").out.startswith("# Events")
+
+
+@pytest.mark.parametrize("topic", TOPICS.split(", "))
+def test_no_comment_of_a_page_is_printed(call: Call, topic: str) -> None:
+    """They are for those who write it."""
+    outcome = call("help", topic)
+    assert outcome.code == 0
+    assert "<!--" not in outcome.out
 
 
 def test_on_a_terminal_a_topic_is_paged(tmp_path: Path) -> None:
@@ -63,16 +96,3 @@ def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:
     assert outcome.code == 0
     assert "Commands:" in outcome.out
     assert outcome.out.endswith(f"\nTopics: {TOPICS}\n")
-
-
-def test_options_lists_every_option(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
-    """Those of `serve`, which are `run`'s too, and those of `run` alone; and no other."""
-    option = re.compile(r"--[a-z]+(?:-[a-z]+)*")
-    page = (ROOT / "selfinspect" / "help" / "options.md").read_text()
-    listed = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `-")]
-    call("serve", "--help")
-    texts = f"{capsys.readouterr().out}\n{HELP}".splitlines()
-    declared = [text.split("  ")[1] for text in texts if text.startswith("  -")]
-    assert set(option.findall("".join(listed))) == set(option.findall("".join(declared))) - {
-        "--help"
-    }
