@@ -20,6 +20,7 @@ from math import isnan, nan
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from selfinspect.background import in_background
 from selfinspect.documents import as_document
 from selfinspect.files import Descriptor, open_folder, open_own, write
 from selfinspect.journal.files import Notice, path_of
@@ -366,7 +367,7 @@ class Recorder:
         self._history.add(time.time_ns(), measured(now[1], before[1], now[0] - before[0]))
         # Where the container has all the tasks that it may have, the next one writes this, too.
         with suppress(RuntimeError):
-            threading.Thread(target=self._history.flush, name="history", daemon=True).start()
+            in_background("history", self._history.flush)
 
     def stream(self, listening: bool) -> None:  # noqa: FBT001
         """Take a reading every second from now on, or do so no more."""

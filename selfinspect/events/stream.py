@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.history import decoded, past_events, when
 
@@ -139,9 +140,7 @@ class LiveEvents:
 
     def __enter__(self) -> Self:
         for stream in self._streams:
-            reader = threading.Thread(target=self._read, args=(stream,), name="events", daemon=True)
-            reader.start()
-            self._closing.callback(reader.join)
+            self._closing.callback(in_background("events", self._read, stream).join)
         self._closing.callback(self.cancel)
         return self
 

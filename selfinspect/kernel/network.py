@@ -10,11 +10,11 @@ import select
 import socket
 import struct
 import sys
-import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from selfinspect.background import in_background
 from selfinspect.frozen import dataclass
 from selfinspect.kernel import files
 from selfinspect.model import Interface
@@ -217,12 +217,11 @@ class NetworkChanges:
         self._on_change = on_change
         self._proc = proc
         self._ended, self._ending = socket.socketpair()
-        self._thread = threading.Thread(target=self._watch, name="network", daemon=True)
 
     def __enter__(self) -> Self:
         self._messages = _route_messages()
         self._first = self._table()
-        self._thread.start()
+        self._thread = in_background("network", self._watch)
         return self
 
     def __exit__(self, *_: object) -> None:
