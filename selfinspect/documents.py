@@ -22,7 +22,7 @@ from selfinspect.errors import (
     NotFoundError,
 )
 from selfinspect.jsonread import mapping
-from selfinspect.model import CAPABILITIES
+from selfinspect.model import CAPABILITIES, SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from selfinspect.model import Access, Json, Reach, Self, Snapshot
 
 
-_SHORT = 12
 _ENGINE = ("endpoint", "product", "version", "api_version")
 _REACH = ("min_api_version", "os", "kernel", "encrypted")
 
@@ -119,7 +118,7 @@ def standing(snapshot: Snapshot) -> Self:
 
 def unused(identifier: str, reason: str | None = None) -> IdentityError:
     """The error for an ID that is only assumed, and so not used."""
-    said = f"only assumed to be {identifier[:_SHORT]}"
+    said = f"only assumed to be {identifier[:SHORT_ID]}"
     return IdentityError(
         f"{said}: {reason}" if reason else said,
         hint="mount the engine's socket, so that it can be proven; or, where no container shares"

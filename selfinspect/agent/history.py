@@ -26,7 +26,7 @@ from selfinspect.files import Descriptor, open_folder, open_own, write
 from selfinspect.journal.files import Notice, path_of
 from selfinspect.model import HISTORY_FIELDS
 from selfinspect.stats.sample import rise
-from selfinspect.times import moment, rfc3339
+from selfinspect.times import SECOND, moment, rfc3339
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,16 +40,15 @@ _LEVELS = frozenset({"memory_working_set_bytes", "memory_limit_bytes", "pids"})
 _IS_LEVEL = [name in _LEVELS for name in HISTORY_FIELDS[1:]]
 _WIDTH = len(_IS_LEVEL)
 
-_SECOND = 10**9
-_HOUR = 3600 * _SECOND
+_HOUR = 3600 * SECOND
 _DAY = 24 * _HOUR
 _QUARTER = _HOUR // 4
 _FIRST = 1.0
 _MINUTE = 60.0
 # A day at one a minute, and those of starts and of memory at its limit.
 _MINUTES = 2048
-_SECONDS = 900
-_BESIDE = 3 * _SECOND // 2
+SECONDS = 900
+_BESIDE = 3 * SECOND // 2
 """A reading of the minute this near to one of the seconds says the same, over a longer time."""
 
 _UNWRITTEN = 60
@@ -118,7 +117,7 @@ class History:
         self._notified = False
         self._lock = threading.Lock()
         self._minutes = Series(_MINUTES)
-        self._seconds = Series(_SECONDS)
+        self._seconds = Series(SECONDS)
         self._file: HistoryFile | None = None
         self._unwritten: list[bytes] = []
         # Held while the disk is waited for, however long that is.
@@ -461,7 +460,7 @@ def thinned(
         readings: oldest first.
         step: seconds.
     """
-    groups = groupby(readings, key=lambda reading: reading[0] // (step * _SECOND))
+    groups = groupby(readings, key=lambda reading: reading[0] // (step * SECOND))
     return [_merged(list(group)) for _, group in groups]
 
 

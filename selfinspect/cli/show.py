@@ -25,6 +25,7 @@ from selfinspect.documents import (
 )
 from selfinspect.errors import AmbiguousIdentityError, IdentityError, SelfinspectError
 from selfinspect.jsonread import sequence, text
+from selfinspect.model import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["short", "explain", "json"]
 
 _NO_MEMBER = "There is no such member."
-_SHORT = 12
 _PLAIN = "@:+,~"
 _COMPLETION_TIMEOUT = 1.0
 _LEVELS = {
@@ -81,7 +81,7 @@ def identify(streams: Streams, /, form: Form | None, **given: Any) -> int:
     elif not stands:
         raise _refusal(document)
     else:
-        print((identifier or "")[: _SHORT if form == "short" else None], file=streams.out)
+        print((identifier or "")[: SHORT_ID if form == "short" else None], file=streams.out)
     return ExitCode.OK if stands else ExitCode.NO_IDENTITY
 
 
@@ -130,10 +130,10 @@ def _row(candidate: Json) -> tuple[str, ...]:
     """A candidate; its evidence last, for it is long, with no more of the ID than is shown."""
     identifier = text(candidate, "id") or ""
     evidence = text(candidate, "evidence") or ""
-    if len(identifier) > _SHORT:
-        evidence = evidence.replace(identifier, f"{identifier[:_SHORT]}…")
+    if len(identifier) > SHORT_ID:
+        evidence = evidence.replace(identifier, f"{identifier[:SHORT_ID]}…")
     columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
-    return (identifier[:_SHORT], *columns, evidence)
+    return (identifier[:SHORT_ID], *columns, evidence)
 
 
 def members(document: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

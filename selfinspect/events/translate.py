@@ -132,9 +132,7 @@ def _snake(name: str) -> str:
 def stopping(stop: Stopping, container: Actor) -> Occurrence:
     """The container was asked to stop."""
     attributes: Mapping[str, Json] = {"signal": stop.signal, "deadline": stop.deadline}
-    return _occurrence(
-        times.nanoseconds(stop.received_at), "agent", "stopping", container, attributes
-    )
+    return made(times.nanoseconds(stop.received_at), "agent", "stopping", container, attributes)
 
 
 def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -> Occurrence:
@@ -151,19 +149,37 @@ def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -
         "working_set_bytes": memory.working_set_bytes if memory else None,
         "limit_bytes": memory.limit_bytes if memory else None,
     }
-    return _occurrence(when, "kernel", "memory_max", container, attributes)
+    return made(when, "kernel", "memory_max", container, attributes)
 
 
-def _occurrence(
-    when: int, kind: str, action: str, container: Actor, attributes: Mapping[str, Json]
+def made(
+    when: int,
+    kind: str,
+    action: str,
+    actor: Actor,
+    attributes: Mapping[str, Json],
+    *,
+    source: EventSource = "live",
+    apart: str = "",
 ) -> Occurrence:
+    """An event that no engine reported.
+
+    Args:
+        when: nanoseconds since the Unix epoch.
+        kind: its type.
+        action: what happened.
+        actor: to what.
+        attributes: what else is to be said.
+        source: how we got it.
+        apart: sets it apart from others of that actor, action and moment.
+    """
     return Occurrence(
         nanoseconds=when,
         time=times.rfc3339(when),
         type=kind,
         action=action,
-        actor=container,
+        actor=actor,
         attributes=attributes,
-        source="live",
-        key=(when, kind, action, container.id, ""),
+        source=source,
+        key=(when, kind, action, actor.id, apart),
     )

@@ -35,7 +35,7 @@ from selfinspect.identity.findings import (
 )
 from selfinspect.identity.mounts import layer_id
 from selfinspect.jsonread import text
-from selfinspect.times import nanoseconds
+from selfinspect.times import SECOND, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,7 +51,6 @@ MOST_ROWS = 512
 
 _FULL = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{12,64}")
-_SECOND = 10**9
 _MOST_TWINS = 8
 _OVER = ("exited", "dead", "removing", "stopped")
 _NOT_MOUNTED = ("cgroup", "ecs")
@@ -317,7 +316,7 @@ class Examiner:
         ours, root = self.evidence.stamp, self.evidence.root
         # A file system that keeps whole seconds gives two containers the same stamp.
         usable = self._root != "unknown" and (root.whole or not root.overlay)
-        return ours if usable and ours and ours % _SECOND else None
+        return ours if usable and ours and ours % SECOND else None
 
     def _stamp_of(self, identifier: str) -> int | str:
         """When a container's file was made, or why that cannot be said."""
@@ -344,7 +343,7 @@ class Examiner:
         created = listed.get(finding.id or "")
         if created is None:
             return "the engine does not list it as running"
-        if ours < (created - 1) * _SECOND:  # Podman makes none, and leaves one of an image
+        if ours < (created - 1) * SECOND:  # Podman makes none, and leaves one of an image
             return "it is older than the container"
         twins = [
             identifier

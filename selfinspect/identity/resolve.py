@@ -38,7 +38,7 @@ from selfinspect.identity.verdict import (
     shared_reason,
 )
 from selfinspect.jsonread import text
-from selfinspect.model import Candidate, Identity
+from selfinspect.model import SHORT_ID, Candidate, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -187,7 +187,7 @@ class _Case:
             if "inspect" in examiner.denied:
                 return self._without("denied", examiner.denied["inspect"].detail)
             if missing := self._missing():
-                return self._without("stranger", f"it has no container {missing[:12]}")
+                return self._without("stranger", f"it has no container {missing[:SHORT_ID]}")
             if any(examiner.look(candidate.id).open for candidate in self._candidates):
                 return self._confirmed()
             try:

@@ -20,6 +20,7 @@ from selfinspect.model.event import (
 )
 from selfinspect.model.identity import (
     CAPABILITIES as CAPABILITIES,
+    SHORT_ID as SHORT_ID,
     Access as Access,
     Attempt as Attempt,
     AttemptOutcome as AttemptOutcome,

@@ -32,6 +32,10 @@ Level: TypeAlias = Literal["proven", "confirmed", "observed", "assumed"]
 Method: TypeAlias = Literal["layer", "stamp", "nonce", "engine", "kernel", "option"]
 
 
+SHORT_ID = 12
+"""Digits of an ID that are enough for people and engines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A container ID that was found somewhere, and the verdict on it.

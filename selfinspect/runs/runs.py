@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 OF_RUNS = ("start", "die", "oom", "kill", "stop", "gap")
 """The actions of the events from which runs are made."""
 
-_SECOND = 10**9
 # An engine reports a start, and an end, a little after PID 1 has recorded it.
-_CLOSE = 10 * _SECOND
-_BETWEEN = 2 * _SECOND
+_CLOSE = 10 * times.SECOND
+_BETWEEN = 2 * times.SECOND
 
 
 @dataclass(slots=True)
