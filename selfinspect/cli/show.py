@@ -21,9 +21,10 @@ from selfinspect.documents import (
     identity_document,
     segments,
     standing,
+    unresolved,
     unused,
 )
-from selfinspect.errors import AmbiguousIdentityError, IdentityError, SelfinspectError
+from selfinspect.errors import IdentityError, SelfinspectError
 from selfinspect.jsonread import sequence, text
 from selfinspect.model import SHORT_ID
 
@@ -96,11 +97,7 @@ def _stands(streams: Streams, given: Mapping[str, Any], document: Json) -> bool:
 def _refusal(document: Json) -> IdentityError:
     if identifier := text(document, "id"):
         return unused(identifier, text(document, "reason"))
-    kind = AmbiguousIdentityError if sequence(document, "candidates") else IdentityError
-    return kind(
-        text(document, "reason") or "no evidence of a container was found",
-        hint="selfinspect id --explain shows the evidence; --container settles it",
-    )
+    return unresolved(text(document, "reason"), named=bool(sequence(document, "candidates")))
 
 
 def _explained(document: Json, *, stands: bool) -> Iterator[str]:

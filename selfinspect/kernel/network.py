@@ -266,7 +266,7 @@ def listens_here(port: int, root: str = "") -> bool:
         port: on whichever address.
         root: the prefix below which `/proc` is read.
     """
-    sockets = _listening_sockets(port, root)
+    sockets = {f"socket:[{row[9]}]" for row in _listening(port, root)}
     with suppress(OSError):
         with os.scandir(f"{root}/proc") as entries:
             processes = [entry.path for entry in entries if entry.name.isdecimal()]
@@ -291,11 +291,6 @@ def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     numbers = [int(words[start : start + 8], 16) for start in starts]
     address = ipaddress.ip_address(b"".join(each.to_bytes(4, sys.byteorder) for each in numbers))
     return getattr(address, "ipv4_mapped", None) or address
-
-
-def _listening_sockets(port: int, root: str) -> set[str]:
-    """The sockets that listen on a port, as `/proc/PID/fd` names them: proc(5)."""
-    return {f"socket:[{row[9]}]" for row in _listening(port, root)}
 
 
 def _listening(port: int, root: str) -> Iterator[list[str]]:

@@ -92,11 +92,11 @@ class Run:
 
     number: int
     started_at: str | None
-    finished_at: str | None
-    exit_code: int | None
-    signal: str | None
-    oom_killed: bool | None
-    cause: Cause
+    finished_at: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    oom_killed: bool | None = None
+    cause: Cause = "unknown"
     sources: tuple[RunSource, ...] = ()
     evidence: tuple[int, ...] = ()
     expected: bool = False

@@ -323,11 +323,6 @@ def _present(number: int, facts: _Facts) -> Run:
     return Run(
         number=number,
         started_at=_rfc3339(facts.start),
-        finished_at=None,
-        exit_code=None,
-        signal=None,
-        oom_killed=None,
-        cause="unknown",
         sources=tuple(name for name, there in sources.items() if there),
         evidence=tuple(event.seq for event in facts.events if event.action == "start"),
     )

@@ -115,7 +115,6 @@ def describe(
         kubernetes=kubernetes_of(labels) or kubernetes,
         stop=_stop(inspect, image),
         host=_host(info),
-        previous_run=None,
         truncated=truncated,
         engine=engine,
     )
