@@ -32,7 +32,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
-from selfinspect.runs.runs import OF_RUNS
+from selfinspect.runs.runs import OF_RUNS, previous_run
 from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
@@ -297,7 +297,7 @@ class Agent:
 
     def _update_runs(self) -> None:
         runs = container_runs(self._settings, self._journal, self._state.snapshot)
-        self._state.add(lambda beside: replace(beside, runs=runs))
+        self._state.add(lambda beside: replace(beside, runs=runs, previous_run=previous_run(runs)))
 
     def _watch_memory(self) -> None:
         """Follow the kernel's counts of short memory, where it has them for the target."""

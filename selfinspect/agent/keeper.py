@@ -17,8 +17,8 @@ from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
 from selfinspect.engine.tried import MEANINGS, STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
-from selfinspect.events.history import decoded
 from selfinspect.events.stream import LISTENED
+from selfinspect.events.translate import decoded
 from selfinspect.jsonread import text
 from selfinspect.model import EngineFailure
 

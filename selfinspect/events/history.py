@@ -6,11 +6,11 @@ import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from selfinspect import jsonread, times
+from selfinspect import times
 from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
-from selfinspect.events.translate import made
-from selfinspect.jsonread import HEAVIEST, integer
+from selfinspect.events.translate import decoded, made, when
+from selfinspect.jsonread import HEAVIEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,26 +95,6 @@ def gap(client: Client, alive: int, now: int) -> Gap | None:
     if oldest <= alive:
         return None
     return Gap(alive, oldest, "engine-buffer" if len(moments) >= BUFFERED else "restart")
-
-
-def when(raw: Json) -> int:
-    """An event's nanoseconds since the Unix epoch; 0 where it has none."""
-    return integer(raw, "timeNano") or 0
-
-
-def decoded(line: bytes) -> tuple[Json, int]:
-    """An event from a line of the engine's, and the bytes it takes in memory.
-
-    Newer engines may begin a line with a record separator.
-
-    Raises:
-        EngineUnreachableError: the line is not JSON, so no engine wrote it.
-    """
-    try:
-        text = jsonread.decoded(line.strip(b"\x1e"))
-        return jsonread.parsed(text), jsonread.weight(text, HEAVIEST)
-    except ValueError as error:
-        raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
 
 
 def _whole_seconds(since: int, now: int) -> tuple[str, str]:

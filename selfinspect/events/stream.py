@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 
 from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
-from selfinspect.events.history import decoded, past_events, when
+from selfinspect.events.history import past_events
+from selfinspect.events.translate import decoded, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from selfinspect import times
-from selfinspect.jsonread import integer, text, text_mapping
+from selfinspect import jsonread, times
+from selfinspect.errors import EngineUnreachableError
+from selfinspect.jsonread import HEAVIEST, integer, text, text_mapping
 from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
@@ -48,6 +49,26 @@ class _EveryName:
 
 
 EVERY_NAME = _EveryName()
+
+
+def when(raw: Json) -> int:
+    """An event's nanoseconds since the Unix epoch; 0 where it has none."""
+    return integer(raw, "timeNano") or 0
+
+
+def decoded(line: bytes) -> tuple[Json, int]:
+    """An event from a line of the engine's, and the bytes it takes in memory.
+
+    Newer engines may begin a line with a record separator.
+
+    Raises:
+        EngineUnreachableError: the line is not JSON, so no engine wrote it.
+    """
+    try:
+        written = jsonread.decoded(line.strip(b"\x1e"))
+        return jsonread.parsed(written), jsonread.weight(written, HEAVIEST)
+    except ValueError as error:
+        raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
 
 
 def translate(

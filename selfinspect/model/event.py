@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
     from selfinspect.jsonread import Json
 
-# Actions that change nothing in an inspect document.
-_QUIET = frozenset(
-    {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
-    | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
-)
 EventSource: TypeAlias = Literal["live", "replay", "reconciled"]
 Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
 RunSource: TypeAlias = Literal["supervisor", "events", "inspect"]
@@ -52,11 +47,6 @@ class Occurrence:
     check: bool = False
     exec_id: str = field(default="", repr=False)
     command: str | None = field(default=None, repr=False)
-
-    @property
-    def changes_inspect(self) -> bool:
-        """Whether the inspect document may have changed."""
-        return self.action not in _QUIET
 
 
 @dataclass(frozen=True, slots=True)
