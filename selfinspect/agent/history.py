@@ -422,7 +422,9 @@ def measured(sample: Sample, before: Sample | None, seconds: float) -> list[floa
         "memory_limit_bytes": memory.limit_bytes,
         "pids": sample.pids.current,
     }
-    known = {**levels, **{name: _rounded(value) for name, value in rates.items()}}
+    known = levels | {
+        name: None if value is None else round(value, _DIGITS) for name, value in rates.items()
+    }
     return [nan if (value := known[name]) is None else float(value) for name in HISTORY_FIELDS[1:]]
 
 
@@ -503,10 +505,6 @@ def _total(each: Mapping[str, Interface] | Mapping[str, Device] | None, name: st
         return None
     counts: list[int | None] = [getattr(one, name) for one in each.values()]
     return sum(count for count in counts if count is not None)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
 
 
 def _beside(at: int, times: Sequence[int]) -> bool:

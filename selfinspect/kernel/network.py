@@ -11,7 +11,6 @@ import socket
 import struct
 import sys
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from selfinspect.background import in_background
@@ -21,6 +20,7 @@ from selfinspect.model import Interface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
 # Traffic: the columns of /proc/net/dev, and interfaces by which an engine links its containers.
 _COUNTERS = 16
@@ -213,9 +213,8 @@ class NetworkChanges:
         proc: the folder of our own network's tables.
     """
 
-    def __init__(self, on_change: Callable[[], None], proc: Path = Path("/proc/net")) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._proc = proc
         self._ended, self._ending = socket.socketpair()
 
     def __enter__(self) -> Self:
@@ -242,8 +241,8 @@ class NetworkChanges:
 
     def _table(self) -> tuple[Route, ...]:
         return (
-            *routes(files.text(f"{self._proc}/route")),
-            *ipv6_routes(files.text(f"{self._proc}/ipv6_route")),
+            *routes(files.text("/proc/net/route")),
+            *ipv6_routes(files.text("/proc/net/ipv6_route")),
         )
 
 

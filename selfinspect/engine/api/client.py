@@ -38,11 +38,18 @@ _HEADERS = 5.0
 """Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
 
 
-@dataclass(frozen=True, slots=True)
 class Prober:
-    """What may be asked before the identity stands; answers about others are discarded."""
+    """What may be asked about candidates, before the identity stands.
 
-    connection: Connection
+    Answers about others are discarded.
+
+    Raises:
+        EngineAnswerError: by every method, where the engine answers with an error.
+        EngineUnreachableError: where it does not answer.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     @property
     def engine(self) -> Engine:

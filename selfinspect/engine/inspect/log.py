@@ -173,7 +173,8 @@ class LogLines:
         Raises:
             ValueError: what comes is in no frame.
         """
-        for stream, begins, payload in self._pieces(data) if self._framed else [_raw(data)]:
+        raw = _Piece("stdout", begins=False, data=data)
+        for stream, begins, payload in self._pieces(data) if self._framed else [raw]:
             line = self._open.get(stream) or self._fresh(stream)
             if begins and self._timed and stream != "engine":
                 line.stamp = b""
@@ -244,10 +245,6 @@ class _Line:
         kept = kept[: len(kept) - _torn(kept)]
         lost = len(text) - len(kept) + beyond
         return LogLine(stream, self.time, f"{_decoded(kept)} [cut: {lost} bytes more]")
-
-
-def _raw(data: bytes) -> _Piece:
-    return _Piece("stdout", begins=False, data=data)
 
 
 def _read(header: bytes) -> tuple[LogStream, int]:
