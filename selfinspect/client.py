@@ -113,23 +113,21 @@ def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> AgentAddress |
     return AgentAddress(uri, trusted=all(map(files.is_roots, statuses)))
 
 
-def ask(
-    agent: AgentAddress, path: str, *, timeout: float, accept: str = "*/*", token: str | None = None
-) -> Reply | None:
+def ask(agent: AgentAddress, path: str, *, timeout: float, accept: str = "*/*") -> Reply | None:
     """GET a path of an agent; None where nobody answers there, or with more than 16 MiB.
+
+    The token in the file that `SELFINSPECT_TOKEN_FILE` names goes to a trusted agent alone.
 
     Args:
         agent: as `find` gives it.
         path: with its leading slash, percent-encoded.
         timeout: seconds until the whole answer is there.
         accept: the Accept header.
-        token: the bearer token; None for that in the file that `SELFINSPECT_TOKEN_FILE` names,
-            which is sent only to an agent that is trusted.
     """
     deadline = time.monotonic() + timeout
     try:
         with _connect(agent.uri, deadline) as connection:
-            connection.sendall(_request(agent, path, accept, token))
+            connection.sendall(_request(agent, path, accept))
             answer = bytearray()
             while chunk := _receive(connection, deadline):
                 answer += chunk
@@ -150,7 +148,6 @@ def follow(
     *,
     timeout: float,
     accept: str = "*/*",
-    token: str | None = None,
     silence: float | None = None,
 ) -> Iterator[bytes] | None:
     """The lines of an answer that goes on, as they come; None where none begins.
@@ -162,14 +159,13 @@ def follow(
         path: with its leading slash, percent-encoded.
         timeout: seconds for the connection and the answer's beginning.
         accept: the Accept header.
-        token: as `ask` takes it.
         silence: seconds without data after which it counts as ended; None for no bound.
     """
     deadline = time.monotonic() + timeout
     connection = None
     try:
         connection = _connect(agent.uri, deadline)
-        connection.sendall(_request(agent, path, accept, token))
+        connection.sendall(_request(agent, path, accept))
         begun = b""
         while b"\r\n\r\n" not in begun and len(begun) <= _LONGEST_HEAD:
             if not (chunk := _receive(connection, deadline)):
@@ -289,10 +285,10 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _request(agent: AgentAddress, path: str, accept: str, token: str | None) -> bytes:
+def _request(agent: AgentAddress, path: str, accept: str) -> bytes:
     headers = {"Host": "localhost", "Accept": accept}
-    if path not in _FOR_EVERYONE and (bearer := token or (_token() if agent.trusted else None)):
-        headers["Authorization"] = f"Bearer {bearer}"
+    if agent.trusted and path not in _FOR_EVERYONE and (token := _token()):
+        headers["Authorization"] = f"Bearer {token}"
     lines = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in headers.items())]
     if " " in path or not all(line.isascii() and line.isprintable() for line in lines):
         raise ValueError(f"{path!r} is not a path that HTTP can carry")

@@ -22,7 +22,7 @@ from selfinspect.errors import (
     NotFoundError,
 )
 from selfinspect.jsonread import mapping
-from selfinspect.model import CAPABILITIES
+from selfinspect.model import CAPABILITIES, SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Access, Json, Reach, Self, Snapshot
 
 
-_SHORT = 12
-_ENGINE = ("endpoint", "product", "version", "api_version")
+ENGINE_MEMBERS = ("endpoint", "product", "version", "api_version")
 _REACH = ("min_api_version", "os", "kernel", "encrypted")
 
 
@@ -80,7 +79,7 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
     failure = snapshot.failure
     away = failure is not None and not (failure.denied or failure.no_target)
     return {
-        **{name: engine.get(name) for name in _ENGINE},
+        **{name: engine.get(name) for name in ENGINE_MEMBERS},
         **{name: access.get(name) for name in _REACH},
         "reachable": reach is not None and not away,
         "capabilities": {
@@ -109,17 +108,27 @@ def standing(snapshot: Snapshot) -> Self:
         IdentityError: we cannot say which container this is, or not yet.
     """
     if snapshot.self is None:
-        kind = AmbiguousIdentityError if snapshot.identity.candidates else IdentityError
-        raise kind(
-            snapshot.identity.reason or "the identity is still being resolved",
-            hint="selfinspect id --explain shows the evidence; --container settles it",
-        )
+        raise unresolved(snapshot.identity.reason, named=bool(snapshot.identity.candidates))
     return snapshot.self
+
+
+def unresolved(reason: str | None, *, named: bool) -> IdentityError:
+    """The error for no identity.
+
+    Args:
+        reason: why there is none.
+        named: whether evidence names any container.
+    """
+    kind = AmbiguousIdentityError if named else IdentityError
+    return kind(
+        reason or "no evidence of a container was found",
+        hint="selfinspect id --explain shows the evidence; --container settles it",
+    )
 
 
 def unused(identifier: str, reason: str | None = None) -> IdentityError:
     """The error for an ID that is only assumed, and so not used."""
-    said = f"only assumed to be {identifier[:_SHORT]}"
+    said = f"only assumed to be {identifier[:SHORT_ID]}"
     return IdentityError(
         f"{said}: {reason}" if reason else said,
         hint="mount the engine's socket, so that it can be proven; or, where no container shares"

@@ -49,7 +49,7 @@ def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
     if weight(text, heaviest) > heaviest:
         raise ValueError(_too_heavy(heaviest))
     try:
-        document: Json = json.loads(text, parse_constant=_null, parse_float=_finite)
+        document: Json = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     _see_that_it_is_shallow(document)
@@ -126,10 +126,6 @@ def _see_that_it_is_shallow(document: Json) -> None:
         if not level:
             return
     raise ValueError(_TOO_DEEP)
-
-
-def _null(_: str) -> None:
-    """Return None for NaN, Infinity and -Infinity."""
 
 
 def _finite(text: str) -> float | None:

@@ -14,6 +14,9 @@ _RFC3339 = re.compile(
 _UNIX = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+SECOND = 10**9
+"""In nanoseconds, which is what moments are counted in."""
+
 
 def nanoseconds(text: str) -> int:
     """Nanoseconds since the Unix epoch of an RFC 3339 time; digits past nine are dropped.
@@ -29,7 +32,7 @@ def nanoseconds(text: str) -> int:
     day, clock, fraction, zone = match.groups()
     offset = "+00:00" if zone in "Zz" else zone
     since = datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "").ljust(9, "0"))
+    return (since.days * 86_400 + since.seconds) * SECOND + int((fraction or "").ljust(9, "0"))
 
 
 def asked_for(name: str, value: str, now: int) -> int:
@@ -44,14 +47,14 @@ def asked_for(name: str, value: str, now: int) -> int:
         BadRequestError: it is none of the three.
     """
     if match := _UNIX.fullmatch(value):
-        return int(match[1]) * 10**9 + int((match[2] or "").ljust(9, "0"))
+        return int(match[1]) * SECOND + int((match[2] or "").ljust(9, "0"))
     try:
         # A plus sign in a query is a space, and most people leave the one of `+02:00` as it is.
         return nanoseconds(re.sub(r" (?=\d\d:\d\d$)", "+", value))
     except ValueError:
         pass
     try:
-        return now - round(parse_duration(value) * 10**9)
+        return now - round(parse_duration(value) * SECOND)
     except (ValueError, OverflowError) as error:
         raise BadRequestError(
             f"{name} {value!r} is not a time",
@@ -61,13 +64,13 @@ def asked_for(name: str, value: str, now: int) -> int:
 
 def rfc3339(since: int) -> str:
     """The time so many nanoseconds after the Unix epoch, in UTC with nine digits and `Z`."""
-    seconds, fraction = divmod(since, 10**9)
+    seconds, fraction = divmod(since, SECOND)
     return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
 def unix(since: int) -> str:
     """The same as the Engine API takes it: seconds since the Unix epoch, with nine decimals."""
-    seconds, fraction = divmod(since, 10**9)
+    seconds, fraction = divmod(since, SECOND)
     return f"{seconds}.{fraction:09d}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +19,7 @@ from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
 from selfinspect.agent.shortage import MemoryWatch, Shortage, is_short
 from selfinspect.agent.state import UNRESOLVED, Beside, Observation, State
+from selfinspect.background import in_background
 from selfinspect.errors import NotFoundError, SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.stream import Audience
@@ -32,7 +32,7 @@ from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.metrics.registry import Registry
 from selfinspect.model import Actor, Snapshot
-from selfinspect.runs.runs import OF_RUNS
+from selfinspect.runs.runs import OF_RUNS, previous_run
 from selfinspect.supervise.handover import MEMORY_SHORT, MEMORY_UNSUPPORTED
 from selfinspect.supervise.listeners import bound
 from selfinspect.terminal import in_colour
@@ -158,7 +158,7 @@ class Agent:
             self._recorder = Recorder(self._loop, self._readings.of_kernel, self._history)
         self._watch_memory()
         self._reporter.passed_over(self._settings.warnings)
-        keeping = _thread("keeper", self._keep)
+        keeping = in_background("keeper", self._keep)
         await serve(self._served(api_listeners, metrics_listeners), self._stopping)
         keeping.join(timeout=1.0)
         self._journal.close()
@@ -272,14 +272,14 @@ class Agent:
         self._readiness.announce()
         if not self._readings.taken:
             # An engine may take a second; events are not to wait for that.
-            _thread("first-sample", self._first_sample)
+            in_background("first-sample", self._first_sample)
 
     def _open_history(self, container: str) -> None:
         """Read the history back, in a thread: the start is not to wait for it."""
         if self._recorder is not None and not self._history.is_open:
             # Without a task to spare it is tried after the next look.
             with suppress(RuntimeError):
-                _thread("history", lambda: self._history.open(self._settings.journal, container))
+                in_background("history", self._history.open, self._settings.journal, container)
 
     def _first_sample(self) -> None:
         try:
@@ -297,7 +297,7 @@ class Agent:
 
     def _update_runs(self) -> None:
         runs = container_runs(self._settings, self._journal, self._state.snapshot)
-        self._state.add(lambda beside: replace(beside, runs=runs))
+        self._state.add(lambda beside: replace(beside, runs=runs, previous_run=previous_run(runs)))
 
     def _watch_memory(self) -> None:
         """Follow the kernel's counts of short memory, where it has them for the target."""
@@ -328,15 +328,9 @@ class Agent:
         if own is not None:
             # An ID that is only assumed may be a neighbour's: then the event names nobody.
             occurrence = event(Actor(own.id or "", own.name))
-            _thread("note", lambda: self._intake.note(occurrence))
+            in_background("note", self._intake.note, occurrence)
 
     def _in_loop(self, call: Callable[..., None], *arguments: Event) -> None:
         """Call in the event loop's thread; a loop that has ended needs no call."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=name, daemon=True)
-    thread.start()
-    return thread

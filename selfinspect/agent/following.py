@@ -166,7 +166,7 @@ class Following:
 
     def _live(self, events: list[Occurrence]) -> None:
         lifecycle = self._intake.lifecycle
-        if any(event.changes_inspect and lifecycle.is_news(event) for event in events):
+        if any(map(lifecycle.changes_inspect, events)):
             self._inspect_live()
         self._write(events)
 

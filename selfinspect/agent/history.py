@@ -20,12 +20,13 @@ from math import isnan, nan
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from selfinspect.background import in_background
 from selfinspect.documents import as_document
 from selfinspect.files import Descriptor, open_folder, open_own, write
 from selfinspect.journal.files import Notice, path_of
 from selfinspect.model import HISTORY_FIELDS
 from selfinspect.stats.sample import rise
-from selfinspect.times import moment, rfc3339
+from selfinspect.times import SECOND, moment, rfc3339
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,16 +40,15 @@ _LEVELS = frozenset({"memory_working_set_bytes", "memory_limit_bytes", "pids"})
 _IS_LEVEL = [name in _LEVELS for name in HISTORY_FIELDS[1:]]
 _WIDTH = len(_IS_LEVEL)
 
-_SECOND = 10**9
-_HOUR = 3600 * _SECOND
+_HOUR = 3600 * SECOND
 _DAY = 24 * _HOUR
 _QUARTER = _HOUR // 4
 _FIRST = 1.0
 _MINUTE = 60.0
 # A day at one a minute, and those of starts and of memory at its limit.
 _MINUTES = 2048
-_SECONDS = 900
-_BESIDE = 3 * _SECOND // 2
+SECONDS = 900
+_BESIDE = 3 * SECOND // 2
 """A reading of the minute this near to one of the seconds says the same, over a longer time."""
 
 _UNWRITTEN = 60
@@ -117,7 +117,7 @@ class History:
         self._notified = False
         self._lock = threading.Lock()
         self._minutes = Series(_MINUTES)
-        self._seconds = Series(_SECONDS)
+        self._seconds = Series(SECONDS)
         self._file: HistoryFile | None = None
         self._unwritten: list[bytes] = []
         # Held while the disk is waited for, however long that is.
@@ -366,7 +366,7 @@ class Recorder:
         self._history.add(time.time_ns(), measured(now[1], before[1], now[0] - before[0]))
         # Where the container has all the tasks that it may have, the next one writes this, too.
         with suppress(RuntimeError):
-            threading.Thread(target=self._history.flush, name="history", daemon=True).start()
+            in_background("history", self._history.flush)
 
     def stream(self, listening: bool) -> None:  # noqa: FBT001
         """Take a reading every second from now on, or do so no more."""
@@ -422,7 +422,9 @@ def measured(sample: Sample, before: Sample | None, seconds: float) -> list[floa
         "memory_limit_bytes": memory.limit_bytes,
         "pids": sample.pids.current,
     }
-    known = {**levels, **{name: _rounded(value) for name, value in rates.items()}}
+    known = levels | {
+        name: None if value is None else round(value, _DIGITS) for name, value in rates.items()
+    }
     return [nan if (value := known[name]) is None else float(value) for name in HISTORY_FIELDS[1:]]
 
 
@@ -460,7 +462,7 @@ def thinned(
         readings: oldest first.
         step: seconds.
     """
-    groups = groupby(readings, key=lambda reading: reading[0] // (step * _SECOND))
+    groups = groupby(readings, key=lambda reading: reading[0] // (step * SECOND))
     return [_merged(list(group)) for _, group in groups]
 
 
@@ -503,10 +505,6 @@ def _total(each: Mapping[str, Interface] | Mapping[str, Device] | None, name: st
         return None
     counts: list[int | None] = [getattr(one, name) for one in each.values()]
     return sum(count for count in counts if count is not None)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
 
 
 def _beside(at: int, times: Sequence[int]) -> bool:

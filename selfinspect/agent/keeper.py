@@ -17,8 +17,8 @@ from selfinspect.engine.api.client import Prober
 from selfinspect.engine.quirks import unbuffered
 from selfinspect.engine.tried import MEANINGS, STRANGER, UNPROVEN
 from selfinspect.errors import EngineDeniedError, EngineError, EngineUnsupportedError
-from selfinspect.events.history import decoded
 from selfinspect.events.stream import LISTENED
+from selfinspect.events.translate import decoded
 from selfinspect.jsonread import text
 from selfinspect.model import EngineFailure
 
@@ -185,7 +185,9 @@ class Keeper:
                 self._lose_target(client)
                 return
         if not self._stopping.is_set():
-            self._state.change(lambda last: _lost(last, failure))
+            self._state.change(
+                lambda last: replace(last, snapshot=replace(last.snapshot, failure=failure))
+            )
             self._on_look()
 
     def _lose_target(self, client: Client) -> None:
@@ -233,10 +235,6 @@ def _succeeding(last: Observation, found: Observation) -> Observation:
     failure, tried = found.snapshot.failure, found.snapshot.tried
     kept = replace(last, snapshot=replace(last.snapshot, failure=failure, tried=tried))
     return gone(kept) if found.missing else kept
-
-
-def _lost(last: Observation, failure: EngineFailure) -> Observation:
-    return replace(last, snapshot=replace(last.snapshot, failure=failure))
 
 
 def _failure(error: EngineError) -> EngineFailure:

@@ -158,13 +158,13 @@ class Readings:
             reading = taken()
             return reading.pids.current if isinstance(reading, Sample) else None
 
-        ours = self._ours
+        ours, used, client = self._ours, self._fs_usage, observation.client
         sources = Sources(
             sample,
             specification=partial(self._specification, observation),
             processes=lambda: ours.processes(tasks()) if ours else None,
             filesystem=lambda: ours.filesystem() if ours else None,
-            fs_usage=partial(self._used, observation.client),
+            fs_usage=lambda: used.bytes(client) if used and client else None,
             machine=self._cgroup.machine if self._settings.metrics_machine else None,
             info=lambda: observation.info,
             started_at=lambda: ours.started_at() if ours else None,
@@ -226,9 +226,6 @@ class Readings:
         if configured is not None or self._ours is None:
             return configured
         return self._ours.specification()
-
-    def _used(self, client: Client | None) -> int | None:
-        return self._fs_usage.bytes(client) if self._fs_usage and client else None
 
 
 def _limited(last: Observation, limits: Limits | None) -> Observation:

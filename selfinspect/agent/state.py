@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from selfinspect.engine.inspect.describe import command_line
 from selfinspect.frozen import dataclass
 from selfinspect.model import Identity, Stop
-from selfinspect.runs.runs import previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,12 +74,14 @@ class Beside:
 
     Attributes:
         runs: the container's, newest first.
+        previous_run: the last of them that has ended.
         stopping: the stop under way, as PID 1 announced it.
         stop_timeout: seconds by the option, where the container has none of its own.
         memory_events: how often memory was short, as the kernel counts.
     """
 
     runs: tuple[Run, ...] = ()
+    previous_run: Run | None = None
     stopping: Stopping | None = None
     stop_timeout: float | None = None
     memory_events: MemoryEvents | None = None
@@ -166,7 +167,7 @@ def _with_beside(observation: Observation, beside: Beside) -> Observation:
         return observation
     own = replace(
         snapshot.self,
-        previous_run=previous_run(beside.runs),
+        previous_run=beside.previous_run,
         stop=_stop(snapshot.self.stop, beside.stop_timeout),
         stopping=beside.stopping,
         memory_events=beside.memory_events,

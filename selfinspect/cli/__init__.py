@@ -38,7 +38,7 @@ _VERBS = {
     "inspect": "selfinspect.cli.show:inspect",
     "stats": "selfinspect.cli.stats:stats",
     "events": "selfinspect.cli.events:events",
-    "runs": "selfinspect.cli.runs:runs",
+    "runs": "selfinspect.cli.events:runs",
     "top": "selfinspect.cli.stats:top",
     "logs": "selfinspect.cli.logs:logs",
     "env": "selfinspect.cli.env:env",

@@ -14,6 +14,7 @@ from selfinspect.engine.quirks import DOCKER, unbuffered
 from selfinspect.engine.tried import MEANINGS
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import text
+from selfinspect.model import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,6 @@ _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this contai
 _AS_AGENT = "docker exec --user UID <container> selfinspect doctor, with the UID of --agent-user"
 _CLOSED = frozenset({"refused", "timeout"})
 _ABSENT, _MISSING, _THERE = range(3)
-_SHORT = 12
 _USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 _LEAST_SPACE = 2**20
 _NO_LOG = re.compile(r"log(ging)? driver")
@@ -157,7 +157,7 @@ def _identity(facts: Facts) -> Check:
     if identity.id is None:
         fix = "docker run --env SELFINSPECT_CONTAINER=NAME …"
         return Check("identity", "fail", identity.reason or "nothing names a container", fix)
-    seen = f"{identity.id[:12]}, {identity.level} by {identity.method}"
+    seen = f"{identity.id[:SHORT_ID]}, {identity.level} by {identity.method}"
     if identity.level in ("proven", "confirmed"):
         return Check("identity", "pass", seen)
     if snapshot.self is not None and snapshot.self.id is None:
@@ -216,7 +216,7 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
         return _mount(attempt.endpoint.removeprefix("unix://"), facts)
     if attempt.outcome == "stale":
         own = facts.snapshot.self
-        container = ((own and own.id) or "<container>")[:_SHORT]  # never an assumed one
+        container = ((own and own.id) or "<container>")[:SHORT_ID]  # never an assumed one
         return (attempt.hint or "").replace("restart this container", f"docker restart {container}")
     if fix := MEANINGS[attempt.outcome].fix:
         given = re.search(r"--engine-server-name \S+", attempt.hint or "")

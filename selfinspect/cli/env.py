@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
@@ -96,16 +95,15 @@ def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given
 
 
 def of_container(
-    own: Self, environ: Mapping[str, str], root: Path = Path("/")
+    own: Self, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """The variables of the sets `self` and `otel`, and why others are left out.
 
     Args:
         own: the container's document.
         environ: its environment, whose own resource attributes stay.
-        root: the folder below which the kernel's routes are read.
     """
-    gateway = default_gateway(routes(text(f"{root}/proc/net/route")))
+    gateway = default_gateway(routes(text("/proc/net/route")))
     variables = exported(own, gateway)
     attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
     return fitting({**variables, RESOURCE: attributes} if attributes else variables)
@@ -184,12 +182,8 @@ def _quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def _json(variables: Mapping[str, str]) -> str:
-    return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
-
-
 _FORMS: Mapping[Form, Callable[[Mapping[str, str]], str]] = {
     "sh": sh,
     "dotenv": dotenv,
-    "json": _json,
+    "json": lambda variables: json.dumps(variables, indent=2, ensure_ascii=False) + "\n",
 }

@@ -1,4 +1,4 @@
-"""`events`: what happened to this container, and what happens next."""
+"""`events` and `runs`: what happened to this container, what happens next, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 
 from selfinspect.agent.following import Following
 from selfinspect.agent.observe import inquiry
-from selfinspect.agent.past import recall
+from selfinspect.agent.past import container_runs, recall
 from selfinspect.agent.state import State
-from selfinspect.cli.answers import answers, fetched, streamed
+from selfinspect.cli.answers import answer, answers, fetched, streamed
 from selfinspect.cli.options import journalling, observing, of_period, period, settings
-from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, standing
 from selfinspect.errors import NotAvailable
@@ -22,7 +22,6 @@ from selfinspect.events.intake import Intake
 from selfinspect.events.stream import Audience
 from selfinspect.journal.rows import Query
 from selfinspect.jsonread import mapping, sequence, text
-from selfinspect.logs import logger
 from selfinspect.terminal import in_colour, print_line
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ _PAGE = 1000
 _EXEC = "exec_"
 # The attributes that the engine itself sets: a container's labels stand among them, too.
 _SHOWN = ("command", "status", "exit_code", "signal", "old_name", "reason", "from", "to")
+_HEAD = ("RUN", "STARTED (UTC)", "FINISHED (UTC)", "EXIT", "SIGNAL", "CAUSE")
+_SECONDS = len("2026-11-21T15:00:00")
 
 
 @click.command(
@@ -223,6 +224,9 @@ def _follow(
         for event in arrived:
             show(as_document(event))
 
+    # Only here: its library takes time to load, and only this has anything to log.
+    from selfinspect.logs import logger  # noqa: PLC0415
+
     state, audience = State(observation), Audience()
     log = logger(
         streams.err,
@@ -239,3 +243,55 @@ def _follow(
 def _plain(value: Json) -> str:
     words = value if isinstance(value, list) else [value]
     return " ".join(map(str, words))
+
+
+@click.command(
+    cls=Verb,
+    examples=("selfinspect runs", "selfinspect runs --json"),
+    exits=exits(ExitCode.NO_IDENTITY),
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what /v1/runs returns.")
+@journalling
+@observing
+@streams_of
+def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
+    """Print this container's runs, and how each ended.
+
+    The run that goes on is (present). In --json its finished_at is null and its cause unknown, for
+    it has not ended.
+    """
+
+    def put_together(observation: Observation) -> Json:
+        standing(observation.snapshot)
+        chosen = settings(given, streams.environ)
+        journal = recall(chosen, observation)
+        return {"runs": as_document(container_runs(chosen, journal, observation.snapshot))}
+
+    document = answer(streams, given, "/v1/runs", put_together)
+    if as_json:
+        streams.print_json(document)
+    else:
+        rows = [row(run, newest=not place) for place, run in enumerate(sequence(document, "runs"))]
+        streams.print_lines(table([_HEAD, *rows]))
+
+
+def row(run: Json, *, newest: bool) -> tuple[str, ...]:
+    """A run's cells; what is unknown is a dash."""
+    facts = mapping(run)
+    present = newest and facts.get("finished_at") is None
+    return (
+        _cell(facts.get("number")),
+        _to_seconds(facts.get("started_at")),
+        _to_seconds(facts.get("finished_at")),
+        _cell(facts.get("exit_code")),
+        _cell(facts.get("signal")),
+        "(present)" if present else _cell(facts.get("cause")),
+    )
+
+
+def _to_seconds(when: Json) -> str:
+    return when[:_SECONDS].replace("T", " ") if isinstance(when, str) else "-"
+
+
+def _cell(fact: Json) -> str:
+    return "-" if fact is None else str(fact)

@@ -21,16 +21,17 @@ from selfinspect.documents import (
     identity_document,
     segments,
     standing,
+    unresolved,
     unused,
 )
 from selfinspect.errors import (
-    AmbiguousIdentityError,
     EngineUnreachableError,
     IdentityError,
     NotFoundError,
     SelfinspectError,
 )
 from selfinspect.jsonread import mapping, sequence, text
+from selfinspect.model import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["short", "explain", "json"]
 
 _NO_MEMBER = "There is no such member."
-_SHORT = 12
 _PLAIN = "@:+,~"
 _COMPLETION_TIMEOUT = 1.0
 _KERNELS = frozenset(
@@ -91,7 +91,7 @@ def identify(streams: Streams, /, form: Form | None, **given: Any) -> int:
     elif not stands:
         raise _refusal(document)
     else:
-        print((identifier or "")[: _SHORT if form == "short" else None], file=streams.out)
+        print((identifier or "")[: SHORT_ID if form == "short" else None], file=streams.out)
     return ExitCode.OK if stands else ExitCode.NO_IDENTITY
 
 
@@ -106,11 +106,7 @@ def _stands(streams: Streams, given: Mapping[str, Any], document: Json) -> bool:
 def _refusal(document: Json) -> IdentityError:
     if identifier := text(document, "id"):
         return unused(identifier, text(document, "reason"))
-    kind = AmbiguousIdentityError if sequence(document, "candidates") else IdentityError
-    return kind(
-        text(document, "reason") or "no evidence of a container was found",
-        hint="selfinspect id --explain shows the evidence; --container settles it",
-    )
+    return unresolved(text(document, "reason"), named=bool(sequence(document, "candidates")))
 
 
 def _explained(document: Json, *, stands: bool) -> Iterator[str]:
@@ -140,10 +136,10 @@ def _row(candidate: Json) -> tuple[str, ...]:
     """A candidate; its evidence last, for it is long, with no more of the ID than is shown."""
     identifier = text(candidate, "id") or ""
     evidence = text(candidate, "evidence") or ""
-    if len(identifier) > _SHORT:
-        evidence = evidence.replace(identifier, f"{identifier[:_SHORT]}…")
+    if len(identifier) > SHORT_ID:
+        evidence = evidence.replace(identifier, f"{identifier[:SHORT_ID]}…")
     columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
-    return (identifier[:_SHORT], *columns, evidence)
+    return (identifier[:SHORT_ID], *columns, evidence)
 
 
 def members(document: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
+from selfinspect.background import future_of
 from selfinspect.endpoint import is_address, parse_endpoint
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.failures import failed, unanswered
 from selfinspect.engine.http.pools import is_public
 from selfinspect.engine.locate import gateway_places, places
-from selfinspect.errors import EngineError, EngineUnreachableError
+from selfinspect.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.engine.api.connection import Connection
@@ -78,7 +79,7 @@ def race(
         to: connects to one of them, in so many seconds.
     """
     until = time.monotonic() + PATIENCE
-    runners = [_started(place, to) for place in places]
+    runners = [future_of("gateway", partial(_connected, place, to)) for place in places]
     late = set(runners)
     try:
         for place, runner in zip(places, runners, strict=True):
@@ -102,23 +103,12 @@ def _late(endpoint: Endpoint) -> EngineError:
     return failed(endpoint, f"no answer within {PATIENCE:g} s", outcome="timeout")
 
 
-def _started(place: Place, to: Callable[[Place, float], Connection]) -> Future[Connection]:
-    runner: Future[Connection] = Future()
-
-    def run() -> None:
-        try:
-            if is_public(parse_endpoint(place.endpoint).host, PATIENCE):
-                raise EngineUnreachableError(  # noqa: TRY301
-                    f"{place.endpoint}: the name resolves to a public address: not this host's",
-                    endpoint=place.endpoint,
-                    outcome="unknown name",
-                )
-            runner.set_result(to(place, PATIENCE))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            runner.set_exception(error)
-
-    threading.Thread(target=run, name="gateway", daemon=True).start()
-    return runner
+def _connected(place: Place, to: Callable[[Place, float], Connection]) -> Connection:
+    endpoint = parse_endpoint(place.endpoint)
+    if is_public(endpoint.host, PATIENCE):
+        what = "the name resolves to a public address: not this host's"
+        raise failed(endpoint, what, outcome="unknown name")
+    return to(place, PATIENCE)
 
 
 def _close(runner: Future[Connection]) -> None:

@@ -6,23 +6,23 @@ import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from selfinspect import jsonread, times
+from selfinspect import times
 from selfinspect.engine.quirks import quirks_of
 from selfinspect.errors import EngineAnswerError, EngineUnreachableError
-from selfinspect.jsonread import HEAVIEST, integer
-from selfinspect.model import Occurrence
+from selfinspect.events.translate import decoded, made, when
+from selfinspect.jsonread import HEAVIEST
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from selfinspect.engine.api.client import Client
     from selfinspect.engine.http.stream import Stream
-    from selfinspect.model import Actor, Json
+    from selfinspect.model import Actor, Json, Occurrence
 
     GapReason: TypeAlias = Literal["engine-buffer", "restart"]
 
 BUFFERED = 256
 """Docker holds as many events of all kinds, in memory; see daemon/events/events.go of moby."""
-
-_SECOND = 10**9
 
 
 class Gap(NamedTuple):
@@ -41,16 +41,9 @@ class Gap(NamedTuple):
     def event(self, container: Actor) -> Occurrence:
         """The gap as an event of its own."""
         start, end = times.rfc3339(self.start), times.rfc3339(self.end)
-        return Occurrence(
-            nanoseconds=self.end,
-            time=end,
-            type="agent",
-            action="gap",
-            actor=container,
-            attributes={"from": start, "to": end, "reason": self.reason},
-            source="reconciled",
-            key=(self.end, "agent", "gap", container.id, str(self.start)),
-        )
+        missing: Mapping[str, Json] = {"from": start, "to": end, "reason": self.reason}
+        at, apart = self.end, str(self.start)
+        return made(at, "agent", "gap", container, missing, source="reconciled", apart=apart)
 
 
 def past_events(client: Client, since: int, now: int) -> list[Json]:
@@ -104,33 +97,13 @@ def gap(client: Client, alive: int, now: int) -> Gap | None:
     return Gap(alive, oldest, "engine-buffer" if len(moments) >= BUFFERED else "restart")
 
 
-def when(raw: Json) -> int:
-    """An event's nanoseconds since the Unix epoch; 0 where it has none."""
-    return integer(raw, "timeNano") or 0
-
-
-def decoded(line: bytes) -> tuple[Json, int]:
-    """An event from a line of the engine's, and the bytes it takes in memory.
-
-    Newer engines may begin a line with a record separator.
-
-    Raises:
-        EngineUnreachableError: the line is not JSON, so no engine wrote it.
-    """
-    try:
-        text = jsonread.decoded(line.strip(b"\x1e"))
-        return jsonread.parsed(text), jsonread.weight(text, HEAVIEST)
-    except ValueError as error:
-        raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
-
-
 def _whole_seconds(since: int, now: int) -> tuple[str, str]:
     """The moments for a log file, see `Quirks.history_in_file`.
 
     Half a second from now, at the earliest: Podman's reader looks at the log four times a second.
     """
-    since, until = max(since // _SECOND - 1, 0), math.floor(now / _SECOND + 1.5)
-    return times.unix(since * _SECOND), str(until)
+    since, until = max(since // times.SECOND - 1, 0), math.floor(now / times.SECOND + 1.5)
+    return times.unix(since * times.SECOND), str(until)
 
 
 def _events(stream: Stream) -> list[Json]:

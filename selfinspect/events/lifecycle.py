@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from selfinspect.model import Event, Json, Occurrence
 
 
+# Actions that change nothing in an inspect document.
+_QUIET = frozenset(
+    {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
+    | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
     """What the events say; where inspect says more, events were missed.
@@ -54,6 +61,10 @@ class Lifecycle:
         if event.type == "network" and event.action in ("connect", "disconnect"):
             return replace(self, networks=self._networks_after(event))
         return self._after_container(event) if event.type == "container" else self
+
+    def changes_inspect(self, event: Occurrence) -> bool:
+        """Whether the inspect document may have changed with an event."""
+        return event.action not in _QUIET and self.is_news(event)
 
     def is_news(self, event: Occurrence) -> bool:
         """False for a health check with the same status as the last one, or an older one."""

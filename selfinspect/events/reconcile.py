@@ -12,14 +12,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect import times
+from selfinspect.events.translate import made
 from selfinspect.jsonread import boolean, integer, mapping, sequence, text
-from selfinspect.model import Actor, Occurrence
+from selfinspect.model import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from selfinspect.events.lifecycle import Lifecycle
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Occurrence
 
 
 def reconcile(
@@ -169,16 +170,9 @@ class _Missed:
     ) -> None:
         actor = actor or Actor(self.inspected.container, self.lifecycle.name or self.inspected.name)
         image: dict[str, Json] = {"image": self.inspected.image} if type_ == "container" else {}
-        occurrence = Occurrence(
-            nanoseconds=when,
-            time=times.rfc3339(when),
-            type=type_,
-            action=action,
-            actor=actor,
-            attributes={**image, **(attributes or {})},
-            source="reconciled",
-            key=(when, type_, action, f"{actor.id} {actor.name}", "reconciled"),
-        )
+        stated = {**image, **(attributes or {})}
+        apart = f"reconciled {actor.name}"
+        occurrence = made(when, type_, action, actor, stated, source="reconciled", apart=apart)
         self.found.append(occurrence)
         self.lifecycle = self.lifecycle.after(occurrence)
 

@@ -14,8 +14,10 @@ from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
-from selfinspect.events.history import decoded, past_events, when
+from selfinspect.events.history import past_events
+from selfinspect.events.translate import decoded, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,9 +141,7 @@ class LiveEvents:
 
     def __enter__(self) -> Self:
         for stream in self._streams:
-            reader = threading.Thread(target=self._read, args=(stream,), name="events", daemon=True)
-            reader.start()
-            self._closing.callback(reader.join)
+            self._closing.callback(in_background("events", self._read, stream).join)
         self._closing.callback(self.cancel)
         return self
 

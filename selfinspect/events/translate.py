@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from selfinspect import times
-from selfinspect.jsonread import integer, text, text_mapping
+from selfinspect import jsonread, times
+from selfinspect.errors import EngineUnreachableError
+from selfinspect.jsonread import HEAVIEST, integer, text, text_mapping
 from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
@@ -48,6 +49,26 @@ class _EveryName:
 
 
 EVERY_NAME = _EveryName()
+
+
+def when(raw: Json) -> int:
+    """An event's nanoseconds since the Unix epoch; 0 where it has none."""
+    return integer(raw, "timeNano") or 0
+
+
+def decoded(line: bytes) -> tuple[Json, int]:
+    """An event from a line of the engine's, and the bytes it takes in memory.
+
+    Newer engines may begin a line with a record separator.
+
+    Raises:
+        EngineUnreachableError: the line is not JSON, so no engine wrote it.
+    """
+    try:
+        written = jsonread.decoded(line.strip(b"\x1e"))
+        return jsonread.parsed(written), jsonread.weight(written, HEAVIEST)
+    except ValueError as error:
+        raise EngineUnreachableError(f"an event that is not JSON: {error}") from error
 
 
 def translate(
@@ -132,9 +153,7 @@ def _snake(name: str) -> str:
 def stopping(stop: Stopping, container: Actor) -> Occurrence:
     """The container was asked to stop."""
     attributes: Mapping[str, Json] = {"signal": stop.signal, "deadline": stop.deadline}
-    return _occurrence(
-        times.nanoseconds(stop.received_at), "agent", "stopping", container, attributes
-    )
+    return made(times.nanoseconds(stop.received_at), "agent", "stopping", container, attributes)
 
 
 def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -> Occurrence:
@@ -151,19 +170,37 @@ def memory_max(when: int, count: int, memory: Memory | None, container: Actor) -
         "working_set_bytes": memory.working_set_bytes if memory else None,
         "limit_bytes": memory.limit_bytes if memory else None,
     }
-    return _occurrence(when, "kernel", "memory_max", container, attributes)
+    return made(when, "kernel", "memory_max", container, attributes)
 
 
-def _occurrence(
-    when: int, kind: str, action: str, container: Actor, attributes: Mapping[str, Json]
+def made(
+    when: int,
+    kind: str,
+    action: str,
+    actor: Actor,
+    attributes: Mapping[str, Json],
+    *,
+    source: EventSource = "live",
+    apart: str = "",
 ) -> Occurrence:
+    """An event that no engine reported.
+
+    Args:
+        when: nanoseconds since the Unix epoch.
+        kind: its type.
+        action: what happened.
+        actor: to what.
+        attributes: what else is to be said.
+        source: how we got it.
+        apart: sets it apart from others of that actor, action and moment.
+    """
     return Occurrence(
         nanoseconds=when,
         time=times.rfc3339(when),
         type=kind,
         action=action,
-        actor=container,
+        actor=actor,
         attributes=attributes,
-        source="live",
-        key=(when, kind, action, container.id, ""),
+        source=source,
+        key=(when, kind, action, actor.id, apart),
     )

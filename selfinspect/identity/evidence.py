@@ -17,7 +17,7 @@ from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
 from selfinspect.identity.mounts import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
-from selfinspect.model import Candidate
+from selfinspect.model import SHORT_ID, Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +33,7 @@ MOST_CANDIDATES = 32  # cgroup v1 has a dozen hierarchies; no kernel names more
 _SUPPORTING = ("hostname-file", "hosts-file", "resolv-file", "containerenv", "secrets-mount")
 _COPIED_WITHIN = 10**8  # nanoseconds: the files of a copied tree are made in any order
 _CONTAINERENV = re.compile(r'id="([0-9a-f]{64})"')
-_SHORT = 12
-_HOSTNAME = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
+_HOSTNAME = re.compile(rf"[0-9a-f]{{{SHORT_ID}}}|[0-9a-f]{{64}}")
 _ECS_URI = re.compile(r"https?://[^/?#@]+/v[34]/([0-9a-f]{32}-[0-9]{8,10})")
 _GVISOR = re.compile(r"gvisor|#1 SMP Sun Jan 10 15:06:54 PST 2016", re.IGNORECASE)
 """gVisor's name is in its version; older releases always had this date instead."""
@@ -112,7 +111,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
     if not in_pod:
         found += from_hostname(files.hostname, "hostname")
         found += from_hostname(environ.get("HOSTNAME", ""), "HOSTNAME")
-    ruled_out = outer | {identifier[:_SHORT] for identifier in outer} | _beaten(places, supported)
+    ruled_out = outer | {identifier[:SHORT_ID] for identifier in outer} | _beaten(places, supported)
     own_pids = _own_pids(files.cgroup, files.init_cgroup, private=files.private_cgroups)
     covered = any(mount.point == "/.dockerenv" for mount in mounted)
     stamp = None if covered else files.dockerenv_mtime

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from selfinspect.engine.quirks import first_process
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import mapping, member, sequence, text
-from selfinspect.times import moment
+from selfinspect.times import SECOND, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,10 +106,10 @@ def start_agrees(evidence: Evidence, inspect: Json) -> bool | None:
     written = evidence.hostname_written
     if written is not None and written[0] == text(inspect, "Id"):
         moments.append(written[1])
-    started = _started(inspect)
+    started = moment(member(inspect, "State", "StartedAt"))
     if started is None or not moments:
         return None
-    return any(abs(started - ours) <= _START_TOLERANCE for ours in moments)
+    return any(abs(started / SECOND - ours) <= _START_TOLERANCE for ours in moments)
 
 
 def started_with_us(evidence: Evidence, inspect: Json) -> bool:
@@ -118,12 +118,6 @@ def started_with_us(evidence: Evidence, inspect: Json) -> bool:
     The age of a file that containers can share does not count.
     """
     return start_agrees(replace(evidence, hostname_written=None), inspect) is True
-
-
-def _started(inspect: Json) -> float | None:
-    """Unix seconds; None for a container that never started."""
-    started = moment(member(inspect, "State", "StartedAt"))
-    return None if started is None else started / 10**9
 
 
 def pids_contradict(evidence: Evidence, inspect: Json) -> str | None:

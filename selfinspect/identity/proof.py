@@ -18,7 +18,7 @@ import secrets
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from selfinspect.engine.api.capabilities import Capabilities
 from selfinspect.engine.quirks import hides_processes, lister
@@ -35,14 +35,15 @@ from selfinspect.identity.findings import (
 )
 from selfinspect.identity.mounts import layer_id
 from selfinspect.jsonread import text
-from selfinspect.times import nanoseconds
+from selfinspect.times import SECOND, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from selfinspect.engine.api.client import Prober
     from selfinspect.engine.inspect.listings import Process
     from selfinspect.identity.evidence import Evidence
-    from selfinspect.model import Candidate, Capability, Engine, Json
+    from selfinspect.model import Candidate, Capability
 
     Answered = TypeVar("Answered")
 
@@ -51,40 +52,10 @@ MOST_ROWS = 512
 
 _FULL = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{12,64}")
-_SECOND = 10**9
 _MOST_TWINS = 8
 _OVER = ("exited", "dead", "removing", "stopped")
 _NOT_MOUNTED = ("cgroup", "ecs")
 _NO_SUCH_COLUMN = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-class CandidateApi(Protocol):
-    """What may be asked of an engine about candidates, before the identity stands.
-
-    Each method raises UnknownContainerError, EngineDeniedError or another EngineAnswerError where
-    the engine answers that, and EngineUnreachableError where it does not answer.
-    """
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that is asked."""
-        ...
-
-    def inspect(self, container: str) -> Json:
-        """A container's inspect document."""
-        ...
-
-    def processes(self, container: str, *, namespaces: bool) -> Sequence[Process]:
-        """A container's processes, with their mount namespaces where those are asked for."""
-        ...
-
-    def stamp(self, container: str, path: str) -> str | None:
-        """When a file of a container was modified, RFC 3339; None where there is no such file."""
-        ...
-
-    def running(self) -> Mapping[str, int]:
-        """The full IDs of the running containers, and when each was created, Unix seconds."""
-        ...
 
 
 class OwnProcess:
@@ -131,7 +102,7 @@ class Examiner:
     """
 
     def __init__(
-        self, evidence: Evidence, api: CandidateApi, process: OwnProcess, *, named: bool
+        self, evidence: Evidence, api: Prober, process: OwnProcess, *, named: bool
     ) -> None:
         self.evidence = evidence
         self.named = named
@@ -317,7 +288,7 @@ class Examiner:
         ours, root = self.evidence.stamp, self.evidence.root
         # A file system that keeps whole seconds gives two containers the same stamp.
         usable = self._root != "unknown" and (root.whole or not root.overlay)
-        return ours if usable and ours and ours % _SECOND else None
+        return ours if usable and ours and ours % SECOND else None
 
     def _stamp_of(self, identifier: str) -> int | str:
         """When a container's file was made, or why that cannot be said."""
@@ -344,7 +315,7 @@ class Examiner:
         created = listed.get(finding.id or "")
         if created is None:
             return "the engine does not list it as running"
-        if ours < (created - 1) * _SECOND:  # Podman makes none, and leaves one of an image
+        if ours < (created - 1) * SECOND:  # Podman makes none, and leaves one of an image
             return "it is older than the container"
         twins = [
             identifier

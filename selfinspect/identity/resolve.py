@@ -38,12 +38,12 @@ from selfinspect.identity.verdict import (
     shared_reason,
 )
 from selfinspect.jsonread import text
-from selfinspect.model import Candidate, Identity
+from selfinspect.model import SHORT_ID, Candidate, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from selfinspect.identity.proof import CandidateApi
+    from selfinspect.engine.api.client import Prober
     from selfinspect.model import Json, Level, Method, Verdict
 
 _WHOLE = re.compile(r"[0-9a-f]{64}")
@@ -78,7 +78,7 @@ class Resolution:
 
 def resolve(
     evidence: Evidence,
-    api: CandidateApi | None,
+    api: Prober | None,
     *,
     place_named: bool = True,
     place_trusted: bool = True,
@@ -120,7 +120,7 @@ def resolve(
     return replace(found, proven=proven)
 
 
-def _named(name: str, api: CandidateApi | None) -> Resolution:
+def _named(name: str, api: Prober | None) -> Resolution:
     """Another container, as the engine reports it."""
     candidate = _option(name, f"--target {name}")
 
@@ -146,7 +146,7 @@ def _named(name: str, api: CandidateApi | None) -> Resolution:
     return Resolution(identity, inspect, "ours")
 
 
-def _netns(evidence: Evidence, own: Resolution, api: CandidateApi | None) -> Resolution:
+def _netns(evidence: Evidence, own: Resolution, api: Prober | None) -> Resolution:
     """The container whose network we share; ourselves, where the network is our own."""
     if api is not None and own.inspect is not None:
         owner = network_owner(own.inspect)
@@ -187,7 +187,7 @@ class _Case:
             if "inspect" in examiner.denied:
                 return self._without("denied", examiner.denied["inspect"].detail)
             if missing := self._missing():
-                return self._without("stranger", f"it has no container {missing[:12]}")
+                return self._without("stranger", f"it has no container {missing[:SHORT_ID]}")
             if any(examiner.look(candidate.id).open for candidate in self._candidates):
                 return self._confirmed()
             try:

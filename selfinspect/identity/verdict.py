@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.model import Identity
+from selfinspect.model import SHORT_ID, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,6 @@ _SHARED = "only evidence that containers can share names it: we may have joined 
 _CLAIMED = "named by --container, and not confirmed by evidence of our own"
 _WHOLE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}-[0-9]{8,10}")
 _ETC = frozenset({"hostname-file", "hosts-file", "resolv-file"})
-_SHORT = 12
 
 
 def same(one: str, other: str) -> bool:
@@ -63,7 +62,7 @@ def by_scope(
         shared = tuple(
             one
             for one in shared
-            if one.source != "hostname" or len(one.id) > _SHORT or same(one.id, name)
+            if one.source != "hostname" or len(one.id) > SHORT_ID or same(one.id, name)
         )
     return ours, shared
 
@@ -74,8 +73,8 @@ def no_identity(candidates: Sequence[Candidate], why: str) -> Identity:
     for one in candidates:
         sources.setdefault(one.id, []).append(one.source)
     named = "; ".join(
-        f"{', '.join(dict.fromkeys(found))} {'name' if len(found) > 1 else 'names'} {name[:_SHORT]}"
-        for name, found in sources.items()
+        f"{', '.join(dict.fromkeys(by))} {'name' if len(by) > 1 else 'names'} {name[:SHORT_ID]}"
+        for name, by in sources.items()
     )
     return Identity(
         None,
@@ -132,14 +131,14 @@ def _claimed(evidence: Evidence, claim: str, firm: list[str], why: str) -> Ident
     candidates = evidence.candidates
     meant = [name for name in distinct(candidates) if name.startswith(claim)]
     whole = claim if _WHOLE.fullmatch(claim) else None
-    if len(claim) >= _SHORT and len(meant) == 1 and _WHOLE.fullmatch(meant[0]):
+    if len(claim) >= SHORT_ID and len(meant) == 1 and _WHOLE.fullmatch(meant[0]):
         whole = meant[0]
     if whole is None:
         return no_identity(candidates, f"Only an engine can resolve --container {claim}, and {why}")
     if firm == [whole] and evidence.inside is None:
         return _chosen(candidates, whole, "observed", "kernel", _OURS)
     if whole in evidence.outer or (firm and whole not in firm):
-        wrong = f"--container {claim[:_SHORT]} contradicts the evidence, and {why}"
+        wrong = f"--container {claim[:SHORT_ID]} contradicts the evidence, and {why}"
         return no_identity(candidates, wrong)
     return _chosen(candidates, whole, "assumed", "option", _CLAIMED)
 

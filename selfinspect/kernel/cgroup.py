@@ -69,8 +69,10 @@ def cpu(folders: Mapping[str, str], online: int | None = None) -> tuple[Cpu, Det
         Detail(
             per_cpu_seconds=per_cpu,
             quota_cpus=cpus(quota, period),
-            burst_periods=held_back.get("nr_bursts"),
-            burst_seconds=_scaled(held_back.get(burst), unit),
+            cpu={
+                "cfs_burst_periods_total": held_back.get("nr_bursts"),
+                "cfs_burst_seconds_total": _scaled(held_back.get(burst), unit),
+            },
         ),
     )
 

@@ -53,8 +53,8 @@ def read_memory(folders: Mapping[str, str]) -> tuple[Memory, Detail]:
         swap=number(f"{folder}/memory.swap.current"),
         failcnt=events.get("max"),
         oom_kills=events.get("oom_kill"),
-        high_events=events.get("high"),
-        max_events=events.get("max"),
+        events_high_total=events.get("high"),
+        events_max_total=events.get("max"),
     )
 
 
@@ -68,8 +68,7 @@ def memory(
     kernel: int | None = None,
     failcnt: int | None = None,
     oom_kills: int | None = None,
-    high_events: int | None = None,
-    max_events: int | None = None,
+    **counted: int | None,
 ) -> tuple[Memory, Detail]:
     """The same from its parts. Pure.
 
@@ -82,8 +81,7 @@ def memory(
         kernel: bytes of the kernel's own memory, where `stat` does not have them.
         failcnt: how often the limit was hit.
         oom_kills: how many processes the kernel OOM-killed.
-        high_events: how often the container was throttled at `memory.high`.
-        max_events: how often `memory.max` was hit.
+        counted: further figures, by the rest of their metrics' names.
     """
     v1 = is_v1(stat)
 
@@ -107,23 +105,24 @@ def memory(
             oom_kills=oom_kills,
         ),
         Detail(
-            mapped_file_bytes=figure("mapped_file"),
-            active_file_bytes=figure("active_file"),
-            inactive_file_bytes=inactive,
-            failcnt=failcnt,
-            page_faults=figure("pgfault"),
-            major_page_faults=figure("pgmajfault"),
-            own_page_faults=stat.get("pgfault"),
-            own_major_page_faults=stat.get("pgmajfault"),
-            kernel_bytes=stat.get("kernel") if kernel is None else kernel,
-            dirty_bytes=figure("dirty"),
-            writeback_bytes=figure("writeback"),
-            file_refaults=figure("workingset_refault_file"),
-            anon_refaults=figure("workingset_refault_anon"),
-            pages_scanned=stat.get("pgscan"),
-            pages_stolen=stat.get("pgsteal"),
-            high_events=high_events,
-            max_events=max_events,
+            memory={
+                "mapped_file": figure("mapped_file"),
+                "kernel_usage": stat.get("kernel") if kernel is None else kernel,
+                "total_active_file_bytes": figure("active_file"),
+                "total_inactive_file_bytes": inactive,
+                "file_dirty_bytes": figure("dirty"),
+                "file_writeback_bytes": figure("writeback"),
+                "failcnt": failcnt,
+                "workingset_refault_file_total": figure("workingset_refault_file"),
+                "workingset_refault_anon_total": figure("workingset_refault_anon"),
+                "pgscan_total": stat.get("pgscan"),
+                "pgsteal_total": stat.get("pgsteal"),
+                **counted,
+            },
+            page_faults={
+                kind: {"container": stat.get(kind), "hierarchy": figure(kind)}
+                for kind in ("pgfault", "pgmajfault")
+            },
         ),
     )
 

@@ -10,17 +10,17 @@ import select
 import socket
 import struct
 import sys
-import threading
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from selfinspect.background import in_background
 from selfinspect.frozen import dataclass
 from selfinspect.kernel import files
 from selfinspect.model import Interface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
 # Traffic: the columns of /proc/net/dev, and interfaces by which an engine links its containers.
 _COUNTERS = 16
@@ -213,16 +213,14 @@ class NetworkChanges:
         proc: the folder of our own network's tables.
     """
 
-    def __init__(self, on_change: Callable[[], None], proc: Path = Path("/proc/net")) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._proc = proc
         self._ended, self._ending = socket.socketpair()
-        self._thread = threading.Thread(target=self._watch, name="network", daemon=True)
 
     def __enter__(self) -> Self:
         self._messages = _route_messages()
         self._first = self._table()
-        self._thread.start()
+        self._thread = in_background("network", self._watch)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -243,8 +241,8 @@ class NetworkChanges:
 
     def _table(self) -> tuple[Route, ...]:
         return (
-            *routes(files.text(f"{self._proc}/route")),
-            *ipv6_routes(files.text(f"{self._proc}/ipv6_route")),
+            *routes(files.text("/proc/net/route")),
+            *ipv6_routes(files.text("/proc/net/ipv6_route")),
         )
 
 
@@ -267,7 +265,7 @@ def listens_here(port: int, root: str = "") -> bool:
         port: on whichever address.
         root: the prefix below which `/proc` is read.
     """
-    sockets = _listening_sockets(port, root)
+    sockets = {f"socket:[{row[9]}]" for row in _listening(port, root)}
     with suppress(OSError):
         with os.scandir(f"{root}/proc") as entries:
             processes = [entry.path for entry in entries if entry.name.isdecimal()]
@@ -292,11 +290,6 @@ def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     numbers = [int(words[start : start + 8], 16) for start in starts]
     address = ipaddress.ip_address(b"".join(each.to_bytes(4, sys.byteorder) for each in numbers))
     return getattr(address, "ipv4_mapped", None) or address
-
-
-def _listening_sockets(port: int, root: str) -> set[str]:
-    """The sockets that listen on a port, as `/proc/PID/fd` names them: proc(5)."""
-    return {f"socket:[{row[9]}]" for row in _listening(port, root)}
 
 
 def _listening(port: int, root: str) -> Iterator[list[str]]:

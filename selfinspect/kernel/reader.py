@@ -58,8 +58,8 @@ class CgroupReader:
             now_ns: the time, in nanoseconds since the Unix epoch.
         """
         host = cpu_time(self._root)
-        times, cpu_detail = cpu(self.folders, host.online)
-        memory, detail = read_memory(self.folders)
+        times, detail = cpu(self.folders, host.online)
+        memory, of_memory = read_memory(self.folders)
         devices, transfers = io(self.folders, self._device)
         tasks, tasks_limit = pids(self.folders)
         return Sample(
@@ -74,10 +74,8 @@ class CgroupReader:
             detail=replace(
                 detail,
                 system_seconds=host.system_seconds,
-                per_cpu_seconds=cpu_detail.per_cpu_seconds,
-                quota_cpus=cpu_detail.quota_cpus,
-                burst_periods=cpu_detail.burst_periods,
-                burst_seconds=cpu_detail.burst_seconds,
+                memory=of_memory.memory,
+                page_faults=of_memory.page_faults,
                 tasks_limit=tasks_limit,
                 transfers=transfers,
             ),

@@ -20,6 +20,7 @@ from selfinspect.masking.names import (
     names_secret,
     words,
 )
+from selfinspect.masking.rules import taken
 from selfinspect.masking.rules.phrases import PHRASES
 from selfinspect.masking.rules.settings import SETTINGS
 from selfinspect.masking.rules.tokens import ADDRESSES, FORMATS, TOKENS
@@ -149,9 +150,10 @@ def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
 
 def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]:
     for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
-        for start, end in rule.found(text):
-            if not is_reference(text[start:end]):
-                yield start, end
+        for match in re.finditer(rule.pattern, text):
+            for start, end in taken(match):
+                if not is_reference(text[start:end]):
+                    yield start, end
 
 
 def named(text: str, lowered: str, secret: Judge) -> Iterator[tuple[int, int]]:

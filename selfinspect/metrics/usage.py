@@ -40,8 +40,7 @@ def cpu(sample: Sample) -> Iterator[Family]:
         cfs_periods_total=figures.periods,
         cfs_throttled_periods_total=figures.throttled_periods,
         cfs_throttled_seconds_total=figures.throttled_seconds,
-        cfs_burst_periods_total=detail.burst_periods,
-        cfs_burst_seconds_total=detail.burst_seconds,
+        **detail.cpu,
     )
 
 
@@ -55,31 +54,15 @@ def memory(sample: Sample) -> Iterator[Family]:
         rss=figures.rss_bytes,
         cache=figures.cache_bytes,
         swap=figures.swap_bytes,
-        mapped_file=detail.mapped_file_bytes,
-        kernel_usage=detail.kernel_bytes,
         max_usage_bytes=figures.peak_bytes,
-        total_active_file_bytes=detail.active_file_bytes,
-        total_inactive_file_bytes=detail.inactive_file_bytes,
-        file_dirty_bytes=detail.dirty_bytes,
-        file_writeback_bytes=detail.writeback_bytes,
-        failcnt=detail.failcnt,
-        workingset_refault_file_total=detail.file_refaults,
-        workingset_refault_anon_total=detail.anon_refaults,
-        pgscan_total=detail.pages_scanned,
-        pgsteal_total=detail.pages_stolen,
-        events_high_total=detail.high_events,
-        events_max_total=detail.max_events,
+        **detail.memory,
     )
     yield family(
         "container_memory_failures_total",
         [
             Point(value, {"failure_type": kind, "scope": scope})
-            for kind, scope, value in (
-                ("pgfault", "container", detail.own_page_faults),
-                ("pgfault", "hierarchy", detail.page_faults),
-                ("pgmajfault", "container", detail.own_major_page_faults),
-                ("pgmajfault", "hierarchy", detail.major_page_faults),
-            )
+            for kind, scopes in detail.page_faults.items()
+            for scope, value in scopes.items()
             if value is not None
         ],
     )

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
     from selfinspect.jsonread import Json
 
-# Actions that change nothing in an inspect document.
-_QUIET = frozenset(
-    {"exec_create", "exec_start", "exec_die", "exec_detach", "top", "attach", "detach", "resize"}
-    | {"archive-path", "extract-to-dir", "copy", "export", "commit"}
-)
 EventSource: TypeAlias = Literal["live", "replay", "reconciled"]
 Cause: TypeAlias = Literal["exit", "oom", "killed", "stopped", "engine-restart", "unknown"]
 RunSource: TypeAlias = Literal["supervisor", "events", "inspect"]
@@ -53,11 +48,6 @@ class Occurrence:
     exec_id: str = field(default="", repr=False)
     command: str | None = field(default=None, repr=False)
 
-    @property
-    def changes_inspect(self) -> bool:
-        """Whether the inspect document may have changed."""
-        return self.action not in _QUIET
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -92,11 +82,11 @@ class Run:
 
     number: int
     started_at: str | None
-    finished_at: str | None
-    exit_code: int | None
-    signal: str | None
-    oom_killed: bool | None
-    cause: Cause
+    finished_at: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    oom_killed: bool | None = None
+    cause: Cause = "unknown"
     sources: tuple[RunSource, ...] = ()
     evidence: tuple[int, ...] = ()
     expected: bool = False

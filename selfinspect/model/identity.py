@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from selfinspect.errors import Outcome
 from selfinspect.frozen import dataclass
@@ -30,6 +30,10 @@ Scope: TypeAlias = Literal["container", "network", "ipc", "pid"]
 Verdict: TypeAlias = Literal["proven", "confirmed", "disproved", "unknown", "chosen", "ignored"]
 Level: TypeAlias = Literal["proven", "confirmed", "observed", "assumed"]
 Method: TypeAlias = Literal["layer", "stamp", "nonce", "engine", "kernel", "option"]
+
+
+SHORT_ID = 12
+"""Digits of an ID that are enough for people and engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +73,11 @@ class IdentitySummary:
 
 
 Access: TypeAlias = Literal["allowed", "denied", "unsupported", "unknown"]
-Capability: TypeAlias = Literal[
-    "ping",
-    "version",
-    "info",
-    "events",
-    "image",
-    "history",
-    "list",
-    "inspect",
-    "archive",
-    "stats",
-    "top",
-    "logs",
-    "changes",
-]
+_Shown: TypeAlias = Literal["inspect", "stats", "events", "top", "logs", "changes", "image", "info"]
+Capability: TypeAlias = _Shown | Literal["ping", "version", "history", "list", "archive"]
 """The requests to an engine; `engine.api.capabilities.REQUESTS` has a row for each."""
 
-CAPABILITIES: tuple[Capability, ...] = (
-    "inspect",
-    "stats",
-    "events",
-    "top",
-    "logs",
-    "changes",
-    "image",
-    "info",
-)
+CAPABILITIES: tuple[Capability, ...] = get_args(_Shown)
 """Those whose state `/v1/engine` shows."""
 
 

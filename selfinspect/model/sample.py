@@ -131,35 +131,23 @@ class Transfer:
 class Detail:
     """Figures that only the metrics carry.
 
-    `system_seconds` is the machine's CPU time over all CPUs, which `percent` is measured
-    against; `per_cpu_seconds`, for each possible CPU, is of cgroup v1 alone. `quota_cpus` is the
-    CPU quota in CPUs. The page faults are those of the whole container, the `own_` ones those
-    outside of cgroups below it, which v2 does not report separately. Refaults, scanned and stolen
-    are pages. `tasks_limit` is 0 where there is none.
+    Attributes:
+        system_seconds: the machine's CPU time over all CPUs, which `percent` is measured against.
+        per_cpu_seconds: for each possible CPU; of cgroup v1 alone.
+        quota_cpus: the CPU quota in CPUs.
+        cpu: by the rest of the name of the metric that shows it, behind `container_cpu_`.
+        memory: the same, behind `container_memory_`.
+        page_faults: by kind and scope, as their metric is labelled.
+        tasks_limit: 0 where there is none.
+        transfers: what was moved to and from each device.
     """
 
     system_seconds: float | None = None
     per_cpu_seconds: tuple[float, ...] = ()
     quota_cpus: float | None = None
-    burst_periods: int | None = None
-    burst_seconds: float | None = None
-    kernel_bytes: int | None = None
-    dirty_bytes: int | None = None
-    writeback_bytes: int | None = None
-    file_refaults: int | None = None
-    anon_refaults: int | None = None
-    pages_scanned: int | None = None
-    pages_stolen: int | None = None
-    high_events: int | None = None
-    max_events: int | None = None
-    mapped_file_bytes: int | None = None
-    active_file_bytes: int | None = None
-    inactive_file_bytes: int | None = None
-    failcnt: int | None = None
-    page_faults: int | None = None
-    major_page_faults: int | None = None
-    own_page_faults: int | None = None
-    own_major_page_faults: int | None = None
+    cpu: Mapping[str, float | None] = field(default_factory=dict)
+    memory: Mapping[str, int | None] = field(default_factory=dict)
+    page_faults: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     tasks_limit: int | None = None
     transfers: tuple[Transfer, ...] = ()
 

@@ -21,13 +21,13 @@ from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.frozen import dataclass
+from selfinspect.times import SECOND
 
 if TYPE_CHECKING:
     from selfinspect.model import Cause, RunRecord
 
-_SECOND = 10**9
-_DIRECTLY = 10 * _SECOND
-_SOON = 30 * _SECOND
+_DIRECTLY = 10 * SECOND
+_SOON = 30 * SECOND
 _OF_SIGNALS = 128
 _ENDED_UNSEEN = 255
 """The exit code that Docker, as it starts, gives a container that ended while it was away."""
@@ -98,7 +98,7 @@ class Ending:
     def last_sent(self) -> Sent | None:
         """The last signal sent through the engine that may have ended it."""
         for sent in reversed(self.sent):
-            if self.finished is None or 0 <= self.finished + _SECOND - sent.nanoseconds <= _SOON:
+            if self.finished is None or 0 <= self.finished + SECOND - sent.nanoseconds <= _SOON:
                 return sent
         return None
 

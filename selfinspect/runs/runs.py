@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 OF_RUNS = ("start", "die", "oom", "kill", "stop", "gap")
 """The actions of the events from which runs are made."""
 
-_SECOND = 10**9
 # An engine reports a start, and an end, a little after PID 1 has recorded it.
-_CLOSE = 10 * _SECOND
-_BETWEEN = 2 * _SECOND
+_CLOSE = 10 * times.SECOND
+_BETWEEN = 2 * times.SECOND
 
 
 @dataclass(slots=True)
@@ -324,11 +323,6 @@ def _present(number: int, facts: _Facts) -> Run:
     return Run(
         number=number,
         started_at=_rfc3339(facts.start),
-        finished_at=None,
-        exit_code=None,
-        signal=None,
-        oom_killed=None,
-        cause="unknown",
         sources=tuple(name for name, there in sources.items() if there),
         evidence=tuple(event.seq for event in facts.events if event.action == "start"),
     )

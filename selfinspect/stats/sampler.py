@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.frozen import dataclass
 from selfinspect.stats.sample import engine_sample, with_limits, with_percent
@@ -80,24 +81,20 @@ class Sampler:
             if future is None:
                 future, mine = Future(), True
                 self._under_way = future
-        if mine and source.waits and timeout is not None:
-            self._read_beside(source, future)
-        elif mine:
-            self._read(source, future)
+        if mine:
+            self._start(source, future, beside=source.waits and timeout is not None)
         try:
             return future.result(timeout)
         except TimeoutError as error:
             raise EngineUnreachableError("the engine gave no figures in time") from error
 
-    def _read_beside(self, source: SampleSource, future: Future[Sample | None]) -> None:
-        reading = threading.Thread(
-            target=self._read, args=(source, future), name="reading", daemon=True
-        )
-        try:
-            reading.start()
-        except RuntimeError:
-            # The container has as many tasks as it may have: who asks has to wait.
-            self._read(source, future)
+    def _start(self, source: SampleSource, future: Future[Sample | None], *, beside: bool) -> None:
+        if beside:
+            # Where the container has as many tasks as it may have, who asks has to wait.
+            with suppress(RuntimeError):
+                in_background("reading", self._read, source, future)
+                return
+        self._read(source, future)
 
     def _read(self, source: SampleSource, future: Future[Sample | None]) -> None:
         try:
@@ -182,12 +179,9 @@ class FsUsage:
             due = self._clock() - self._asked >= self._interval
             if due and (self._asking is None or not self._asking.is_alive()):
                 self._asked = self._clock()
-                self._asking = threading.Thread(
-                    target=self._ask, args=(client,), name="fs-usage", daemon=True
-                )
                 # Where the container has all the tasks it may have, it is asked at the next turn.
                 with suppress(RuntimeError):
-                    self._asking.start()
+                    self._asking = in_background("fs-usage", self._ask, client)
             return size
 
     def wait(self, timeout: float | None = None) -> None:

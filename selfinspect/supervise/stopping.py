@@ -80,7 +80,8 @@ class StopNotice:
         """Send the last signal in time; forget a stop that the command outlived."""
         if self._last_at is not None and now >= self._last_at:
             self._last_at = None
-            self._send_last()
+            if self._last_signal is not None:
+                self._command.send_caught(self._last_signal, "last-signal.not-sent")
         if self._over_at is not None and now >= self._over_at:
             self._over_at = None
             self._agent.send("stopping")
@@ -88,10 +89,6 @@ class StopNotice:
 
     def _leave(self, document: bytes | None) -> None:
         start_writer(lambda: self._announcement.leave(FILE, document))
-
-    def _send_last(self) -> None:
-        if self._last_signal is not None:
-            self._command.send_caught(self._last_signal, "last-signal.not-sent")
 
     def _stop_signal(self) -> int:
         self._agent.settled()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from concurrent.futures import Future
 from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
+from selfinspect.background import future_of
 from selfinspect.documents import as_json
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def frame(name: str, document: Json) -> bytes:
 async def in_thread(call: Callable[[], _Result], *, or_here: bool = False) -> _Result:
     """The result of a blocking call, made in a thread of its own.
 
-    A daemon thread, unlike those of `asyncio.to_thread`: a slow engine does not hold up the
-    agent's stop.
+    Unlike one of `asyncio.to_thread` it ends with the agent.
 
     Args:
         call: may block.
@@ -80,27 +78,10 @@ async def in_thread(call: Callable[[], _Result], *, or_here: bool = False) -> _R
     Raises:
         RuntimeError: no thread can be started.
     """
-    future: Future[_Result] = Future()
-
-    def work() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
     try:
-        beside(work)
+        future = future_of("request", call)
     except RuntimeError:
         if not or_here:
             raise
-        work()
+        return call()
     return await asyncio.wrap_future(future)
-
-
-def beside(call: Callable[[], None]) -> None:
-    """Make a call in a daemon thread of its own, and do not wait for it."""
-    threading.Thread(target=call, name="request", daemon=True).start()

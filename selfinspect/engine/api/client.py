@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,9 @@ from selfinspect.frozen import dataclass
 from selfinspect.jsonread import boolean, integer, parsed, sequence, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from selfinspect.engine.api.capabilities import Answered
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.stream import Stream
     from selfinspect.engine.inspect.log import LogQuery
@@ -36,11 +38,18 @@ _HEADERS = 5.0
 """Seconds for those of a stream: an engine sends them at once, a proxy may hold them back."""
 
 
-@dataclass(frozen=True, slots=True)
 class Prober:
-    """What may be asked before the identity stands; answers about others are discarded."""
+    """What may be asked about candidates, before the identity stands.
 
-    connection: Connection
+    Answers about others are discarded.
+
+    Raises:
+        EngineAnswerError: by every method, where the engine answers with an error.
+        EngineUnreachableError: where it does not answer.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     @property
     def engine(self) -> Engine:
@@ -62,7 +71,7 @@ class Prober:
 
     def stamp(self, container: str, path: str) -> str | None:
         """When a file of a candidate was modified, RFC 3339; None where it has no such file."""
-        answer = self.connection.head("archive", container, path=path)
+        answer = self.connection.answer("archive", container, path=path)
         if answer.code == HTTPStatus.NOT_FOUND:
             return None
         check(answer, "archive", self.connection.transport)
@@ -127,9 +136,7 @@ class Client:
         connection, query = self.connection, {"stream": "false"}
         if connection.speaks(ONE_SHOT_SINCE):
             query["one-shot"] = "true"
-        body = connection.capabilities.ask(
-            "stats", lambda: connection.get("stats", self.id, **query)
-        )
+        body = self._ask("stats", lambda: connection.get("stats", self.id, **query))
         return connection.decoded("stats", body) if body.strip() else {}
 
     def size(self) -> int | None:
@@ -153,10 +160,7 @@ class Client:
 
     def logs(self, query: Mapping[str, str]) -> Stream:
         """Our own log, as the engine sends it."""
-        connection = self.connection
-        return connection.capabilities.ask(
-            "logs", lambda: connection.stream("logs", self.id, query)
-        )
+        return self._ask("logs", lambda: self.connection.stream("logs", self.id, query))
 
     def own_events(
         self, since: str | None = None, until: str | None = None, *, patience: float | None = None
@@ -194,18 +198,16 @@ class Client:
         until: str | None,
         patience: float | None,
     ) -> Stream:
-        connection = self.connection
         given = {"filters": json.dumps(filters), "since": since, "until": until}
         query = {name: value for name, value in given.items() if value}
-        return connection.capabilities.ask(
-            "events", lambda: connection.stream("events", "", query, patience=patience)
-        )
+        stream = partial(self.connection.stream, "events", "", query, patience=patience)
+        return self._ask("events", stream)
 
     def _json(self, capability: Capability, of: str = "", **query: str) -> Json:
-        connection = self.connection
-        return connection.capabilities.ask(
-            capability, lambda: connection.json(capability, of, **query)
-        )
+        return self._ask(capability, lambda: self.connection.json(capability, of, **query))
+
+    def _ask(self, capability: Capability, question: Callable[[], Answered]) -> Answered:
+        return self.connection.capabilities.ask(capability, question)
 
 
 @dataclass(frozen=True, slots=True)

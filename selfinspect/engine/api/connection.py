@@ -66,7 +66,7 @@ def connect(
 
 def _greet(transport: Transport, api_version: str | None) -> tuple[Engine, str | None]:
     """The engine, and the name of the proxy before it, None where there seems to be none."""
-    answer = transport.get("ping", "/_ping")
+    answer = transport.answer("ping", "/_ping")
     check(answer, "ping", transport)
     offered = answer.headers.get("Api-Version", "")
     if not _VERSION.fullmatch(offered):
@@ -112,13 +112,14 @@ class Connection:
             EngineUnreachableError: no answer.
             EngineAnswerError: an answer that is not a success.
         """
-        answer = self.transport.get(capability, self._path(capability, of, query))
+        answer = self.answer(capability, of, **query)
         check(answer, capability, self.transport)
         return answer.body
 
-    def head(self, capability: Capability, of: str, **query: str) -> Answer:
-        """The whole answer to a HEAD, whatever its status."""
-        return self.transport.head(capability, self._path(capability, of, query))
+    def answer(self, capability: Capability, of: str, **query: str) -> Answer:
+        """The whole answer, whatever its status."""
+        method = REQUESTS[capability].method
+        return self.transport.answer(capability, self._path(capability, of, query), method)
 
     def json(self, capability: Capability, of: str = "", **query: str) -> Json:
         """The JSON of a successful answer.

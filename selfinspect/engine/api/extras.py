@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from selfinspect.background import in_background
 from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Extras:
             self._begun |= dict.fromkeys(wanted, now)
             self._asking.update(wanted)
         for name in wanted:
-            threading.Thread(target=self._ask, args=(name,), name=name, daemon=True).start()
+            in_background(name, self._ask, name)
 
     def on_arrival(self, call: Callable[[], None]) -> None:
         """Call a function for each answer that comes from now on, from the thread that asked."""

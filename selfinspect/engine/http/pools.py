@@ -11,9 +11,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-import threading
 import time
-from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from selfinspect.background import future_of
 from selfinspect.endpoint import is_address
 
 if TYPE_CHECKING:
@@ -226,10 +225,8 @@ def addresses(host: str, seconds: float) -> tuple[str, ...]:
     """
     if is_address(host):
         return (str(ipaddress.ip_address(host)),)
-    found: Future[tuple[str, ...]] = Future()
-    threading.Thread(target=_resolve, args=(host, found), name="resolver", daemon=True).start()
     try:
-        return found.result(seconds)
+        return future_of("resolver", partial(_resolved, host)).result(seconds)
     except TimeoutError as error:
         raise TimeoutError(f"no address of {host} within {seconds:.1f} s") from error
 
@@ -246,10 +243,9 @@ def is_public(host: str, seconds: float) -> bool:
     return host not in found and any(not ipaddress.ip_address(one).is_private for one in found)
 
 
-def _resolve(host: str, found: Future[tuple[str, ...]]) -> None:
+def _resolved(host: str) -> tuple[str, ...]:
     try:
         rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        found.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
-    else:
-        found.set_result(tuple(dict.fromkeys(str(row[4][0]) for row in rows)))
+    except UnicodeError as error:
+        raise OSError(str(error)) from error
+    return tuple(dict.fromkeys(str(row[4][0]) for row in rows))

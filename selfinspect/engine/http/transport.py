@@ -83,23 +83,52 @@ class Transport:
         """Whether TLS is spoken."""
         return self._tls is not None
 
-    def get(self, name: str, path: str) -> Answer:
-        """GET a path, the whole answer."""
-        return self._whole("GET", name, path)
+    def answer(self, name: str, path: str, method: str = "GET") -> Answer:
+        """GET or HEAD a path: the whole answer.
 
-    def head(self, name: str, path: str) -> Answer:
-        """HEAD a path."""
-        return self._whole("HEAD", name, path)
+        Args:
+            name: which of our requests it is.
+            path: with its query.
+            method: of HTTP.
+        """
+        with self.stream(name, path, method=method) as stream:
+            body = stream.whole()
+        if _NO_TLS in body and self._place.host and self._tls is None:
+            raise self.failed(
+                "the engine speaks TLS there",
+                outcome="TLS wanted",
+                hint="set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, and mount the certificates",
+            )
+        return Answer(stream.code, stream.headers, body)
 
-    def stream(self, name: str, path: str, patience: float | None = None) -> Stream:
-        """GET a path whose answer has no end; returns once its headers are here.
+    def stream(
+        self, name: str, path: str, patience: float | None = None, *, method: str = "GET"
+    ) -> Stream:
+        """GET a path whose answer may have no end; returns once its headers are here.
 
         Args:
             name: which of our requests it is.
             path: with its query.
             patience: seconds for the headers, None for `timeout`.
+            method: of HTTP.
         """
-        return self._send("GET", name, path, patience)
+        begun, code, timeout = time.monotonic(), 0, patience or self.timeout
+        try:
+            response = self._session.request(
+                method,
+                f"http://localhost{self._place.prefix}{path}",
+                stream=True,
+                allow_redirects=False,
+                timeout=timeout,
+            )
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise failures.unreachable(error, self._place, self._tls, timeout) from error
+        else:
+            code = response.status_code
+            return Stream(response.raw, timeout, self.failed)
+        finally:
+            if self._observe is not None:
+                self._observe(name, code, time.monotonic() - begun)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -125,36 +154,6 @@ class Transport:
             if self._tls is None:
                 raise
             raise failures.because(self._place, tls.unusable(error, self._tls)) from error
-
-    def _whole(self, method: str, name: str, path: str) -> Answer:
-        with self._send(method, name, path) as stream:
-            body = stream.whole()
-        if _NO_TLS in body and self._place.host and self._tls is None:
-            raise self.failed(
-                "the engine speaks TLS there",
-                outcome="TLS wanted",
-                hint="set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, and mount the certificates",
-            )
-        return Answer(stream.code, stream.headers, body)
-
-    def _send(self, method: str, name: str, path: str, patience: float | None = None) -> Stream:
-        begun, code, timeout = time.monotonic(), 0, patience or self.timeout
-        try:
-            response = self._session.request(
-                method,
-                f"http://localhost{self._place.prefix}{path}",
-                stream=True,
-                allow_redirects=False,
-                timeout=timeout,
-            )
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise failures.unreachable(error, self._place, self._tls, timeout) from error
-        else:
-            code = response.status_code
-            return Stream(response.raw, timeout, self.failed)
-        finally:
-            if self._observe is not None:
-                self._observe(name, code, time.monotonic() - begun)
 
 
 def _place(endpoint: str, tls: Tls | None) -> Endpoint:

@@ -22,6 +22,7 @@ from selfinspect.jsonread import (
     texts,
 )
 from selfinspect.model import (
+    SHORT_ID,
     Compose,
     Health,
     HealthCheck,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from selfinspect.model import Engine, Identity, Json, StopSource
 
 DEFAULT_STOP_SIGNAL = "SIGTERM"
-_SHORT = 12
 _SHELL = ("/bin/sh", "-c")
 
 
@@ -77,7 +77,7 @@ def describe(
     bindings = _bindings(inspect)
     return Self(
         id=identifier,
-        short_id=identifier[:_SHORT],
+        short_id=identifier[:SHORT_ID],
         identity=summary,
         name=(text(inspect, "Name") or "").removeprefix("/") or None,
         hostname=text(inspect, "Config", "Hostname"),
@@ -115,7 +115,6 @@ def describe(
         kubernetes=kubernetes_of(labels) or kubernetes,
         stop=_stop(inspect, image),
         host=_host(info),
-        previous_run=None,
         truncated=truncated,
         engine=engine,
     )
@@ -142,7 +141,7 @@ def without_engine(
     used = identifier if assume or identity.level != "assumed" else None
     return Self(
         id=used,
-        short_id=used[:_SHORT] if used else None,
+        short_id=used[:SHORT_ID] if used else None,
         name=identity.name,
         hostname=hostname,
         limits=limits,

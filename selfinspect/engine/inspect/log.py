@@ -8,6 +8,7 @@ Where times are asked for, one stands at each message's begin: of a frame, or of
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeAlias
 
@@ -28,6 +29,7 @@ LONGEST_LINE: Final = 65_536
 """Bytes of a line that are kept; what is cut off is counted."""
 
 _HEADER = 8
+_LONGEST_CHARACTER = 4
 _STREAMS: dict[int, LogStream] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "engine"}
 _WORD = 4096
 """How far back from a cut its word may begin: a secret is not to be cut in two."""
@@ -171,7 +173,8 @@ class LogLines:
         Raises:
             ValueError: what comes is in no frame.
         """
-        for stream, begins, payload in self._pieces(data) if self._framed else [_raw(data)]:
+        raw = _Piece("stdout", begins=False, data=data)
+        for stream, begins, payload in self._pieces(data) if self._framed else [raw]:
             line = self._open.get(stream) or self._fresh(stream)
             if begins and self._timed and stream != "engine":
                 line.stamp = b""
@@ -244,10 +247,6 @@ class _Line:
         return LogLine(stream, self.time, f"{_decoded(kept)} [cut: {lost} bytes more]")
 
 
-def _raw(data: bytes) -> _Piece:
-    return _Piece("stdout", begins=False, data=data)
-
-
 def _read(header: bytes) -> tuple[LogStream, int]:
     stream = _STREAMS.get(header[0])
     if stream is None or any(header[1:4]):
@@ -261,13 +260,10 @@ def _decoded(text: bytes) -> str:
 
 
 def _torn(text: bytes) -> int:
-    """How many bytes at the end are the beginning of a character, as UTF-8 has it."""
-    for back in range(1, min(4, len(text)) + 1):
-        byte = text[-back]
-        if byte & 0xC0 != 0x80:  # noqa: PLR2004 - not a continuation
-            size = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1  # noqa: PLR2004
-            return back if back < size else 0
-    return 0
+    """Bytes at the end that are the beginning of a character in UTF-8."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    decoder.decode(text[-_LONGEST_CHARACTER:])
+    return len(decoder.getstate()[0])
 
 
 def _flag(on: bool) -> str:  # noqa: FBT001 - a boolean is what it writes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 
@@ -33,11 +33,6 @@ class Rule:
     name: str
     hint: tuple[str, ...]
     pattern: str
-
-    def found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the secret stands in a text that hints at it."""
-        for match in re.finditer(self.pattern, text):
-            yield from taken(match)
 
 
 def taken(match: re.Match[str]) -> Iterator[tuple[int, int]]:

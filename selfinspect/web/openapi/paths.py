@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from selfinspect import model
+from selfinspect.documents import ENGINE_MEMBERS
 from selfinspect.engine.inspect.listings import ARGUMENTS, LONGEST_ARGUMENTS
 from selfinspect.web.openapi import TEXT, TIME, Schemas, array, nullable, strict
 
@@ -140,13 +141,7 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         "/v1/engine": _get(
             "The engine, and the limits of our access to it.",
             _object(
-                endpoint=_STRING,
-                product=_STRING,
-                version=_STRING,
-                api_version=_STRING,
-                min_api_version=_STRING,
-                os=_STRING,
-                kernel=_STRING,
+                **dict.fromkeys((*ENGINE_MEMBERS, "min_api_version", "os", "kernel"), _STRING),
                 encrypted=nullable({"type": "boolean"}),
                 reachable={"type": "boolean"},
                 capabilities=_capabilities(),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from selfinspect.background import in_background
 from selfinspect.documents import as_json
 from selfinspect.engine.inspect.log import LogQuery, written
 from selfinspect.errors import BadRequestError
 from selfinspect.web.answers import prefers
 from selfinspect.web.parameters import boolean, invalid, moment, single
-from selfinspect.web.streaming import beside, in_thread, streamed
+from selfinspect.web.streaming import in_thread, streamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -74,7 +75,7 @@ async def log_pieces(
                 yield batch
         finally:
             log.cancel()
-            beside(log.close)
+            in_background("request", log.close)
 
 
 def _rendered(batches: Iterator[list[LogLine]], render: Render) -> bytes:

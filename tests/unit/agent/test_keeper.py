@@ -498,11 +498,11 @@ def test_what_may_come_back_is_asked_soon(outcomes: tuple[AttemptOutcome, ...]) 
 
 
 def test_the_run_before_is_reported_from_then_on(kept: Kept, docker: CannedEngine) -> None:
-    """Through every new look; telling the same again changes nothing."""
+    """Through every new look; the same again changes nothing."""
     run = Run(1, None, "2026-11-21T12:00:00Z", 3, None, oom_killed=False, cause="exit")
-    kept.state.add(lambda beside: replace(beside, runs=(run,)))
+    kept.state.add(lambda beside: replace(beside, runs=(run,), previous_run=run))
     expected = len(kept.names)
-    kept.state.add(lambda beside: replace(beside, runs=(run,)))
+    kept.state.add(lambda beside: replace(beside, runs=(run,), previous_run=run))
     assert len(kept.names) == expected
     docker.knows({**recorded("inspect"), "Name": "/shop"})
     docker.emit(happened("rename"))

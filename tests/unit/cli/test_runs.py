@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.cli.runs import row
+from selfinspect.cli.events import row
 from selfinspect.supervise.record import Record
 
 if TYPE_CHECKING:

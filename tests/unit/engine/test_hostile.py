@@ -110,7 +110,7 @@ def test_what_comes_a_byte_at_a_time_is_given_up_on(
     """The deadline is for the whole answer: bytes that keep coming gain nothing."""
     transport = Transport(hostile(_drip(begin, drop)).url, timeout=BRIEF)
     with pytest.raises(EngineUnreachableError) as caught:
-        transport.get("ping", "/_ping")
+        transport.answer("ping", "/_ping")
     transport.close()
     assert caught.value.outcome == "timeout"
 
@@ -130,7 +130,7 @@ def test_a_flood_costs_little_memory(hostile: Callable[[Peer], Hostile], begin: 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     transport = Transport(hostile(_flood(begin)).url, timeout=GENEROUS)
     with pytest.raises(EngineUnreachableError):
-        transport.get("ping", "/_ping")
+        transport.answer("ping", "/_ping")
     transport.close()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 48 << 10
 
@@ -166,7 +166,7 @@ def test_what_speaks_no_http_is_reported_in_our_words(hostile: Callable[[Peer], 
     peer = hostile(lambda client, _: client.sendall(b"\x00\xffgarbage\r\n\r\n"))
     transport = Transport(peer.url, timeout=GENEROUS)
     with pytest.raises(EngineUnreachableError) as caught:
-        transport.get("ping", "/_ping")
+        transport.answer("ping", "/_ping")
     transport.close()
     assert caught.value.detail == f"{peer.url}: what answers there does not speak HTTP"
 
@@ -181,7 +181,7 @@ def test_a_kept_connection_that_closes_under_a_request_is_no_failure(
 ) -> None:
     """Closed just when it is asked over, as proxies do: it is asked over a new one, once."""
     transport = Transport(hostile(_answer_once).url, timeout=GENEROUS)
-    assert [transport.get("ping", "/_ping").body for _ in range(3)] == [b"OK"] * 3
+    assert [transport.answer("ping", "/_ping").body for _ in range(3)] == [b"OK"] * 3
     transport.close()
 
 
@@ -190,7 +190,7 @@ def test_a_new_connection_that_closes_is_a_failure(hostile: Callable[[Peer], Hos
     asked = []
     transport = Transport(hostile(lambda *_: asked.append(1)).url, timeout=GENEROUS)
     with pytest.raises(EngineUnreachableError, match="closed the connection without an answer"):
-        transport.get("ping", "/_ping")
+        transport.answer("ping", "/_ping")
     transport.close()
     assert len(asked) == 1
 
@@ -212,7 +212,7 @@ def _descriptors() -> int:
 
 def _ask(transport: Transport, times: int) -> None:
     for number in range(times):
-        transport.get("x", f"/{number}")
+        transport.answer("x", f"/{number}")
 
 
 def test_eight_threads_asking_a_hundred_times_need_eight_sockets(engine: CannedEngine) -> None:
@@ -250,7 +250,7 @@ def test_no_descriptor_is_lost_to_failures(
     before = _descriptors()
     for transport in (gone, closing) * 20:
         with pytest.raises(EngineUnreachableError):
-            transport.get("ping", "/_ping")
+            transport.answer("ping", "/_ping")
     deadline = time.monotonic() + GENEROUS
     while _descriptors() > before and time.monotonic() < deadline:
         threading.Event().wait(0.01)  # the peer's own ends are this process's too

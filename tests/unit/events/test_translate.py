@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.events.lifecycle import Lifecycle
 from selfinspect.events.translate import EVERY_NAME, translate
 from selfinspect.jsonread import text
 from selfinspect.masking import Masking
@@ -235,13 +236,13 @@ def test_the_source_is_reported() -> None:
 @pytest.mark.parametrize("action", ["exec_create: ls", "exec_die", "top", "attach", "resize"])
 def test_a_quiet_event_changes_nothing_in_inspect(action: str) -> None:
     """A health check's exec every second must not cost an inspect each."""
-    assert not _translated(_event(action)).changes_inspect
+    assert not Lifecycle().changes_inspect(_translated(_event(action)))
 
 
 @pytest.mark.parametrize("action", ["rename", "die", "health_status: unhealthy", "update", "new"])
 def test_any_other_event_may_change_inspect(action: str) -> None:
     """Any action that is not listed as quiet leads to an inspect."""
-    assert _translated(_event(action)).changes_inspect
+    assert Lifecycle().changes_inspect(_translated(_event(action)))
 
 
 def test_a_recorded_life() -> None:
@@ -251,7 +252,7 @@ def test_a_recorded_life() -> None:
         for raw in recorded_events("events")
         if (found := translate(raw, container=ID, labels=LABELS, masking=Masking()))
     ]
-    loud = [f"{found.type} {found.action}" for found in seen if found.changes_inspect]
+    loud = [f"{found.type} {found.action}" for found in seen if Lifecycle().changes_inspect(found)]
     assert loud == [
         "network connect",
         "volume mount",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.engine.api.client import Prober
 from selfinspect.engine.inspect.listings import Process
 from selfinspect.errors import (
     EngineAnswerError,
@@ -83,8 +84,8 @@ class Box:
         }
 
 
-class CannedEngine:
-    """Satisfies CandidateApi.
+class CannedEngine(Prober):
+    """Answers what a test lays before it, and counts what it was asked.
 
     Attributes:
         ours: the container whose processes include ours.
@@ -92,11 +93,12 @@ class CannedEngine:
         busybox: the host's `ps` shows no namespaces.
     """
 
+    engine: Engine = DOCKER
+
     def __init__(
         self, *boxes: Box, ours: str | None = None, comm: Path, denied: Sequence[str] = ()
     ) -> None:
         self.boxes = {box.id: box for box in boxes}
-        self.engine = DOCKER
         self.ours = ours
         self.comm = comm
         self.denied = tuple(denied)

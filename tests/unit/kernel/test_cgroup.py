@@ -18,6 +18,8 @@ def _device(major: int, minor: int) -> str:
     return f"{major}:{minor}"
 
 
+BURSTS = {"cfs_burst_periods_total": 4, "cfs_burst_seconds_total": 2.5}
+NO_BURSTS = dict.fromkeys(BURSTS)
 V1_CPU_STAT = "nr_periods 913\nnr_throttled 885\nthrottled_time 36993330723\n"
 
 
@@ -53,7 +55,7 @@ def test_throttling_under_a_quota(lay: Lay) -> None:
 def test_no_throttling_without_a_quota(lay: Lay, quota: str) -> None:
     """Without a quota nothing is said of periods, zeros least of all."""
     root = lay({"cpu.stat": V1_CPU_STAT, "cpu.cfs_quota_us": quota})
-    assert cpu({"cpu": root}) == (Cpu(), Detail())
+    assert cpu({"cpu": root}) == (Cpu(), Detail(cpu=NO_BURSTS))
 
 
 def test_bursts_and_the_quota_in_cpus(lay: Lay) -> None:
@@ -61,7 +63,7 @@ def test_bursts_and_the_quota_in_cpus(lay: Lay) -> None:
     stat = f"{V1_CPU_STAT}nr_bursts 4\nburst_time 2500000000\n"
     root = lay({"cpu.stat": stat, "cpu.cfs_quota_us": "150000\n", "cpu.cfs_period_us": "100000\n"})
     detail = cpu({"cpu": root})[1]
-    assert detail == Detail(quota_cpus=1.5, burst_periods=4, burst_seconds=2.5)
+    assert detail == Detail(quota_cpus=1.5, cpu=BURSTS)
 
 
 BYTES = "7:0 Read 10\n7:0 Write 20\n7:0 Sync 30\n7:0 Total 30\n8:16 Read 5\nTotal 35\n"
@@ -142,7 +144,7 @@ def test_cpu_under_a_quota(lay: Lay) -> None:
         throttled_periods=3,
         throttled_seconds=0.25,
     )
-    assert detail == Detail(quota_cpus=0.5)
+    assert detail == Detail(quota_cpus=0.5, cpu=NO_BURSTS)
 
 
 def test_cpu_without_a_quota(lay: Lay) -> None:
@@ -150,14 +152,14 @@ def test_cpu_without_a_quota(lay: Lay) -> None:
     root = lay({"cpu.stat": V2_CPU_STAT, "cpu.max": "max 100000\n"})
     times, detail = cpu({UNIFIED: root})
     assert times == Cpu(usage_seconds=2.5, user_seconds=1.5, system_seconds=1.0)
-    assert detail == Detail()
+    assert detail == Detail(cpu=NO_BURSTS)
 
 
 def test_bursts_under_a_quota(lay: Lay) -> None:
     """Periods in which more than the quota was used, and how much more."""
     stat = f"{V2_CPU_STAT}nr_bursts 4\nburst_usec 2500000\n"
     detail = cpu({UNIFIED: lay({"cpu.stat": stat, "cpu.max": "50000 100000\n"})})[1]
-    assert (detail.burst_periods, detail.burst_seconds) == (4, 2.5)
+    assert detail.cpu == BURSTS
 
 
 def test_io(lay: Lay) -> None:

@@ -61,12 +61,27 @@ def test_memory_counts_children(lay: Lay) -> None:
     )
     assert (figures.rss_bytes, figures.cache_bytes, figures.swap_bytes) == (600, 300, 50)
     assert (figures.peak_bytes, figures.percent, figures.oom_kills) == (3000, 20.0, 2)
-    assert (detail.active_file_bytes, detail.inactive_file_bytes) == (100, 200)
-    assert (detail.failcnt, detail.page_faults, detail.major_page_faults) == (7, 9, 4)
-    assert detail.mapped_file_bytes == 30
-    assert (detail.dirty_bytes, detail.writeback_bytes, detail.kernel_bytes) == (40, 41, 44)
-    assert (detail.file_refaults, detail.anon_refaults) == (42, 43)
-    assert (detail.pages_scanned, detail.high_events, detail.max_events) == (None, None, None)
+    assert (
+        detail.memory["total_active_file_bytes"],
+        detail.memory["total_inactive_file_bytes"],
+    ) == (100, 200)
+    assert (
+        detail.memory["failcnt"],
+        detail.page_faults["pgfault"]["hierarchy"],
+        detail.page_faults["pgmajfault"]["hierarchy"],
+    ) == (7, 9, 4)
+    assert detail.memory["mapped_file"] == 30
+    assert (
+        detail.memory["file_dirty_bytes"],
+        detail.memory["file_writeback_bytes"],
+        detail.memory["kernel_usage"],
+    ) == (40, 41, 44)
+    assert (
+        detail.memory["workingset_refault_file_total"],
+        detail.memory["workingset_refault_anon_total"],
+    ) == (42, 43)
+    assert detail.memory["pgscan_total"] is None
+    assert not detail.memory.keys() & {"events_high_total", "events_max_total"}
 
 
 def test_oom_kills_are_unknown_to_older_kernels(lay: Lay) -> None:
@@ -98,13 +113,27 @@ def test_v2_memory(lay: Lay) -> None:
     )
     assert (figures.rss_bytes, figures.cache_bytes, figures.swap_bytes) == (600, 300, 50)
     assert (figures.peak_bytes, figures.percent, figures.oom_kills) == (3000, 20.0, 2)
-    assert (detail.active_file_bytes, detail.inactive_file_bytes) == (100, 200)
-    assert (detail.dirty_bytes, detail.writeback_bytes, detail.kernel_bytes) == (40, 41, 44)
-    assert (detail.file_refaults, detail.anon_refaults) == (42, 43)
-    assert (detail.pages_scanned, detail.pages_stolen) == (45, 46)
-    assert (detail.high_events, detail.max_events) == (0, 7)
-    assert (detail.failcnt, detail.page_faults, detail.major_page_faults) == (7, 9, 4)
-    assert detail.mapped_file_bytes == 30
+    assert (
+        detail.memory["total_active_file_bytes"],
+        detail.memory["total_inactive_file_bytes"],
+    ) == (100, 200)
+    assert (
+        detail.memory["file_dirty_bytes"],
+        detail.memory["file_writeback_bytes"],
+        detail.memory["kernel_usage"],
+    ) == (40, 41, 44)
+    assert (
+        detail.memory["workingset_refault_file_total"],
+        detail.memory["workingset_refault_anon_total"],
+    ) == (42, 43)
+    assert (detail.memory["pgscan_total"], detail.memory["pgsteal_total"]) == (45, 46)
+    assert (detail.memory["events_high_total"], detail.memory["events_max_total"]) == (0, 7)
+    assert (
+        detail.memory["failcnt"],
+        detail.page_faults["pgfault"]["hierarchy"],
+        detail.page_faults["pgmajfault"]["hierarchy"],
+    ) == (7, 9, 4)
+    assert detail.memory["mapped_file"] == 30
 
 
 def test_unlimited_memory(lay: Lay) -> None:

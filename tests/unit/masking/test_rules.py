@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from selfinspect.masking import Masking
 from selfinspect.masking.names import is_secret
-from selfinspect.masking.rules import Rule
+from selfinspect.masking.rules import Rule, taken
 from selfinspect.masking.rules.programs import PROGRAMS
 from selfinspect.masking.rules.settings import NAMES, SETTINGS, NameRule
 from selfinspect.masking.texts import TEXTS
@@ -49,7 +50,9 @@ def hidden(rule: Rule, text: str) -> str:
                  if group <= match.re.groups and match.start(group) >= 0]  # fmt: skip
     else:
         lowered = text.lower()
-        found = [*rule.found(text)] if any(hint in lowered for hint in rule.hint) else []
+        hinted = any(hint in lowered for hint in rule.hint)
+        spans = map(taken, re.finditer(rule.pattern, text) if hinted else ())
+        found = [*chain.from_iterable(spans)]
     for start, end in sorted(found, reverse=True):
         text = text[:start] + text[end:]
     return text

@@ -112,7 +112,9 @@ def test_a_cpu_that_was_never_used_has_no_series() -> None:
 
 def test_bursts_are_counted_under_a_quota() -> None:
     """Where the kernel counts them."""
-    sample = replace(EMPTY, detail=Detail(burst_periods=4, burst_seconds=2.5))
+    sample = replace(
+        EMPTY, detail=Detail(cpu={"cfs_burst_periods_total": 4, "cfs_burst_seconds_total": 2.5})
+    )
     assert _values(usage.cpu(sample)) == {
         "container_cpu_cfs_burst_periods": 4,
         "container_cpu_cfs_burst_seconds": 2.5,
@@ -133,19 +135,21 @@ def test_memory_is_in_bytes() -> None:
             oom_kills=2,
         ),
         detail=Detail(
-            mapped_file_bytes=4,
-            active_file_bytes=3,
-            inactive_file_bytes=1,
-            failcnt=11,
-            kernel_bytes=12,
-            dirty_bytes=13,
-            writeback_bytes=14,
-            file_refaults=15,
-            anon_refaults=16,
-            pages_scanned=17,
-            pages_stolen=18,
-            high_events=19,
-            max_events=20,
+            memory={
+                "mapped_file": 4,
+                "total_active_file_bytes": 3,
+                "total_inactive_file_bytes": 1,
+                "failcnt": 11,
+                "kernel_usage": 12,
+                "file_dirty_bytes": 13,
+                "file_writeback_bytes": 14,
+                "workingset_refault_file_total": 15,
+                "workingset_refault_anon_total": 16,
+                "pgscan_total": 17,
+                "pgsteal_total": 18,
+                "events_high_total": 19,
+                "events_max_total": 20,
+            }
         ),
     )
     found = list(usage.memory(sample))
@@ -270,7 +274,10 @@ def test_unknown_limits_are_absent() -> None:
 def test_page_faults_by_kind_and_scope() -> None:
     """As cAdvisor has them: of the container alone, and with what is below it."""
     detail = Detail(
-        page_faults=9, major_page_faults=3, own_page_faults=8, own_major_page_faults=None
+        page_faults={
+            "pgfault": {"container": 8, "hierarchy": 9},
+            "pgmajfault": {"container": None, "hierarchy": 3},
+        }
     )
     found = _labelled(usage.memory(replace(EMPTY, detail=detail)), "container_memory_failures")
     assert found == [

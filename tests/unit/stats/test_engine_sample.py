@@ -40,7 +40,7 @@ def test_docker_on_cgroup_v1() -> None:
     assert (sample.memory.limit_bytes, sample.memory.peak_bytes) == (128 << 20, 42123264)
     assert sample.io == {"/dev/loop0": Device(6685720576, 6685720576, 102016, 12728)}
     assert sample.pids == Pids(2, 64)
-    assert sample.detail.failcnt == 0
+    assert sample.detail.memory["failcnt"] == 0
 
 
 @pytest.mark.parametrize("odd", [None, -1, 1 << 64, "7"])
@@ -76,7 +76,7 @@ def test_engine_and_kernel_agree_on_one_container() -> None:
     assert kernel.cpu.online == engine.cpu.online
     assert kernel.memory.limit_bytes == engine.memory.limit_bytes
     assert kernel.pids.limit == engine.pids.limit
-    assert kernel.detail.failcnt == engine.detail.failcnt
+    assert kernel.detail.memory["failcnt"] == engine.detail.memory["failcnt"]
     assert (kernel.io or {}).keys() == (engine.io or {}).keys()
 
 
@@ -91,7 +91,10 @@ def test_kernel_and_engine_agree_on_cgroup_v2() -> None:
         (kernel.cpu.system_seconds, engine.cpu.system_seconds),
         (kernel.cpu.throttled_periods, engine.cpu.throttled_periods),
         (kernel.cpu.throttled_seconds, engine.cpu.throttled_seconds),
-        (kernel.detail.page_faults, engine.detail.page_faults),
+        (
+            kernel.detail.page_faults["pgfault"]["hierarchy"],
+            engine.detail.page_faults["pgfault"]["hierarchy"],
+        ),
     ]:
         assert later is not None
         assert earlier is not None
@@ -106,8 +109,8 @@ def test_kernel_and_engine_agree_on_cgroup_v2() -> None:
 def test_the_limit_hits_of_docker_on_v2_are_passed_over() -> None:
     """Docker's `failcnt` there is how often memory ran out; the limit was hit more often."""
     assert member(_frame("docker-26-v2"), "memory_stats", "failcnt") == 1
-    assert _sample(_frame("docker-26-v2")).detail.failcnt is None
-    assert CgroupReader(FIXTURES / "cgroup-v2").read(1).detail.failcnt == 39
+    assert _sample(_frame("docker-26-v2")).detail.memory["failcnt"] is None
+    assert CgroupReader(FIXTURES / "cgroup-v2").read(1).detail.memory["failcnt"] == 39
 
 
 def test_docker_on_cgroup_v2() -> None:
@@ -130,7 +133,7 @@ def test_what_v2_does_not_say_is_unknown() -> None:
     assert (sample.cpu.periods, sample.cpu.throttled_periods) == (None, None)
     assert (sample.cpu.throttled_seconds, sample.cpu.percent) == (None, None)
     assert (sample.memory.swap_bytes, sample.memory.peak_bytes) == (None, None)
-    assert (sample.memory.oom_kills, sample.detail.failcnt) == (None, None)
+    assert (sample.memory.oom_kills, sample.detail.memory["failcnt"]) == (None, None)
     assert sample.pids == Pids(12, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import get_args
 
 import pytest
@@ -86,7 +87,7 @@ def test_what_is_no_refusal_is_not_remembered(error: Exception) -> None:
     assert capabilities.states()["top"] == "unknown"
 
 
-@pytest.mark.parametrize("capability", get_args(Capability))
+@pytest.mark.parametrize("capability", [*chain(*map(get_args, get_args(Capability)))])
 def test_every_request_has_a_variable_and_a_path(capability: Capability) -> None:
     """Whatever the client can ask for, a person can open: each capability has its row."""
     text = allowing(capability)

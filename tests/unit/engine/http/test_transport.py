@@ -26,7 +26,7 @@ BRIEF = 0.2
 def _failure(endpoint: str, *, timeout: float = PATIENT) -> EngineUnreachableError:
     made = Transport(endpoint, timeout=timeout)
     with pytest.raises(EngineUnreachableError) as caught:
-        made.get("ping", "/_ping")
+        made.answer("ping", "/_ping")
     made.close()
     assert caught.value.endpoint == endpoint
     assert caught.value.detail.startswith(endpoint)
@@ -36,14 +36,14 @@ def _failure(endpoint: str, *, timeout: float = PATIENT) -> EngineUnreachableErr
 def test_an_answer_is_whole(engine: CannedEngine, transport: Transport) -> None:
     """Status, headers in any case, and body arrive as they were sent."""
     engine.answers["/x"] = Answer(418, b"short and stout", {"X-Kind": "pot"})
-    answer = transport.get("x", "/x")
+    answer = transport.answer("x", "/x")
     assert (answer.code, answer.headers["x-kind"], answer.body) == (418, "pot", b"short and stout")
 
 
 def test_head_asks_for_headers_alone(engine: CannedEngine, transport: Transport) -> None:
     """A HEAD has headers and no body."""
     engine.answers["/x"] = Answer(body=b"body", headers={"X-Kind": "pot"})
-    answer = transport.head("x", "/x")
+    answer = transport.answer("x", "/x", "HEAD")
     assert (answer.headers["X-Kind"], answer.body) == ("pot", b"")
     assert engine.requests == ["HEAD /x"]
 
@@ -51,7 +51,7 @@ def test_head_asks_for_headers_alone(engine: CannedEngine, transport: Transport)
 def test_every_path_goes_over_one_connection(engine: CannedEngine, transport: Transport) -> None:
     """Idle connections are kept by socket, not by path."""
     for number in range(5):
-        transport.get("x", f"/{number}?query={number}")
+        transport.answer("x", f"/{number}?query={number}")
     assert engine.connections == 1
 
 
@@ -62,7 +62,7 @@ def test_threads_share_a_bounded_pool(engine: CannedEngine, transport: Transport
     def ask() -> None:
         start.wait()
         for number in range(10):
-            transport.get("x", f"/{number}")
+            transport.answer("x", f"/{number}")
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -77,10 +77,10 @@ def test_an_engine_that_restarted_is_asked_again(
     engine: CannedEngine, transport: Transport
 ) -> None:
     """A kept connection that the engine closed meanwhile costs no error."""
-    transport.get("ping", "/_ping")
+    transport.answer("ping", "/_ping")
     engine.stop()
     engine.start()
-    assert transport.get("ping", "/_ping").code == 200
+    assert transport.answer("ping", "/_ping").code == 200
 
 
 def test_the_environment_is_not_asked(
@@ -93,7 +93,7 @@ def test_the_environment_is_not_asked(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "http+unix_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     made = Transport(engine.url)
-    assert made.get("ping", "/_ping").code == 200
+    assert made.answer("ping", "/_ping").code == 200
     made.close()
     assert "Authorization" not in engine.headers[0]
 
@@ -101,7 +101,7 @@ def test_the_environment_is_not_asked(
 def test_a_redirect_is_not_followed(engine: CannedEngine, transport: Transport) -> None:
     """A redirect is an answer like any other: who is asked is decided here alone."""
     engine.answers["/x"] = Answer(301, headers={"Location": "/elsewhere"})
-    assert transport.get("x", "/x").code == 301
+    assert transport.answer("x", "/x").code == 301
     assert engine.requests == ["GET /x"]
 
 
@@ -198,7 +198,7 @@ def test_a_folder_in_the_sockets_place_is_reported(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_name_nobody(endpoint: str) -> None:
     """The environment may hold any."""
     with pytest.raises(EngineUnreachableError):
-        Transport(endpoint).get("ping", "/_ping")
+        Transport(endpoint).answer("ping", "/_ping")
 
 
 def test_a_path_too_long_for_a_socket_is_reported(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ from selfinspect.errors import EngineUnreachableError
 
 def ask(endpoint):
     try:
-        Transport(endpoint).get("ping", "/_ping")
+        Transport(endpoint).answer("ping", "/_ping")
     except EngineUnreachableError as error:
         return error
 
@@ -285,12 +285,12 @@ def test_each_request_is_observed(engine: CannedEngine, tmp_path: Path) -> None:
     seen: list[tuple[str, int, float]] = []
     engine.answers["/x"] = Answer(403)
     made = Transport(engine.url, observe=lambda *what: seen.append(what))
-    made.get("x", "/x")
+    made.answer("x", "/x")
     made.stream("events", "/events").cancel()
     made.close()
     absent = Transport(f"unix://{tmp_path}/no.sock", observe=lambda *what: seen.append(what))
     with pytest.raises(EngineUnreachableError):
-        absent.get("ping", "/_ping")
+        absent.answer("ping", "/_ping")
     assert [(name, code) for name, code, _ in seen] == [("x", 403), ("events", 200), ("ping", 0)]
     assert all(seconds >= 0 for _, _, seconds in seen)
 
