@@ -19,7 +19,7 @@ from selfinspect.jsonread import mapping, member, sequence
 from selfinspect.model import HISTORY_FIELDS
 from selfinspect.times import rfc3339
 from tests.browser.conftest import Screen, visiting
-from tests.engine.conftest import until
+from tests.engine.conftest import ROOT, until
 from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
@@ -455,3 +455,49 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         )
         readable(visit, tallest=9000, on_a_phone=20_000)
         assert visit.page.locator("main script, main img").count() == 0
+
+
+def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
+    """What it was that ended the runs is seen at once: README shows this page.
+
+    `--pictures FOLDER` takes that picture again, as `page.png`.
+    """
+    config = stage.inspect["Config"]
+    assert isinstance(config, dict)
+    config["Image"] = "shop/web:1.4.2"
+    cgroup, limit, every = stage.root / "sys/fs/cgroup", 2**26, 240
+    (cgroup / "memory.max").write_text(f"{limit}\n")
+    (cgroup / "memory.stat").write_text("inactive_file 0\n")
+    (cgroup / "memory.peak").write_text(f"{limit}\n")
+    (cgroup / "memory.current").write_text(f"{limit // 4}\n")
+    first = stage.followed()
+    [path] = stage.journal.glob("*.history")
+    until(path.read_bytes, "a first reading")
+    first.stop()
+    figures = dict.fromkeys(HISTORY_FIELDS[1:], 0.0) | {"memory_limit_bytes": limit, "pids": 7}
+    past = [
+        line(ago(left), list((figures | grown).values()))
+        for left in range(8 * every, every // 4, -60)
+        for full in [1 - (left % every) / every]
+        for grown in [{"memory_working_set_bytes": limit * (0.2 + 0.75 * full), "cpu_cores": full}]
+    ]
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"".join(past))
+    agent = stage.followed()
+    stage.dies(8, every=every, agent=agent)
+    with look(agent) as visit:
+        charted(visit)
+        visit.shows("#attention h3", "It keeps restarting: 3\u00a0times in the last 15\u00a0min")
+        for step in range(30 if visit.folder else 1):
+            used = limit // 4 + step * 2**20 + 300 * 2**10
+            busy = step * 40 + step**2
+            (cgroup / "cpu.stat").write_text(f"usage_usec {busy * 10**4}\nnr_periods 9\n")
+            (stage.root / "proc/stat").write_text(
+                f"cpu  {busy} 0 0 {step * 200 - busy}{' 0' * 6}\ncpu0{' 0' * 10}\ncpu1{' 0' * 10}\n"
+            )
+            (cgroup / "memory.current").write_text(f"{used}\n")
+            visit.shows("#chart-memory .now", f"{used / 2**20:.1f}\u00a0MiB")
+        if visit.folder:
+            # As wide as GitHub shows it.
+            visit.page.set_viewport_size({"width": 840, "height": 640})
+            visit.page.screenshot(path=f"{visit.folder}/page.png")
+    assert (ROOT / ".github" / "page.png").stat().st_size <= 60_000
