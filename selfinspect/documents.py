@@ -86,6 +86,7 @@ def engine_document(snapshot: Snapshot, reach: Reach | None) -> Json:
             **{name: learnt.get(name, "unknown") for name in CAPABILITIES},
             "memory_events": _memory_events(snapshot),
         },
+        "failure": as_document(failure),
         "tried": _tried(snapshot),
     }
 

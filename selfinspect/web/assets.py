@@ -31,6 +31,7 @@ _FILES = (
     "charts.js",
     "dom.js",
     "panels.js",
+    "runs.js",
     "samples.js",
     "timeline.js",
     "words.js",

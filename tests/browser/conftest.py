@@ -8,11 +8,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.contract.conftest import here, inspect, serve  # noqa: F401 - fixtures for the states
 from tests.engine.conftest import until
 from tests.support.tcp_front import TcpFront
 
@@ -47,6 +48,8 @@ class Visit:
     Attributes:
         page: the page.
         origin: where it came from.
+        name: of the test that looks at it.
+        folder: where pictures of it are left; None for none.
         requests: the address of each request it made.
         complaints: the errors in its console.
         refusals: how often Chromium reported an error answer on the console.
@@ -54,6 +57,8 @@ class Visit:
 
     page: Page
     origin: str
+    name: str
+    folder: str | None
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -73,6 +78,12 @@ class Visit:
         # A timer instead of animation frames, which a busy machine may withhold.
         self.page.wait_for_function(condition, arg=argument, timeout=PATIENCE_MS, polling=100)
 
+    def picture(self, kind: str = "") -> None:
+        """Leave a picture of the whole page, where pictures are asked for."""
+        if self.folder is not None:
+            path = f"{self.folder}/{self.name}{kind}.png"
+            self.page.screenshot(path=path, full_page=True)
+
     def heard(self, message: ConsoleMessage) -> None:
         """The page said something in the console."""
         if message.type not in ("error", "warning"):
@@ -81,6 +92,15 @@ class Visit:
         (self.refusals if failed else self.complaints).append(
             f"{message.text} {message.location.get('url')}"
         )
+
+
+class Place(Protocol):
+    """Where a page is."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        ...
 
 
 @dataclass
@@ -171,7 +191,7 @@ def visit(
 
 @contextlib.contextmanager
 def visiting(
-    chromium: Browser, site: Site, screen: Screen, request: pytest.FixtureRequest
+    chromium: Browser, site: Place, screen: Screen, request: pytest.FixtureRequest
 ) -> Iterator[Visit]:
     """A page that was just opened; in the end nothing is amiss in its console and its requests."""
     context = chromium.new_context(
@@ -181,7 +201,8 @@ def visiting(
     # What a test waits for is to come by an event, not by the page's slow look at everything.
     context.add_init_script("globalThis.setInterval = () => 0")
     page = context.new_page()
-    visit = Visit(page, site.url)
+    name = request.node.name.removeprefix("test_").replace(os.sep, "-")
+    visit = Visit(page, site.url, name, request.config.getoption("--pictures", default=None))
     page.on("console", visit.heard)
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
@@ -192,7 +213,5 @@ def visiting(
         assert visit.complaints == []
         assert [url for url in visit.requests if not url.startswith(site.url)] == []
     finally:
-        if folder := request.config.getoption("--pictures", default=None):
-            name = request.node.name.removeprefix("test_").replace(os.sep, "-")
-            page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        visit.picture()
         context.close()

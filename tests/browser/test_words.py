@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -98,6 +99,14 @@ def test_how_a_run_ended_is_a_sentence(blank: Page, run: str, words: str, *, bad
         ("type: 'container', action: 'exec_start', attributes: {command: ['a', 'b']}", "Exec: a b"),
         ("type: 'plugin', action: 'enable'", "Plugin enable"),
         ("type: 'agent', action: 'gap'", "Events may be missing here"),
+        (
+            "type: 'kernel', action: 'memory_max', attributes: {count: 39}",
+            "Memory met its limit 39 times",
+        ),
+        (
+            "type: 'agent', action: 'stopping', attributes: {signal: 'SIGTERM'}",
+            "Asked to stop by SIGTERM",
+        ),
     ],
 )
 def test_what_happened_is_a_sentence(blank: Page, event: str, words: str) -> None:
@@ -105,28 +114,180 @@ def test_what_happened_is_a_sentence(blank: Page, event: str, words: str) -> Non
     assert said(blank, "words.js", f"event({{{event}}})") == words
 
 
+RUNNING = "id: 'a1b2', state: 'running', health: null, previous_run: null"
+NOW = "new Date('2026-11-21T09:00:00Z')"
+
+
+def notices(page: Page, known: str) -> list[dict[str, str]]:
+    """What needs attention at nine o'clock, of what is known then."""
+    found = said(page, "attention.js", f"attention({{runs: [], {known}}}, {NOW})")
+    assert isinstance(found, list)
+    return found
+
+
+def events(action: str, *others: str) -> str:
+    """Events with such attributes, one a minute before nine o'clock."""
+    made = (
+        f"{{action: '{action}', time: '2026-11-21T08:{60 - len(others) + index}:00Z',"
+        f" attributes: {{{attributes}}}}}"
+        for index, attributes in enumerate(others)
+    )
+    return f"[{', '.join(made)}]"
+
+
 @pytest.mark.parametrize(
-    ("inspected_at", "status", "title"),
+    ("inspected_at", "denied", "title"),
     [
-        ("null", 503, "No engine answers"),
-        ("'2026-11-21T09:00:00Z'", 503, "The engine is away: its last answer is shown"),
-        ("null", 403, "The engine, or a proxy before it, denies inspecting this container"),
+        ("null", "false", "No engine answers"),
+        ("'2026-11-21T09:00:00Z'", "false", "The engine is away: its last answer is shown"),
+        ("null", "true", "The engine, or a proxy before it, denies inspecting this container"),
     ],
 )
 def test_what_an_engine_does_not_report(
-    blank: Page, inspected_at: str, status: int, title: str
+    blank: Page, inspected_at: str, denied: str, title: str
 ) -> None:
     """One that is not there, one that went, and one that refuses have a title each."""
-    self = f"{{state: 'running', health: null, previous_run: null, inspected_at: {inspected_at}}}"
-    missing = f"{{status: {status}, message: 'because', hint: 'do this'}}"
-    found = said(
-        blank, "attention.js", f"attention({{self: {self}, missing: {missing}, runs: []}})"
-    )
-    assert isinstance(found, list)
-    [notice] = found
+    failure = f"{{detail: 'because', hint: 'do this', denied: {denied}, no_target: false}}"
+    known = f"self: {{{RUNNING}, inspected_at: {inspected_at}}}, engine: {{failure: {failure}}}"
+    [notice] = notices(blank, known)
     assert (notice["title"], notice["advice"]) == (title, "do this")
     assert notice["text"].startswith("Because.")
     assert ("What the kernel reports" in notice["text"]) is (inspected_at == "null")
+
+
+SHORT = "count: 12, working_set_bytes: 64e6, limit_bytes: 2 ** 26"
+CACHED = "count: 12, working_set_bytes: 1e6, limit_bytes: 2 ** 26"
+
+
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (f"events: {events('memory_max', SHORT, SHORT)}", ["Memory is at its limit"]),
+        (f"events: {events('memory_max', CACHED, CACHED)}", []),
+        (f"events: {events('memory_max', SHORT, *['count: 0'] * 9)}", []),
+        ("sample: {memory: {percent: 93, limit_bytes: 2 ** 26}}", ["Memory is nearly used up"]),
+        ("sample: {memory: {percent: 89, limit_bytes: 2 ** 26}}", []),
+        ("sample: {memory: {swap_bytes: 2 ** 25}}", ["Swap is in use"]),
+        ("sample: {memory: {swap_bytes: 4096}}", []),
+        ("sample: {memory: {oom_kills: 1}}", ["1 process OOM-killed in this run"]),
+        ("lags: [9e5, 12000, 12400]", ["The engine's clock is 12 s behind"]),
+        ("lags: [9e5, 300]", []),
+        ("lags: [-61000]", ["The engine's clock is 1 min 1 s ahead"]),
+    ],
+)
+def test_what_needs_attention(blank: Page, known: str, found: list[str]) -> None:
+    """Memory at its limit unless it is cache, swap, kills, clocks apart; and not what is usual."""
+    seen = notices(blank, f"self: {{{RUNNING}}}, {known}")
+    assert [notice["title"].replace("\u00a0", " ") for notice in seen] == found
+    assert all(notice["text"] or notice["advice"] for notice in seen)
+
+
+def test_a_start_in_the_future_is_another_clock(blank: Page) -> None:
+    """The engine cannot have started a container after it reported that."""
+    times = "started_at: '2026-11-21T08:59:50Z', inspected_at: '2026-11-21T08:59:20Z'"
+    [notice] = notices(blank, f"self: {{{RUNNING}, {times}}}")
+    assert notice["title"].replace("\u00a0", " ") == "The engine's clock is 30 s ahead"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "found"),
+    [
+        ("healthy unhealthy healthy unhealthy healthy", ["Its health keeps changing"]),
+        ("healthy unhealthy healthy", []),
+        ("healthy starting healthy starting healthy starting", []),
+    ],
+)
+def test_health_that_flaps(blank: Page, statuses: str, found: list[str]) -> None:
+    """Two ups and downs in a quarter of an hour; a start is none."""
+    seen = events("health_status", *(f"status: '{status}'" for status in statuses.split()))
+    titles = [notice["title"] for notice in notices(blank, f"self: {{{RUNNING}}}, events: {seen}")]
+    assert titles == found
+
+
+@pytest.mark.parametrize(
+    ("shares", "found"),
+    [
+        ((0.2, 0.4, 0.4), "In the last 2 min it was throttled in 40.0 % of its CPU periods"),
+        ((0.9, 0.25, 0.25), None),
+        ((0.4, None, None), None),
+    ],
+)
+def test_throttling_is_measured_over_a_time_that_is_said(
+    blank: Page, shares: tuple[float | None, ...], found: str | None
+) -> None:
+    """Above the alert's threshold; a sample's share is that of the time since the one before."""
+    samples = [[f"2026-11-21T08:5{minute}:00Z", share] for minute, share in enumerate(shares)]
+    history = {"fields": ["time", "cpu_throttled_share"], "samples": samples}
+    seen = notices(blank, f"self: {{{RUNNING}}}, history: {json.dumps(history)}")
+    texts = [notice["text"].replace("\u00a0", " ").partition(":")[0] for notice in seen]
+    assert texts == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "title"),
+    [
+        ((1, 2, 3, 4), "It keeps restarting: 3 times in the last 15 min"),
+        ((1, 2, 30, 31), "The previous run exited with code 3"),
+        ((200, 300, 400, 500), "The previous run exited with code 3"),
+    ],
+)
+def test_a_loop_is_three_restarts_in_a_quarter_of_an_hour(
+    blank: Page, minutes: tuple[int, ...], title: str
+) -> None:
+    """As the alert has it; what restarted long ago does not keep restarting."""
+    start = f"(minutes) => new Date({NOW} - minutes * 60000).toISOString()"
+    runs = (
+        f"{json.dumps(minutes)}.map((minutes, index) => ({{number: 4 - index, cause: 'exit',"
+        f" exit_code: 3, signal: null, started_at: ({start})(minutes),"
+        f" finished_at: index ? ({start})(minutes - 0.5) : null}}))"
+    )
+    [notice] = notices(blank, f"self: {{{RUNNING}, restart_count: 9}}, runs: {runs}")
+    assert notice["title"].replace("\u00a0", " ") == title
+
+
+def test_a_stop_says_how_long_is_left(blank: Page) -> None:
+    """And which signal came."""
+    stop = "{signal: 'SIGTERM', received_at: '2026-11-21T08:59:58Z', deadline: null}"
+    [notice] = notices(blank, f"self: {{{RUNNING}, stopping: {stop}}}")
+    assert notice["title"].startswith("The container is stopping: SIGTERM came at ")
+
+
+@pytest.mark.parametrize(
+    ("self", "level", "engine", "starting"),
+    [
+        ("null", "null", "{failure: null, reachable: false}", True),
+        ("null", "'proven'", "{failure: null, reachable: true}", True),
+        ("null", "null", "{failure: null, reachable: true}", False),
+        ("null", "null", "{failure: {detail: 'off'}, reachable: false}", False),
+        (f"{{{RUNNING}}}", "'proven'", "{failure: null, reachable: true}", False),
+    ],
+)
+def test_the_first_look_is_no_error(
+    blank: Page, self: str, level: str, engine: str, *, starting: bool
+) -> None:
+    """Until the agent has looked nothing is refused, and nothing needs attention."""
+    identity = f"{{level: {level}, reason: 'two candidates'}}"
+    known = f"{{self: {self}, identity: {identity}, engine: {engine}, runs: []}}"
+    assert said(blank, "attention.js", f"isStarting({known})") is starting
+    if starting:
+        assert said(blank, "attention.js", f"attention({known})") == []
+
+
+@pytest.mark.parametrize(
+    ("output", "end", "before", "whole"),
+    [
+        ("one\n", "one", 0, True),
+        ("1\n2\n3\n4\n", "3\n4", 2, False),
+        ("1\r\n2\r\n3\r\n", "2\n3", 1, False),
+        ("x" * 601, "…" + "x" * 600, 0, False),
+    ],
+)
+def test_the_end_of_an_output_is_what_counts(
+    blank: Page, output: str, end: str, before: int, *, whole: bool
+) -> None:
+    """Bounded in lines and in length."""
+    tail = said(blank, "words.js", f"tail({json.dumps(output)}, 2)")
+    assert tail == {"end": end, "before": before, "whole": whole}
 
 
 @pytest.mark.parametrize(("id_", "stands_out"), [("null", True), ("'a1b2'", False)])
@@ -150,6 +311,19 @@ def test_each_level_says_what_it_rests_on(blank: Page, level: str) -> None:
     words = said(blank, "words.js", f"proof('{level}', 'kernel')")
     assert isinstance(words, str)
     assert words.startswith(("The engine ", "No engine confirms it"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no engine answers", "No engine answers."),
+        ("unix:///var/run/docker.sock: refused", "unix:///var/run/docker.sock: refused."),
+        ("is it there?", "Is it there?"),
+    ],
+)
+def test_what_the_agent_says_becomes_a_sentence(blank: Page, text: str, words: str) -> None:
+    """An address in it is not changed."""
+    assert said(blank, "words.js", f"sentence({text!r})") == words
 
 
 @pytest.mark.parametrize(

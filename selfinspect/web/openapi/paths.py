@@ -145,6 +145,7 @@ def paths(schemas: Schemas) -> dict[str, Json]:
                 encrypted=nullable({"type": "boolean"}),
                 reachable={"type": "boolean"},
                 capabilities=_capabilities(),
+                failure=nullable(schemas.of(model.EngineFailure)),
                 tried=_TRIED,
             ),
         ),

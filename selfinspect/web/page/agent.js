@@ -41,6 +41,20 @@ export class Agent {
     for (const aborter of this.resting) aborter.abort();
   }
 
+  /** Show what a path answers in a new tab: a link cannot carry the token. */
+  async openTab(path) {
+    const tab = window.open("", "_blank"); // at once: a browser allows that only right after a click
+    const text = await this.open(path, undefined, { Accept: "*/*" })
+      .then(async (response) => response.headers.get("Content-Type").startsWith("application/json")
+        ? JSON.stringify(await response.json(), null, 2) : response.text())
+      .catch((error) => error.message);
+    tab.location = URL.createObjectURL(new Blob([text], { type: "text/plain; charset=utf-8" }));
+  }
+
+  get hasToken() {
+    return sessionStorage.getItem(KEPT) !== null;
+  }
+
   /** A document. */
   async ask(path, signal) {
     return (await this.open(path, signal)).json();

@@ -17,12 +17,19 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Show children in a place; nothing is touched where the data they are made of is the same. */
+/**
+ * Show children in a place; nothing is touched where the data they are made of is the same.
+ * What was unfolded stays so, by its `data-key`.
+ */
 export function show(place, data, make) {
   const key = JSON.stringify(data);
   if (place.shown === key) return;
   place.shown = key;
+  const open = [...place.querySelectorAll("details[open][data-key]")].map(({ dataset }) => dataset.key);
   place.replaceChildren(...[make(data)].flat(Infinity).filter(Boolean));
+  for (const details of place.querySelectorAll("details[data-key]")) {
+    if (open.includes(details.dataset.key)) details.open = true;
+  }
 }
 
 export function code(text) {

@@ -1,20 +1,28 @@
 // The page: asks the agent for its documents, follows its streams, and shows what they say.
 
 import { Agent, ProblemError, UnauthorizedError } from "./agent.js";
-import { attention } from "./attention.js";
+import { attention, isNotable, isRefused, isStarting } from "./attention.js";
 import { Charts } from "./charts.js";
 import { byId } from "./dom.js";
 import * as panels from "./panels.js";
 import { History } from "./samples.js";
 import { Timeline } from "./timeline.js";
-import { clock } from "./words.js";
+import { clock, moment } from "./words.js";
 
 const PAGE = 1000;
 const AGAIN = 30_000; // for what has no event, as the engine's going, and for the title of a page that nobody sees
 const MOST_DOUBTS = 10;
+const STARTING = 1000;
+const REFUSED = 10_000;
+const NOTABLE = 200;
+const CAUGHT_UP = 5000; // what a stream brings sooner may be of the past
+const RECENT = "/v1/history?since=5m&step=15";
 const AFTER_EVENT = [300, 2000]; // the agent inspects again after an event
 
-const latest = { self: null, problem: null, identity: null, engine: null, missing: null, runs: [], sample: null };
+const latest = {
+  self: null, identity: null, engine: null, runs: [], history: null, sample: null,
+  events: [], lags: [], lostAt: null,
+};
 const history = new History();
 const agent = new Agent(onRefused);
 const timeline = new Timeline(byId("timeline-list"));
@@ -22,6 +30,8 @@ let charts = null;
 let refreshing = null;
 let timers = [];
 let doubts = 0;
+let following = false;
+let caughtUp = Infinity;
 
 byId("with-execs").addEventListener("change", (event) => {
   timeline.withExecs = event.target.checked;
@@ -32,6 +42,14 @@ byId("token-form").addEventListener("submit", (event) => {
   agent.authorize(byId("token-field").value.trim());
   refresh();
 });
+byId("paths").addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || !agent.hasToken) return;
+  event.preventDefault();
+  agent.openTab(link.getAttribute("href"));
+});
+const narrow = matchMedia("(max-width: 560px)");
+narrow.addEventListener("change", fold);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "hidden") {
     agent.rest();
@@ -41,12 +59,15 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 window.addEventListener("online", () => agent.wake());
-setInterval(() => panels.uptime(latest.self), 1000);
+setInterval(() => panels.uptime(latest.self, latest.lostAt), 1000);
 setInterval(refresh, AGAIN);
 
 refresh();
-followSamples();
-followEvents();
+
+/** On a phone, what seldom changes is folded, unless the identity is what is wrong. */
+function fold() {
+  for (const details of document.querySelectorAll("details.fold")) details.open = !narrow.matches;
+}
 
 /** Fetch every document again, one round at a time. */
 function refresh() {
@@ -55,27 +76,50 @@ function refresh() {
 }
 
 async function ask() {
-  const [self, identity, engine, runs] = await Promise.all(
-    ["/v1/self", "/v1/identity", "/v1/engine", "/v1/runs"].map((path) => answer(path)),
-  );
-  if ([self, identity, engine].some(({ error }) => error && !(error instanceof ProblemError))) return;
+  const [identity, engine] = await Promise.all(["/v1/identity", "/v1/engine"].map((path) => answer(path)));
+  if (unanswered(identity, engine)) return;
+  latest.identity = identity.document ?? latest.identity;
+  latest.engine = engine.document ?? latest.engine;
+  if (isRefused(latest)) {
+    // What asks for the container would be refused as well.
+    latest.self = null;
+    connection("Asks again every 10 s", "neutral");
+    setTimeout(refresh, REFUSED);
+    render();
+    return;
+  }
+  if (!latest.self) render();
+  const [self, runs, history] = await Promise.all(["/v1/self", "/v1/runs", RECENT].map((path) => answer(path)));
+  if (unanswered(self)) return;
   if (latest.self?.id && self.document?.id && latest.self.id !== self.document.id) {
     location.reload(); // another container answers at this address
     return;
   }
-  if (latest.self && self.error && doubts < MOST_DOUBTS) {
+  if (self.error && (latest.self ? doubts < MOST_DOUBTS : isStarting(latest))) {
     doubts += 1; // an agent that has just started does not know itself yet
-    setTimeout(refresh, 1000);
+    setTimeout(refresh, STARTING);
+    render();
     return;
   }
   doubts = 0;
   latest.self = self.document;
-  latest.problem = self.error;
-  latest.identity = identity.document ?? latest.identity;
-  latest.engine = engine.document ?? latest.engine;
   latest.runs = runs.document?.runs ?? [];
-  latest.missing = latest.engine?.reachable && latest.self?.engine ? null : (await answer("/v1/inspect")).error;
+  latest.history = history.document;
+  const first = latest.self && !following;
+  if (first) fold();
   render();
+  if (first) {
+    following = true;
+    followSamples();
+    followEvents();
+  }
+}
+
+/** Whether the agent did not answer at all, which is asked again until its streams are followed. */
+function unanswered(...answers) {
+  const failed = answers.map(({ error }) => error).filter((error) => error && !(error instanceof ProblemError));
+  if (failed.some((error) => !(error instanceof UnauthorizedError)) && !following) setTimeout(refresh, STARTING);
+  return failed.length > 0;
 }
 
 async function answer(path) {
@@ -89,17 +133,19 @@ async function answer(path) {
 function render() {
   byId("token").hidden = true;
   byId("report").hidden = false;
-  const { self, identity, engine, missing, runs } = latest;
+  const { self, identity, engine, runs } = latest;
   announce(self);
-  panels.banner(self, identity);
+  const standing = stands();
+  panels.banner(self, identity, standing);
+  panels.uptime(self, latest.lostAt);
   for (const id of ["columns", "more", "names"]) byId(id).hidden = !self;
   if (self) {
-    panels.health(self);
+    panels.health(self, standing);
     panels.facts(self);
     timeline.live = self.engine !== null;
   }
-  if (identity) panels.identity(identity, Boolean(self?.id));
-  if (engine) panels.engine(engine, self ? missing : null);
+  if (identity) panels.identity(identity, Boolean(self?.id), standing === "starting");
+  if (engine) panels.engine(engine, self?.host ?? null);
   timeline.runs = runs;
   timeline.draw();
   charts ??= self && new Charts(byId("charts"), history);
@@ -107,15 +153,22 @@ function render() {
   attend();
 }
 
+/** How far what is shown can be relied on. */
+function stands() {
+  if (isStarting(latest)) return "starting";
+  if (!latest.self) return "refused";
+  const away = latest.engine?.failure && latest.self.inspected_at !== null;
+  return latest.lostAt || doubts || away ? "last" : "current";
+}
+
 function attend() {
-  panels.notices(attention({ ...latest, missing: latest.self ? latest.missing : null }));
+  panels.notices(attention(latest), isStarting(latest));
 }
 
 function followSamples() {
   agent.follow("/v1/stats/stream?interval=1", {
     onOpen: () => {
       byId("figures").classList.remove("stale");
-      if (!latest.self) refresh(); // figures begin once the container is identified
     },
     onFrame: (_, sample) => {
       latest.sample = sample;
@@ -146,8 +199,8 @@ async function followEvents() {
   agent.follow("/v1/events/stream", {
     from: next,
     rests: true,
-    onOpen: () => { live(); refresh(); },
-    onFrame: (_, event) => { timeline.add([event]); refreshSoon(); },
+    onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); refresh(); },
+    onFrame: (_, event) => { timeline.add([event]); note([event]); compare(event); refreshSoon(); },
     onLost: lost,
   });
 }
@@ -156,9 +209,25 @@ async function pastEvents() {
   for (let after = "";;) {
     const { events, next } = await agent.ask(`/v1/events?limit=${PAGE}${after}`);
     timeline.add(events);
-    if (events.length < PAGE) return next;
+    note(events);
+    if (events.length < PAGE) {
+      timeline.complete = true;
+      timeline.draw();
+      return next;
+    }
     after = `&after=${encodeURIComponent(next)}`;
   }
+}
+
+function note(events) {
+  latest.events = [...latest.events, ...events.filter(isNotable)].slice(-NOTABLE);
+}
+
+/** Compare the engine's clock with the container's: that of the newest figures, a second old at most. */
+function compare({ source, type, time }) {
+  const { sample } = latest;
+  if (source !== "live" || ["agent", "kernel"].includes(type) || sample?.source !== "kernel" || Date.now() < caughtUp) return;
+  latest.lags = [...latest.lags, moment(sample.read_at) - moment(time)].slice(-5);
 }
 
 function refreshSoon() {
@@ -166,11 +235,9 @@ function refreshSoon() {
   timers = AFTER_EVENT.map((wait) => setTimeout(refresh, wait));
 }
 
-let lostAt = null;
-
 function live() {
-  if (lostAt) say("The agent answers again.");
-  lostAt = null;
+  if (latest.lostAt) say("The agent answers again.");
+  latest.lostAt = null;
   connection("Live", "good");
 }
 
@@ -180,9 +247,10 @@ function lost(failure) {
   } else if (failure instanceof ProblemError) {
     connection(`No events: ${failure.message}`, "warn");
   } else {
-    if (!lostAt) say("The agent does not answer; reconnecting.");
-    lostAt ??= new Date();
-    connection(`Reconnecting since ${clock(lostAt)}`, "warn");
+    if (!latest.lostAt) say("The agent does not answer; reconnecting.");
+    latest.lostAt ??= new Date();
+    connection(`Reconnecting since ${clock(latest.lostAt)}`, "warn");
+    if (!byId("report").hidden) render();
   }
 }
 

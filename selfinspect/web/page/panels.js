@@ -6,73 +6,115 @@ import * as words from "./words.js";
 const MASKED = "[masked]";
 const NO_LIMIT = "no limit";
 
-/** The banner: what this container is, and how it is. */
-export function banner(self, identity) {
+/**
+ * The banner: what this container is, and how it is.
+ * @param standing `starting` during the agent's first look, `refused` where it does not know the
+ *   container, `last` where this is what was last known, else `current`.
+ */
+export function banner(self, identity, standing) {
   const id = self?.id ?? identity?.id ?? null;
   const name = self?.name ?? identity?.name ?? null;
   const title = name ?? self?.hostname ?? (id ? id.slice(0, 12) : "This container");
+  const health = self?.health?.status ?? null;
   byId("name").textContent = title;
-  document.title = [title, self?.health?.status ?? self?.state].filter(Boolean).join(": ");
-  const states = self ? [
-    self.state && mark(words.capital(self.state), words.toneOfState(self.state)),
-    self.health && mark(words.capital(self.health.status), words.toneOfHealth(self.health.status)),
-  ] : [identity && mark("Not identified", "bad")];
-  show(byId("states"), [self?.state, self?.health?.status, identity === null, Boolean(self)], () => states);
+  document.title = [title, standing === "last" ? "last known" : health ?? self?.state].filter(Boolean).join(": ");
+  show(byId("states"), [self?.state, self?.stopping?.signal, health, standing], () => states(self, health, standing));
   const short = self?.short_id ?? id?.slice(0, 12) ?? null;
-  show(byId("brief"), [short, self?.short_id, self?.image, self?.started_at, self?.hostname], () => self ? [
+  show(byId("brief"), [short, self?.short_id, self?.image, self?.started_at, self?.hostname, self?.host?.name], () => self ? [
     short && term("ID", self.short_id ? code(short) : [code(short), el("span", { class: "warn" }, " assumed, not used")]),
     self.image.reference && term("Image", self.image.reference),
     self.hostname && self.hostname !== title && self.hostname !== short && term("Hostname", self.hostname),
+    self.host?.name && term("Host", self.host.name),
     self.started_at && term("Up for", el("span", { id: "uptime" })),
+    term("Times in", words.zone(new Date())),
   ] : []);
-  uptime(self);
 }
 
-/** The time since the start, while it runs. */
-export function uptime(self) {
+function states(self, health, standing) {
+  if (standing === "starting") return mark("Starting", "neutral");
+  if (!self) return mark("Not identified", "bad");
+  const badge = (word, tone) => word && (standing === "last"
+    ? mark(`Last known: ${word}`, "neutral") : mark(words.capital(word), tone));
+  const state = self.stopping ? "stopping" : self.state;
+  return [badge(state, words.toneOfState(state)), badge(health, words.toneOfHealth(health))];
+}
+
+/** The time since the start, while it runs, or until it was last seen to. */
+export function uptime(self, lostAt) {
   const place = byId("uptime");
   if (!place) return;
   const runs = ["running", "paused", null].includes(self.state);
-  const seconds = (Date.now() - words.moment(self.started_at)) / 1000;
+  const seconds = ((lostAt ?? new Date()) - words.moment(self.started_at)) / 1000;
   place.textContent = runs ? words.duration(seconds) : "not running";
 }
 
-export function notices(found) {
-  show(byId("attention-list"), found, () => found.length
+export function notices(found, starting) {
+  show(byId("attention-list"), [found, starting], () => found.length
     ? el("ul", null, found.map(({ tone, title, text, output, advice }) => el("li", { class: `notice ${tone}` },
       el("h3", null, title),
       text && el("p", null, text),
-      output && el("pre", { class: "output", tabindex: "0", "aria-label": "Its output" }, output),
+      output && el("pre", { class: "output tail", tabindex: "0", role: "group", "aria-label": "The end of its output" }, output),
       advice && el("p", { class: "advice" }, `What helps: ${advice}`),
     )))
-    : el("p", { class: "calm" }, "Nothing stands out."));
+    : el("p", { class: "calm" }, starting ? "The agent is still looking which container this is." : "Nothing stands out."));
 }
 
-export function health({ health, inspected_at: asOf }) {
+const TAIL = 8;
+
+/** The health check: how it stands, and its last results, equal ones in a row once. */
+export function health({ health, inspected_at: asOf }, standing) {
   byId("health").hidden = asOf === null;
-  show(byId("health-body"), [health, health && asOf], () => {
+  show(byId("health-body"), [health, health && asOf, standing], () => {
     if (!health) return quiet("The container has no health check.");
     const streak = health.failing_streak;
+    const tone = standing === "last" ? "neutral" : words.toneOfHealth(health.status);
+    const last = words.moment(health.log.at(-1)?.end);
     return [
-      el("p", null, mark(words.capital(health.status), words.toneOfHealth(health.status)),
+      el("p", null, mark(standing === "last" ? `Last known: ${health.status}` : words.capital(health.status), tone),
         streak ? ` ${words.count(streak, "failure")} in a row` : ""),
-      el("ol", { class: "checks" }, [...health.log].reverse().map(check)),
-      el("p", { class: "quiet small" }, `As the engine reported at ${words.dayAndClock(words.moment(asOf))}.`),
+      el("p", { class: "quiet small" }, `${last ? `Last check at ${words.dayAndClock(last)}, as` : "As"}`
+        + ` the engine reported at ${words.dayAndClock(words.moment(asOf))}.`),
+      el("ol", { class: "checks" }, alike([...health.log].reverse()).map(check)),
     ];
   });
 }
 
-function check({ start, end, exit_code: exitCode, output }) {
-  const began = words.moment(start);
-  const ended = words.moment(end);
-  const took = began && ended ? `, took ${Math.max(0, ended - began)}\u00a0ms` : "";
-  const verdict = exitCode === 0 ? ["passed", "good"]
-    : exitCode === null || exitCode < 0 ? ["did not finish", "bad"] : [`failed with code ${exitCode}`, "bad"];
+/** Checks from the newest on; those in a row with one result and output together. */
+function alike(checks) {
+  const groups = [];
+  for (const one of checks) {
+    const key = `${one.exit_code} ${one.output}`;
+    if (groups.at(-1)?.key === key) groups.at(-1).checks.push(one);
+    else groups.push({ key, checks: [one] });
+  }
+  return groups.map(({ checks }) => checks);
+}
+
+function check(checks) {
+  const [newest] = checks;
+  const times = checks.map(({ start }) => words.moment(start)).filter(Boolean);
+  const ended = words.moment(newest.end);
+  const took = checks.length === 1 && times[0] && ended ? `, took ${Math.max(0, ended - times[0])}\u00a0ms` : "";
+  const at = !times.length ? ""
+    : checks.length > 1 ? `${words.dayAndClock(times.at(-1))} to ${words.clock(times[0])}` : words.dayAndClock(times[0]);
   return el("li", null,
-    el("p", null, el("span", { class: verdict[1] }, words.capital(verdict[0])), " ",
-      el("span", { class: "quiet" }, `${began ? words.dayAndClock(began) : ""}${took}`)),
-    output.trim() && el("pre", { class: "output", tabindex: "0", "aria-label": "Output of the check" }, output.trim()),
+    el("p", null, el("span", { class: newest.exit_code === 0 ? "good" : "bad" }, words.capital(words.verdict(newest))),
+      checks.length > 1 && el("span", { class: "often" }, ` ${words.times(checks.length)}`),
+      " ", el("span", { class: "quiet" }, `${at}${took}`)),
+    newest.output.trim() && output(newest.output),
   );
+}
+
+/** The last lines of an output, where errors are; all of it on demand. */
+function output(text) {
+  const { end, whole, before } = words.tail(text, TAIL);
+  const box = (label, content, kind = "output") => el("pre", { class: kind, tabindex: "0", role: "group", "aria-label": label }, content);
+  return [
+    box(whole ? "Output of the check" : "The end of the check's output", end, "output tail"),
+    !whole && el("details", { "data-key": end },
+      el("summary", { class: "small" }, before ? `All ${words.count(before + TAIL, "line")}` : "All of it"),
+      box("All output of the check", text.trimEnd())),
+  ];
 }
 
 /** Ports, networks, mounts, limits, the process, names; a panel without data is hidden. */
@@ -172,14 +214,14 @@ const LEVEL_TONES = { proven: "good", confirmed: "good", observed: "neutral", as
 const VERDICT_TONES = { proven: "good", confirmed: "good", chosen: "good", disproved: "warn" };
 
 /** The identity, with each piece of evidence. */
-export function identity(document, used) {
-  show(byId("identity"), [document, used], ([{ id, level, method, reason, candidates }]) => [
+export function identity(document, used, starting) {
+  show(byId("identity"), [document, used, starting], ([{ id, level, method, reason, candidates }]) => [
     el("p", { class: "lead" }, level
       ? [mark(words.capital(level), LEVEL_TONES[level] ?? "neutral"), ` ${words.proof(level, method)}`]
-      : [mark("Refused", "bad"), ` ${words.sentence(reason ?? "it is still being resolved")}`]),
+      : [starting ? mark("Starting", "neutral") : mark("Refused", "bad"), ` ${words.sentence(reason)}`]),
     level && !used && el("p", { class: "lead" }, words.UNUSED),
     id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
-    candidates.length > 0 && el("details", { open: level !== "proven" },
+    candidates.length > 0 && el("details", { open: level !== "proven" && !starting },
       el("summary", null, `Evidence (${candidates.length})`),
       table("Evidence of which container this is", ["Found in", "Verdict"], candidates.map((one) => [
         el("div", null, one.source, el("span", { class: "quiet" }, `, of the ${SCOPES[one.scope] ?? one.scope}`),
@@ -198,20 +240,20 @@ const ACCESS = {
 };
 
 /** Which engine answers, what it denies us, and where else it was looked for. */
-export function engine(document, missing) {
-  show(byId("engine"), [document, missing], () => {
-    const { product, version, api_version: api, endpoint, encrypted, os, kernel, reachable, capabilities, tried } = document;
+export function engine(document, host) {
+  show(byId("engine"), [document, host], () => {
+    const { product, version, api_version: api, endpoint, encrypted, os, kernel, reachable, capabilities, failure, tried } = document;
     const denied = Object.keys(capabilities).filter((name) => capabilities[name] === "denied");
     return [
       product ? pairs([
         ["Engine", `${product} ${version ?? ""}`.trim()],
         ["API", api],
         ["Reached at", code(endpoint)],
-        os && ["Machine", [os, kernel].filter(Boolean).join(", ")],
+        ["Machine", machine(host) ?? ([os, kernel].filter(Boolean).join(", ") || null)],
         encrypted === null ? null : ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "unencrypted: whoever reads the traffic can become root on that host")],
         ["Now", reachable ? "answers" : el("span", { class: "warn" }, "away")],
       ].filter(Boolean)) : el("p", null, "No engine answers."),
-      missing && el("p", { class: "lead" }, `${words.sentence(missing.message)} `, missing.hint && el("span", { class: "quiet" }, `What helps: ${missing.hint}`)),
+      failure && el("p", { class: "lead" }, `${words.sentence(failure.detail)} `, failure.hint && el("span", { class: "quiet" }, `What helps: ${failure.hint}`)),
       el("div", { class: "stack" },
         product && el("div", null, el("h3", null, "What the agent may ask"),
           pairs(Object.entries(ACCESS).map(([access, [word, tone]]) => {
@@ -221,10 +263,17 @@ export function engine(document, missing) {
         denied.length > 0 && el("p", { class: "quiet" },
           `Denied, by the engine or a proxy before it: ${denied.join(", ")}. On a socket proxy of Tecnativa or linuxserver CONTAINERS=1 (for the image IMAGES=1, for info INFO=1, for events EVENTS=1) allows it; selfinspect doctor names the exact request.`),
         tried.length > 0 && el("div", null, el("h3", null, "Where the agent looked for an engine"),
-          table("Places where the agent looked for an engine", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]))),
+          table("Places where the agent looked for an engine", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]), "places")),
       ),
     ];
   });
+}
+
+function machine(host) {
+  if (!host) return null;
+  const { name, os, kernel, architecture, cpus, memory_bytes: memory } = host;
+  return [name, os, kernel, architecture, cpus && words.count(cpus, "CPU"), memory && words.bytes(memory)]
+    .filter(Boolean).join(", ") || null;
 }
 
 function term(name, value) {

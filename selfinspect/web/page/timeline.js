@@ -1,9 +1,9 @@
 // The events, each once, grouped by run; equal ones in a row share a line.
 
 import { code, el, quiet } from "./dom.js";
+import { grouped, Runs } from "./runs.js";
 import * as words from "./words.js";
 
-const STEP = 100;
 const KEPT = 10_000; // as many as the agent keeps by default
 const EXECS = ["exec_create", "exec_start", "exec_die", "exec_detach", "top"];
 
@@ -14,7 +14,8 @@ export class Timeline {
     this.runs = [];
     this.withExecs = false;
     this.live = true; // whether there is an engine, which reports events
-    this.shown = STEP;
+    this.complete = false; // whether the past events are all here
+    this.list = new Runs(line, () => this.paint());
     this.due = false;
   }
 
@@ -41,24 +42,14 @@ export class Timeline {
   }
 
   paint() {
-    const lines = condensed([...this.events.values()].reverse()
-      .filter(({ action }) => this.withExecs || !EXECS.includes(action)));
-    const shown = lines.slice(0, this.shown);
-    const groups = grouped(shown, this.runs);
-    const focused = document.activeElement?.id === "older";
-    this.place.replaceChildren(
-      ...groups.map(group),
-      ...(groups.length ? [] : [quiet(this.live
-        ? "Nothing has happened since the agent started." : "Only an engine reports events.")]),
-      ...(lines.length > shown.length ? [this.older(lines.length - shown.length)] : []),
-    );
-    if (focused) (document.getElementById("older") ?? this.place).focus();
-  }
-
-  older(rest) {
-    const button = el("button", { id: "older", class: "older", type: "button" }, `Show older (${rest})`);
-    button.addEventListener("click", () => { this.shown += STEP; this.paint(); });
-    return button;
+    const events = [...this.events.values()].reverse();
+    const lines = condensed(events.filter(({ action }) => this.withExecs || !EXECS.includes(action)));
+    const groups = grouped(lines, this.runs);
+    const held = this.complete ? new Set(events.map(({ run }) => run)) : null;
+    const focused = this.place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    this.place.replaceChildren(...(groups.length ? this.list.elements(groups, held) : [quiet(this.live
+      ? "Nothing has happened since the agent started." : "Only an engine reports events.")]));
+    if (focused) (this.place.querySelector(`[data-key="${focused}"]`) ?? this.place).focus();
   }
 }
 
@@ -77,34 +68,6 @@ export function condensed(events) {
     }
   }
   return lines;
-}
-
-/** Runs with their lines, the newest first; those of no run stand by themselves. */
-function grouped(lines, runs) {
-  const groups = new Map(runs.map((run) => [run.number, { run, lines: [] }]));
-  let number = lines.find(({ event }) => event.run)?.event.run ?? runs[0]?.number ?? null;
-  for (const line of lines) {
-    number = line.event.run ?? number; // a gap belongs where it stands
-    if (!groups.has(number)) groups.set(number, { run: number === null ? null : { number }, lines: [] });
-    groups.get(number).lines.push(line);
-  }
-  return [...groups.values()].sort((one, other) => (other.run?.number ?? 0) - (one.run?.number ?? 0));
-}
-
-function group({ run, lines }) {
-  return el("div", { class: "run" },
-    run && el("h3", null, `Run ${run.number}`, el("span", { class: "quiet" }, spell(run))),
-    lines.length ? el("ol", null, lines.flatMap(line)) : quiet("No events of it are left."),
-  );
-}
-
-function spell(run) {
-  const start = words.moment(run.started_at);
-  const end = words.moment(run.finished_at);
-  const since = start ? `started ${words.dayAndClock(start)}` : "";
-  if (!run.cause || !end) return since || "now";
-  const lasted = start ? ` after ${words.duration((end - start) / 1000)}` : "";
-  return [since, `${words.ending(run)}${lasted}`].filter(Boolean).join(", ");
 }
 
 function line({ event, at, count, since }, index, lines) {

@@ -3,6 +3,8 @@
 const GAP = "\u00a0";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
+const LONGEST_TAIL = 600;
+
 export const UNKNOWN = "unknown";
 
 /** Bytes with three digits and their unit. */
@@ -73,6 +75,14 @@ export function dayAndClock(moment) {
   return today ? clock(moment) : `${moment.toLocaleDateString()} ${clock(moment)}`;
 }
 
+/** The time zone that times are shown in, as `Europe/Berlin, UTC+01:00`. */
+export function zone(moment) {
+  const minutes = -moment.getTimezoneOffset();
+  const hours = `${minutes < 0 ? "−" : "+"}${two(Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60)}`;
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return [name, ...(name === "UTC" ? [] : [`UTC${hours}`])].filter(Boolean).join(", ");
+}
+
 /** RFC 3339 with nine digits, of which a Date takes three; null for none and for year 1. */
 export function moment(text) {
   if (!text || text.startsWith("0001-")) return null;
@@ -83,12 +93,14 @@ export function moment(text) {
 const STATES = {
   running: "good",
   restarting: "warn",
+  stopping: "warn",
   paused: "warn",
   created: "neutral",
   removing: "warn",
   exited: "bad",
   stopped: "bad",
   dead: "bad",
+  gone: "bad",
 };
 const HEALTH = { healthy: "good", starting: "neutral", unhealthy: "bad" };
 
@@ -104,9 +116,26 @@ export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** What the agent says, as a sentence. */
+/** How a health check went, as a sentence's predicate. */
+export function verdict({ exit_code: code }) {
+  if (code === 0) return "passed";
+  return code === null || code < 0 ? "did not finish" : `failed with code ${code}`;
+}
+
+/** The last lines of an output, bounded in length too, and how many lines are before them. */
+export function tail(output, lines) {
+  const all = output.trimEnd().split(/\r?\n/);
+  const end = all.slice(-lines).join("\n");
+  return {
+    end: end.length > LONGEST_TAIL ? `…${end.slice(-LONGEST_TAIL)}` : end,
+    before: Math.max(0, all.length - lines),
+    whole: end.length <= LONGEST_TAIL && all.length <= lines,
+  };
+}
+
+/** What the agent says, as a sentence; an address that it begins with stays as it is. */
 export function sentence(text) {
-  return capital(text) + (/[.!?]$/.test(text) ? "" : ".");
+  return (/^\w+:\/\//.test(text) ? text : capital(text)) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 /** How a run ended, as a sentence's predicate. */
@@ -121,6 +150,12 @@ export function ending(run) {
     case "exit": return `exited${code}`;
     default: return `ended${code}, cause unknown`;
   }
+}
+
+/** How long a run lasted, to follow how it ended. */
+export function lasting({ started_at: start, finished_at: end }) {
+  const [began, ended] = [moment(start), moment(end)];
+  return began && ended ? ` after ${duration((ended - began) / 1000)}` : "";
 }
 
 /** Whether a run ended unintentionally. */
@@ -193,6 +228,8 @@ export function event({ type, action, actor, attributes }) {
       const old = said("old_name");
       return `Renamed ${old ? `from ${String(old).replace(/^\//, "")} ` : ""}to ${actor?.name}`;
     }
+    case "memory_max": return `Memory met its limit ${times(Number(said("count") ?? 1))}`;
+    case "stopping": return `Asked to stop${said("signal") ? ` by ${said("signal")}` : ""}`;
     case "health_status": return `Health check: ${said("status") ?? UNKNOWN}`;
     case "exec_create": return `Exec created: ${argv(said("command"))}`;
     case "exec_start": return `Exec: ${argv(said("command"))}`;
@@ -208,7 +245,7 @@ export function toneOfEvent({ action, attributes }) {
   if (action === "die") return code === undefined || code === null || Number(code) ? "bad" : "neutral";
   if (action === "health_status") return toneOfHealth(attributes?.status);
   if (action === "start" || action === "unpause") return "good";
-  return ["gap", "kill", "stop", "pause", "restart"].includes(action) ? "warn" : "neutral";
+  return ["gap", "kill", "stop", "pause", "restart", "memory_max", "stopping"].includes(action) ? "warn" : "neutral";
 }
 
 export function argv(command) {

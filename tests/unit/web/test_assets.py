@@ -46,6 +46,11 @@ def test_every_file_of_the_folder_is_served_as_it_is(ask: Ask, name: str) -> Non
     assert ask(f"/page/{name}").body == (FOLDER / name).read_bytes()
 
 
+def test_the_page_is_small() -> None:
+    """All its files together, unpacked: it opens at once over a slow line, too."""
+    assert sum((FOLDER / name).stat().st_size for name in served()) <= 160 * 1024
+
+
 def test_every_file_that_the_page_names_is_served(ask: Ask) -> None:
     """Scripts, styles, the icon, and what the scripts import."""
     for source in [*FOLDER.glob("*.html"), *FOLDER.glob("*.js")]:

@@ -47,6 +47,7 @@ def test_the_whole_shape(world: World, ask: Ask) -> None:
         "encrypted": None,
         "reachable": True,
         "capabilities": UNKNOWN | {"inspect": "allowed", "top": "denied"},
+        "failure": None,
         "tried": [{"endpoint": "unix:///var/run/docker.sock", "outcome": "answers"}],
     }
 
@@ -70,7 +71,7 @@ def test_an_engine_that_denies_is_reachable(world: World, ask: Ask) -> None:
 
 
 def test_without_an_engine_all_is_null(world: World, ask: Ask) -> None:
-    """But the places that were tried."""
+    """But the places that were tried, and why none answers."""
     missing = (Attempt("unix:///var/run/docker.sock", "missing"),)
     world.snapshot = replace(SNAPSHOT, engine=None, tried=missing, failure=EngineFailure("none"))
     document = ask("/v1/engine").json
@@ -79,6 +80,12 @@ def test_without_an_engine_all_is_null(world: World, ask: Ask) -> None:
         {"endpoint": "unix:///var/run/docker.sock", "outcome": "missing"}
     ]
     assert document.pop("capabilities") == UNKNOWN
+    assert document.pop("failure") == {
+        "detail": "none",
+        "hint": None,
+        "denied": False,
+        "no_target": False,
+    }
     assert document.pop("reachable") is False
     assert set(document.values()) == {None}
 

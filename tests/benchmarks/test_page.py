@@ -1,0 +1,58 @@
+"""How soon the page is there, in Chromium over loopback; run with `-m benchmark -s`."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.benchmarks.test_agent import report
+from tests.browser.conftest import PATIENCE_MS, chromium
+from tests.contract.conftest import here, inspect, serve, web
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.contract.conftest import Serve
+
+__all__ = ["chromium", "here", "inspect", "serve", "web"]
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
+
+ROUNDS = 15
+WATCH = """
+globalThis.drawn = null;
+const look = () => {
+  const there = document.getElementById("connection")?.textContent === "Live"
+    && document.querySelectorAll("#charts canvas").length === 4
+    && document.querySelector("#timeline-list .event")
+    && /\\d\\sMiB/.test(document.querySelector("#chart-memory .now").textContent);
+  if (there) drawn = performance.now();
+  else requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+
+def test_first_paint_and_everything_drawn(
+    chromium: Browser, serve: Serve, here: tuple[str, ...]
+) -> None:
+    """Milliseconds from the navigation's start; they are to be 150 and 600 at most."""
+    agent = serve("--listen=127.0.0.1:0", *here, listen=False).ready()
+    agent.logged("engine.followed")
+    paints, drawn = [], []
+    for _ in range(ROUNDS):
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        page.goto(f"http://{agent.api.address}/")
+        page.wait_for_function("() => drawn", timeout=PATIENCE_MS)
+        drawn.append(page.evaluate("drawn"))
+        paints.append(page.evaluate("performance.getEntriesByType('paint')[0].startTime"))
+        context.close()
+    figures = {"first paint": paints, "everything drawn": drawn}
+    report(
+        "ms until the page is there",
+        {name: round(statistics.median(each), 1) for name, each in figures.items()},
+    )
