@@ -4,6 +4,9 @@ import { Agent, ProblemError, UnauthorizedError } from "./agent.js";
 import { attention } from "./attention.js";
 import { Charts } from "./charts.js";
 import { byId } from "./dom.js";
+import { legend, marks, Past } from "./history.js";
+import { Changes, Processes } from "./listings.js";
+import { LogPanel } from "./logs.js";
 import * as panels from "./panels.js";
 import { History } from "./samples.js";
 import { Timeline } from "./timeline.js";
@@ -18,6 +21,8 @@ const latest = { self: null, problem: null, identity: null, engine: null, missin
 const history = new History();
 const agent = new Agent(onRefused);
 const timeline = new Timeline(byId("timeline-list"));
+const past = new Past(agent, history, drawHistory);
+const drawers = [new LogPanel(agent), new Processes(agent), new Changes(agent)];
 let charts = null;
 let refreshing = null;
 let timers = [];
@@ -42,7 +47,7 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("online", () => agent.wake());
 setInterval(() => panels.uptime(latest.self), 1000);
-setInterval(refresh, AGAIN);
+setInterval(look, AGAIN);
 
 refresh();
 followSamples();
@@ -78,6 +83,13 @@ async function ask() {
   render();
 }
 
+/** See to what has no event; all else is asked again when an event comes. */
+async function look() {
+  const before = latest.engine?.reachable;
+  const seen = document.visibilityState === "visible" && latest.self;
+  if (!seen || (await answer("/v1/engine")).document?.reachable !== before) refresh();
+}
+
 async function answer(path) {
   try {
     return { document: await agent.ask(path), error: null };
@@ -103,8 +115,17 @@ function render() {
   timeline.runs = runs;
   timeline.draw();
   charts ??= self && new Charts(byId("charts"), history);
-  charts?.update(null, self?.limits ?? null);
+  if (self) past.begin();
+  drawHistory();
+  for (const drawer of drawers) drawer.update(latest);
   attend();
+}
+
+function drawHistory() {
+  const found = marks(latest.runs, timeline.events.values());
+  charts?.mark(found);
+  charts?.update(null, latest.self?.limits ?? null);
+  legend(found, (history.times.at(-1) ?? Date.now() / 1000) - history.span());
 }
 
 function attend() {
@@ -121,6 +142,7 @@ function followSamples() {
       latest.sample = sample;
       history.add(sample);
       charts?.update(sample, latest.self?.limits ?? null);
+      past.keep();
       attend();
     },
     onLost: (failure) => {
