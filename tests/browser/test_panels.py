@@ -15,7 +15,7 @@ import pytest
 
 from selfinspect.model import HISTORY_FIELDS
 from selfinspect.times import rfc3339
-from tests.browser.conftest import Screen, Visit, visiting
+from tests.browser.conftest import Screen, Site, Visit, visiting
 from tests.browser.test_page import serious
 from tests.contract.conftest import LAYER, PROGRAM, Agent, environment
 from tests.support.canned_engine import Answer, CannedEngine, recorded
@@ -382,7 +382,7 @@ def test_without_an_engine_the_kernel_is_asked(stage: Stage) -> None:
     with stage.opened() as visit:
         visit.shows("#log-note", "What helps: ")
         visit.page.locator("#processes > summary").click()
-        visit.shows("#processes-list", "worker 8")
+        visit.shows("#processes .body", "worker 8")
         visit.page.locator("#changes > summary").click()
         visit.shows("#changes .note", "What helps: ")
         assert stage.questions("/v1/logs") == stage.questions("/v1/changes") == []
@@ -405,7 +405,7 @@ def test_the_processes_by_memory_and_by_cpu(stage: Stage) -> None:
         visit.page.locator("#processes > summary").focus()
         assert stage.questions("/v1/top") == []
         visit.page.keyboard.press("Enter")
-        first = visit.page.locator("#processes-list tbody tr").first
+        first = visit.page.locator("#processes .body tbody tr").first
         first.filter(has_text="worker 8").wait_for()
         assert "23.4\u00a0MiB" in first.inner_text()
         visit.page.get_by_role("button", name="CPU").click()
@@ -436,8 +436,8 @@ def test_processes_of_the_engine(stage: Stage, engine: CannedEngine) -> None:
     with stage.opened() as visit:
         visit.until("() => /\\d/.test(document.querySelector('#chart-memory .now').textContent)")
         visit.page.locator("#processes > summary").click()
-        visit.shows("#processes-list", "nginx: master")
-        assert "2\u00a0MiB\t12.5\u00a0%\t4242" in visit.text("#processes-list tbody")
+        visit.shows("#processes .body", "nginx: master")
+        assert "2\u00a0MiB\t12.5\u00a0%\t4242" in visit.text("#processes .body tbody")
     assert len(engine.matching("/top")) == 1
 
 
@@ -448,8 +448,8 @@ def test_a_hundred_processes(stage: Stage) -> None:
     with stage.opened() as visit:
         visit.page.locator("#processes > summary").click()
         visit.page.get_by_role("button", name="Show all 100").click()
-        visit.until("() => document.querySelectorAll('#processes-list tbody tr').length === 100")
-        assert visit.text("#processes-count") == "(100)"
+        visit.until("() => document.querySelectorAll('#processes .body tbody tr').length === 100")
+        assert visit.text("#processes summary .quiet") == "(100)"
 
 
 def test_ten_thousand_changed_files(stage: Stage) -> None:
@@ -460,8 +460,8 @@ def test_ten_thousand_changed_files(stage: Stage) -> None:
     with stage.opened() as visit:
         assert stage.questions("/v1/changes") == []
         visit.page.locator("#changes > summary").click()
-        visit.shows("#changes-list", "3334 added, 3333 modified, 3333 deleted")
-        items = visit.page.locator("#changes-list li")
+        visit.shows("#changes .body", "3334 added, 3333 modified, 3333 deleted")
+        items = visit.page.locator("#changes .body li")
         assert items.count() == 200
         visit.page.get_by_role("button", name="Show more (9800)").click()
         assert items.count() == 1000
@@ -490,7 +490,21 @@ def test_everyone_can_read_the_panels(stage: Stage, screen: Screen) -> None:
         visit.page.get_by_label("6 h").check()
         visit.shows("#marks", "OOM kill")
         visit.shows("#log-lines", "line 39")
-        visit.shows("#processes-list", "worker")
-        visit.shows("#changes-list", "added")
+        visit.shows("#processes .body", "worker")
+        visit.shows("#changes .body", "added")
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= screen.width
         assert serious(visit) == []
+
+
+@pytest.mark.engine
+def test_the_panels_of_a_real_container(visit: Visit, shop: Site) -> None:
+    """What it printed, what runs in it with its memory, and what it changed."""
+    app = shop.container
+    app.exec("sh", "-c", "echo printed by hand >/proc/1/fd/1; touch /tmp/changed-by-hand")
+    visit.page.locator("#log-again").click()
+    visit.shows("#log-lines", "printed by hand")
+    visit.page.locator("#processes > summary").click()
+    row = visit.page.locator("#processes .body tbody tr").filter(has_text="while :; do")
+    row.filter(has_text="MiB").or_(row.filter(has_text="KiB")).first.wait_for()
+    visit.page.locator("#changes > summary").click()
+    visit.shows("#changes .body", "/tmp/changed-by-hand")

@@ -73,9 +73,10 @@ export class LogPanel {
   }
 
   /** Take what is known of the container; ask once, and again where there may be another answer. */
-  update({ self, engine, runs, missing }) {
+  update(latest) {
+    const { self, runs } = latest;
     this.runs = runs.slice(0, RUNS);
-    const away = self && engineMissing(self, engine, missing);
+    const away = self && engineMissing(latest);
     if (!self || (away && this.lines.length)) return;
     const key = JSON.stringify([self.id, this.run?.number ?? self.started_at]);
     const ended = this.follows && !this.aborter && document.visibilityState === "visible";

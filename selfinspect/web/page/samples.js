@@ -4,9 +4,9 @@ import { moment } from "./words.js";
 
 const SPANS = [60, 2 * 60, 5 * 60, 15 * 60];
 const LONGEST = SPANS.at(-1);
-const SERIES = ["cpu", "throttled", "memory", "limit", "received", "sent", "read", "written"];
 const GAP = 150; // seconds without a reading, of one a minute: nothing ran
-const FIELDS = {
+/** The series, each with its field of /v1/history and what that is multiplied by. */
+const SERIES = {
   cpu: ["cpu_cores", 100],
   throttled: ["cpu_throttled_share", 100],
   memory: ["memory_working_set_bytes", 1],
@@ -16,61 +16,28 @@ const FIELDS = {
   read: ["io_read_bytes_per_second", 1],
   written: ["io_written_bytes_per_second", 1],
 };
-
-/** Times in seconds, and for each series a value at each of them. */
-class Columns {
-  constructor() {
-    this.times = [];
-    this.series = Object.fromEntries(SERIES.map((name) => [name, []]));
-  }
-
-  push(time, values) {
-    this.times.push(time);
-    for (const name of SERIES) this.series[name].push(values[name] ?? null);
-  }
-
-  /** These, and of others what is later. */
-  with(others) {
-    const last = this.times.at(-1) ?? 0;
-    const later = others.times.findIndex((time) => time > last);
-    const joined = new Columns();
-    const behind = (list) => later < 0 ? [] : list.slice(later);
-    joined.times = [...this.times, ...behind(others.times)];
-    for (const name of SERIES) joined.series[name] = [...this.series[name], ...behind(others.series[name])];
-    return joined;
-  }
-
-  drop(before) {
-    const kept = this.times.findIndex((time) => time > before);
-    const count = kept < 0 ? this.times.length : kept;
-    for (const list of [this.times, ...Object.values(this.series)]) list.splice(0, count);
-  }
-}
+const NAMES = Object.keys(SERIES);
 
 /** What the charts show: the last fifteen minutes as they come, or the last hours. */
 export class History {
   constructor() {
-    this.recent = new Columns();
-    this.last = null;
-    this.past = null;
+    this.recent = []; // rows: a time in seconds, and a value of each series
+    this.past = [];
     this.hours = 0;
-    this.shown = this.recent;
+    this.last = null;
+    this.arrange();
   }
-
-  get times() { return this.shown.times; }
-
-  get series() { return this.shown.series; }
 
   /** Add a sample, and drop what is too old. */
   add(sample) {
-    const now = Date.parse(sample.read_at.replace(/(\.\d{3})\d+/, "$1")) / 1000;
+    const now = seconds(sample.read_at);
     const totals = counters(sample);
     const before = this.last;
     this.last = { now, totals, cpu: sample.cpu };
-    if (now <= (this.recent.times.at(-1) ?? 0)) return;
+    if (now <= (this.recent.at(-1)?.[0] ?? 0)) return;
     this.push(now, {
       cpu: sample.cpu.percent,
-      throttled: before ? throttled(sample.cpu, before.cpu) : null,
+      throttled: before && throttled(sample.cpu, before.cpu),
       memory: sample.memory.working_set_bytes ?? sample.memory.usage_bytes,
       limit: sample.memory.limit_bytes,
       ...Object.fromEntries(Object.entries(totals).map(([name, total]) => [
@@ -81,17 +48,16 @@ export class History {
 
   /** Begin with what was read before the first sample came: an answer of /v1/history. */
   begin(document) {
-    const first = this.recent.times[0] ?? Date.now() / 1000;
-    const before = columns(document, first - LONGEST, first);
-    this.recent = before.with(this.recent);
-    this.show();
+    const first = this.recent[0]?.[0] ?? Infinity;
+    this.recent = [...rows(document).filter(([time]) => time < first), ...this.recent];
+    this.arrange();
   }
 
   /** Show so many hours of an answer of /v1/history, and what has come since; 0 for the last minutes. */
-  choose(hours, document = null) {
+  choose(hours, document) {
     this.hours = hours;
-    this.past = document && columns(document, 0, Infinity);
-    this.show();
+    this.past = hours ? rows(document) : [];
+    this.arrange();
   }
 
   /** How many seconds to show: as few as hold all there is, fifteen minutes at most. */
@@ -109,35 +75,29 @@ export class History {
   }
 
   push(now, values) {
-    this.recent.drop(now - LONGEST);
-    this.recent.push(now, values);
-    this.show();
+    this.recent = this.recent.filter(([time]) => time > now - LONGEST);
+    this.recent.push([now, ...NAMES.map((name) => values[name] ?? null)]);
+    this.arrange();
   }
 
-  show() {
-    this.shown = this.hours && this.past ? this.past.with(this.recent) : this.recent;
+  arrange() {
+    const last = this.past.at(-1)?.[0] ?? 0;
+    const shown = [...this.past, ...this.recent.filter(([time]) => time > last)];
+    this.times = shown.map(([time]) => time);
+    this.series = Object.fromEntries(NAMES.map((name, index) => [name, shown.map((row) => row[index + 1])]));
   }
 }
 
-/** The rows of /v1/history between two times; the lines break where a run began or nothing was read. */
-function columns({ fields, samples, runs }, after, before) {
-  const at = Object.fromEntries(fields.map((name, index) => [name, index]));
-  const starts = runs.map((run) => seconds(run.started_at)).filter(Boolean);
-  const found = new Columns();
-  let last = null;
-  for (const row of samples) {
-    const time = seconds(row[at.time]);
-    if (time === null || time <= (last ?? after) || time >= before) continue;
-    const apart = last !== null
-      && (time - last > GAP || starts.some((start) => start > last && start <= time));
-    if (apart) found.push((last + time) / 2, {});
-    found.push(time, Object.fromEntries(Object.entries(FIELDS).map(([name, [field, factor]]) => {
-      const value = row[at[field]] ?? null;
-      return [name, value === null ? null : value * factor];
-    })));
-    last = time;
-  }
-  return found;
+/** The rows of an answer of /v1/history; the lines break where a run began or nothing was read. */
+function rows({ fields, samples, runs }) {
+  const places = NAMES.map((name) => fields.indexOf(SERIES[name][0]));
+  const starts = runs.map((run) => seconds(run.started_at));
+  return samples.flatMap((row, index) => {
+    const [before, time] = [samples[index - 1], row].map((each) => each && seconds(each[0]));
+    const apart = before && (time - before > GAP || starts.some((start) => start > before && start <= time));
+    const values = NAMES.map((name, at) => row[places[at]] === null ? null : row[places[at]] * SERIES[name][1]);
+    return [...(apart ? [[(before + time) / 2, ...NAMES.map(() => null)]] : []), [time, ...values]];
+  });
 }
 
 /** Mean and highest of the values there are; null where there are none. */
@@ -155,17 +115,13 @@ export function summary(values) {
 }
 
 function seconds(text) {
-  const at = moment(text);
-  return at && at.getTime() / 1000;
+  return moment(text) / 1000;
 }
 
 /** The percentage of the periods since the sample before in which it was held back. */
 function throttled(cpu, before) {
-  const rose = (name) => cpu[name] === null || before[name] === null || cpu[name] < before[name]
-    ? null : cpu[name] - before[name];
-  const [periods, held] = [rose("periods"), rose("throttled_periods")];
-  if (periods === null || held === null) return null;
-  return periods ? 100 * held / periods : 0;
+  const [periods, held] = ["periods", "throttled_periods"].map((name) => perSecond(cpu[name], before[name], 1));
+  return periods === null || held === null ? null : periods && 100 * held / periods;
 }
 
 function counters({ network, io }) {
