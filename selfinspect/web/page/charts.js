@@ -81,7 +81,6 @@ export class Charts {
   /** What happened when, to be marked on the time axis. */
   mark(marks) {
     this.marks = marks;
-    for (const chart of this.charts) chart.plot?.redraw(false);
   }
 
   /** Which time the figures are of. */

@@ -1,5 +1,6 @@
 // The time that the charts show, and what happened in it.
 
+import { ProblemError } from "./agent.js";
 import { byId, el, show } from "./dom.js";
 import * as words from "./words.js";
 
@@ -11,9 +12,9 @@ const KINDS = [
   { kind: "deploy", tone: "first", shape: "■", singular: "deploy" },
   { kind: "start", tone: "good", shape: "▲", singular: "start" },
   { kind: "health", tone: "warn", shape: "●", singular: "health change" },
-  { kind: "end", tone: "quiet", shape: "■", singular: "end" },
-  { kind: "pressure", tone: "warn", shape: "▲", singular: "time at the memory limit", plural: "times at the memory limit" },
-  { kind: "death", tone: "bad", shape: "◆", singular: "death" },
+  { kind: "end", tone: "quiet", shape: "▼", singular: "end" },
+  { kind: "pressure", tone: "warn", shape: "○", singular: "time at the memory limit", plural: "times at the memory limit" },
+  { kind: "death", tone: "bad", shape: "◇", singular: "death" },
   { kind: "oom", tone: "bad", shape: "◆", singular: "OOM kill" },
 ];
 
@@ -70,12 +71,11 @@ export class Past {
   begin() {
     if (this.begun) return;
     this.begun = true;
-    this.answer("since=15m").then((document) => {
-      byId("hours").hidden = document === null;
-      if (document === null) return;
+    this.agent.ask("/v1/history?since=15m").then((document) => {
+      byId("hours").hidden = false;
       this.history.begin(document);
       this.redraw();
-    });
+    }, (error) => { this.begun = error instanceof ProblemError; });
   }
 
   /** Read the minutes that have passed, while hours are shown and somebody sees them. */
@@ -87,18 +87,10 @@ export class Past {
   async choose(hours) {
     this.fetched = Date.now() / 1000;
     const asked = this.asked += 1;
-    const document = hours ? await this.answer(`since=${hours}h&step=${STEP}`) : null;
-    if (asked !== this.asked || (hours && document === null)) return;
+    const document = hours && await this.agent.ask(`/v1/history?since=${hours}h&step=${STEP}`).catch(() => null);
+    if (asked !== this.asked || document === null) return;
     this.history.choose(hours, document);
     this.redraw();
-  }
-
-  async answer(query) {
-    try {
-      return await this.agent.ask(`/v1/history?${query}`);
-    } catch {
-      return null;
-    }
   }
 }
 

@@ -171,7 +171,7 @@ export class LogPanel {
   paint(whole = false) {
     const place = byId("log-lines");
     const [text, stream] = ["log-filter", "log-stream"].map((id) => byId(id).value);
-    const lines = this.lines.filter(({ stream: of, line }) => [of, ""].includes(stream) && line.toLowerCase().includes(text.toLowerCase()));
+    const lines = this.lines.filter(({ stream: of, line }) => [of, ""].includes(stream) && (!text || line.toLowerCase().includes(text.toLowerCase())));
     const kept = new Set(whole ? [] : lines);
     const atEnd = whole || place.scrollHeight - place.scrollTop - place.clientHeight < 30;
     for (const item of [...place.children]) if (!kept.has(item.line)) item.remove();
