@@ -204,6 +204,7 @@ class Agent:
             update=self._readings.update_limits,
             sample=self._sample,
             inquiry=lambda: inquiry(state.observation),
+            processes=self._readings.processes,
             raw_stats=self._readings.raw,
             metrics=self._metrics,
             reach=lambda: reach(state.observation),

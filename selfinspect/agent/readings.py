@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
-from selfinspect.errors import BadRequestError
+from selfinspect.errors import BadRequestError, NotFoundError
 from selfinspect.kernel.machine import Devices
 from selfinspect.kernel.network import is_host, links
 from selfinspect.kernel.reader import CgroupReader
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _SCRAPE_MAX_AGE = 1.0
 _LIMITS_MAX_AGE = 1.0
+_LONGEST_COMMAND = 4096
+_TITLES = ("PID", "PPID", "UID", "S", "RSS", "SWAP", "TIME", "COMMAND")
 _OF_THE_NETWORK = ("hostname-file", "hosts-file", "resolv-file")
 
 
@@ -118,6 +120,34 @@ class Readings:
         self._limits_read_at = now
         limits = self._ours.limits()
         self._state.change(lambda last: _limited(last, limits))
+
+    def processes(self) -> Json:
+        """The container's processes as the kernel has them, in the form of `/v1/top`.
+
+        Sizes are in KiB, the CPU time is in seconds, and a PID is that of our namespace. Secrets
+        in command lines are masked.
+
+        Raises:
+            NotFoundError: the kernel's list is not this container's, or not all of it can be seen.
+        """
+        listing = self._ours.listing() if self._ours else None
+        if listing is None:
+            raise NotFoundError(
+                "the kernel does not show all processes of this container to the agent",
+                hint="source=engine asks the engine",
+            )
+        masking = self._state.observation.masking
+        return {
+            "titles": list(_TITLES),
+            "processes": [
+                [
+                    *("" if figure is None else str(figure) for figure in process[:-2]),
+                    "" if process.cpu is None else f"{process.cpu:.2f}",
+                    " ".join(masking.arguments(process.command))[:_LONGEST_COMMAND],
+                ]
+                for process in listing
+            ],
+        }
 
     def raw(self) -> Json:
         """The engine's stats as they are.

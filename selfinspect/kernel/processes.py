@@ -1,11 +1,11 @@
-"""The container's processes: when PID 1 started, their tasks' states, and what they hold open."""
+"""The container's processes: what each is and uses, when PID 1 started, what they hold open."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.kernel.files import read_figures, text
+from selfinspect.kernel.files import count, read, read_figures, text
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from selfinspect.model import TaskState
 
 _MOST_TASKS = 1000
+_MOST_LISTED = 4096
+_LONGEST_COMMAND = 32_768
 _STATES: Mapping[bytes, TaskState] = {
     b"S": "sleeping",
     b"I": "sleeping",
@@ -37,6 +39,75 @@ def init_started_at(root: str) -> float | None:
         return int(boot[0][0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (IndexError, ValueError, OverflowError):
         return None
+
+
+class Process(NamedTuple):
+    """A process: sizes in KiB, CPU time in seconds since it started; None is unknown."""
+
+    pid: int
+    parent: int | None
+    user: int | None
+    state: str
+    memory: int | None
+    swap: int | None
+    cpu: float | None
+    command: tuple[str, ...]
+
+
+def listing(folder: str, root: str) -> list[Process] | None:
+    """The processes of a cgroup and those below it; None where not all can be seen.
+
+    One of a PID namespace that we do not see is listed as 0, and one that is hidden from us cannot
+    be read. Of more than four thousand it is the first.
+
+    Args:
+        folder: of the container's cgroup.
+        root: the prefix below which `/proc` is read.
+    """
+    pids = _listed(folder)
+    if pids is None:
+        return None
+    found = {pid: _process(f"{root}/proc/{pid}", pid) for pid in pids[:_MOST_LISTED]}
+    missing = {pid for pid, process in found.items() if process is None}
+    if missing and not missing.isdisjoint(_listed(folder) or missing):
+        return None
+    return [process for process in found.values() if process is not None]
+
+
+def _process(folder: str, pid: str) -> Process | None:
+    """One process; None where its files cannot be read, because it has ended or is hidden."""
+    stat = read_figures(f"{folder}/stat")
+    if stat is None:
+        return None
+    name = stat.partition(b"(")[2].rpartition(b")")[0]
+    fields = stat.rpartition(b")")[2].split()
+    status = dict(
+        line.split(b":", 1)
+        for line in (read(f"{folder}/status") or b"").splitlines()
+        if line.startswith((b"Uid:", b"VmRSS:", b"VmSwap:"))
+    )
+    # A program may write anything there; its last word is cut off where there is more.
+    words = (read(f"{folder}/cmdline") or b"").rstrip(b"\0")
+    whole = (
+        words if len(words) <= _LONGEST_COMMAND else words[:_LONGEST_COMMAND].rpartition(b"\0")[0]
+    )
+    command = whole.split(b"\0") if whole else [b"[%b]" % name]
+    ticks = [count(word) for word in fields[11:13]]
+    spent = None if None in ticks or not ticks else sum(filter(None, ticks))
+
+    def first(key: bytes) -> int | None:
+        return count((status.get(key, b"").split() or [b""])[0])
+
+    return Process(
+        pid=int(pid),
+        parent=count(fields[1]) if len(fields) > 1 else None,
+        user=first(b"Uid"),
+        state=fields[0].decode(errors="replace") if fields else "",
+        memory=first(b"VmRSS"),
+        swap=first(b"VmSwap"),
+        cpu=None if spent is None else spent / os.sysconf("SC_CLK_TCK"),
+        command=tuple(word.decode(errors="replace") for word in command),
+    )
 
 
 def processes(folder: str, root: str, tasks: int | None = None) -> Processes | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from selfinspect.kernel.processes import Process
     from selfinspect.model import Filesystem, Machine, Processes
 
 _DEFAULT_SHARES = 1024
@@ -96,8 +97,13 @@ class CgroupReader:
             tasks: how many tasks there are, None where that is unknown: their states are read only
                 where they are few.
         """
-        folder = self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
+        folder = self._of_tasks
         return processes.processes(folder, self._root, tasks) if folder else None
+
+    def listing(self) -> list[Process] | None:
+        """What each of the container's processes is and uses; None where not all can be seen."""
+        folder = self._of_tasks
+        return processes.listing(folder, self._root) if folder else None
 
     def machine(self) -> Machine:
         """The machine, as it was when it was first asked for: some kernels take long over it."""
@@ -121,6 +127,10 @@ class CgroupReader:
     def cgroup_path(self, container: str) -> str | None:
         """The path of a container's cgroup as we see it, None where it does not name it."""
         return path_naming(self._cgroup, container)
+
+    @property
+    def _of_tasks(self) -> str | None:
+        return self.folders.get("pids") or self.folders.get("memory") or self.folders.get(UNIFIED)
 
     def _is_of_init(self) -> bool:
         """Whether PID 1 is in our cgroup; one outside of ours has a path that begins with `/..`."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from selfinspect.errors import BadRequestError
 from selfinspect.times import asked_for
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
+
+    from selfinspect.model import StatsSource
 
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBER = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -64,6 +66,18 @@ def boolean(query: QueryParams, name: str) -> bool:
     if text not in (None, "true", "false"):
         raise invalid(name, text, "true or false")
     return text == "true"
+
+
+def source_of(query: QueryParams) -> StatsSource | None:
+    """`engine` or `kernel`; None where it is not given.
+
+    Raises:
+        BadRequestError: it is invalid or repeated.
+    """
+    text = single(query, "source")
+    if text not in (None, "engine", "kernel"):
+        raise invalid("source", text, "engine or kernel")
+    return cast("StatsSource | None", text)
 
 
 def seconds(

@@ -47,6 +47,8 @@ class Service:
             where there are no figures now; raises EngineError where only an engine has them.
         inquiry: the engine, to ask for what is not in the snapshot; raises IdentityError or
             EngineError where it cannot be asked.
+        processes: the container's processes as the kernel has them; raises NotFoundError where
+            not all can be seen.
         raw_stats: the engine's own stats; raises EngineError.
         metrics: a page of metrics in a media type, `text/plain` or OpenMetrics', within so many
             seconds; None for no limit.
@@ -70,6 +72,7 @@ class Service:
     update: Callable[[], None]
     sample: Callable[[StatsSource | None], Sample | None]
     inquiry: Callable[[], Inquiry]
+    processes: Callable[[], Json]
     raw_stats: Callable[[], Json]
     metrics: Callable[[str, float | None], Exposition]
     reach: Callable[[], Reach | None]

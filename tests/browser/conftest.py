@@ -18,7 +18,7 @@ from tests.engine.conftest import until
 from tests.support.tcp_front import TcpFront
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Literal
 
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
@@ -191,9 +191,16 @@ def visit(
 
 @contextlib.contextmanager
 def visiting(
-    chromium: Browser, site: Place, screen: Screen, request: pytest.FixtureRequest
+    chromium: Browser,
+    site: Place,
+    screen: Screen,
+    request: pytest.FixtureRequest,
+    before: Callable[[Page], None] = lambda _: None,
 ) -> Iterator[Visit]:
-    """A page that was just opened; in the end nothing is amiss in its console and its requests."""
+    """A page that was just opened; in the end nothing is amiss in its console and its requests.
+
+    `before` gets it while it is still empty.
+    """
     context = chromium.new_context(
         viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme
     )
@@ -207,6 +214,7 @@ def visiting(
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
     page.on("request", lambda request: visit.requests.append(request.url))
+    before(page)
     page.goto(site.url)
     try:
         yield visit

@@ -49,6 +49,16 @@ _NOBODY_BEHIND = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
+_MENDED_BY: Mapping[tuple[Capability, int], str] = {
+    ("ping", HTTPStatus.NOT_FOUND): (
+        "where a proxy serves the engine below a path, name that, too: ENDPOINT/PATH"
+    ),
+    ("logs", HTTPStatus.NOT_IMPLEMENTED): (
+        "start the container with --log-driver local, json-file or journald"
+    ),
+}
+"""What helps where a single request fails in this way."""
+
 _REFUSALS: Mapping[int, type[EngineAnswerError]] = {
     HTTPStatus.UNAUTHORIZED: EngineDeniedError,
     HTTPStatus.FORBIDDEN: EngineDeniedError,
@@ -252,9 +262,7 @@ def mending(
             f"{proxy} answers, and the engine behind it does not: systemctl start docker, and let"
             f" {proxy} lead to its socket"
         )
-    if capability == "ping" and code == HTTPStatus.NOT_FOUND:
-        return f"where a proxy serves the engine below a path, name that, too: {endpoint}/PATH"
-    return None
+    return _MENDED_BY.get((capability, code), "").replace("ENDPOINT", endpoint) or None
 
 
 def allowing(capability: Capability) -> str:

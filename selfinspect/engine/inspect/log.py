@@ -9,6 +9,7 @@ Where times are asked for, one stands at each message's begin: of a frame, or of
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeAlias
 
@@ -27,6 +28,12 @@ LogStream: TypeAlias = Literal["stdout", "stderr", "engine"]
 
 LONGEST_LINE: Final = 65_536
 """Bytes of a line that are kept; what is cut off is counted."""
+
+_MOST = 4 << 20
+"""Characters of the last lines that are kept where an engine does not count from their end."""
+
+_TOGETHER = 64
+"""Lines that are masked at a time."""
 
 _HEADER = 8
 _LONGEST_CHARACTER = 4
@@ -57,15 +64,25 @@ class LogQuery:
     stderr: bool = True
     timed: bool = False
 
+    @property
+    def counted_here(self) -> int | None:
+        """How many of the last lines to keep of what the engine sends, None for all.
+
+        An engine counts `tail` from the log's end, whatever `until` is: of a run that is over
+        it would often send nothing.
+        """
+        return self.tail if self.until is not None and not self.follow else None
+
     def parameters(self) -> Mapping[str, str]:
         """The same in the words of the Engine API."""
+        tail = self.tail if self.counted_here is None else None
         moments = {"since": self.since, "until": self.until}
         return {
             "stdout": _flag(self.stdout),
             "stderr": _flag(self.stderr),
             "follow": _flag(self.follow),
             "timestamps": _flag(self.timed),
-            "tail": "all" if self.tail is None else str(self.tail),
+            "tail": "all" if tail is None else str(tail),
             **{
                 name: times.unix(max(0, each)) for name, each in moments.items() if each is not None
             },
@@ -87,6 +104,7 @@ class Log:
     ) -> None:
         self._stream = stream
         self._silence = None if query.follow else stream.timeout
+        self._most = query.counted_here
         self._lines = LogLines(framed=not terminal, timed=query.timed)
         self._masking = masking
         self._maskings: dict[LogStream, LineMasking] = {}
@@ -103,15 +121,9 @@ class Log:
         Ends where the log does, or when it is cancelled. Where it breaks off, the last line is
         the engine's, and says so.
         """
-        broken: list[LogLine] = []
-        try:
-            for piece in self._stream.pieces(self._silence):
-                if batch := self._masked(self._lines.feed(piece)):
-                    yield batch
-        except (EngineUnreachableError, ValueError) as error:
-            broken = [LogLine("engine", None, f"the log was cut off here: {error}")]
-        if last := [*self._masked(self._lines.rest()), *broken]:
-            yield last
+        for lines in self._sent() if self._most is None else self._last(self._most):
+            if batch := self._masked(lines):
+                yield batch
 
     def cancel(self) -> None:
         """End the iteration, wherever it waits."""
@@ -120,6 +132,30 @@ class Log:
     def close(self) -> None:
         """Give the connection up; waits for an iteration that is under way, so cancel it first."""
         self._stream.close()
+
+    def _sent(self) -> Iterator[list[LogLine]]:
+        """What the engine sends, unmasked."""
+        try:
+            for piece in self._stream.pieces(self._silence):
+                yield [*self._lines.feed(piece)]
+        except (EngineUnreachableError, ValueError) as error:
+            cut = LogLine("engine", None, f"the log was cut off here: {error}")
+            yield [*self._lines.rest(), cut]
+        else:
+            yield [*self._lines.rest()]
+
+    def _last(self, most: int) -> Iterator[list[LogLine]]:
+        """The last lines of what the engine sends, as many as there is room for."""
+        kept: deque[LogLine] = deque()
+        size = 0
+        for lines in self._sent():
+            for each in lines:
+                kept.append(each)
+                size += len(each.line)
+                while len(kept) > most or size > _MOST:
+                    size -= len(kept.popleft().line)
+        while kept:
+            yield [kept.popleft() for _ in range(min(_TOGETHER, len(kept)))]
 
     def _masked(self, lines: Iterable[LogLine]) -> list[LogLine]:
         return [each._replace(line=self._masking_of(each.stream).line(each.line)) for each in lines]

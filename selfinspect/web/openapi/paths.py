@@ -108,8 +108,9 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         "/v1/runs": _get("The container's runs, newest first.", _object(runs=array(run))),
         "/v1/runs/previous": _get("The last run that has ended.", _json(run)),
         "/v1/top": _get(
-            "The container's processes, with the PIDs of the engine's host.",
-            _object(titles=array(TEXT), processes=array(array(TEXT))), ("args",),
+            "The container's processes, with the PIDs of the engine's host, or, of the kernel, with"
+            " its own.",
+            _object(titles=array(TEXT), processes=array(array(TEXT))), ("args", "source"),
         ),
         "/v1/logs": _get(
             "The container's own log, as text, or on request as one JSON document a line.",
@@ -191,7 +192,7 @@ def parameters() -> dict[str, Json]:
         "until": ("query", moment, f"Before this time. {when}"),
         "step": ("query", {"type": "integer", "minimum": 1, "maximum": 86400, "default": 1},
             "One sample for so many seconds, its rates their mean. 1: all samples as taken."),
-        "source": ("query", {"enum": ["engine", "kernel"]}, "Who measures."),
+        "source": ("query", {"enum": ["engine", "kernel"]}, "Who measures, or lists."),
         "interval": ("query", {"type": "number", "minimum": 0.2, "maximum": 60, "default": 1},
             "Seconds between two samples."),
         "after": ("query", cursor, "The cursor of the last event received."),

@@ -1,21 +1,27 @@
-// Four charts over the same fifteen minutes, drawn by uPlot; their words stand beside them.
+// Four charts over the same time, drawn by uPlot; their words stand beside them.
 
 import { byId, el } from "./dom.js";
 import { summary } from "./samples.js";
-import { bytes, clock, count, duration, percent, rate, UNKNOWN } from "./words.js";
+import { bytes, clock, count, dayAndClock, duration, percent, rate, UNKNOWN } from "./words.js";
 
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, power) => 2 ** power);
 const DECIMAL = [0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000];
 const HEIGHT = 150;
 const AXIS = 62;
 const HALF_A_DIGIT = 3.2;
+const SHAPE = 11; // a mark's size
+const STEPS = 500; // of a chart's width: less than one is not drawn anew
 
 const CHARTS = [
   {
     id: "cpu", title: "CPU", lines: [["cpu", "CPU"]], words: percent, floor: 10, steps: DECIMAL,
+    limit: { name: "quota", values: ({ times }, limits) => {
+      const quota = limits?.cpus ? limits.cpus * 100 : null;
+      return times.map(() => quota);
+    } },
+    share: "throttled",
     beside: ({ cpu, pids }, limits) => sentence([
       share(limits?.cpus ?? cpu.online),
-      cpu.throttled_seconds >= 1 ? `held back for ${duration(cpu.throttled_seconds)}` : null,
       pids.current === null
         ? null : `${count(pids.current, "task")}${pids.limit === null ? "" : ` of ${pids.limit}`}`,
     ]),
@@ -23,7 +29,7 @@ const CHARTS = [
   {
     id: "memory", title: "Memory", lines: [["memory", "Memory"]], words: bytes,
     floor: 2 ** 20, steps: POWERS_OF_TWO,
-    limit: (sample) => sample?.memory.limit_bytes ?? null,
+    limit: { name: "limit", values: ({ series }) => series.limit },
     beside: ({ memory }) => sentence([
       memory.limit_bytes === null
         ? "no limit" : `${percent(memory.percent)} of ${bytes(memory.limit_bytes)}`,
@@ -52,6 +58,8 @@ export class Charts {
     this.sample = null;
     this.limits = null;
     this.hovered = null;
+    this.marks = [];
+    this.drawn = 0;
     this.charts = CHARTS.map((chart) => new Chart(chart, this));
     place.replaceChildren(...this.charts.map((chart) => chart.figure));
     const observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.fit()));
@@ -63,14 +71,24 @@ export class Charts {
   update(sample, limits) {
     this.sample = sample ?? this.sample;
     this.limits = limits;
-    for (const chart of this.charts) chart.update();
+    const now = this.history.times.at(-1) ?? 0;
+    const still = sample && now - this.drawn < this.history.span() / STEPS && now >= this.drawn;
+    if (!still) this.drawn = now;
+    for (const chart of this.charts) chart.update(!still);
     if (this.hovered === null) this.note();
+  }
+
+  /** What happened when, to be marked on the time axis. */
+  mark(marks) {
+    this.marks = marks;
   }
 
   /** Which time the figures are of. */
   note(time) {
+    const near = (mark) => Math.abs(mark.time - time) <= this.history.span() / 100;
     byId("figures-note").textContent = time === undefined
-      ? `now, and the last ${duration(this.history.span())}` : `at ${clock(new Date(time * 1000))}`;
+      ? `now, and the last ${duration(this.history.span())}`
+      : [`at ${dayAndClock(new Date(time * 1000))}`, ...this.marks.filter(near).slice(-2).map(({ text }) => text)].join(": ");
   }
 
   hover(index) {
@@ -89,9 +107,10 @@ class Chart {
     this.values = chart.lines.map(() => el("strong", null, "…"));
     this.beside = el("p", { class: "beside" });
     this.canvas = el("div", { class: "canvas", role: "img", "aria-label": `${chart.title}: no figures yet` });
+    this.share = el("span", { class: "key" });
     const several = chart.lines.length > 1;
     this.figure = el("figure", { class: "card chart", id: `chart-${chart.id}`, "aria-labelledby": `chart-${chart.id}-title` },
-      el("h3", { id: `chart-${chart.id}-title` }, chart.title),
+      el("h3", { id: `chart-${chart.id}-title` }, chart.title), this.share,
       el("p", { class: "now" }, chart.lines.map(([, name], index) => el("span", { class: several ? "pairwise" : null },
         several && el("span", { class: `swatch ${index ? "second" : "first"}` }),
         several && el("span", { class: "name" }, name),
@@ -106,6 +125,7 @@ class Chart {
   /** Draw again, in the current colours. */
   begin() {
     this.plot?.destroy();
+    const { limit, share } = this.chart;
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const axis = {
@@ -118,8 +138,9 @@ class Chart {
       stroke: colour(index ? "second" : "first"),
       width: 1.5,
       fill: this.chart.lines.length === 1 ? `${colour("first")}1f` : undefined,
-      points: { show: false },
+      points: { size: 3, filter: alone },
     }));
+    const none = { points: { show: false } };
     this.plot = new uPlot({
       width: this.canvas.clientWidth || 300,
       height: HEIGHT,
@@ -128,14 +149,22 @@ class Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "selfinspect" } },
       scales: {
         x: { range: () => this.span() },
-        y: { range: (_, low, high) => [0, this.ceiling(high)] },
+        y: { range: () => [0, this.ceiling()] },
+        share: { range: [0, 100] },
       },
-      series: [{}, ...lines, ...(this.chart.limit ? [{ stroke: colour("limit"), width: 1, dash: [4, 4], points: { show: false } }] : [])],
+      series: [
+        {}, ...lines,
+        ...(limit ? [{ stroke: colour("limit"), width: 1, dash: [4, 4], ...none }] : []),
+        ...(share ? [{ stroke: colour("second"), width: 1, fill: `${colour("second")}2e`, scale: "share", ...none }] : []),
+      ],
       axes: [
         { ...axis, size: 26, space: () => this.all.history.span() > 120 ? 46 : 72, values: (plot, ticks) => this.times(plot, ticks) },
         { ...axis, size: AXIS, space: 34, incrs: this.chart.steps, values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : this.short(tick)) },
       ],
-      hooks: { setCursor: [(plot) => this.all.hover(plot.cursor.idx ?? null)] },
+      hooks: {
+        setCursor: [(plot) => this.all.hover(plot.cursor.idx ?? null)],
+        draw: [(plot) => { this.name(plot, colour); this.draw(plot, colour); }],
+      },
     }, this.data(), this.canvas);
   }
 
@@ -143,10 +172,51 @@ class Chart {
     if (this.canvas.clientWidth) this.plot?.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
   }
 
-  update() {
+  update(moved = true) {
     if (this.plot === null) this.begin();
-    else this.plot.setData(this.data());
+    else if (moved) this.plot.setData(this.data());
     this.words();
+  }
+
+  /** The name of the dashed line, at its end. */
+  name(plot, colour) {
+    const top = this.limit();
+    if (!top || top > plot.scales.y.max) return;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.fillStyle = colour("limit");
+    ctx.textAlign = "right";
+    ctx.textBaseline = "bottom";
+    ctx.fillText(this.chart.limit.name, bbox.left + bbox.width, plot.valToPos(top, "y", true) - 2 * devicePixelRatio);
+    ctx.restore();
+  }
+
+  /** The marks: a line each, and on the axis a shape that needs no colour; the worst of a few that coincide. */
+  draw(plot, colour) {
+    const { ctx, bbox } = plot;
+    const size = SHAPE * devicePixelRatio;
+    const [from, to] = this.span();
+    const spots = new Map();
+    for (const mark of this.all.marks) {
+      if (mark.time < from || mark.time > to) continue;
+      const spot = Math.round(plot.valToPos(mark.time, "x", true) / size * 3);
+      if ((spots.get(spot)?.rank ?? -1) <= mark.rank) spots.set(spot, mark);
+    }
+    ctx.save();
+    ctx.font = `${size}px system-ui, sans-serif`;
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    for (const { time, tone, shape } of spots.values()) {
+      const x = plot.valToPos(time, "x", true);
+      const y = bbox.top + bbox.height;
+      ctx.fillStyle = ctx.strokeStyle = colour(tone);
+      ctx.globalAlpha = 0.4;
+      ctx.fillRect(x - devicePixelRatio / 2, bbox.top, devicePixelRatio, bbox.height);
+      ctx.globalAlpha = 1;
+      ctx.fillText(shape, x, y);
+    }
+    ctx.restore();
   }
 
   /** The figures in words: those under the pointer, else the newest. */
@@ -156,6 +226,10 @@ class Chart {
     this.chart.lines.forEach(([name], line) => {
       this.values[line].textContent = this.chart.words(history.series[name][index] ?? null);
     });
+    const shares = history.series[this.chart.share] ?? [];
+    const held = hovered === null ? summary(shares)?.mean : shares[hovered];
+    this.share.hidden = (held ?? null) === null;
+    if (!this.share.hidden) this.share.replaceChildren(el("span", { class: "swatch second" }), `held back in ${percent(held)} of periods`);
     if (sample === null || hovered !== null) return;
     this.beside.textContent = this.chart.beside(sample, limits, history.last?.totals ?? {});
     this.canvas.setAttribute("aria-label", this.chart.lines.map(([name, said]) => {
@@ -169,9 +243,17 @@ class Chart {
 
   data() {
     const { history } = this.all;
-    const limit = this.chart.limit?.(this.all.sample) ?? null;
+    const { limit, share } = this.chart;
     const lines = this.chart.lines.map(([name]) => history.series[name]);
-    return [history.times, ...lines, ...(this.chart.limit ? [history.times.map(() => limit)] : [])];
+    return [
+      history.times, ...lines,
+      ...(limit ? [limit.values(history, this.all.limits)] : []), ...(share ? [history.series[share]] : []),
+    ];
+  }
+
+  /** The newest value of the dashed line, null where there is none. */
+  limit() {
+    return this.chart.limit?.values(this.all.history, this.all.limits).findLast((value) => value !== null) ?? null;
   }
 
   span() {
@@ -183,7 +265,7 @@ class Chart {
   ceiling() {
     const peaks = this.chart.lines.map(([name]) => summary(this.all.history.series[name])?.highest ?? 0);
     const peak = Math.max(this.chart.floor, ...peaks) * 1.15;
-    const limit = this.chart.limit?.(this.all.sample) ?? null;
+    const limit = this.limit();
     return limit !== null && peak > limit / 3 ? Math.max(peak, limit * 1.05) : peak;
   }
 
@@ -198,6 +280,17 @@ class Chart {
   short(value) {
     return this.chart.words(value).replace(".00", "").replace(".0", "");
   }
+}
+
+/** Whether a value stands between two unknown ones: a line would not show it. */
+function alone(plot, series) {
+  const values = plot.data[series];
+  const found = [];
+  for (let index = 0; index < values.length; index += 1) {
+    const known = (at) => (values[at] ?? null) !== null;
+    if (known(index) && !known(index - 1) && !known(index + 1)) found.push(index);
+  }
+  return found;
 }
 
 function share(cpus) {

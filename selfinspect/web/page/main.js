@@ -4,6 +4,9 @@ import { Agent, ProblemError, UnauthorizedError } from "./agent.js";
 import { attention, isNotable, isRefused, isStarting } from "./attention.js";
 import { Charts } from "./charts.js";
 import { byId } from "./dom.js";
+import { legend, marks, Past } from "./history.js";
+import { Changes, Processes } from "./listings.js";
+import { LogPanel } from "./logs.js";
 import * as panels from "./panels.js";
 import { History } from "./samples.js";
 import { Timeline } from "./timeline.js";
@@ -26,6 +29,8 @@ const latest = {
 const history = new History();
 const agent = new Agent(onRefused);
 const timeline = new Timeline(byId("timeline-list"));
+const past = new Past(agent, history, drawHistory);
+const drawers = [new LogPanel(agent), new Processes(agent), new Changes(agent)];
 let charts = null;
 let refreshing = null;
 let timers = [];
@@ -60,7 +65,7 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("online", () => agent.wake());
 setInterval(() => panels.uptime(latest.self, latest.lostAt), 1000);
-setInterval(refresh, AGAIN);
+setInterval(look, AGAIN);
 
 refresh();
 
@@ -122,6 +127,13 @@ function unanswered(...answers) {
   return failed.length > 0;
 }
 
+/** See to what has no event; all else is asked again when an event comes. */
+async function look() {
+  const before = latest.engine?.reachable;
+  const seen = document.visibilityState === "visible" && latest.self;
+  if (!seen || (await answer("/v1/engine")).document?.reachable !== before) refresh();
+}
+
 async function answer(path) {
   try {
     return { document: await agent.ask(path), error: null };
@@ -149,7 +161,9 @@ function render() {
   timeline.runs = runs;
   timeline.draw();
   charts ??= self && new Charts(byId("charts"), history);
-  charts?.update(null, self?.limits ?? null);
+  if (self) past.begin();
+  drawHistory();
+  for (const drawer of drawers) drawer.update(latest);
   attend();
 }
 
@@ -159,6 +173,13 @@ function stands() {
   if (!latest.self) return "refused";
   const away = latest.engine?.failure && latest.self.inspected_at !== null;
   return latest.lostAt || doubts || away ? "last" : "current";
+}
+
+function drawHistory() {
+  const found = marks(latest.runs, timeline.events.values());
+  charts?.mark(found);
+  charts?.update(null, latest.self?.limits ?? null);
+  legend(found, (history.times.at(-1) ?? Date.now() / 1000) - history.span());
 }
 
 function attend() {
@@ -174,6 +195,7 @@ function followSamples() {
       latest.sample = sample;
       history.add(sample);
       charts?.update(sample, latest.self?.limits ?? null);
+      past.keep();
       attend();
     },
     onLost: (failure) => {

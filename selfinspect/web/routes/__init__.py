@@ -15,12 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from selfinspect.documents import as_document, engine_document, identity_document, standing
-from selfinspect.errors import NotFoundError, SelfinspectError
+from selfinspect.errors import BadRequestError, NotFoundError, SelfinspectError
 from selfinspect.runs.runs import previous_run
 from selfinspect.web import assets
 from selfinspect.web.answers import json_answer, problem_handler
 from selfinspect.web.guard import Guard, names_of
-from selfinspect.web.parameters import single
+from selfinspect.web.parameters import single, source_of
 from selfinspect.web.routes import document, events, logs, metrics, stats
 from selfinspect.web.streaming import in_thread
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from selfinspect.engine.api.client import Inquiry
     from selfinspect.model import Json, Run
     from selfinspect.web.credentials import Tokens
     from selfinspect.web.service import Service
@@ -57,15 +58,11 @@ _LOCAL: dict[str, Callable[[Service], Json]] = {
 }
 """Paths answered from what the agent has: no engine is asked."""
 
-_ENGINE_ONLY: dict[str, tuple[Callable[..., Json], tuple[str, ...]]] = {
-    "/v1/changes": (lambda inquiry: inquiry.changes(), ()),
-    "/v1/image": (lambda inquiry: inquiry.image(), ()),
-    "/v1/top": (lambda inquiry, args: inquiry.top(args), ("args",)),
+_ENGINE_ONLY: dict[str, Callable[[Inquiry], Json]] = {
+    "/v1/changes": lambda inquiry: inquiry.changes(),
+    "/v1/image": lambda inquiry: inquiry.image(),
 }
-"""Paths that only an engine can answer: how it is asked, in a thread, and the parameters passed on.
-
-`/v1/top` as well: the kernel's list has also the processes of whoever shares our PID namespace.
-"""
+"""Paths that only an engine can answer: how it is asked, in a thread."""
 
 
 def api(service: Service) -> Guard:
@@ -73,10 +70,8 @@ def api(service: Service) -> Guard:
     routes = [
         *document.routes(service),
         *(Route(path, partial(_local, service, answer)) for path, answer in _LOCAL.items()),
-        *(
-            Route(path, partial(_engine_only, service, ask, names))
-            for path, (ask, names) in _ENGINE_ONLY.items()
-        ),
+        *(Route(path, partial(_engine_only, service, ask)) for path, ask in _ENGINE_ONLY.items()),
+        Route("/v1/top", partial(_top, service)),
         *logs.routes(service),
         *stats.routes(service),
         *events.routes(service),
@@ -123,11 +118,19 @@ async def _local(service: Service, answer: Callable[[Service], Json], _: Request
     return json_answer(answer(service))
 
 
-async def _engine_only(
-    service: Service, ask: Callable[..., Json], names: tuple[str, ...], request: Request
-) -> Response:
-    values = [single(request.query_params, name) for name in names]
-    return json_answer(await in_thread(partial(ask, service.inquiry(), *values)))
+async def _engine_only(service: Service, ask: Callable[[Inquiry], Json], _: Request) -> Response:
+    return json_answer(await in_thread(partial(ask, service.inquiry())))
+
+
+async def _top(service: Service, request: Request) -> Response:
+    """The processes: as the `ps` of the engine's machine has them, unless the kernel is asked."""
+    args, source = single(request.query_params, "args"), source_of(request.query_params)
+    if source != "kernel":
+        return json_answer(await in_thread(partial(service.inquiry().top, args)))
+    if args is not None:
+        raise BadRequestError("args are of ps, which the kernel is not", hint="leave args out")
+    standing(service.snapshot())
+    return json_answer(await in_thread(service.processes, or_here=True))
 
 
 async def _openapi(_: Request) -> Response:

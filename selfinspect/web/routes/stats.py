@@ -9,7 +9,7 @@ import asyncio
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
@@ -17,18 +17,17 @@ from selfinspect.documents import standing
 from selfinspect.errors import EngineUnreachableError, SelfinspectError
 from selfinspect.stats.sample import with_percent
 from selfinspect.web.answers import json_answer
-from selfinspect.web.parameters import invalid, moment, number, seconds, single
+from selfinspect.web.parameters import moment, number, seconds, source_of
 from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
-    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
 
     from selfinspect.events.subscribers import Subscribers
-    from selfinspect.model import Json, Sample, StatsSource
+    from selfinspect.model import Json, Sample
     from selfinspect.web.service import Service
 
 _SHORTEST, _LONGEST = 0.2, 60.0
@@ -40,7 +39,7 @@ def routes(service: Service) -> list[Route]:
     feed = Feed(lambda: service.sample(None), service.subscribers, service.on_streaming)
 
     async def stats(request: Request) -> Response:
-        source = _source(request.query_params)
+        source = source_of(request.query_params)
         standing(service.snapshot())
         sample = await in_thread(lambda: service.sample(source), or_here=True)
         if sample is None:
@@ -103,13 +102,6 @@ def _document(sample: Sample) -> Json:
     document = asdict(sample)
     del document["detail"]
     return document
-
-
-def _source(query: QueryParams) -> StatsSource | None:
-    text = single(query, "source")
-    if text not in (None, "engine", "kernel"):
-        raise invalid("source", text, "engine or kernel")
-    return cast("StatsSource | None", text)
 
 
 class Listener:

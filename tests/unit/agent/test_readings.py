@@ -5,10 +5,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from selfinspect.agent.observe import observe
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
+from selfinspect.errors import NotFoundError
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.model import Compose, Identity, Limits, Snapshot
@@ -139,3 +142,29 @@ def test_the_containers_own_labels_hide_what_is_revealed_elsewhere(tmp_path: Pat
     groups, _ = Readings(Settings(root=tmp_path, reveal=("*",)), state).collectors(CONDITION)
     [info] = [each for each in groups["state"]() if each.name == "selfinspect_container_info"]
     assert info.points[0].labels["compose_project"] == "[masked]"
+
+
+def test_the_kernels_processes_are_listed_with_their_secrets_masked(tmp_path: Path) -> None:
+    """Those of the container's own cgroup; an unknown figure is empty."""
+    for name in ("sys", "proc"):
+        shutil.copytree(FIXTURES / "cgroup-v2" / name, tmp_path / name, symlinks=True)
+    (tmp_path / "sys/fs/cgroup/cgroup.procs").write_text("7\n")
+    process = tmp_path / "proc/7"
+    process.mkdir()
+    (process / "stat").write_text(f"7 (app) S 1 {'0 ' * 9}100 50 {'0 ' * 9}\n")
+    (process / "cmdline").write_bytes(b"app\0--password\0hunter2222\0")
+    readings = Readings(
+        Settings(root=tmp_path), State(Observation(Snapshot(UNRESOLVED), Masking()))
+    )
+    assert readings.processes() == {
+        "titles": ["PID", "PPID", "UID", "S", "RSS", "SWAP", "TIME", "COMMAND"],
+        "processes": [["7", "1", "", "S", "", "", "1.50", "app --password [masked]"]],
+    }
+
+
+def test_the_kernels_processes_are_not_those_of_another_container() -> None:
+    """Whom a target names has a cgroup of its own."""
+    settings = Settings(root=FIXTURES / "cgroup-v2", target="db")
+    readings = Readings(settings, State(Observation(Snapshot(UNRESOLVED), Masking())))
+    with pytest.raises(NotFoundError):
+        readings.processes()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.processes import processes
+from selfinspect.kernel.processes import Process, listing, processes
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
@@ -106,3 +106,40 @@ def test_without_a_list_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("")
     (tmp_path / "below").mkdir()
     assert processes(str(tmp_path), "") is None
+
+
+def describe(root: Path, pid: int, command: bytes, status: str = "") -> None:
+    """Lay out a process as `listing` reads it, with 1.5 s of CPU time at 100 ticks a second."""
+    folder = root / f"proc/{pid}"
+    folder.mkdir(parents=True)
+    (folder / "stat").write_text(f"{pid} (a) b) S 1 {'0 ' * 9}100 50 {'0 ' * 9}\n")
+    (folder / "status").write_text(status)
+    (folder / "cmdline").write_bytes(command)
+
+
+def test_what_each_process_is_and_uses(lay: Lay, tmp_path: Path) -> None:
+    """A kernel's thread or a zombie has no command line, and so its name in brackets."""
+    lay({"cg/cgroup.procs": "7\n8\n"})
+    describe(tmp_path, 7, b"sh\0-c\0a b\0", "Uid:\t5\t6\t7\t8\nVmRSS:\t  12 kB\nVmSwap:\t 3 kB\n")
+    describe(tmp_path, 8, b"")
+    assert listing(f"{tmp_path}/cg", str(tmp_path)) == [
+        Process(7, 1, 5, "S", 12, 3, 1.5, ("sh", "-c", "a b")),
+        Process(8, 1, None, "S", None, None, 1.5, ("[a) b]",)),
+    ]
+
+
+def test_a_long_command_ends_with_a_whole_word(lay: Lay, tmp_path: Path) -> None:
+    """Half of a secret would not be recognised as one."""
+    lay({"cg/cgroup.procs": "7\n"})
+    describe(tmp_path, 7, b"sh\0" + b"x" * 40_000)
+    listed = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert listed is not None
+    assert listed[0].command == ("sh",)
+
+
+@pytest.mark.parametrize("hidden", ["0", "9"])
+def test_nothing_is_listed_where_a_process_is_hidden(lay: Lay, tmp_path: Path, hidden: str) -> None:
+    """Whoever looks for what holds the memory must not miss one: the engine sees them all."""
+    lay({"cg/cgroup.procs": f"7\n{hidden}\n"})
+    describe(tmp_path, 7, b"sh\0")
+    assert listing(f"{tmp_path}/cg", str(tmp_path)) is None

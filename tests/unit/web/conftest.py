@@ -126,6 +126,7 @@ class World:
             update=lambda: None,
             sample=self._sample,
             inquiry=self._inquiry,
+            processes=lambda: {"titles": ["PID"], "processes": [["1"]]},
             raw_stats=self._raw,
             metrics=self._metrics,
             reach=lambda: self.reach,

@@ -49,6 +49,14 @@ def test_the_columns_can_be_chosen(engine: CannedEngine, ask: Ask) -> None:
         assert ask(f"/v1/top?{query}").problem["status"] == 400
 
 
+def test_the_processes_as_the_kernel_has_them(engine: CannedEngine, ask: Ask) -> None:
+    """No engine is asked, and there are no columns to choose."""
+    assert ask("/v1/top?source=kernel").json == {"titles": ["PID"], "processes": [["1"]]}
+    assert engine.matching("/top") == []
+    for query in ("source=kernel&args=-ef", "source=ps", "source=kernel&source=kernel"):
+        assert ask(f"/v1/top?{query}").problem["status"] == 400
+
+
 def test_the_changes(ask: Ask) -> None:
     """Each with its kind."""
     assert ask("/v1/changes").json == {"changes": [{"path": "/tmp", "kind": "modified"}]}

@@ -83,6 +83,17 @@ def test_each_status_has_its_error(
     assert (caught.value.hint is not None) is (kind is EngineDeniedError)
 
 
+def test_a_log_that_cannot_be_read_says_which_drivers_can(
+    engine: CannedEngine, client: Client
+) -> None:
+    """As an engine answers for the logging driver `none`."""
+    said = "configured logging driver does not support reading"
+    engine.answers[f"/containers/{ID}/logs"] = Answer(501, {"message": said})
+    with pytest.raises(EngineUnsupportedError) as caught:
+        client.logs({})
+    assert "--log-driver local" in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

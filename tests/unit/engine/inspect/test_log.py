@@ -59,6 +59,29 @@ def test_the_engine_is_asked_in_its_own_words(
     assert engine.requests == [f"GET /v1.41{LOGS}?{asked}"]
 
 
+@pytest.mark.parametrize("most", [0, 2, 500])
+def test_the_last_lines_before_a_moment(engine: CannedEngine, client: Client, most: int) -> None:
+    """Counted here: an engine would count them from the end of the log, which is later."""
+    printed = [f"line {number}" for number in range(200)]
+    engine.answers[LOGS] = Answer(
+        raw=HEAD + b"".join(frame(1, f"{each}\n".encode()) for each in printed)
+    )
+    query = LogQuery(tail=most, until=1)
+    assert [line for _, line in lines(opened(client, query))] == printed[200 - min(most, 200) :]
+    assert "tail=all" in engine.requests[-1]
+
+
+def test_the_last_lines_have_a_bound(engine: CannedEngine, client: Client) -> None:
+    """Of very long ones there are fewer, and they are the last."""
+    printed = [f"{number} ".ljust(60_000, "x") for number in range(100)]
+    engine.answers[LOGS] = Answer(
+        raw=HEAD + b"".join(frame(1, f"{each}\n".encode()) for each in printed)
+    )
+    kept = [line for _, line in lines(opened(client, LogQuery(tail=100, until=1)))]
+    assert kept == printed[-len(kept) :]
+    assert 60 < len(kept) < 80
+
+
 def test_secrets_are_masked_line_by_line(engine: CannedEngine, client: Client) -> None:
     """Also one that comes in two frames, and a key that runs over lines of one output."""
     engine.answers[LOGS] = Answer(

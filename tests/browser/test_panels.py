@@ -1,0 +1,510 @@
+"""The page's panels that show data: history, log, processes, changes; before a canned engine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from selfinspect.model import HISTORY_FIELDS
+from selfinspect.times import rfc3339
+from tests.browser.conftest import Screen, Site, Visit, visiting
+from tests.browser.test_page import serious
+from tests.contract.conftest import LAYER, PROGRAM, Agent, environment
+from tests.support.canned_engine import Answer, CannedEngine, recorded
+from tests.support.container_root import container_root
+from tests.unit.engine.inspect.test_frames import frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page, Route
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "cgroup-v2"
+INSPECT: dict[str, Any] = recorded("inspect")
+ID: str = INSPECT["Id"]
+LOGS = f"/containers/{ID}/logs"
+CHANGES = f"/containers/{ID}/changes"
+SCREENS = [
+    Screen(width, 900, scheme) for width in (375, 1280, 2560) for scheme in ("light", "dark")
+]
+HOSTILE = "<img src=x onerror=alert(1)> \u202egnihton \x1b[31mred\x1b[0m \x07bell \u05e9\u05dc"
+
+
+def ago(seconds: float) -> str:
+    """A time so many seconds back from now."""
+    return rfc3339(time.time_ns() - round(seconds * 10**9))
+
+
+def run(number: int, started: float, finished: float | None = None, **members: Any) -> Any:
+    """A run that began and ended so many seconds ago."""
+    over = {"exit_code": 0, "signal": None, "oom_killed": False, "cause": "exit"}
+    open_ = dict.fromkeys(over) | {"cause": None}
+    return {
+        "number": number,
+        "started_at": ago(started),
+        "finished_at": None if finished is None else ago(finished),
+        **(open_ if finished is None else over),
+        "sources": ["events"],
+        "evidence": [],
+        "expected": False,
+        **members,
+    }
+
+
+OOM = {"exit_code": 137, "signal": "SIGKILL", "oom_killed": True, "cause": "oom"}
+
+
+def killed_a_while_ago() -> list[Any]:
+    """The runs of a container that was OOM-killed five minutes ago, and restarted."""
+    return [run(2, 299), run(1, 4 * 3600, 300, **OOM)]
+
+
+def climbing(hours: int, runs: list[Any]) -> Any:
+    """An answer of /v1/history: memory climbs to its limit before the kill, CPU meets its quota."""
+    rows = []
+    for minutes in range(hours * 60, 0, -1):
+        memory = min(120, 20 + (hours * 60 - minutes) * 100 // (hours * 60)) if minutes > 5 else 30
+        held = 0.36 if minutes % 20 < 9 else 0.0
+        rest = (128 * 2**20, 900.0, 1e5, 0.0, 2048.0, 7, 0.01)
+        rows.append([ago(minutes * 60), 0.3 + (minutes % 7) / 30, held, memory * 2**20, *rest])
+    return {"step_seconds": 5, "fields": list(HISTORY_FIELDS), "samples": rows, "runs": runs}
+
+
+@dataclass
+class Stage:
+    """An agent before a canned engine, and a browser for its page.
+
+    Attributes:
+        engine: answers what a test scripts.
+        url: the page's.
+        says: documents, or problems with their status, that stand in for the agent's, by path.
+        log: what stands in for the log's lines, by the query.
+    """
+
+    engine: CannedEngine
+    url: str
+    chromium: Browser
+    request: pytest.FixtureRequest
+    says: dict[str, Any] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def prints(self, *lines: tuple[int, float, str]) -> None:
+        """Let the engine's log have these lines: the stream, its age in seconds, and the text."""
+        frames = [frame(stream, f"{ago(age)} {text}\n".encode()) for stream, age, text in lines]
+        self.engine.answers[LOGS] = Answer(body=b"".join(frames))
+
+    @contextmanager
+    def opened(self, screen: Screen | None = None) -> Iterator[Visit]:
+        """The page, live; in the end nothing is amiss in its console."""
+
+        def route(page: Page) -> None:
+            page.on("request", lambda request: self.asked.append(request.url))
+            page.route("**/v1/**", self._answer)
+
+        with visiting(self.chromium, self, screen or Screen(), self.request, before=route) as visit:
+            visit.shows("#connection", "Live")
+            yield visit
+            assert visit.refusals == []
+
+    def questions(self, path: str) -> list[str]:
+        """The queries with which the page asked for a path."""
+        return [url.partition("?")[2] for url in self.asked if url.partition("?")[0].endswith(path)]
+
+    def _answer(self, route: Route) -> None:
+        path = "/v1/" + route.request.url.partition("/v1/")[2].partition("?")[0]
+        answer = self.says.get(path)
+        if answer is None:
+            route.continue_()
+        else:
+            route.fulfill(body=json.dumps(answer), content_type="application/json")
+
+
+@pytest.fixture
+def options() -> tuple[str, ...]:
+    """Further options of the agent; a test may ask for others by parametrizing it."""
+    return ()
+
+
+@pytest.fixture
+def stage(
+    engine: CannedEngine,
+    chromium: Browser,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    options: tuple[str, ...],
+) -> Iterator[Stage]:
+    """The container called `web`, whose log is empty."""
+    engine.knows(INSPECT, image=recorded("image"), stats=recorded("stats"))
+    engine.answers[LOGS] = Answer(body=b"")
+    root = container_root(tmp_path / "root", container=ID, layer=LAYER, hostname="web")
+    for name in ("sys/fs/cgroup", "proc/self/net"):
+        shutil.copytree(FIXTURE / name, root / name)
+    shutil.copy(FIXTURE / "proc/stat", root / "proc/stat")
+    with (root / "proc/self/mountinfo").open("a") as file:
+        file.write(f"501 500 0:21 /docker/{ID} /sys/fs/cgroup ro - cgroup2 cgroup rw\n")
+    process = subprocess.Popen(
+        [
+            *PROGRAM,
+            "serve",
+            "--listen=127.0.0.1:0",
+            "--metrics-listen=127.0.0.1:0",
+            f"--root={root}",
+            f"--journal={tmp_path}/journal",
+            f"--engine={engine.url}",
+            *options,
+        ],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    agent = Agent(process)
+    try:
+        agent.ready()
+        yield Stage(engine, f"http://{agent.api.address}/", chromium, request)
+    finally:
+        agent.end()
+
+
+def of_module(visit: Visit, script: str, call: str, *arguments: Any) -> Any:
+    """What a function of one of the page's scripts returns."""
+    code = f"async (given) => (await import('/page/{script}')).{call}(...given)"
+    return visit.page.evaluate(code, list(arguments))
+
+
+def event(action: str, seconds: float, type_: str = "container", **attributes: Any) -> Any:
+    """An event of so many seconds ago."""
+    return {"action": action, "type": type_, "time": ago(seconds), "attributes": attributes}
+
+
+def test_the_charts_begin_with_what_was_read_before(stage: Stage) -> None:
+    """A page that was just opened shows the minutes before, and where the memory was highest."""
+    stage.says["/v1/history"] = climbing(1, [])
+    with stage.opened() as visit:
+        visit.until(
+            "() => /at most 11\\d\\sMiB/.test("
+            "document.querySelector('#chart-memory .canvas').getAttribute('aria-label'))"
+        )
+        assert stage.questions("/v1/history")[-1] == "since=15m"
+
+
+def test_the_hours_can_be_chosen_by_keyboard(stage: Stage) -> None:
+    """One question for each choice; what happened in that time is counted below the charts."""
+    runs = killed_a_while_ago()
+    stage.says = {"/v1/runs": {"runs": runs}, "/v1/history": climbing(6, runs)}
+    with stage.opened() as visit:
+        visit.shows("#marks", "1 OOM kill")
+        assert "start, at" in visit.text("#marks")
+        asked = len(stage.questions("/v1/history"))
+        visit.page.get_by_label("live").focus()
+        visit.page.keyboard.press("ArrowRight")
+        visit.shows("#figures-note", "the last 1\u00a0h")
+        visit.page.keyboard.press("ArrowRight")
+        visit.shows("#figures-note", "the last 6\u00a0h")
+        visit.shows("#marks", "2\u00a0starts")
+        queries = [query.split("&")[0] for query in stage.questions("/v1/history")[asked:]]
+        assert queries == ["since=1h", "since=6h"]
+
+
+def test_how_often_it_was_held_back_is_said(stage: Stage) -> None:
+    """Of the time that is shown, not of its whole life."""
+    stage.says["/v1/history"] = climbing(6, [])
+    with stage.opened() as visit:
+        visit.page.get_by_label("6 h").check()
+        visit.shows("#chart-cpu .key", "held back in 16.")
+
+
+def test_what_is_marked_on_the_time_axis(stage: Stage) -> None:
+    """Starts, ends by what they were, the kernel's kills once each, health, another image."""
+    with stage.opened() as visit:
+        runs = [run(2, 299), run(1, 4000, 300, **OOM)]
+        events = [
+            event("create", 4001, image="shop:1"),
+            event("start", 4000, image="shop:1"),
+            event("health_status", 3900, status="healthy"),
+            event("health_status", 400, status="unhealthy"),
+            event("health_status", 390, status="unhealthy"),
+            event("oom", 350),
+            event("oom", 300.5),
+            event("memory_max", 310, type_="kernel"),
+            event("start", 299.5, image="shop:2"),
+        ]
+        marks = of_module(visit, "history.js", "marks", runs, events)
+        assert [(mark["kind"], mark["text"]) for mark in marks] == [
+            ("deploy", "deployed shop:1"),
+            ("start", "run 1 started"),
+            ("health", "health: unhealthy"),
+            ("oom", "the kernel killed a process for memory"),
+            ("pressure", "memory at its limit"),
+            ("oom", "run 1 was OOM-killed"),
+            ("deploy", "deployed shop:2"),
+            ("start", "run 2 started"),
+        ]
+
+
+def test_the_log_of_a_run_that_was_killed_is_there_at_once(stage: Stage) -> None:
+    """Its last lines, not those of the run that came after; that one's on request."""
+    stage.says["/v1/runs"] = {"runs": killed_a_while_ago()}
+    stage.prints((1, 302, "about to die"), (2, 301, "out of memory"))
+    with stage.opened() as visit:
+        visit.shows("#log-lines", "out of memory")
+        assert visit.text("#log-run option:checked") == "Run 1: was OOM-killed"
+        [first, *_] = stage.questions("/v1/logs")
+        assert first.startswith("tail=200&since=")
+        assert "&until=" in first
+        visit.page.locator("#log-run").select_option(label="Run 2, now")
+        visit.until("() => !document.querySelector('#log-follow').closest('label').hidden")
+        assert "until" not in stage.questions("/v1/logs")[-1]
+
+
+def test_little_is_asked_for_first_of_a_run_that_is_over(stage: Stage) -> None:
+    """An engine reads all that is asked for: a minute, an hour, and then the whole run."""
+    with stage.opened() as visit:
+        runs = [run(3, 100), run(2, 9000, 200), run(1, 9999, 9100)]
+        queries = of_module_queries(visit, runs, 1)
+        since = [float(query.split("since=")[1].split("&")[0]) for query in queries]
+        until = {float(query.split("until=")[1]) for query in queries}
+        assert len(until) == 1
+        assert [round(until.copy().pop() - each) for each in since] == [60, 3600, 8900]
+        assert of_module_queries(visit, runs[1:], 0)[0].count("until") == 1
+        assert of_module_queries(visit, [run(1, 9)], 0) == ["tail=200"]
+
+
+def of_module_queries(visit: Visit, runs: list[Any], index: int) -> list[str]:
+    """What is asked for one of these runs."""
+    code = "async ([runs, at]) => (await import('/page/logs.js')).queries(runs, runs[at])"
+    queries: list[str] = visit.page.evaluate(code, [runs, index])
+    return queries
+
+
+def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
+    """Each line appears as it is printed, with the output that it came on."""
+    del engine.answers[LOGS]
+    with stage.opened() as visit:
+        engine.wait_for_logs(1)
+        engine.end_logs()
+        visit.page.locator("#log-follow").check()
+        engine.wait_for_logs(1)
+        engine.print(frame(2, f"{ago(0)} it goes on\n".encode()))
+        visit.shows("#log-lines", "it goes on")
+        assert visit.text("#log-lines .stream") == "err"
+        visit.page.locator("#log-follow").uncheck()
+        engine.wait_for_logs(1)
+        engine.end_logs()
+
+
+def test_the_log_is_filtered(stage: Stage) -> None:
+    """By text, in any case, and by output; how many of how many are left is said."""
+    stage.prints(
+        (1, 9, "GET /cart"), (2, 8, "error: no Database"), (2, 7, "cart lost"), (1, 6, "GET /")
+    )
+    with stage.opened() as visit:
+        visit.shows("#log-note", "The last 4\u00a0lines.")
+        visit.page.locator("#log-filter").fill("CART")
+        visit.shows("#log-note", "2 of the last 4\u00a0lines.")
+        visit.page.locator("#log-stream").select_option("stderr")
+        visit.shows("#log-note", "1 of the last 4\u00a0lines.")
+        assert "cart lost" in visit.text("#log-lines")
+        assert len(stage.questions("/v1/logs")) == 1
+
+
+def test_a_very_long_line_is_shown_in_part(stage: Stage) -> None:
+    """The rest on request, as far as the agent has it: one of a mebibyte is cut there."""
+    stage.prints(*((1, 9, "long " + "x" * 2**20) for _ in range(8)))
+    with stage.opened() as visit:
+        visit.shows("#log-note", "The last 8\u00a0lines.")
+        line = visit.page.locator("#log-lines li").last
+        assert len(line.locator(".text").inner_text()) == 2000
+        line.get_by_role("button").click()
+        assert "bytes more]" in line.locator(".text").inner_text()
+
+
+def test_hostile_lines_stay_text(stage: Stage) -> None:
+    """No markup, no colours, nothing that turns the text around; a secret is masked as ever."""
+    entries = INSPECT["Config"]["Env"]
+    [secret] = [each.partition("=")[2] for each in entries if each.startswith("DB_PASSWORD=")]
+    stage.prints((1, 9, HOSTILE), (1, 8, f"connected with {secret}"))
+    with stage.opened() as visit:
+        visit.shows("#log-lines", "connected with [masked]")
+        text = visit.text("#log-lines")
+        assert "<img src=x onerror=alert(1)> \\u202egnihton red \\u0007bell \u05e9" in text
+        assert visit.page.locator("#log-lines img").count() == 0
+        assert secret not in visit.page.content()
+
+
+def test_a_log_that_is_denied_is_asked_for_once(stage: Stage, engine: CannedEngine) -> None:
+    """The reason and what helps stand in its place, however often the container changes."""
+    engine.answers[LOGS] = Answer(403, b"<html>no</html>")
+    with stage.opened() as visit:
+        visit.shows("#log-note", "CONTAINERS=1")
+        assert not visit.page.locator("#log-lines").is_visible()
+        asked = len(stage.questions("/v1/runs"))
+        engine.emit(renamed("other"))
+        visit.shows("#timeline-list", "Renamed")
+        visit.until(
+            "(asked) => performance.getEntriesByType('resource')"
+            ".filter(({ name }) => name.endsWith('/v1/runs')).length > asked",
+            asked,
+        )
+        assert len(stage.questions("/v1/logs")) == 1
+        [refusal] = visit.refusals
+        assert "403" in refusal
+        visit.refusals.clear()
+
+
+def renamed(name: str) -> dict[str, Any]:
+    """An event of the container, now."""
+    actor = {"ID": ID, "Attributes": {"name": name, "oldName": "/web"}}
+    return {"Type": "container", "Action": "rename", "Actor": actor, "timeNano": time.time_ns()}
+
+
+def test_a_log_that_nobody_keeps_is_not_asked_for(stage: Stage, engine: CannedEngine) -> None:
+    """With the logging driver `none`: a line says so, and what helps; the console has nothing."""
+    stage.says["/v1/inspect/HostConfig"] = {"LogConfig": {"Type": "none"}}
+    with stage.opened() as visit:
+        visit.shows("#log-note", "Its logging driver is none")
+        visit.shows("#log-note", "--log-driver")
+        assert engine.matching("/logs") == []
+
+
+@pytest.mark.parametrize("options", [("--engine=off",)])
+def test_without_an_engine_the_kernel_is_asked(stage: Stage) -> None:
+    """The log has a line that says why there is none; the processes are there."""
+    stage.says["/v1/top"] = TOP
+    with stage.opened() as visit:
+        visit.shows("#log-note", "What helps: ")
+        visit.page.locator("#processes > summary").click()
+        visit.shows("#processes .body", "worker 8")
+        visit.page.locator("#changes > summary").click()
+        visit.shows("#changes .note", "What helps: ")
+        assert stage.questions("/v1/logs") == stage.questions("/v1/changes") == []
+        visit.refusals[:] = [each for each in visit.refusals if "/v1/inspect" not in each]
+
+
+TOP = {
+    "titles": ["PID", "PPID", "UID", "S", "RSS", "SWAP", "TIME", "COMMAND"],
+    "processes": [
+        [f"{n}", "1", "1000", "S", f"{n * 3000}", f"{n % 3 * 1024}", f"{99 - n}.5", f"worker {n}"]
+        for n in range(1, 9)
+    ],
+}
+
+
+def test_the_processes_by_memory_and_by_cpu(stage: Stage) -> None:
+    """Asked for once the panel is open, of the kernel; in the order that a person chooses."""
+    stage.says["/v1/top"] = TOP
+    with stage.opened() as visit:
+        visit.page.locator("#processes > summary").focus()
+        assert stage.questions("/v1/top") == []
+        visit.page.keyboard.press("Enter")
+        first = visit.page.locator("#processes .body tbody tr").first
+        first.filter(has_text="worker 8").wait_for()
+        assert "23.4\u00a0MiB" in first.inner_text()
+        visit.page.get_by_role("button", name="CPU").click()
+        first.filter(has_text="worker 1").wait_for()
+        assert set(stage.questions("/v1/top")) == {"source=kernel"}
+
+
+def test_the_share_of_a_cpu_is_that_between_two_answers(stage: Stage) -> None:
+    """A process that is new, or has the PID of an older one, has none yet."""
+    titles = ["PID", "RSS", "TIME", "COMMAND"]
+    rows = [["1", "8", "3.00", "a"], ["2", "8", "0.10", "b"], ["3", "", "9.00", "c"]]
+    before = [{"pid": "1", "spent": 1.0}, {"pid": "2", "spent": 5.0}]
+    with stage.opened() as visit:
+        shares = of_module(
+            visit, "listings.js", "processes", {"titles": titles, "processes": rows}, before, 4
+        )
+    assert [each["cpu"] for each in shares] == [50, None, None]
+    assert [each["memory"] for each in shares] == [8192, 8192, None]
+
+
+@pytest.mark.parametrize("options", [("--stats-source=engine",)])
+def test_processes_of_the_engine(stage: Stage, engine: CannedEngine) -> None:
+    """Where the kernel's files are not read: one `ps` of its machine for each opening."""
+    titles = ["PID", "PPID", "UID", "STAT", "RSS", "%CPU", "COMMAND"]
+    row = ["4242", "1", "0", "Ss", "2048", "12.5", "nginx: master"]
+    listed: Any = {"Titles": titles, "Processes": [row]}
+    engine.answers[f"/containers/{ID}/top"] = Answer(body=listed)
+    with stage.opened() as visit:
+        visit.until("() => /\\d/.test(document.querySelector('#chart-memory .now').textContent)")
+        visit.page.locator("#processes > summary").click()
+        visit.shows("#processes .body", "nginx: master")
+        assert "2\u00a0MiB\t12.5\u00a0%\t4242" in visit.text("#processes .body tbody")
+    assert len(engine.matching("/top")) == 1
+
+
+def test_a_hundred_processes(stage: Stage) -> None:
+    """The largest are shown, and all on request."""
+    rows = [[str(n), "1", "0", "S", str(n), "0", "1.0", f"child {n}"] for n in range(100)]
+    stage.says["/v1/top"] = {"titles": TOP["titles"], "processes": rows}
+    with stage.opened() as visit:
+        visit.page.locator("#processes > summary").click()
+        visit.page.get_by_role("button", name="Show all 100").click()
+        visit.until("() => document.querySelectorAll('#processes .body tbody tr').length === 100")
+        assert visit.text("#processes summary .quiet") == "(100)"
+
+
+def test_ten_thousand_changed_files(stage: Stage) -> None:
+    """Asked for once, on opening; counted by kind, the first of them shown, more on request."""
+    kinds = ("added", "modified", "deleted")
+    changes = [{"path": f"/srv/{n}/<b>", "kind": kinds[n % 3]} for n in range(10_000)]
+    stage.says["/v1/changes"] = {"changes": changes}
+    with stage.opened() as visit:
+        assert stage.questions("/v1/changes") == []
+        visit.page.locator("#changes > summary").click()
+        visit.shows("#changes .body", "3334 added, 3333 modified, 3333 deleted")
+        items = visit.page.locator("#changes .body li")
+        assert items.count() == 200
+        visit.page.get_by_role("button", name="Show more (9800)").click()
+        assert items.count() == 1000
+        assert len(stage.questions("/v1/changes")) == 1
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda one: f"{one.width}-{one.scheme}")
+def test_everyone_can_read_the_panels(stage: Stage, screen: Screen) -> None:
+    """Each open, on a phone and two desks, by day and by night: it fits, and axe finds nothing."""
+    runs = killed_a_while_ago()
+    stage.says = {
+        "/v1/runs": {"runs": runs},
+        "/v1/history": climbing(6, runs),
+        "/v1/top": TOP,
+        "/v1/changes": {
+            "changes": [
+                {"path": f"/srv/data/{n}", "kind": ("added", "modified", "deleted")[n % 3]}
+                for n in range(300)
+            ]
+        },
+    }
+    stage.prints(*((1 + n % 2, 400 - n, f"line {n} {HOSTILE}") for n in range(40)))
+    with stage.opened(screen) as visit:
+        for panel in ("processes", "changes"):
+            visit.page.locator(f"#{panel} > summary").click()
+        visit.page.get_by_label("6 h").check()
+        visit.shows("#marks", "OOM kill")
+        visit.shows("#log-lines", "line 39")
+        visit.shows("#processes .body", "worker")
+        visit.shows("#changes .body", "added")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= screen.width
+        assert serious(visit) == []
+
+
+@pytest.mark.engine
+def test_the_panels_of_a_real_container(visit: Visit, shop: Site) -> None:
+    """What it printed, what runs in it with its memory, and what it changed."""
+    app = shop.container
+    app.exec("sh", "-c", "echo printed by hand >/proc/1/fd/1; touch /tmp/changed-by-hand")
+    visit.page.locator("#log-again").click()
+    visit.shows("#log-lines", "printed by hand")
+    visit.page.locator("#processes > summary").click()
+    row = visit.page.locator("#processes .body tbody tr").filter(has_text="while :; do")
+    row.filter(has_text="MiB").or_(row.filter(has_text="KiB")).first.wait_for()
+    visit.page.locator("#changes > summary").click()
+    visit.shows("#changes .body", "/tmp/changed-by-hand")
