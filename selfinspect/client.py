@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 TOKEN_FILE = "/run/selfinspect/token"  # noqa: S105 - where it is, not what
 
-_OK = 200
-_UNAUTHORIZED = 401
+OK = 200
+UNAUTHORIZED = 401
 _UNAVAILABLE = 503
 _FOR_EVERYONE = ("/healthz", "/readyz")
 _DEFAULT_PORT = 80
@@ -35,8 +35,8 @@ _LARGEST_ANSWER = 16 << 20  # an engine's inspect, of which ours is made, is 8 M
 _LONGEST_HEAD = 65_536
 _CHUNK = 65_536
 _LOOPBACK = 127
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
 
 
 class AgentAddress(NamedTuple):
@@ -70,7 +70,7 @@ def me(timeout: float = 5.0) -> Self:
     Raises:
         NotAvailable: no agent is named here, or it did not answer in that time.
     """
-    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
+    deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
     agent = find(os.environ)
     if agent is None:
         raise NotAvailable(
@@ -80,13 +80,13 @@ def me(timeout: float = 5.0) -> Self:
     while True:
         left = max(deadline - time.monotonic(), 0.001)
         reply = ask(agent, "/v1/self", timeout=left, accept="application/json")
-        if reply is not None and reply.status == _OK:
+        if reply is not None and reply.status == OK:
             return _own(agent, reply)
         again = reply is None or reply.status == _UNAVAILABLE
         if not again or time.monotonic() + pause >= deadline:
             raise _refusal(agent, reply)
         time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def find(environ: Mapping[str, str], uri_file: str = URI_FILE) -> AgentAddress | None:
@@ -172,7 +172,7 @@ def follow(
                 break
             begun += chunk
         head, _, body = begun.partition(b"\r\n\r\n")
-        if _read_head(head)[0] == _OK:
+        if _read_head(head)[0] == OK:
             connection.settimeout(silence)
             return _lines(connection, body)
     except (OSError, ValueError):
@@ -339,7 +339,7 @@ def _refusal(agent: AgentAddress, reply: Reply | None) -> NotAvailable:
     if not isinstance(problem, dict):
         problem = {}
     detail, hint = problem.get("detail", f"it answers {reply.status}"), problem.get("hint")
-    if reply.status == _UNAUTHORIZED and not agent.trusted:
+    if reply.status == UNAUTHORIZED and not agent.trusted:
         hint = "a token goes only to the agent that SELFINSPECT_URI names"
     shown = _printable(f"the agent at {agent.uri}: {detail}")
     return NotAvailable(shown, hint=None if hint is None else _printable(str(hint)))

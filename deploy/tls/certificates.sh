@@ -11,7 +11,7 @@ Makes in DIR what is missing or ends within a month, and leaves alone what is th
   server/  the daemon's: ca.pem, cert.pem, key.pem, daemon.json
   client/  the agent's DOCKER_CERT_PATH: ca.pem, cert.pem, key.pem
 GATEWAY is an address or a name that the daemon is reached by (default: 172.17.0.1). With other
-gateways than before the daemon's certificate is made anew, by the same authority.
+gateways than before the daemon's certificate is made again, by the same authority.
 DAYS sets how long new certificates hold (default: 825; the authority's ten times that).
 TEXT
 }

@@ -46,11 +46,10 @@ if TYPE_CHECKING:
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.http.transport import Observe
     from selfinspect.engine.locate import Place
-    from selfinspect.engine.tried import Unusable
     from selfinspect.errors import EngineAnswerError
     from selfinspect.identity.evidence import Evidence
     from selfinspect.kernel.identity_files import IdentityFiles
-    from selfinspect.model import Json
+    from selfinspect.model import Json, Unusable
     from selfinspect.settings import Settings
 
 _WEIGHT: Mapping[Relation, int] = {"stranger": 0, "denied": 1, "unproven": 2}

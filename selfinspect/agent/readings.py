@@ -17,7 +17,7 @@ from selfinspect.kernel.reader import CgroupReader
 from selfinspect.metrics.collectors import Sources, collectors
 from selfinspect.metrics.family import DEFAULT_LABELS, container_labels
 from selfinspect.model import Sample
-from selfinspect.stats.sampler import EngineSource, FsUsage, KernelSource, Sampler
+from selfinspect.stats.sampler import FsUsage, Sampler, engine_reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         StatsSource,
     )
     from selfinspect.settings import Settings
-    from selfinspect.stats.sampler import SampleSource
 
 _SCRAPE_MAX_AGE = 1.0
 _LIMITS_MAX_AGE = 1.0
@@ -57,7 +56,7 @@ class Readings:
         self.taken = False
         self._settings = settings
         self._state = state
-        self._samplers = {"engine": Sampler(), "kernel": Sampler()}
+        self._engine_sampler, self._kernel_sampler = Sampler(waits=True), Sampler(waits=False)
         self._cgroup = CgroupReader(settings.root)
         # The kernel's files are not those of another container that is reported on.
         self._ours = self._cgroup if settings.target == "self" else None
@@ -87,9 +86,8 @@ class Readings:
             BadRequestError: the kernel's figures are wanted, and are not this container's.
         """
         observation = self._state.observation
-        chosen = self._source(observation, source)
-        sampler = self._samplers["engine" if chosen.waits else "kernel"]
-        reading = sampler.sample(chosen, max_age=max_age, timeout=timeout)
+        sampler, read = self._chosen(observation, source)
+        reading = sampler.sample(read, max_age=max_age, timeout=timeout)
         self.taken = self.taken or reading is not None
         if reading is None:
             return None
@@ -220,10 +218,12 @@ class Readings:
             self._labels = observation, labels
         return labels
 
-    def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
-        choice = source or self._settings.stats_source
-        if choice != "engine" and self._ours and self._ours.folders:
-            return KernelSource(self._ours)
+    def _chosen(
+        self, observation: Observation, source: StatsSource | None
+    ) -> tuple[Sampler, Callable[[], Sample | None]]:
+        choice, ours = source or self._settings.stats_source, self._ours
+        if choice != "engine" and ours and ours.folders:
+            return self._kernel_sampler, lambda: ours.read(time.time_ns())
         if source == "kernel":
             raise BadRequestError(
                 "the kernel's files are this container's, not those of the container reported on",
@@ -232,7 +232,8 @@ class Readings:
         if choice == "kernel":
             raise engine_missing(observation.snapshot)
         configured = specification(observation.snapshot.inspect)
-        return EngineSource(self._client(observation), self._devices, configured)
+        client = self._client(observation)
+        return self._engine_sampler, partial(engine_reading, client, self._devices, configured)
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:

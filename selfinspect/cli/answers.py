@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from selfinspect.agent.observe import observe
 from selfinspect.cli.options import settings
 from selfinspect.cli.streams import progress
-from selfinspect.client import ask, find, follow
+from selfinspect.client import OK, ask, find, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 5.0
 _SILENCE = 60.0  # an agent's streams bring at least a comment every 15 s
-_OK = 200
 
 Answer = TypeVar("Answer")
 
@@ -88,7 +87,7 @@ def agent_of(streams: Streams, given: Mapping[str, Any]) -> AgentAddress | None:
 def fetched(agent: AgentAddress, path: str, timeout: float = _TIMEOUT) -> Json:
     """The JSON document that an agent has at a path, None where it has none."""
     reply = ask(agent, path, timeout=timeout, accept="application/json")
-    if reply is None or (reply.status, reply.media_type) != (_OK, "application/json"):
+    if reply is None or (reply.status, reply.media_type) != (OK, "application/json"):
         return None
     return _parsed(reply.body)
 

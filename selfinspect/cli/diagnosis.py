@@ -15,6 +15,7 @@ from selfinspect.engine.tried import MEANINGS
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import text
 from selfinspect.model import SHORT_ID
+from selfinspect.supervise.users import USUAL_SOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,6 @@ _PROXY = "put a proxy between: deploy/socket-proxy has one that lets this contai
 _AS_AGENT = "docker exec --user UID <container> selfinspect doctor, with the UID of --agent-user"
 _CLOSED = frozenset({"refused", "timeout"})
 _ABSENT, _MISSING, _THERE = range(3)
-_USUAL = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 _LEAST_SPACE = 2**20
 _NO_LOG = re.compile(r"log(ging)? driver")
 _ENGINES_OWN = ("docker.sock", "podman.sock")
@@ -228,7 +228,7 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
 def _mount(path: str, facts: Facts) -> str:
     """The command that mounts the engine's socket, Docker's or Podman's."""
     unit = facts.made_by.socket_unit
-    if unit and path in _USUAL:
+    if unit and path in USUAL_SOCKETS:
         source, user = ("/run/podman/podman.sock", "")
         if facts.rootless:
             source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")

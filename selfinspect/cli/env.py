@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from selfinspect.errors import SelfinspectError
     from selfinspect.model import Json, Self
 
-Form: TypeAlias = Literal["sh", "dotenv", "json"]
+Syntax: TypeAlias = Literal["sh", "dotenv", "json"]
 
 _HERE = "this environment: the container's own, or by run --export-env"
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:@+")
@@ -66,7 +66,7 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 @click.option("--explain", is_flag=True, help="Print where each variable comes from instead.")
 @observing
 @streams_of
-def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given: Any) -> None:
+def env(streams: Streams, /, *, what: Wanted, form: Syntax, explain: bool, **given: Any) -> None:
     """Print what this container is as environment variables.
 
     They are those that `run --export-env` gives its command, and SELFINSPECT_URI. An unknown
@@ -87,7 +87,9 @@ def env(streams: Streams, /, *, what: Wanted, form: Form, explain: bool, **given
     for name, reason in missing.items():
         print(f"selfinspect: warning: {name} is left out: {reason}", file=streams.err)
     text = (
-        _explained(variables, _kept(what, streams.environ)) if explain else _FORMS[form](variables)
+        _explained(variables, _kept(what, streams.environ))
+        if explain
+        else _WRITERS[form](variables)
     )
     print(text, end="", file=streams.out)
     if lack is not None:
@@ -182,7 +184,7 @@ def _quoted(value: str) -> str:
     return f'"{value}"'
 
 
-_FORMS: Mapping[Form, Callable[[Mapping[str, str]], str]] = {
+_WRITERS: Mapping[Syntax, Callable[[Mapping[str, str]], str]] = {
     "sh": sh,
     "dotenv": dotenv,
     "json": lambda variables: json.dumps(variables, indent=2, ensure_ascii=False) + "\n",

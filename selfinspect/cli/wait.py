@@ -15,7 +15,16 @@ import click
 from selfinspect.cli.options import observing, timeout_option
 from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
-from selfinspect.client import TOKEN_FILE, AgentAddress, ask, find
+from selfinspect.client import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    OK,
+    TOKEN_FILE,
+    UNAUTHORIZED,
+    AgentAddress,
+    ask,
+    find,
+)
 from selfinspect.errors import NotAvailable
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import integer, mapping, member, sequence, text
@@ -29,10 +38,6 @@ if TYPE_CHECKING:
     from selfinspect.listen import ListenAddress
     from selfinspect.model import Json
 
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-_OK = 200
-_UNAUTHORIZED = 401
 _TIMEOUT = 5.0
 _ANY_HOST = ("", "0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104 - compared with
 _AUTO = "auto"
@@ -150,7 +155,7 @@ def _place(streams: Streams, given: Mapping[str, Any]) -> Place:
     if reply is None and scheme != "https":  # which clients in the container do not speak
         raise NotAvailable(f"no agent answers at {agent.uri}", hint="selfinspect doctor says why")
     own = answer(streams, given, "/v1/self", lambda look: as_document(look.snapshot.self))
-    closed = reply is not None and reply.status == _UNAUTHORIZED
+    closed = reply is not None and reply.status == UNAUTHORIZED
     ports = list(_ports(agent.uri, environ))
     beyond = next((port for port in ports if listens_beyond(port)), None)
     named = environ.get("SELFINSPECT_TOKEN_FILE") or _AUTO
@@ -191,7 +196,7 @@ def wait(streams: Streams, /, timeout: float) -> int:
     It is ready once the identity is resolved and a first sample is taken. An agent that does not
     run yet is waited for, too.
     """
-    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
+    deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
     with progress(streams, "waiting for the agent") as show:
         while lack := _lack(streams, max(deadline - time.monotonic(), 1.0)):
             left = deadline - time.monotonic()
@@ -199,7 +204,7 @@ def wait(streams: Streams, /, timeout: float) -> int:
                 break
             show(f"waiting: {lack}")
             time.sleep(min(pause, left))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE)
     if lack:
         streams.complain(lack)
         return ExitCode.NO
@@ -214,7 +219,7 @@ def _lack(streams: Streams, timeout: float) -> str | None:
     reply = ask(agent, "/readyz", timeout=timeout)
     if reply is None:
         return f"no agent answers at {agent.uri}"
-    if reply.status == _OK:
+    if reply.status == OK:
         return None
     return ": ".join(filter(None, (f"the agent at {agent.uri} is not ready", _failing(reply.body))))
 
@@ -253,7 +258,7 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
             streams.complain(f"no agent listens here at {agent.uri}")
             return ExitCode.NO
     reply = ask(agent, "/healthz", timeout=timeout)
-    if reply is not None and reply.status == _OK:
+    if reply is not None and reply.status == OK:
         print("ok", file=streams.out)
         return ExitCode.OK
     what = f"answers {reply.status}" if reply else "does not answer"

@@ -6,7 +6,7 @@ error, as its hint, but for the few that have the same fix wherever they are fou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, get_args
 
 from selfinspect.errors import (
     EngineAnswerError,
@@ -15,7 +15,7 @@ from selfinspect.errors import (
     EngineUnreachableError,
 )
 from selfinspect.frozen import dataclass
-from selfinspect.model import Attempt, EngineFailure
+from selfinspect.model import Attempt, EngineFailure, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,15 +23,11 @@ if TYPE_CHECKING:
     from selfinspect.engine.locate import NamedBy, Place
     from selfinspect.model import AttemptOutcome
 
-Unusable: TypeAlias = Literal[
-    "does not know this container", "does not know the target", "not proven to be this container's"
-]
 STRANGER: Final = "does not know this container"
 NO_TARGET: Final = "does not know the target"
 UNPROVEN: Final = "not proven to be this container's"
-"""Outcomes at an engine that answers and is not used."""
+"""Each of `Unusable`, by a name."""
 
-_UNUSABLE: tuple[Unusable, ...] = (STRANGER, NO_TARGET, UNPROVEN)
 _MENDED_BY: Mapping[NamedBy, str] = {
     "option": "name the engine that started this container, or none: --engine off",
     "DOCKER_HOST": "unset DOCKER_HOST, which leads to another engine, or use --engine off",
@@ -146,7 +142,7 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
     """
     if not tried:
         return EngineFailure("the engine is switched off", "start the agent without --engine off")
-    answering = [one for kind in _UNUSABLE for one in tried if one.outcome == kind]
+    answering = [one for kind in get_args(Unusable) for one in tried if one.outcome == kind]
     named = [one for one in answering if not one.guessed]
     there = [error for error in failures if _outcome(error) != "missing"]
     if named or (answering and not there):

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from selfinspect.frozen import dataclass
 from selfinspect.identity.cgroup_paths import nesting
+from selfinspect.kernel.limits import CGROUP_TYPES
 from selfinspect.kernel.mountinfo import mounted_at
 from selfinspect.model import Kubernetes
 
@@ -50,7 +51,6 @@ _PODS_VOLUME = re.compile(rf"(?:.*/)?pods/{_UID}/(?:volumes|volume-subpaths)/.+"
 _POD = re.compile(r"(?:.*/)?pods/[0-9a-f-]{32,36}/.*", re.DOTALL)
 _SERVICE_ACCOUNT = re.compile(r"(?:/var)?/run/secrets/kubernetes\.io/serviceaccount")
 _SANDBOX = re.compile(r"(?:.*/)?sandboxes/[0-9a-f]{64}/(?:hostname|hosts|resolv\.conf)")
-_CGROUP_TYPES = ("cgroup", "cgroup2")
 _CGROUP_POINT = re.compile(r"/sys/fs/cgroup(?:/[^/]+)?")
 _PLACES: Mapping[str, tuple[Source, Scope, str, bool]] = {
     CONTAINERENV: ("containerenv", "container", r"\.containerenv", False),
@@ -122,13 +122,13 @@ def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
         for mount in mounts
         if not mount.deleted and _CGROUP_POINT.fullmatch(mount.point)
     }
-    return [(mount, nesting(mount.root)) for mount in top.values() if mount.type in _CGROUP_TYPES]
+    return [(mount, nesting(mount.root)) for mount in top.values() if mount.type in CGROUP_TYPES]
 
 
 def outer_ids(mounts: Iterable[Mount]) -> frozenset[str]:
     """The containers around ours in the roots of cgroup mounts, wherever those are mounted."""
     return frozenset[str]().union(
-        *(nesting(mount.root).outer for mount in mounts if mount.type in _CGROUP_TYPES)
+        *(nesting(mount.root).outer for mount in mounts if mount.type in CGROUP_TYPES)
     )
 
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 512
 """Processes of one container that are looked at where nobody named the engine."""
 
-_FULL = re.compile(r"[0-9a-f]{64}")
+FULL_ID = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{12,64}")
 _MOST_TWINS = 8
 _OVER = ("exited", "dead", "removing", "stopped")
@@ -191,7 +191,7 @@ class Examiner:
         if isinstance(document, EngineAnswerError):
             return Finding("unknown", document.detail)
         identifier = text(document, "Id") or ""
-        if not _FULL.fullmatch(identifier):
+        if not FULL_ID.fullmatch(identifier):
             return Finding("unknown", "the engine's answer has no ID")
         finding = Finding("unknown", "the engine has this container", identifier, inspect=document)
         against = self._against(name, finding)

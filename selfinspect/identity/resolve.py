@@ -8,7 +8,6 @@ no identity, and the reason.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -27,7 +26,7 @@ from selfinspect.identity.findings import (
     start_agrees,
     started_with_us,
 )
-from selfinspect.identity.proof import Examiner, OwnProcess
+from selfinspect.identity.proof import FULL_ID, Examiner, OwnProcess
 from selfinspect.identity.search import MOST_CONTAINERS, NotAmongThemError, search
 from selfinspect.identity.verdict import (
     by_scope,
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from selfinspect.engine.api.client import Prober
     from selfinspect.model import Json, Level, Method, Verdict
 
-_WHOLE = re.compile(r"[0-9a-f]{64}")
 _NO_ENGINE = "no engine can be asked"
 _SHARED_ONLY = "There is only evidence that containers can share, and "
 
@@ -221,7 +219,7 @@ class _Case:
         """A whole, container-scoped ID that the engine does not have, None for no such ID."""
         for one in self._evidence.candidates:
             finding = self._examiner.found(one.id)
-            whole = one.scope == "container" and _WHOLE.fullmatch(one.id)
+            whole = one.scope == "container" and FULL_ID.fullmatch(one.id)
             if whole and finding is not None and finding.stranger:
                 return one.id
         return None

@@ -24,7 +24,7 @@ INITIAL_NAMESPACE = "cgroup:[4026531835]"
 """What `/proc/self/ns/cgroup` links to outside every private cgroup namespace."""
 
 _CGROUPS = "/sys/fs/cgroup"
-_TYPES = ("cgroup", "cgroup2")
+CGROUP_TYPES = ("cgroup", "cgroup2")
 _HEX = frozenset("0123456789abcdef")
 _LETTERS = frozenset("ghijklmnopqrstuvwxyz")
 _ID = 64
@@ -136,7 +136,7 @@ def _mounts(text: str, root: str) -> dict[str, tuple[str, str]]:
     usual: dict[str, tuple[str, str]] = {}
     within: dict[str, tuple[str, str]] = {}
     for mount in mountinfo.parse(text):
-        if mount.type not in _TYPES or mount.deleted:
+        if mount.type not in CGROUP_TYPES or mount.deleted:
             continue
         controllers = mount.options if mount.type == "cgroup" else (UNIFIED,)
         if root and _below(mount.point, root + _CGROUPS) is not None:

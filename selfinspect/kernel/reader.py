@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from selfinspect.kernel.processes import Process
     from selfinspect.model import Filesystem, Machine, Processes
 
-_DEFAULT_SHARES = 1024
+DEFAULT_SHARES = 1024
 _DEFAULT_WEIGHT = 100
 
 
@@ -157,7 +157,7 @@ def specification(folders: Mapping[str, str]) -> Specification:
         shares = number(f"{folder}/cpu.shares")
     elif unified and number(f"{unified}/cpu.weight") == _DEFAULT_WEIGHT:
         # Runtimes turn shares into weights by two formulas; only for the default can we go back.
-        shares = _DEFAULT_SHARES
+        shares = DEFAULT_SHARES
     return Specification(limit, swap, reservation, shares, *cpu_quota(folders))
 
 
@@ -186,7 +186,7 @@ def limits(specification: Specification, tasks: int | None) -> Limits | None:
     shares = specification.cpu_shares
     return Limits(
         cpus=cpus(specification.cpu_quota, specification.cpu_period),
-        cpu_shares=None if shares == _DEFAULT_SHARES else shares,
+        cpu_shares=None if shares == DEFAULT_SHARES else shares,
         memory_bytes=specification.memory_bytes or None,
         memory_reservation_bytes=specification.memory_reservation_bytes or None,
         memory_swap_bytes=specification.memory_swap_bytes or None,

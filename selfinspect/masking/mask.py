@@ -101,7 +101,7 @@ class Masking:
         )
 
     def unrevealed(self) -> Masking:
-        """The same for readers to whom nothing is revealed."""
+        """The same for readers who may see nothing that `--reveal` opens."""
         return Masking(secrets=self.secrets | self.revealed, more=self.more + self.more_revealed)
 
     def value(self, name: str, value: str) -> str:

@@ -35,6 +35,7 @@ from selfinspect.model.identity import (
     Reach as Reach,
     Scope as Scope,
     Source as Source,
+    Unusable as Unusable,
     Verdict as Verdict,
 )
 from selfinspect.model.own import (

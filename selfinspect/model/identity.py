@@ -81,16 +81,12 @@ CAPABILITIES: tuple[Capability, ...] = get_args(_Shown)
 """Those whose state `/v1/engine` shows."""
 
 
-AttemptOutcome: TypeAlias = (
-    Outcome
-    | Literal[
-        "answers",
-        "error",
-        "does not know this container",
-        "does not know the target",
-        "not proven to be this container's",
-    ]
-)
+Unusable: TypeAlias = Literal[
+    "does not know this container", "does not know the target", "not proven to be this container's"
+]
+"""The outcome at an engine that answers and is not used."""
+
+AttemptOutcome: TypeAlias = Outcome | Unusable | Literal["answers", "error"]
 """The outcome at a place: an engine that answers, used or not; an error status; no answer."""
 
 

@@ -10,11 +10,10 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING
 
 from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
-from selfinspect.frozen import dataclass
 from selfinspect.stats.sample import engine_sample, with_limits, with_percent
 from selfinspect.times import rfc3339
 
@@ -23,33 +22,25 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.api.client import Client
     from selfinspect.kernel.machine import Devices
-    from selfinspect.kernel.reader import CgroupReader
     from selfinspect.model import Sample, Specification
+
+    Read = Callable[[], Sample | None]
 
 
 _LEAST_INTERVAL = 0.5
 """Seconds over which a percentage means something: the kernel counts in hundredths."""
 
 
-class SampleSource(Protocol):
-    """Something that a sample can be read from."""
-
-    @property
-    def waits(self) -> bool:
-        """Whether a reading may take a second, so that it is shared for a while."""
-
-    def read(self) -> Sample | None:
-        """A sample, None where there are no figures now."""
-
-
 class Sampler:
     """Reads a source on demand, never by itself. Safe to use from several threads.
 
     Args:
+        waits: whether a reading may take a second, so that it is shared for a while.
         clock: a monotonic clock, in seconds.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, waits: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._waits = waits
         self._clock = clock
         self._lock = threading.Lock()
         self._under_way: Future[Sample | None] | None = None
@@ -60,14 +51,14 @@ class Sampler:
         self._newer_taken = float("-inf")
 
     def sample(
-        self, source: SampleSource, *, max_age: float = 0.0, timeout: float | None = None
+        self, read: Read, *, max_age: float = 0.0, timeout: float | None = None
     ) -> Sample | None:
         """A reading of the source, with the CPU percentage since one before.
 
         Whoever asks while a reading is under way gets that one.
 
         Args:
-            source: read where no reading is at hand; always the same one.
+            read: takes a reading, None where there are no figures now; always of the same source.
             max_age: seconds for which the reading of a source that waits is good enough.
             timeout: seconds to wait for a source that waits; the reading goes on for the next.
 
@@ -75,30 +66,30 @@ class Sampler:
             EngineError: the source is an engine, and gave no answer, or none in time.
         """
         with self._lock:
-            if source.waits and self._clock() - self._taken < max_age:
+            if self._waits and self._clock() - self._taken < max_age:
                 return self._last
             future, mine = self._under_way, False
             if future is None:
                 future, mine = Future(), True
                 self._under_way = future
         if mine:
-            self._start(source, future, beside=source.waits and timeout is not None)
+            self._start(read, future, beside=self._waits and timeout is not None)
         try:
             return future.result(timeout)
         except TimeoutError as error:
             raise EngineUnreachableError("the engine gave no figures in time") from error
 
-    def _start(self, source: SampleSource, future: Future[Sample | None], *, beside: bool) -> None:
+    def _start(self, read: Read, future: Future[Sample | None], *, beside: bool) -> None:
         if beside:
             # Where the container has as many tasks as it may have, who asks has to wait.
             with suppress(RuntimeError):
-                in_background("reading", self._read, source, future)
+                in_background("reading", self._read, read, future)
                 return
-        self._read(source, future)
+        self._read(read, future)
 
-    def _read(self, source: SampleSource, future: Future[Sample | None]) -> None:
+    def _read(self, read: Read, future: Future[Sample | None]) -> None:
         try:
-            fresh = source.read()
+            fresh = read()
         except BaseException as error:  # noqa: BLE001 - raised again for each who waits
             with self._lock:
                 self._under_way = None
@@ -120,38 +111,23 @@ class Sampler:
         return with_percent(fresh, self._older)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSource:
-    """One frame of the engine's stats a reading; up to a second on engines before 25.
+def engine_reading(
+    client: Client, devices: Devices, configured: Specification | None = None
+) -> Sample | None:
+    """One frame of the engine's stats, None while the container does not run.
 
-    `configured` are the container's limits, None where they are unknown.
+    It takes up to a second on engines before 25.
+
+    Args:
+        client: the engine's.
+        devices: the names of block devices.
+        configured: the container's limits, None where they are unknown.
+
+    Raises:
+        EngineError: the engine gave no answer, or refused.
     """
-
-    client: Client
-    devices: Devices
-    configured: Specification | None = None
-    waits: ClassVar[bool] = True
-
-    def read(self) -> Sample | None:
-        """A sample, None while the container does not run.
-
-        Raises:
-            EngineError: the engine gave no answer, or refused.
-        """
-        sample = engine_sample(self.client.stats(), rfc3339(time.time_ns()), self.devices)
-        return with_limits(sample, self.configured) if sample and self.configured else sample
-
-
-@dataclass(frozen=True, slots=True)
-class KernelSource:
-    """The container's own cgroup files, well under a millisecond a reading."""
-
-    reader: CgroupReader
-    waits: ClassVar[bool] = False
-
-    def read(self) -> Sample | None:
-        """A sample of the container that this process is in."""
-        return self.reader.read(time.time_ns())
+    sample = engine_sample(client.stats(), rfc3339(time.time_ns()), devices)
+    return with_limits(sample, configured) if sample and configured else sample
 
 
 class FsUsage:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pwd import struct_passwd
 
 _STREAMS = (0, 1, 2)
-_MOUNTED = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
+USUAL_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 
 
 class User:
@@ -145,7 +145,7 @@ def _sockets(engine: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]
         if text.startswith("unix:///"):
             yield text.removeprefix("unix://")
     if not named:
-        yield from _MOUNTED
+        yield from USUAL_SOCKETS
         if environ.get("XDG_RUNTIME_DIR"):
             yield f"{environ['XDG_RUNTIME_DIR']}/docker.sock"
 

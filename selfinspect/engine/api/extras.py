@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Extra: TypeAlias = Literal["info", "image", "version"]
 
-PATIENCE = 1.0
+_PATIENCE = 1.0
 """Seconds for all of them together before the first answer about ourselves is given."""
 
 _AGAIN = 60.0
@@ -62,13 +62,13 @@ class Extras:
         with self._changed:
             late: dict[Capability, EngineError] = {
                 name: EngineUnreachableError(
-                    f"{name}: no answer within {PATIENCE:g} s", outcome="timeout"
+                    f"{name}: no answer within {_PATIENCE:g} s", outcome="timeout"
                 )
                 for name in self._asking
             }
             return {**self._failures, **late}
 
-    def wait(self, seconds: float = PATIENCE) -> None:
+    def wait(self, seconds: float = _PATIENCE) -> None:
         """Wait until all have answered or failed, at most for so long."""
         with self._changed:
             self._changed.wait_for(lambda: not self._asking, seconds)

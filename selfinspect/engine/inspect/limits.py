@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.engine.quirks import DOCKER
 from selfinspect.jsonread import integer, member, text
+from selfinspect.kernel.reader import DEFAULT_SHARES
 from selfinspect.model import Limits, Specification
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 _PERIOD = 100_000
-_DEFAULT_SHARES = 1024
 
 
 def limits(inspect: Json) -> Limits:
@@ -44,7 +44,7 @@ def specification(inspect: Json) -> Specification | None:
         memory_bytes=_limit(host, "Memory") or 0,
         memory_swap_bytes=_limit(host, "MemorySwap") or 0,
         memory_reservation_bytes=_limit(host, "MemoryReservation") or 0,
-        cpu_shares=_limit(host, "CpuShares") or _DEFAULT_SHARES,
+        cpu_shares=_limit(host, "CpuShares") or DEFAULT_SHARES,
         cpu_quota=quota,
         cpu_period=period,
     )

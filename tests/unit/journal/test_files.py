@@ -770,7 +770,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(STEPS)
 def test_whatever_happens_each_event_has_one_place(steps: list[list[int] | str]) -> None:
     """Appended, reopened, killed or out of space: order stays, once each, and cursors lead on."""

@@ -191,7 +191,7 @@ def test_a_removed_file_loses_only_its_own_figures(
         assert all(left[n] in (None, ()) for n in left if n.startswith(owned))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(case=st.sampled_from(CASES), junk=st.binary(max_size=300))
 def test_a_garbled_file_loses_only_its_own_figures(case: tuple[Version, str], junk: bytes) -> None:
     """Whatever bytes one file holds, no other file's figures change and nothing is raised."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain_text
@@ -173,7 +173,6 @@ POINTS = st.lists(
 PAGES = st.lists(st.tuples(POINTS, st.sampled_from([{}, {"name": "a b"}])), min_size=2, max_size=6)
 
 
-@settings(deadline=None)
 @given(pages=PAGES, media_type=st.sampled_from([TEXT, OPENMETRICS]))
 def test_what_a_page_before_was_like_changes_nothing(
     pages: list[tuple[list[Point], Labels]], media_type: str
