@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -27,6 +28,7 @@ FIVE_LINES, ON_THE_PATH = [each.text for each in blocks(README) if each.language
 BASE = "selfinspect-base:bookworm"
 """In place of the registry's Python, which nothing here can reach."""
 
+PAGE = ROOT / "selfinspect" / "help" / "page.md"
 IN_THE_CONTAINER = "in the container"
 PLACE = """\
 set -e
@@ -63,38 +65,48 @@ class Place:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def place(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """It begins with nothing of ours in it but the checkout and the wheels for its build."""
-    checkout = tmp_path_factory.mktemp("readme") / "selfinspect"
-    ignored = shutil.ignore_patterns(".git", ".*cache*", ".venv", "__pycache__")
-    shutil.copytree(ROOT, checkout, symlinks=True, ignore=ignored)
-    private_engine.docker("tag", private_engine.busybox, "busybox")
-    yield Place(private_engine, checkout)
-    containers = private_engine.docker("ps", "--all", "--quiet", "--filter", "name=^(shop|fill)$")
-    if containers:
-        private_engine.docker("rm", "--force", "--volumes", *containers.split())
-    private_engine.docker("volume", "rm", "--force", "selfinspect")
-
-
 def runnable(page: Path) -> list[Block]:
     """The blocks of a shell's lines that say nothing against it."""
     return [each for each in blocks(page) if each.language == "sh" and "not run" not in each.remark]
 
 
-def test_every_command_does_what_it_says(place: Place, tmp_path: Path) -> None:
-    """README's lines in order, then those of help, with one container after the other."""
-    every = [block for page in (README, *HELP) for block in runnable(page)]
-    inside = [each for each in every if each.remark == IN_THE_CONTAINER]
-    build, start, *others = [each for each in every if each.remark != IN_THE_CONTAINER]
+EVERY = [block for page in (README, *HELP) for block in runnable(page)]
 
-    place.run(build.text)
+
+@pytest.fixture(scope="module")
+def machine(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A bare checkout, and what is built in it: the agent's image, and one with README's lines."""
+    checkout = tmp_path_factory.mktemp("readme") / "selfinspect"
+    ignored = shutil.ignore_patterns(".git", ".*cache*", ".venv", "__pycache__")
+    shutil.copytree(ROOT, checkout, symlinks=True, ignore=ignored)
+    machine = Place(private_engine, checkout)
+    machine.run(EVERY[0].text)
     script = ROOT / "deploy" / "local-engine.sh"
-    base = sh(script, "base-image", "--with", "curl", "--dir", place.engine.home)
-    (tmp_path / "Dockerfile").write_text(
+    base = sh(script, "base-image", "--with", "curl", "--dir", private_engine.home)
+    folder = tmp_path_factory.mktemp("yours")
+    (folder / "Dockerfile").write_text(
         f'FROM {base}\n{FIVE_LINES}{ON_THE_PATH}USER 65532\nCMD ["sleep", "1000"]\n'
     )
-    place.run(f"docker build --tag yours {tmp_path}")
+    machine.run(f"docker build --tag yours {folder}")
+    private_engine.docker("tag", private_engine.busybox, "busybox")
+    return machine
+
+
+@pytest.fixture
+def place(machine: Place) -> Iterator[Place]:
+    """The same, without the containers and volumes that README names."""
+    yield machine
+    docker = machine.engine.docker
+    containers = docker("ps", "--all", "--quiet", "--filter", "name=^(shop|fill)$")
+    if containers:
+        docker("rm", "--force", "--volumes", *containers.split())
+    docker("volume", "rm", "--force", "selfinspect")
+
+
+def test_every_command_does_what_it_says(place: Place) -> None:
+    """README's lines in order, then those of help, with one container after the other."""
+    inside = [each for each in EVERY if each.remark == IN_THE_CONTAINER]
+    _, start, *others = [each for each in EVERY if each.remark != IN_THE_CONTAINER]
     assert "identity" in place.run(start.text)
     published = place.run("docker port shop 8080/tcp").splitlines()[0].rpartition(":")[2]
     asked = ("docker", "exec", "shop", "python3", "-c", f"{PYTHON}\nprint(port)")
@@ -119,6 +131,26 @@ def test_every_command_does_what_it_says(place: Place, tmp_path: Path) -> None:
     assert place.run(f"curl --silent --fail {bearer} {address}v1/self/name") == "shop"
     *_, last = [place.run(each.text) for each in others[1:]]
     assert last == place.run("docker exec shop hostname")
+
+
+def test_the_page_opens_under_compose(place: Place, tmp_path: Path) -> None:
+    """With the lines of `help page`, and the token it names."""
+    [compose, stack] = [each.text for each in blocks(PAGE) if each.language == "yaml"]
+    for name, text in (("compose.yaml", compose), ("stack.yaml", stack)):
+        (tmp_path / name).write_text(text)
+        place.run(f"docker-compose --file {tmp_path / name} config --quiet")
+    project = f"docker-compose --project-name t{os.getpid()} --file {tmp_path / 'compose.yaml'}"
+    place.run(f"{project} up --detach")
+    try:
+        token = place.run(
+            f"{project} exec -T shop selfinspect wait\n"
+            f"{project} exec -T shop cat /run/selfinspect/token"
+        )
+        bearer = f"--header 'Authorization: Bearer {token}'"
+        address = "http://localhost:10310/v1/self/hostname"
+        assert place.run(f"curl --silent --fail {bearer} {address}")
+    finally:
+        place.run(f"{project} down")
 
 
 def shape(shown: str) -> list[str]:
