@@ -94,13 +94,18 @@ def machine(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def place(machine: Place) -> Iterator[Place]:
-    """The same, without the containers and volumes that README names."""
+    """The same, before and after a test without the containers and the volume that pages name."""
+    clear(machine.engine)
     yield machine
-    docker = machine.engine.docker
-    containers = docker("ps", "--all", "--quiet", "--filter", "name=^(shop|fill)$")
+    clear(machine.engine)
+
+
+def clear(engine: Engine) -> None:
+    """Remove them, where they are there."""
+    containers = engine.docker("ps", "--all", "--quiet", "--filter", "name=^(shop|fill)$")
     if containers:
-        docker("rm", "--force", "--volumes", *containers.split())
-    docker("volume", "rm", "--force", "selfinspect")
+        engine.docker("rm", "--force", "--volumes", *containers.split())
+    engine.docker("volume", "rm", "--force", "selfinspect")
 
 
 def test_every_command_does_what_it_says(place: Place) -> None:
