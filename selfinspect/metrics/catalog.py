@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["counter", "gauge", "histogram", "unknown"]
 
 
-class Metric(NamedTuple):
+class Metric:
     """What is known of a metric.
 
     Attributes:
@@ -24,11 +24,16 @@ class Metric(NamedTuple):
         labels: those that it has beyond the ones of every series of the container.
     """
 
-    help: str
-    unit: str
-    source: str
-    absent: str = ""
-    labels: tuple[str, ...] = ()
+    __slots__ = ("absent", "help", "labels", "source", "unit")
+
+    def __init__(
+        self, text: str, unit: str, source: str, absent: str = "", labels: tuple[str, ...] = ()
+    ) -> None:
+        self.help = text
+        self.unit = unit
+        self.source = source
+        self.absent = absent
+        self.labels = labels
 
 
 _KINDS: Mapping[str, Kind] = {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,20 +28,22 @@ FIVE_LINES, ON_THE_PATH = [each.text for each in blocks(README) if each.language
 WITHOUT_PYTHON = "RUN rm -rf /usr/bin/python3* /usr/lib/python3*\n"
 
 FLASK = f"""\
-{PYTHON}
 import flask
 
 app = flask.Flask(__name__)
 
 @app.get("/")
 def host_port():
+{indent(PYTHON, "    ")}
     return str(port)
 """
 EXPRESS = f"""\
 import express from 'express';
-{JS}
 const app = express();
-app.get('/', (request, response) => response.send(name));
+app.get('/', async (request, response) => {{
+{JS}
+response.send(name);
+}});
 app.listen(8080);
 """
 ENTRYPOINT_OF_NODE = """\

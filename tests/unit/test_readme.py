@@ -129,3 +129,11 @@ def test_a_block_says_what_it_is(page: Path) -> None:
     """So that it is run, or read by what reads its kind."""
     known = {"sh", "console", "dockerfile", "python", "js", "yaml", "json", "nginx", "ini"}
     assert {block.language for block in blocks(page)} <= known
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=named)
+def test_every_line_of_the_log_that_is_named_is_logged(page: Path) -> None:
+    """By its event, such as `agent.given-up`."""
+    source = "".join(module.read_text() for module in (ROOT / "selfinspect").rglob("*.py"))
+    for event in re.findall(r"`((?=[a-z.]*-)[a-z-]+\.[a-z-]+)`", page.read_text()):
+        assert f'"{event}"' in source or event.endswith((".sh", ".yml", ".json")), event
