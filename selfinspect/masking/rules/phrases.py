@@ -23,6 +23,21 @@ PHRASES = (
         r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)",
     ),
     _row("redis-conf", "requirepass,masterauth", r"\b(?:requirepass|masterauth)\s{1,4}(\S+)"),
+    # What configuration files have behind a word and a space.
+    _row(
+        "directive",
+        "bindpw,rootpw,auth_pass,community,key-file-pass",
+        r"(?m)^[ \t]{0,16}(?:bindpw|rootpw|auth_pass|r[ow]community6?|tls-key-file-pass)"
+        r"[ \t]{1,8}[\"']?([^\s\"'=]\S{0,255}?)[\"']?(?=\s|\Z)",
+    ),
+    _row("ipsec", "psk,xauth,eap", r"[:\s](?:PSK|XAUTH|EAP)\s{1,4}\"([^\"\n]{4,256})\""),
+    _row(
+        "ppp-secret",
+        " * ",
+        r"(?m)^[ \t]{0,8}[\"']?[\w.@-]{1,64}[\"']?[ \t]{1,8}\*[ \t]{1,8}"
+        r"[\"']?((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s\"'*/,-][^\s\"'*]{4,128})"
+        r"[\"']?[ \t]{1,8}\*[ \t]*$",
+    ),
     _row("redis-user", "user ", r"\buser\s{1,4}\S{1,64}\s{1,4}on\s(?:[^\n>]{0,64}\s)?>(\S+)"),
     _row("redis-sentinel", "auth-pass", r"\bauth-pass\s{1,4}\S{1,64}\s{1,4}([^\s-]\S*)"),
     _row(
@@ -43,9 +58,9 @@ PHRASES = (
     _row("redis-monitor", 'auth"', r"\bauth\"\s{1,4}(?:\"\w{1,64}\"\s{1,4})?\"([^\"]+)"),
     _row(
         "connect-call",
-        "connect(",
-        r"\b(?:mysqli?|pg|ftp|ldap|oci"
-        r"|odbc)\w{0,16}connect\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
+        "connect(,pdo(,getconnection(",
+        r"(?:\bPDO|getConnection|\b(?:mysqli?|pg|ftp|ldap|oci"
+        r"|odbc)\w{0,16}connect)\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
         r"\s{0,4},){1,2}"
         r"\s{0,4}[\"']([^\"']+)",
     ),
@@ -87,6 +102,19 @@ PHRASES = (
         r"[\w'\u2019.@-]{1,32}){1,4}(?:\s?:|\s(?:is|was))\s{1,2}[\"'`]?"
         r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
         r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
+    ),
+    # MySQL's are of any characters.
+    _row(
+        "password-made",
+        "password",
+        r"(?m)\b(?:temporary|initial|generated|random|one-time) password (?:is|was)? ?"
+        r"(?:(?:generated|created|set) )?for [\w.@%'-]{1,128}: (\S{6,128})[ \t]*$",
+    ),
+    _row(
+        "password-to",
+        "password",
+        r"\bpassword (?:for|of) (?:user |account )?\S{1,64} to [\"']?"
+        r"((?=\S{0,64}\d)(?!\S{0,64}://)[^\s\"'/]{6,256})",
     ),
     _row(
         "login-with",

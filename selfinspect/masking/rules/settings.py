@@ -39,8 +39,8 @@ NAMES = (
         "english",
         "auth authentication authorization bearer cookie cookies cred credential credentials"
         " creds csrf dsn gslt hmac jwt mnemonic oauth otp pass passkey password passwords pat"
-        " pepper phrase pin private psk psw pswd pw pwd salt salts sas secret secrets sess"
-        " session sessions sid sig signature token tokens totp xsrf secret_key_base",
+        " pepper phrase pin preshared private psk psw pswd pw pwd salt salts sas secret secrets"
+        " sess session sessions sid sig signature token tokens totp xsrf secret_key_base",
         "key keys",
     ),
     NameRule(
@@ -156,7 +156,8 @@ SETTINGS = (
         r"\A(?![\w.-]{0,96}(?:secret|base|host|public))[\w.-]{0,64}hook(?:s|_?uri|_?url"
         r"|_?endpoint|_?address)?(?:[_.-]\w{1,32})?="
         r"https?://[\w.:-]{1,253}/((?:[^\s/\"']{1,128}/){0,8}"
-        r"(?-i:(?=[^\s/\"']{0,64}(?:\d|[a-z][A-Z])|[A-Za-z]{16})[^\s/\"']{5,256}))/?\Z",
+        r"(?-i:(?=[^\s/\"']{0,64}(?:\d|[a-z][A-Z])|[A-Za-z]{16})[^\s/\"']{5,256}"
+        r"|[a-z]\d[a-z]\d|\d[a-z]\d[a-z]))/?\Z",
     ),
     # `bob:hunter2`, and what stands behind that for an SFTP server; `node:node` is a group.
     _row(
@@ -165,9 +166,14 @@ SETTINGS = (
         r"\A-{0,2}[\w.-]{0,64}(?:users?|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
         r"|prox(?:y|ies)|proxy_?list"
         rf"|smtp|e?mail|s?ftp|samba|smb"
-        rf"|auth|basic)(?:_\d{{1,3}})?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
+        rf"|auth|basic)(?:_(?:\d{{1,3}}|list))?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
         + rf"(?:[:|][^\s,;]{{0,256}})?(?:[,;\s]+{_USER}[:|]({_CHOSEN})" * _MOST
         + ")?" * _MOST,
+    ),
+    _row(
+        "known-user",
+        ":",
+        rf"=(?:admin|administrator|elastic|guest|root|superuser):({_CHOSEN})\Z",
     ),
     # What Postfix, and lists of proxies, have: host:port:user:password.
     _row(

@@ -126,7 +126,7 @@ FORMATS = (
         "bearer basic digest token apikey negotiate aws4-hmac-sha256",
         r"""(?x)
         \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
-        (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) )
+        (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) | HTTP/\d )
         (?= [A-Za-z+/._~-]{0,1024} [0-9=] | [A-Za-z] [a-z]{0,255} [A-Z] | [A-Za-z]{20} )
         ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! \\?" )
         """,
@@ -191,7 +191,7 @@ ADDRESSES = (
         r"""(?x)
         (?<! [\w@/.:+%-] ) (?! (?: mailto | sips? | acct | xmpp | npm | sha\d{1,4}
             | e?-?mail | from | to | b?cc | by | author | contact | maintainer | owner ) : )
-        [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/:"'<>]{3,256} )
+        (?: (?: turns? | sips? ) : )? [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/:"'<>]{3,256} )
         @ (?: (?: tcp | udp | unix )? \(
             | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
         """,
@@ -256,6 +256,13 @@ ADDRESSES = (
         r"|opsgenie|pagerduty|pbul|pover|prowl|pushbullet|pushover|rocket(?:chat)?|ryver|sendgrid"
         r"|slack|teams|telegram|tgram|twilio|wxpusher|zulip)://([^\s\"'<>,]{8,})",
     ),
+    # InfluxDB's and Subsonic's.
+    _row(
+        "url-user",
+        "p=",
+        r"[?&]u=[^&\s\"'#]{1,128}&(?:[\w.-]{1,32}=[^&\s\"'#]{0,128}&){0,8}p=([^&\s\"'#]{3,256})"
+        r"|[?&]p=([^&\s\"'#]{3,256})&(?:[\w.-]{1,32}=[^&\s\"'#]{0,128}&){0,8}u=",
+    ),
     _row(
         "url-code",
         "code= sig= signature= credential=",
@@ -272,7 +279,9 @@ ADDRESSES = (
     _row(
         "postfix-sasl",
         "]: smtp mail mx relay",
-        r"(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
+        r"\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}[ \t]{1,8}[\w.+-]{1,64}@[\w.-]{1,128}:"
+        r"([^\s:\"']{4,256})"
+        r"|(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
         r"|(?<![\w.@/-])\[?(?:smtp|mail|mx|relay)[\w-]{0,60}(?:\.[\w-]{1,64}){1,8}\]?(?::\w{2,10})?)"
         r"[ \t]{1,8}[\w.@+-]{1,64}:((?=[^\s:\"']{0,64}\d)(?=[^\s:\"']{0,64}[A-Za-z])"
         r"[^\s:\"']{5,256})(?=[\s\"']|\Z)",
