@@ -109,7 +109,7 @@ _ADDRESS = re.compile(
 )
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")
 # What finds data in a cache, `user:42:profile`.
-_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10})){1,6}:?")
+_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10}|\*)){1,6}:?|(?:\$[a-z_]{3,24}){1,8}")
 _DATA = frozenset("cache foreign lookup partition primary routing row sort unique".split())  # noqa: SIM905
 
 
@@ -228,7 +228,7 @@ def _read(name: str) -> _Name:
 
 
 def _describes_secret(value: str) -> bool:
-    return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
+    return is_datum(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
 
 
 def _is_count(read: _Name, value: str) -> bool:

@@ -61,7 +61,8 @@ _NAME = re.compile(
 _VALUE = re.compile(
     r"""
       (?P<triple> ["]{3} | '{3} ) (?P<tripled> .+? ) (?P=triple)
-    | (?P<quote> ["'`] ) (?P<quoted> (?> (?: \\. | (?! (?P=quote) ) . )* ) ) (?P=quote)
+    | (?: [BbEeNnRrUu]{1,2} (?= ["'] ) )?
+        (?P<quote> ["'`] ) (?P<quoted> (?> (?: \\. | (?! (?P=quote) ) . )* ) ) (?P=quote)
     | (?P<escape> \\{1,3} ["'] ) (?P<escaped> .*? ) (?P=escape)
     | (?P<flat> \[ [^\[\]]*+ \] | \{ [^{}]*+ \} | \$\( [^()\n]*+ \) )
     | [|>] [+-]? \n (?P<block> (?P<indent> [ \t]+ ) [^\n]* (?: \n (?P=indent) [^\n]* )* )

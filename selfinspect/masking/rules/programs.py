@@ -27,7 +27,7 @@ PROGRAMS = (
     _row(
         "rabbitmqadmin couchbase-cli cbbackup cbbackupmgr cbstats cbq ncftp* rar unrar twine "
         "useradd usermod register_new_matrix_user elasticsearch-users airflow yt-dlp youtube-dl "
-        "mcrcon fs_cli rdesktop racadm mycli mssql-cli bitwarden-cli",
+        "mcrcon fs_cli rdesktop racadm mycli mssql-cli bitwarden-cli beeline isql-fb gbak",
         "-h?p ?WORD",
     ),
     _row(
@@ -177,6 +177,8 @@ PROGRAMS = (
         "[^ ]*(?:hydra|medusa) (?!(?:serve|perform|token|migrate) )(?:[^ ]+ ){0,32}?-p ?WORD",
     ),
     _row("snyk", "auth BARE"),
+    _row("kadmin*", "-w ?WORD"),
+    _row("pulumi", "config set (?:--?[^ ]+ ){0,4}--secret (?:--?[^ ]+ ){0,4}[^ -][^ ]* BARE"),
     _row("emqx_ctl emqx", "admins (?:add|passwd) [^ ]+ BARE"),
     _row("signtool", "/p WORD"),
     _row("orientdb console.sh", "(?i:connect) [^ ]+ [^ ]+ BARE"),

@@ -96,19 +96,18 @@ ABOUT = """
     audience backend backends base bind bits bucket certresolver check checking class cluster
     column columns complexity converter core cores cost count cpu cpus database days db debug
     deserializer dir directory disable disabled dn domain domains driver drivers email enable
-    enabled encoding encryption endpoint engine entrypoint entrypoints error errors exp
-    expiration expire expires expiry file files filter flow folder format grace group groups
-    handler hasher hashers header headers helper host hostname hosts hours httponly id ids index
-    interval ip iss issuer iterations kind label len length level lifetime limit location log
-    logging login manager master max maxage mechanism mechanisms memory method methods middleware
-    middlewares
-    min minutes mirror mode mount ms name names network optional origin origins path paths
-    period plugin plugins policy port ports prefix priority protocol provider providers queue
-    realm region registry repo repository require required role roles rotation rounds rule rules
-    samesite schema scheme scope scopes seconds secs secure serializer server service size sock
-    socket source store strategy stdin strength subnet suffix table thread threads timeout topic
-    ttl type types upstream upstreams uri url urls user username validation verify version
-    versions vhost zone
+    enabled encoding encryption endpoint engine entrypoint entrypoints env error errors exp
+    expiration expire expires expiry field fields file files filter flow folder format grace
+    group groups handler hasher hashers header headers helper host hostname hosts hours httponly
+    id ids index interval ip iss issuer iterations kind label len length level lifetime limit
+    location log logging login manager master max maxage mechanism mechanisms memory method
+    methods middleware middlewares min minutes mirror mode mount ms name names network optional
+    origin origins param path paths pattern period plugin plugins policy port ports prefix
+    priority protocol provider providers queue realm region registry repo repository require
+    required role roles rotation rounds rule rules samesite schema scheme scope scopes seconds
+    secs secure serializer server service size sock socket source stdin store strategy strength
+    subnet suffix table thread threads timeout topic ttl type types upstream upstreams uri url
+    urls user username validation verify version versions vhost zone
 """
 # Ways to authenticate, which is what a name that ends in `auth` may say.
 METHODS = """
@@ -163,10 +162,10 @@ SETTINGS = (
     _row(
         "accounts",
         ": ; |",
-        r"\A-{0,2}[\w.-]{0,64}(?:users?|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
+        r"\A-{0,2}[\w.-]{0,64}(?:users?|username|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
         r"|prox(?:y|ies)|proxy_?list"
         rf"|smtp|e?mail|s?ftp|samba|smb"
-        rf"|auth|basic)(?:_(?:\d{{1,3}}|list))?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
+        rf"|auth|basic)(?:_(?:\d{{1,3}}|list))?=(?!(?:\w{{1,16}}:){{1,3}}//)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
         + rf"(?:[:|][^\s,;]{{0,256}})?(?:[,;\s]+{_USER}[:|]({_CHOSEN})" * _MOST
         + ")?" * _MOST,
     ),

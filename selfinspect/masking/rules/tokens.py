@@ -63,6 +63,7 @@ TOKENS = (
         (r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"),
     ),
     _marked("npm", "npm_"),
+    _token("pushbullet", "o.", rf"o\.{_RANDOM}[A-Za-z0-9]{{30,36}}(?!\w)"),
     _token("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
     _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_"),
     _token("jfrog", "akcp cmvmd", r"AKCp\w{10,}|cmVmd[A-Za-z0-9]{50,}"),
@@ -128,7 +129,7 @@ FORMATS = (
         \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
         (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) | HTTP/\d )
         (?= [A-Za-z+/._~-]{0,1024} [0-9=] | [A-Za-z] [a-z]{0,255} [A-Z] | [A-Za-z]{20} )
-        ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! \\?" )
+        ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! (?<= = ) \\?" [^\s;,)\]}] )
         """,
     ),
     # crypt(5), and what frameworks and databases make of it.
@@ -140,6 +141,11 @@ FORMATS = (
         r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
         r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
         r"|(?<![\w$])[0-9a-f]{16}\$[0-9a-f]{64}(?![0-9a-f])",
+    ),
+    _row(
+        "dovecot",
+        "{plain} {cleartext} {clear}",
+        r"(?i)\{(?:PLAIN|CLEAR|CLEARTEXT)\}([^\s:\"']{3,256})",
     ),
     _row("ldap-hash", "sha {md5}", r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"),
     _row("postgres-hash", "md5", r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
