@@ -12,6 +12,7 @@ The events that no engine reports are made here, too: what PID 1 and the kernel 
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from selfinspect.jsonread import integer, text, text_mapping
 from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from selfinspect.masking import Masking
     from selfinspect.model import EventSource, Json, Memory, Stopping
@@ -39,6 +40,8 @@ _ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "c
 _EXIT_CODE = "containerExitCode"
 _LONGEST = 4096
 """Characters of a text that are kept: an event may have a line of a MiB, a script for one."""
+_LOOKED_AT, _CUT_IN_TWO = 16_384, 1024
+"""Characters of a text that are masked, and of those masked the last ones that are not kept."""
 _MOST = 64
 """Attributes that are kept; labels do not count."""
 _NANOSECONDS = range(2**63)
@@ -84,7 +87,10 @@ def translate(
     if container != actor and (type_ == "container" or container != stated.get("container")):
         return None
     ours = (
-        (_cut(_snake(name)), None if name in own_labels else _cut(masking.value(name, value)))
+        (
+            _cut(_snake(name)),
+            None if name in own_labels else _masked(partial(masking.value, name), value),
+        )
         for name, value in stated.items()
         if name != "name" and (name not in own_labels or name in _ENGINES_OWN)
     )
@@ -92,9 +98,9 @@ def translate(
     if rest:
         name = _REST.get(action, "detail")
         # As a text first: the engine wrote the words side by side, and a header is several.
-        masked = masking.text(rest)
+        masked = _masked(masking.text, rest)
         words = [*masking.arguments(masked.split())] if name == "command" else []
-        attributes[name] = [*_first(words)] if name == "command" else _cut(masked)
+        attributes[name] = [*_first(words)] if name == "command" else masked
     check = action == "health_status" and not rest
     if check:
         attributes["status"] = text(raw, "HealthStatus")
@@ -111,6 +117,16 @@ def translate(
         exec_id=stated.get("execID", ""),
         command=rest.strip() if rest and _REST.get(action) == "command" else None,
     )
+
+
+def _masked(mask: Callable[[str], str], text: str) -> str:
+    """The beginning of a text, masked: to mask all of a script takes seconds.
+
+    Of what was looked at the end is not shown: a secret may have been cut in two there.
+    """
+    if len(text) <= _LOOKED_AT:
+        return _cut(mask(text))
+    return f"{mask(text[:_LOOKED_AT])[:-_CUT_IN_TWO][:_LONGEST]}…"
 
 
 def _cut(text: str) -> str:
