@@ -17,6 +17,7 @@ Outcome: TypeAlias = Literal[
     "unknown name",
     "unsupported",
     "no engine",
+    "too large",
     "API too old",
     "API too new",
     "TLS wanted",

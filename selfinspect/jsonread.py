@@ -31,6 +31,10 @@ _HALVES = re.compile("[\ud800-\udfff]")
 _MAY_BE_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
+class TooHeavyError(ValueError):
+    """Raised for a document that would take more memory than it may."""
+
+
 def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
     """A document from its JSON, such that it can be written as JSON and UTF-8 again.
 
@@ -47,7 +51,7 @@ def parsed(text: bytes | str, heaviest: int = HEAVIEST) -> Json:
     if isinstance(text, bytes):
         text = decoded(text, heaviest)
     if weight(text, heaviest) > heaviest:
-        raise ValueError(_too_heavy(heaviest))
+        raise TooHeavyError(_too_heavy(heaviest))
     try:
         document: Json = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
     except RecursionError as error:
@@ -69,7 +73,7 @@ def decoded(body: bytes, heaviest: int = HEAVIEST) -> str:
     """
     wide = not body.isascii()
     if wide and len(body) * 2 * (4 if _WIDEST.search(body) else 2) > heaviest:
-        raise ValueError(_too_heavy(heaviest))
+        raise TooHeavyError(_too_heavy(heaviest))
     return body.decode("utf-8-sig", "surrogatepass")
 
 

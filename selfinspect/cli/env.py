@@ -179,7 +179,13 @@ def dotenv(variables: Mapping[str, str]) -> str:
 def _quoted(value: str) -> str:
     if set(value) <= _BARE:
         return value
-    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n")):
+    for character, escaped in (
+        ("\\", "\\\\"),
+        ('"', '\\"'),
+        ("$", "\\$"),
+        ("\n", "\\n"),
+        ("\r", "\\r"),
+    ):
         value = value.replace(character, escaped)
     return f'"{value}"'
 

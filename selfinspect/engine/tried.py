@@ -80,6 +80,7 @@ MEANINGS: Mapping[AttemptOutcome, Meaning] = {
     "timeout": _NOBODY,
     "unknown name": _NOBODY,
     "no engine": _NOBODY,
+    "too large": _SOMEBODY,
     "API too old": _SOMEBODY,
     "API too new": _SOMEBODY,
     "TLS wanted": _SOMEBODY,

@@ -12,6 +12,8 @@ The events that no engine reports are made here, too: what PID 1 and the kernel 
 from __future__ import annotations
 
 import re
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from selfinspect import jsonread, times
@@ -20,7 +22,7 @@ from selfinspect.jsonread import HEAVIEST, integer, text, text_mapping
 from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from selfinspect.masking import Masking
     from selfinspect.model import EventSource, Json, Memory, Stopping
@@ -37,6 +39,12 @@ _REST = {"exec_create": "command", "exec_start": "command", "health_status": "st
 # name the value is lost, and None says so.
 _ENGINES_OWN = frozenset({"exitCode", "signal", "execID", "oldName", "image", "container"})
 _EXIT_CODE = "containerExitCode"
+_LONGEST = 4096
+"""Characters of a text that are kept: an event may have a line of a MiB, a script for one."""
+_LOOKED_AT, _CUT_IN_TWO = 16_384, 1024
+"""Characters of a text that are masked, and of those masked the last ones that are not kept."""
+_MOST = 64
+"""Attributes that are kept; labels do not count."""
 _NANOSECONDS = range(2**63)
 """What an engine's time can be, since the Unix epoch: up to the year 2262."""
 
@@ -99,25 +107,30 @@ def translate(
     # A neighbour may be labelled `container=<our ID>`: of a container only the actor counts.
     if container != actor and (type_ == "container" or container != stated.get("container")):
         return None
-    attributes: dict[str, Json] = {
-        _snake(name): None if name in own_labels else masking.value(name, value)
+    ours = (
+        (
+            _cut(_snake(name)),
+            None if name in own_labels else _masked(partial(masking.value, name), value),
+        )
         for name, value in stated.items()
         if name != "name" and (name not in own_labels or name in _ENGINES_OWN)
-    }
+    )
+    attributes: dict[str, Json] = dict(islice(ours, _MOST))
     if rest:
         name = _REST.get(action, "detail")
         # As a text first: the engine wrote the words side by side, and a header is several.
-        masked = masking.text(rest)
-        attributes[name] = list(masking.arguments(masked.split())) if name == "command" else masked
+        masked = _masked(masking.text, rest)
+        words = [*masking.arguments(masked.split())] if name == "command" else []
+        attributes[name] = [*_first(words)] if name == "command" else masked
     check = action == "health_status" and not rest
     if check:
         attributes["status"] = text(raw, "HealthStatus")
     return Occurrence(
         nanoseconds=when,
         time=times.rfc3339(when),
-        type=type_,
-        action=action,
-        actor=Actor(id=actor or "", name=stated.get("name")),
+        type=_cut(type_),
+        action=_cut(action),
+        actor=Actor(id=_cut(actor or ""), name=_cut(stated.get("name", "")) or None),
         attributes=attributes,
         source=source,
         key=(when, type_, whole, actor or "", stated.get("execID", "")),
@@ -125,6 +138,32 @@ def translate(
         exec_id=stated.get("execID", ""),
         command=rest.strip() if rest and _REST.get(action) == "command" else None,
     )
+
+
+def _masked(mask: Callable[[str], str], text: str) -> str:
+    """The beginning of a text, masked: to mask all of a script takes seconds.
+
+    Of what was looked at the end is not shown: a secret may have been cut in two there.
+    """
+    if len(text) <= _LOOKED_AT:
+        return _cut(mask(text))
+    return f"{mask(text[:_LOOKED_AT])[:-_CUT_IN_TWO][:_LONGEST]}…"
+
+
+def _cut(text: str) -> str:
+    """A text that is kept for each of ten thousand events."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _first(words: Iterable[str]) -> Iterator[str]:
+    """The words of a command line, together no longer than one text."""
+    left = _LONGEST
+    for word in words:
+        if left <= 0:
+            yield "…"
+            return
+        yield word if len(word) <= left else f"{word[:left]}…"
+        left -= len(word) + 1
 
 
 def _dockers(stated: Mapping[str, str], action: str) -> Mapping[str, str]:

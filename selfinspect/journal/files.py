@@ -10,7 +10,9 @@ import fcntl
 import os
 import sqlite3
 import stat
+import threading
 from binascii import crc32
+from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -42,6 +44,7 @@ _BROKEN = frozenset(
     | {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_INTERRUPT}
 )
 _MODE = 0o600
+_PATIENCE = 30.0
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -122,7 +125,9 @@ def path_of(folder: Path, container: str) -> Path:
     return folder / f"{name}.db"
 
 
-def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
+def read(
+    path: Path, container: str, most: int | None, patience: float = _PATIENCE
+) -> sqlite3.Connection:
     """Copy a journal into memory without writing anything; an empty one if there is none.
 
     Without a write-ahead log the file is complete, and reading needs nothing beside it. If there
@@ -132,7 +137,28 @@ def read(path: Path, container: str, most: int | None) -> sqlite3.Connection:
         path: where it is.
         container: whose events it holds, by its mark or its full ID.
         most: bytes that its newest events may take; None for all there are.
+        patience: seconds after which it counts as unreadable. SQLite opens a file by its name, and
+            one that was replaced by a pipe after our look at it would never be open.
     """
+    copy: Future[sqlite3.Connection] = Future()
+
+    def work() -> None:
+        try:
+            copy.set_result(_copied(path, container, most))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            copy.set_exception(error)
+
+    try:
+        threading.Thread(target=work, name="journal", daemon=True).start()
+    except RuntimeError:  # the container has as many tasks as it may have
+        work()
+    try:
+        return copy.result(patience)
+    except TimeoutError:
+        return in_memory()
+
+
+def _copied(path: Path, container: str, most: int | None) -> sqlite3.Connection:
     with_log, alone = "mode=ro", "mode=ro&immutable=1"
     with suppress(OSError, UnusableError):
         _check_files(path)

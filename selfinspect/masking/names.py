@@ -47,6 +47,7 @@ _JOINED = re.compile(
     | .+ (?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!im)(?<!low)(?<!high)(?<!band)
          (?<!multi)(?<!single) pass
     | [a-z]{2,8} (?: pw | psw | mdp )
+    | (?: eap | ike | ipsec | tls | vpn | wifi | wpa ) psk
     | (?: admin | api | basic | db | digest | docker | ftp | git | http | kafka | ldap | mail
         | master | mongo | mqtt | npm | proxy | rabbit | redis | registry | relay | rpc | sasl
         | service | smtp | user | web | x ) auth
@@ -63,6 +64,7 @@ _JOINED = re.compile(
 )
 
 _CLIENTS = {("client", "id"), ("app", "id"), ("tenant", "id")}
+_CERTIFICATES = {("cert", "hash"), ("certificate", "hash")}
 _PUBLIC = frozenset({"fingerprint", "fingerprints", "policy", "regex", "regexp", "thumbprint"})
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
 
@@ -100,9 +102,14 @@ _ALGORITHM = re.compile(
     r"|(?:ec|ed|es|hs|p|ps|rs|x)-?\d{1,5}k?(?:-[a-z]{1,12})?|s3v\d",
     re.IGNORECASE,
 )
+_VERSION = re.compile(r"v\d{1,2}")
+# A URL without a user, and with no more in its query than how to connect.
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+]{1,24}://[\w.,:-]*(?:/[\w./-]*)?(?:\?(?:ssl\w{0,8}|charset|parseTime|tls)=\w{1,16})?"
+)
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")
 # What finds data in a cache, `user:42:profile`.
-_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10})){1,6}:?")
+_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10}|\*)){1,6}:?|(?:\$[a-z_]{3,24}){1,8}")
 _DATA = frozenset("cache foreign lookup partition primary routing row sort unique".split())  # noqa: SIM905
 
 
@@ -194,6 +201,7 @@ def is_secret(name: str, value: str) -> bool:
         or (value[0] in "es" and _PUBLIC_KEY.fullmatch(value))
         or _is_count(read, value)
         or _is_method(read, value)
+        or _is_place(read, value)
         or _is_no_key(read, value)
         or (read.about and _describes_secret(value))
     )
@@ -215,12 +223,12 @@ def _read(name: str) -> _Name:
         parts[:last],
         about=not _ABOUT.isdisjoint(after),
         counts=not _COUNTING.isdisjoint(parts),
-        is_public=not _PUBLIC.isdisjoint(after) or after[-2:] in _CLIENTS,
+        is_public=not _PUBLIC.isdisjoint(after) or after[-2:] in _CLIENTS | _CERTIFICATES,
     )
 
 
 def _describes_secret(value: str) -> bool:
-    return is_plain(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
+    return is_datum(value) or any(each.fullmatch(value) for each in (_NUMBER, _ALGORITHM))
 
 
 def _is_count(read: _Name, value: str) -> bool:
@@ -233,7 +241,18 @@ def _is_method(read: _Name, value: str) -> bool:
     if read.word == "token" and read.before[-1:] == ("auth",):  # etcd's
         value = value.partition(",")[0]
         return value in {"simple", "jwt"}
+    if read.word in {"sig", "signature"}:
+        return _ALGORITHM.fullmatch(value) is not None or _VERSION.fullmatch(value) is not None
     return read.word in {"auth", "authentication"} and value.lower() in _METHODS
+
+
+def _is_place(read: _Name, value: str) -> bool:
+    """Whether a value is where something is or what it is called, without a secret in it."""
+    if read.word == "dsn":
+        return _ADDRESS.fullmatch(value) is not None and is_plain(value)
+    if read.word == "token" and read.before[-2:] == ("initial", "cluster"):  # etcd's
+        return is_plain(value)
+    return read.word == "credentials" and "ssl" in read.before and value.isidentifier()  # Kafka's
 
 
 def _means_secret(parts: Sequence[str], index: int) -> bool:
@@ -249,6 +268,9 @@ def _is_no_key(read: _Name, value: str) -> bool:
         return False
     if read.word not in {"key", "keys"}:
         return is_plain(value)
-    if read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before):
-        return _FINGERPRINTS.fullmatch(value) is not None
+    if value.startswith(("SHA256:", "MD5:")):
+        return True
+    many = read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before)
+    if many and _FINGERPRINTS.fullmatch(value):
+        return True
     return not _DATA.isdisjoint(read.before[-1:]) and is_datum(value)

@@ -61,7 +61,9 @@ _NAME = re.compile(
 )
 _VALUE = re.compile(
     r"""
-      (?P<quote> ["'`] ) (?P<quoted> (?> (?: \\. | (?! (?P=quote) ) . )* ) ) (?P=quote)
+      (?P<triple> ["]{3} | '{3} ) (?P<tripled> .+? ) (?P=triple)
+    | (?: [BbEeNnRrUu]{1,2} (?= ["'] ) )?
+        (?P<quote> ["'`] ) (?P<quoted> (?> (?: \\. | (?! (?P=quote) ) . )* ) ) (?P=quote)
     | (?P<escape> \\{1,3} ["'] ) (?P<escaped> .*? ) (?P=escape)
     | (?P<flat> \[ [^\[\]]*+ \] | \{ [^{}]*+ \} | \$\( [^()\n]*+ \) )
     | [|>] [+-]? \n (?P<block> (?P<indent> [ \t]+ ) [^\n]* (?: \n (?P=indent) [^\n]* )* )
@@ -95,7 +97,16 @@ _ELEMENT = re.compile(
 )
 _DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{0,4}")
 # sed's `s/PLACEHOLDER/value/`.
+_INSERTED = re.compile(
+    r"\binsert\s{1,4}into\s{1,4}[\w.\"`\[\]]{1,128}\s{0,4}\(([^()]{1,1024})\)\s{0,4}values\s{0,4}\(",
+    re.IGNORECASE,
+)
+_COLUMN = re.compile(r"'((?:[^']|''){0,1024})'|\"([^\"]{0,1024})\"|([^\s,()'\"][^,()'\"]{0,255})")
 _SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
+# What a parser complains of, `unexpected token: '}'`.
+_COMPLAINS = re.compile(
+    r"\b(?:bad|illegal|invalid|malformed|missing|unexpected|unknown)\s\Z", re.IGNORECASE
+)
 # What a subsystem's log line begins with, `auth: backend ldap ready`.
 _TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
@@ -126,6 +137,12 @@ _ANNOUNCED = re.compile(
 _INSTRUCTION = re.compile(
     r"(?:\A|#\(nop\) {1,4})(?:ENV|ARG|LABEL) (.+)|(?:\A|\ARUN )\|\d{1,3} (.+?) /bin/\w{0,8}sh -",
     re.DOTALL,
+)
+# A Dockerfile's older form.
+_ENV_LINE = re.compile(
+    r"^[ \t]{0,16}ENV[ \t]{1,4}([A-Za-z_]\w{0,127})[ \t]{1,4}(?![^\s=]{0,128}=)"
+    r"([^\s\\][^\r\n]*)",
+    re.MULTILINE,
 )
 _PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}=|\Z)", re.DOTALL)
 
@@ -173,7 +190,7 @@ def named(text: str, lowered: str, secret: Judge) -> Iterator[tuple[int, int]]:
 
 def _assigned(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
     """Where the values of secret names stand."""
-    for name, start, end in chain(_marked(text), _paired(text)):
+    for name, start, end in chain(_marked(text), _paired(text), _inserted(text)):
         if secret(name, text[start:end]) and not is_reference(text[start:end]):
             yield start, end
 
@@ -190,6 +207,7 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
         lone = bare.lower()
         if value and not (
             (lone == "key" and _is_data(text, match.start(), value))
+            or (lone == "token" and _is_complaint(text, match.start(), value))
             or (lone in {"auth", "authentication"} and _TALK.match(text, at))
         ):
             yield name, *value
@@ -208,6 +226,14 @@ def _paired(text: str) -> Iterator[tuple[str, int, int]]:
         for match in _SUBSTITUTED.finditer(text):
             for name in _PLACE_HOLDER.findall(match[2]):
                 yield name, *match.span(3)
+
+
+def _inserted(text: str) -> Iterator[tuple[str, int, int]]:
+    """The columns of SQL's `INSERT`, with their values in the first row."""
+    for match in _INSERTED.finditer(text):
+        names = [name.strip('"`[] \n') for name in match[1].split(",")]
+        for name, value in zip(names, _COLUMN.finditer(text, match.end()), strict=False):
+            yield name, *value.span(value.lastindex or 0)
 
 
 def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, int] | None:
@@ -233,6 +259,12 @@ def _value(text: str, at: int, mark: str, last: str, before: str) -> tuple[int, 
     if match.lastgroup == "bare" and not text.startswith(("[", "${"), start):
         end = start + len(text[start:end].rstrip(")]}>.,;"))
     return (start, end) if start < end else None
+
+
+def _is_complaint(text: str, at: int, value: tuple[int, int]) -> bool:
+    """Whether the word before a name says that something is wrong with what it names."""
+    wrong = _COMPLAINS.search(text, max(0, at - 12), at)
+    return wrong is not None and not any(map(str.isdigit, text[slice(*value)]))
 
 
 def _is_data(text: str, at: int, value: tuple[int, int]) -> bool:
@@ -261,7 +293,8 @@ def _stated(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
         value = match["value"].rstrip(".!")
         is_word = is_prose if match["pass"] or match["is"] else is_plain
         is_given = secret("password", value) if match["colon"] else not is_word(value)
-        if is_given and not is_reference(value):
+        is_complaint = not match["pass"] and _is_complaint(text, match.start(), match.span("value"))
+        if is_given and not (is_complaint or is_reference(value)):
             yield match.span("value")
 
 
@@ -289,6 +322,10 @@ def _below(text: str) -> Iterator[tuple[int, int]]:
 
 def _declared(text: str, secret: Judge) -> Iterator[tuple[int, int]]:
     """Where the values of secret names stand in the instruction that made a layer."""
+    if "ENV " in text:
+        for line in _ENV_LINE.finditer(text):
+            if secret(line[1], line[2]):
+                yield line.span(2)
     if not (text.startswith(("ENV ", "ARG ", "LABEL ", "|", "RUN |")) or "#(nop)" in text):
         return
     for instruction in _INSTRUCTION.finditer(text):

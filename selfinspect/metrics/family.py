@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = "Mapping[str, str]"
 
+_LONGEST = 1024
+_ROOM = 16 * 1024
 
 DEFAULT_LABELS = (
     "com.docker.compose.project",
@@ -104,7 +106,8 @@ def container_labels(
     """The labels on every `container_` series: `id`, `name`, `image` and admitted labels.
 
     Two labels that become the same name would make the whole page invalid: the first in sort
-    order stays.
+    order stays. They stand on each of some hundred and fifty series, so that of a value 1024
+    characters are kept, and of all labels as many as 16 KiB hold.
 
     Args:
         own: the document about the container.
@@ -114,11 +117,19 @@ def container_labels(
     """
     labels = {
         "id": "" if own.id is None else cgroup_path or f"/docker/{own.id}",
-        "name": own.name or "",
-        "image": own.image.reference or "",
+        "name": _cut(own.name or ""),
+        "image": _cut(own.image.reference or ""),
     }
+    room = _ROOM
     for key, value in sorted((own.labels or {}).items()):
         if any(fnmatchcase(key, glob) for glob in admitted):
             name = f"container_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}"
-            labels.setdefault(name, masking.value(key, value))
+            shown = _cut(masking.value(key, value))
+            room -= len(name) + len(shown)
+            if room >= 0:
+                labels.setdefault(name, shown)
     return labels
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"

@@ -86,7 +86,11 @@ class Guard:
         try:
             self._check(scope)
         except SelfinspectError as error:
-            await problem(error)(scope, receive, hardened)
+            answer = problem(error)
+            if isinstance(error, BadRequestError):
+                # Where it ends may be read in two ways: nothing behind it is a request.
+                answer.headers["connection"] = "close"
+            await answer(scope, receive, hardened)
         else:
             await self.app(scope, receive, hardened)
 
@@ -103,6 +107,11 @@ class Guard:
                 hint="shorten the path or the query, or send fewer headers",
             )
         headers, path = combined(scope["headers"]), scope["path"]
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise BadRequestError(
+                "a request has either a Content-Length or a Transfer-Encoding",
+                hint="send no body at all: this agent reads none",
+            )
         if self.names is not None:
             check_forwarding(headers)
             check_host(headers.get("host", ""), self.names(), self.allowed)

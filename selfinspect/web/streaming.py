@@ -61,8 +61,14 @@ async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerat
 
 
 def frame(name: str, document: Json) -> bytes:
-    """A frame of the event stream format; JSON has no line break of its own."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(document))
+    """A frame of the event stream format; JSON has no line break of its own.
+
+    Args:
+        name: the event's, in which an engine's line breaks become spaces: one would begin a field.
+        document: the data.
+    """
+    line = " ".join(name.splitlines())
+    return b"event: %s\ndata: %s\n\n" % (line.encode(), as_json(document))
 
 
 async def in_thread(call: Callable[[], _Result], *, or_here: bool = False) -> _Result:

@@ -197,6 +197,21 @@ def test_odd_requests_are_clear_refusals(web: Agent) -> None:
     assert web.api.text("/v1/self/name") == "web\n"
 
 
+SMUGGLED = b"GET /v1/self/name HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BOTH = {
+    "a body that ends early": b"Content-Length: 61\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a body without an end": b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("body", BOTH.values(), ids=BOTH)
+def test_what_may_be_one_request_or_two_is_refused(web: Agent, body: bytes) -> None:
+    """With two lengths a proxy and the agent may disagree where it ends: RFC 9112, section 6.3."""
+    said = web.api.say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + body + SMUGGLED)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 GUARDED = [
     (b"Host: localhost", 200),
     (b"Host: [::1]:10310", 200),

@@ -13,7 +13,7 @@ from selfinspect.engine.http.transport import Answer, Transport
 from selfinspect.engine.quirks import product, proxy
 from selfinspect.errors import EngineError, EngineUnsupportedError
 from selfinspect.frozen import dataclass
-from selfinspect.jsonread import HEAVIEST, decoded, parsed
+from selfinspect.jsonread import HEAVIEST, TooHeavyError, decoded, parsed
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 HIGHEST_API = "1.51"
 LOWEST_API = "1.12"
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
+_TOO_LARGE = (
+    "no more of an answer is read, so that no engine can fill this container's memory; fewer"
+    " mounts, labels or variables make it smaller"
+)
 _HEAVY = 32 * 2**20
 """Bytes of a document of which only a part is kept, see `bounds`."""
 
@@ -151,14 +155,16 @@ class Connection:
             text = decoded(body, heaviest)
             body = b""
             document = parsed(text, heaviest)
+        except TooHeavyError as error:
+            what = f"the answer to {capability} is too large: {error} once it is read"
+            wrong = self.transport.failed(what, outcome="too large", hint=_TOO_LARGE)
         except ValueError as error:
-            wrong = str(error)
+            what = f"the answer to {capability} cannot be read as JSON: {error}"
+            wrong = self.transport.failed(what)
         # Neither is kept while the next is made, nor by an error: each may be of many MiB.
         body, text = b"", ""
         if wrong:
-            raise self.transport.failed(
-                f"the answer to {capability} cannot be read as JSON: {wrong}"
-            )
+            raise wrong
         if not isinstance(document, request.answer) and (
             document is not None or request.answer is dict
         ):

@@ -130,7 +130,7 @@ class Stream:
             return  # it has ended by itself already
 
     def _too_long(self) -> EngineUnreachableError:
-        return self._failed(f"an answer of more than {MAX_BODY >> 20} MiB")
+        return self._failed(f"an answer of more than {MAX_BODY >> 20} MiB", outcome="too large")
 
     def _read(self) -> bytes:
         try:

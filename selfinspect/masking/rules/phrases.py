@@ -19,10 +19,27 @@ PHRASES = (
     ),
     _row(
         "netrc",
-        "login",
-        r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)",
+        "login,user",
+        r"\blogin(?:\s|\\n){1,4}[^\s\\]{1,128}(?:\s|\\n){1,4}password\s{1,4}([^\s\\]+)"
+        r"|\buser(?:name)?\s{1,4}[^\s\\]{1,128}\s{1,4}pass(?:word)?\s{1,4}((?=\S{0,64}\d)[^\s\\]+)",
     ),
     _row("redis-conf", "requirepass,masterauth", r"\b(?:requirepass|masterauth)\s{1,4}(\S+)"),
+    # What configuration files have behind a word and a space.
+    _row(
+        "directive",
+        "bindpw,rootpw,auth_pass,community,key-file-pass,monitor",
+        r"(?m)^[ \t]{0,16}(?:bindpw|rootpw|auth_pass|r[ow]community6?|tls-key-file-pass"
+        r"|monitor \S{1,128}@\S{1,128} \d{1,4} \S{1,64})"
+        r"[ \t]{1,8}[\"']?([^\s\"'=]\S{0,255}?)[\"']?(?=\s|\Z)",
+    ),
+    _row("ipsec", "psk,xauth,eap", r"[:\s](?:PSK|XAUTH|EAP)\s{1,4}\"([^\"\n]{4,256})\""),
+    _row(
+        "ppp-secret",
+        " * ",
+        r"(?m)^[ \t]{0,8}[\"']?[\w.@-]{1,64}[\"']?[ \t]{1,8}\*[ \t]{1,8}"
+        r"[\"']?((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s\"'*/,-][^\s\"'*]{4,128})"
+        r"[\"']?[ \t]{1,8}\*[ \t]*$",
+    ),
     _row("redis-user", "user ", r"\buser\s{1,4}\S{1,64}\s{1,4}on\s(?:[^\n>]{0,64}\s)?>(\S+)"),
     _row("redis-sentinel", "auth-pass", r"\bauth-pass\s{1,4}\S{1,64}\s{1,4}([^\s-]\S*)"),
     _row(
@@ -43,9 +60,9 @@ PHRASES = (
     _row("redis-monitor", 'auth"', r"\bauth\"\s{1,4}(?:\"\w{1,64}\"\s{1,4})?\"([^\"]+)"),
     _row(
         "connect-call",
-        "connect(",
-        r"\b(?:mysqli?|pg|ftp|ldap|oci"
-        r"|odbc)\w{0,16}connect\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
+        "connect(,pdo(,getconnection(",
+        r"(?:\bPDO|getConnection|\b(?:mysqli?|pg|ftp|ldap|oci"
+        r"|odbc)\w{0,16}connect)\((?:\s{0,4}[^,()\"']{0,16}[\"'][^\"']{0,128}[\"']"
         r"\s{0,4},){1,2}"
         r"\s{0,4}[\"']([^\"']+)",
     ),
@@ -72,8 +89,9 @@ PHRASES = (
     ),
     _row(
         "code",
-        " code",
-        r"\b(?:2fa|access|auth(?:entication)?|login|one-?time|otp|security|verification) code"
+        " code,otp",
+        r"\b(?:(?:2fa|access|auth(?:entication)?|login|one-?time|otp|security|verification) code"
+        r"|otp(?: for \S{1,64})?)"
         r"(?:\s(?:is|was))?\s?:?\s{1,2}(\d{4,10})(?![\w.:-])",
     ),
     # `Password for user admin: …`, `Mot de passe administrateur : …`, at the end of a line.
@@ -88,6 +106,19 @@ PHRASES = (
         r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
         r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
     ),
+    # MySQL's are of any characters.
+    _row(
+        "password-made",
+        "password",
+        r"(?m)\b(?:temporary|initial|generated|random|one-time) password (?:is|was)? ?"
+        r"(?:(?:generated|created|set) )?for [\w.@%'-]{1,128}: (\S{6,128})[ \t]*$",
+    ),
+    _row(
+        "password-to",
+        "password",
+        r"\bpassword (?:for|of) (?:user |account )?\S{1,64} to [\"']?"
+        r"((?=\S{0,64}\d)(?!\S{0,64}://)[^\s\"'/]{6,256})",
+    ),
     _row(
         "login-with",
         "login,log in,sign in",
@@ -95,9 +126,15 @@ PHRASES = (
         r"((?=[^\s\"']{0,64}\d)[^\s\"',;/]{5,256})",
     ),
     _row(
+        "recovery-codes",
+        "codes",
+        r"\b(?:backup|recovery|scratch|emergency) codes(?: are)?:?\s{1,2}"
+        r"((?=\S{0,32}\d)(?:[\w-]{4,32}[,;\s]{1,3}){0,31}[\w-]{4,32})",
+    ),
+    _row(
         "credentials",
-        "credential",
-        r"\bcredentials?(?:\s(?:are|is))?\s?:?\s{1,2}(?!from\b|for\b)[\w.@-]{1,64}\s?[:/]\s?"
+        "credential,login:",
+        r"\b(?:credentials?|login(?=:))(?:\s(?:are|is))?\s?:?\s{1,2}(?!from\b|for\b)[\w.@-]{1,64}\s?[:/]\s?"
         r"((?=[^\s\"']{0,64}\d)(?![^\s\"']{0,128}/)[^\s\"',;]{5,})",
     ),
     _row(

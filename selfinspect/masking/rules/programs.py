@@ -27,7 +27,7 @@ PROGRAMS = (
     _row(
         "rabbitmqadmin couchbase-cli cbbackup cbbackupmgr cbstats cbq ncftp* rar unrar twine "
         "useradd usermod register_new_matrix_user elasticsearch-users airflow yt-dlp youtube-dl "
-        "mcrcon fs_cli rdesktop racadm mycli mssql-cli bitwarden-cli",
+        "mcrcon fs_cli rdesktop racadm mycli mssql-cli bitwarden-cli beeline isql-fb gbak",
         "-h?p ?WORD",
     ),
     _row(
@@ -42,7 +42,7 @@ PROGRAMS = (
         ),
     ),
     _row(
-        "etcdctl http https xh ab hey",
+        "etcdctl http https httpie xh ab hey",
         ("(?:-[aAP] ?|--(?:user|auth|new-user-password)[= ])[^: ]*:WORD|user add [^: ]+:WORD"),
     ),
     _row(
@@ -167,11 +167,20 @@ PROGRAMS = (
         "set-(?:initial|default-admin)-?[^ ]*password[^ ]* BARE|set-initial-password BARE",
     ),
     _row(
-        "influx influxd",
+        "influx",
         "(?:-p|-t|--password|--token)[= ]WORD"
         "|[^ ]*influx setup (?:(?=(?:[^ ]+ ){0,16}?-p ?WORD))?(?:(?=(?:[^ ]+ ){0,16}?-t ?WORD))?",
     ),
-    _row("hydra medusa", "-p ?WORD"),
+    # Ory's Hydra has the same name, and a port behind its `-p`.
+    _row(
+        "hydra medusa",
+        "[^ ]*(?:hydra|medusa) (?!(?:serve|perform|token|migrate) )(?:[^ ]+ ){0,32}?-p ?WORD",
+    ),
+    _row("snyk", "auth BARE"),
+    _row("kadmin*", "-w ?WORD"),
+    _row("pulumi", "config set (?:--?[^ ]+ ){0,4}--secret (?:--?[^ ]+ ){0,4}[^ -][^ ]* BARE"),
+    _row("emqx_ctl emqx", "admins (?:add|passwd) [^ ]+ BARE"),
+    _row("signtool", "/p WORD"),
     _row("orientdb console.sh", "(?i:connect) [^ ]+ [^ ]+ BARE"),
     _row("kopia duplicati-cli", "--?(?:password|passphrase|server-password)[= ]WORD"),
 )

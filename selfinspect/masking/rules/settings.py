@@ -39,8 +39,8 @@ NAMES = (
         "english",
         "auth authentication authorization bearer cookie cookies cred credential credentials"
         " creds csrf dsn gslt hmac jwt mnemonic oauth otp pass passkey password passwords pat"
-        " pepper phrase pin private psk psw pswd pw pwd salt salts sas secret secrets sess"
-        " session sessions sid sig signature token tokens totp xsrf secret_key_base",
+        " pepper phrase pin preshared private psk psw pswd pw pwd salt salts sas secret secrets"
+        " sess session sessions sid sig signature token tokens totp xsrf secret_key_base",
         "key keys",
     ),
     NameRule(
@@ -96,19 +96,18 @@ ABOUT = """
     audience backend backends base bind bits bucket certresolver check checking class cluster
     column columns complexity converter core cores cost count cpu cpus database days db debug
     deserializer dir directory disable disabled dn domain domains driver drivers email enable
-    enabled encoding encryption endpoint engine entrypoint entrypoints error errors exp
-    expiration expire expires expiry file files filter flow folder format grace group groups
-    handler hasher hashers header headers helper host hostname hosts hours httponly id ids index
-    interval ip iss issuer iterations kind label len length level lifetime limit location log
-    logging login manager master max maxage mechanism mechanisms memory method methods middleware
-    middlewares
-    min minutes mirror mode mount ms name names network optional origin origins path paths
-    period plugin plugins policy port ports prefix priority protocol provider providers queue
-    realm region registry repo repository require required role roles rotation rounds rule rules
-    samesite schema scheme scope scopes seconds secs secure serializer server service size sock
-    socket source store strategy stdin strength subnet suffix table thread threads timeout topic
-    ttl type types upstream upstreams uri url urls user username validation verify version
-    versions vhost zone
+    enabled encoding encryption endpoint engine entrypoint entrypoints env error errors exp
+    expiration expire expires expiry field fields file files filter flow folder format grace
+    group groups handler hasher hashers header headers helper host hostname hosts hours httponly
+    id ids index interval ip iss issuer iterations kind label len length level lifetime limit
+    location log logging login manager master max maxage mechanism mechanisms memory method
+    methods middleware middlewares min minutes mirror mode mount ms name names network optional
+    origin origins param path paths pattern period plugin plugins policy port ports prefix
+    priority protocol provider providers queue realm region registry repo repository require
+    required role roles rotation rounds rule rules samesite schema scheme scope scopes seconds
+    secs secure serializer server service size sock socket source stdin store strategy strength
+    subnet suffix table thread threads timeout topic ttl type types upstream upstreams uri url
+    urls user username validation verify version versions vhost zone
 """
 # Ways to authenticate, which is what a name that ends in `auth` may say.
 METHODS = """
@@ -156,18 +155,24 @@ SETTINGS = (
         r"\A(?![\w.-]{0,96}(?:secret|base|host|public))[\w.-]{0,64}hook(?:s|_?uri|_?url"
         r"|_?endpoint|_?address)?(?:[_.-]\w{1,32})?="
         r"https?://[\w.:-]{1,253}/((?:[^\s/\"']{1,128}/){0,8}"
-        r"(?-i:(?=[^\s/\"']{0,64}(?:\d|[a-z][A-Z])|[A-Za-z]{16})[^\s/\"']{5,256}))/?\Z",
+        r"(?-i:(?=[^\s/\"']{0,64}(?:\d|[a-z][A-Z])|[A-Za-z]{16})[^\s/\"']{5,256}"
+        r"|[a-z]\d[a-z]\d|\d[a-z]\d[a-z]))/?\Z",
     ),
     # `bob:hunter2`, and what stands behind that for an SFTP server; `node:node` is a group.
     _row(
         "accounts",
         ": ; |",
-        r"\A-{0,2}[\w.-]{0,64}(?:users?|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
+        r"\A-{0,2}[\w.-]{0,64}(?:users?|username|accounts?|logins?|relay(?:host)?|sasl\w{0,2}"
         r"|prox(?:y|ies)|proxy_?list"
         rf"|smtp|e?mail|s?ftp|samba|smb"
-        rf"|auth|basic)(?:_\d{{1,3}})?=(?!\w{{1,16}}://)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
+        rf"|auth|basic)(?:_(?:\d{{1,3}}|list))?=(?!(?:\w{{1,16}}:){{1,3}}//)\W{{0,2}}{_USER}[:;|]({_CHOSEN})"
         + rf"(?:[:|][^\s,;]{{0,256}})?(?:[,;\s]+{_USER}[:|]({_CHOSEN})" * _MOST
         + ")?" * _MOST,
+    ),
+    _row(
+        "known-user",
+        ":",
+        rf"=(?:admin|administrator|elastic|guest|root|superuser):({_CHOSEN})\Z",
     ),
     # What Postfix, and lists of proxies, have: host:port:user:password.
     _row(

@@ -63,6 +63,7 @@ TOKENS = (
         (r"key-[0-9a-z]{32}(?![\w-])|[0-9a-f]{32}-us\d{1,2}|x(?:key|smtp)sib-\w[\w-]{9,}"),
     ),
     _marked("npm", "npm_"),
+    _token("pushbullet", "o.", rf"o\.{_RANDOM}[A-Za-z0-9]{{30,36}}(?!\w)"),
     _token("pypi", "pypi-", r"pypi-\w[\w-]{9,}"),
     _marked("packages", "rubygems_ CLOJARS_ dckr_pat_ dckr_oat_"),
     _token("jfrog", "akcp cmvmd", r"AKCp\w{10,}|cmVmd[A-Za-z0-9]{50,}"),
@@ -126,9 +127,9 @@ FORMATS = (
         "bearer basic digest token apikey negotiate aws4-hmac-sha256",
         r"""(?x)
         \b (?i: Bearer | Basic | Digest | Token | ApiKey | Negotiate | AWS4-HMAC-SHA256 ) [ \t]{1,4}
-        (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) )
+        (?! v?\d{1,4} (?: [.:-]\d{1,4} )* (?! [\w+/=.~-] ) | HTTP/\d )
         (?= [A-Za-z+/._~-]{0,1024} [0-9=] | [A-Za-z] [a-z]{0,255} [A-Z] | [A-Za-z]{20} )
-        ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! \\?" )
+        ( [\w+/.~-]{6,} (?! [\w+/.~-] ) =* (?! = ) ) (?! (?<= = ) \\?" [^\s;,)\]}] )
         """,
     ),
     # crypt(5), and what frameworks and databases make of it.
@@ -140,6 +141,11 @@ FORMATS = (
         r"|SCRAM-SHA-\d{1,3}\$[^\s,\"']+|\b(?:pbkdf2|scrypt|sha256"
         r"|sha512)[_:$][\w:]{1,32}\$[^\s,\"']+"
         r"|(?<![\w$])[0-9a-f]{16}\$[0-9a-f]{64}(?![0-9a-f])",
+    ),
+    _row(
+        "dovecot",
+        "{plain} {cleartext} {clear}",
+        r"(?i)\{(?:PLAIN|CLEAR|CLEARTEXT)\}([^\s:\"']{3,256})",
     ),
     _row("ldap-hash", "sha {md5}", r"\{S?(?:SHA\d{0,3}|MD5)\}[A-Za-z0-9+/]{16,}={0,2}"),
     _row("postgres-hash", "md5", r"(?<=[\"'=: ])md5[0-9a-f]{32}(?![0-9a-f])"),
@@ -191,7 +197,7 @@ ADDRESSES = (
         r"""(?x)
         (?<! [\w@/.:+%-] ) (?! (?: mailto | sips? | acct | xmpp | npm | sha\d{1,4}
             | e?-?mail | from | to | b?cc | by | author | contact | maintainer | owner ) : )
-        [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/:"'<>]{3,256} )
+        (?: (?: turns? | sips? ) : )? [A-Za-z][\w.%+-]{0,63} : (?! // ) ( [^\s/:"'<>]{3,256} )
         @ (?: (?: tcp | udp | unix )? \(
             | (?! sha\d ) [A-Za-z0-9][\w.-]{0,253} (?: : \d | / | \Z ) )
         """,
@@ -256,6 +262,13 @@ ADDRESSES = (
         r"|opsgenie|pagerduty|pbul|pover|prowl|pushbullet|pushover|rocket(?:chat)?|ryver|sendgrid"
         r"|slack|teams|telegram|tgram|twilio|wxpusher|zulip)://([^\s\"'<>,]{8,})",
     ),
+    # InfluxDB's and Subsonic's.
+    _row(
+        "url-user",
+        "p=",
+        r"[?&]u=[^&\s\"'#]{1,128}&(?:[\w.-]{1,32}=[^&\s\"'#]{0,128}&){0,8}p=([^&\s\"'#]{3,256})"
+        r"|[?&]p=([^&\s\"'#]{3,256})&(?:[\w.-]{1,32}=[^&\s\"'#]{0,128}&){0,8}u=",
+    ),
     _row(
         "url-code",
         "code= sig= signature= credential=",
@@ -272,7 +285,9 @@ ADDRESSES = (
     _row(
         "postfix-sasl",
         "]: smtp mail mx relay",
-        r"(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
+        r"\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}[ \t]{1,8}[\w.+-]{1,64}@[\w.-]{1,128}:"
+        r"([^\s:\"']{4,256})"
+        r"|(?:\[[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\]:\w{2,10}"
         r"|(?<![\w.@/-])\[?(?:smtp|mail|mx|relay)[\w-]{0,60}(?:\.[\w-]{1,64}){1,8}\]?(?::\w{2,10})?)"
         r"[ \t]{1,8}[\w.@+-]{1,64}:((?=[^\s:\"']{0,64}\d)(?=[^\s:\"']{0,64}[A-Za-z])"
         r"[^\s:\"']{5,256})(?=[\s\"']|\Z)",

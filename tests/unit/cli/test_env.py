@@ -80,6 +80,11 @@ def test_a_shell_takes_every_value_as_it_is() -> None:
     assert shell.stdout == "".join(f"{value}|" for value in AWKWARD.values())
 
 
+def test_no_value_ends_its_dotenv_line() -> None:
+    """Some readers take a carriage return for the end of one."""
+    assert dotenv({"A": "1\rLD_PRELOAD=/x\nB=2"}) == 'A="1\\rLD_PRELOAD=/x\\nB=2"\n'
+
+
 def test_a_dotenv_line_is_quoted_only_where_it_must_be() -> None:
     """Readers of such files know double quotes, and backslashes in them."""
     assert dotenv(AWKWARD).splitlines() == [

@@ -72,6 +72,59 @@ def test_the_action_is_the_word_before_the_colon(
     assert (found.action, found.attributes) == (action, attributes)
 
 
+def test_of_a_script_its_beginning_is_kept() -> None:
+    """An event may have a MiB, and ten thousand are kept: the disk must not be full of scripts."""
+    found = _translated(_event(f"exec_start: sh -c {'echo x; ' * 100_000}"))
+    command = found.attributes["command"]
+    assert isinstance(command, list)
+    assert command[:3] == ["sh", "-c", "echo"]
+    assert str(command[-1]).endswith("…")
+    assert 4000 < len(" ".join(map(str, command))) < 4200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _event(f"odd: {'x' * 10**6}"),
+        _event("x" * 10**6),
+        _event(f"exec_start: {'x' * 10**6}"),
+        _event("rename", name="x" * 10**6),
+        _event("rename", image="x" * 10**6, **{"x" * 10**6: "1"}),
+        _event("rename", kind="x" * 10**6, container=ID),
+    ],
+    ids=["detail", "action", "command", "name", "attribute", "type"],
+)
+def test_no_part_of_an_event_is_kept_whole_whatever_its_length(raw: Json) -> None:
+    """A cut one says so."""
+    found = _translated(raw)
+    kept = f"{found.type}{found.action}{found.actor}{found.attributes}"
+    assert len(kept) < 10_000
+    assert "…" in kept
+
+
+@pytest.mark.parametrize("place", range(15_000, 17_000, 70))
+def test_no_half_of_a_secret_is_kept_where_a_text_is_cut(place: int) -> None:
+    """However short what stands before it has become by masking."""
+    masking = Masking(secrets=frozenset({"correct-horse-battery"}))
+    long = "password=" + "p" * (place - 10)
+    found = translate(
+        _event(f"exec_start: {long} correct-horse-battery {'y' * 10**5}"),
+        container=ID,
+        labels=(),
+        masking=masking,
+    )
+    assert found is not None
+    assert "corr" not in str(found.attributes)
+
+
+def test_of_many_attributes_few_are_kept() -> None:
+    """No engine has more than a dozen of its own; labels are left out before."""
+    labels = [f"l{number}" for number in range(1000)]
+    raw = _event("rename", **dict.fromkeys(labels, "1"), oldName="/web")
+    assert _translated(raw, labels=labels).attributes == {"old_name": "/web"}
+    assert len(_translated(raw).attributes) == 64
+
+
 def test_the_command_of_an_exec_is_masked() -> None:
     """Secrets of a command line do not reach the journal, learnt ones neither."""
     masking = Masking().learn(recorded("inspect"))

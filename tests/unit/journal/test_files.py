@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selfinspect.journal.files import read
 from selfinspect.journal.journal import Journal
 from selfinspect.journal.rows import digest
 from selfinspect.supervise.record import path_of as record_of
@@ -472,6 +473,33 @@ def test_reading_runs_nothing_of_a_file(journals: Journals) -> None:
     looking = Journal(1000)
     looking.read(journals.folder, ID)
     assert looking.held() == ()
+
+
+_HELD = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print(flush=True)
+signal.pause()
+"""
+
+
+def test_a_file_that_never_opens_is_not_waited_for(journals: Journals) -> None:
+    """As a pipe in its place that came after our look at it: here a lease keeps it shut."""
+    with journals.open() as journal:
+        journal.append(occurrence(1))
+    holder = subprocess.Popen([sys.executable, "-c", _HELD, journals.file], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"\n"
+        with closing(read(journals.file, ID, None, patience=0.1)) as copy:
+            assert copy.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    finally:
+        holder.kill()
+        holder.communicate()
+    with closing(read(journals.file, ID, None)) as copy:
+        assert copy.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("beside", ["", "-wal", "-shm", "-journal"])

@@ -490,6 +490,18 @@ def test_the_labels_of_every_series() -> None:
     }
 
 
+def test_long_labels_do_not_fill_the_page() -> None:
+    """They stand on every series, and an image may have labels of a MiB."""
+    title = {"org.opencontainers.image.title": "x" * 2**20}
+    labels = _labels(replace(OWN, name="n" * 2**20, labels=title))
+    assert labels["container_label_org_opencontainers_image_title"] == f"{'x' * 1024}…"
+    assert labels["name"] == f"{'n' * 1024}…"
+    many = {f"l{number}": "x" * 1000 for number in range(4096)}
+    labels = _labels(replace(OWN, labels=many), "*")
+    assert "container_label_l0" in labels
+    assert sum(map(len, [*labels, *labels.values()])) < 20_000
+
+
 def test_an_id_that_is_not_used_is_no_label() -> None:
     """What is only assumed must not be joined on, unless somebody said to use it."""
     assumed = replace(OWN, identity=IdentitySummary("assumed", "kernel"))

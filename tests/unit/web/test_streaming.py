@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import TYPE_CHECKING, cast
 
@@ -105,6 +106,13 @@ def test_who_hangs_up_ends_the_source() -> None:
 def test_a_frame_is_an_event_and_its_data() -> None:
     """On a line each, and an empty one behind them."""
     assert frame("sample", {"a": "b\n"}) == b'event: sample\ndata: {"a":"b\\n"}\n\n'
+
+
+@pytest.mark.parametrize("name", ["ex\nid: 9", "ex\r\n\r\nevent: gap", "ex\rdata: {}", "\n"])
+def test_a_name_with_line_breaks_stays_one_field(name: str) -> None:
+    """An engine's action may have any; it makes no field and no frame of its own."""
+    lines = re.split("\r\n|\r|\n", frame(name, {}).decode())
+    assert [line.partition(":")[0] for line in lines] == ["event", "data", "", ""]
 
 
 def test_the_loop_turns_while_a_call_waits() -> None:

@@ -203,6 +203,17 @@ def test_an_answer_that_is_no_object_is_no_engines(
             ask()
 
 
+def test_a_document_that_is_too_large_is_called_so(engine: CannedEngine, client: Client) -> None:
+    """An engine is there: the error says how much is read, and what makes it less."""
+    mount = b'{"Type":"","Source":"","Destination":"","Mode":"","RW":true,"Propagation":""}'
+    mounts = b",".join([mount] * 60_000)
+    engine.answers[f"/containers/{ID}/json"] = Answer(body=b'{"Mounts": [%s]}' % mounts)
+    with pytest.raises(EngineUnreachableError, match=r"inspect is too large: .* 32 MiB") as caught:
+        client.inspect()
+    assert caught.value.outcome == "too large"
+    assert "fewer mounts" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("body", [b"{}", b"7", b'"x"'])
 def test_an_answer_that_is_no_array_is_no_engines(
     engine: CannedEngine, client: Client, body: bytes
