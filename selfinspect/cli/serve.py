@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import time
@@ -56,6 +57,8 @@ def serve(streams: Streams, /, **given: Any) -> int:
     commas.
     """
     chosen = settings(given, streams.environ)
+    gc.freeze()  # no collection looks at the code again
+    gc.enable()
     reached = _timeline(streams)
     reached("loaded")
     try:

@@ -6,21 +6,12 @@ The only importer of prometheus_client.
 from __future__ import annotations
 
 import platform
+import sys
 import threading
 import time
+from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.utils import floatToGoString
 
 from selfinspect import __version__
 from selfinspect.metrics.catalog import METRICS
@@ -36,6 +27,42 @@ if TYPE_CHECKING:
     Collect = Callable[[], Iterable[Family]]
     _Collected: TypeAlias = "CollectorRegistry | _Page"
     OnFailure = Callable[[Sequence[str], Exception], None]
+
+
+@contextmanager
+def _without_servers() -> Iterator[None]:
+    """Load prometheus_client without the standard library's servers, from which it derives some.
+
+    None is ever started here; they take 0.9 MiB and 5 ms.
+    """
+    added = [name for name in _SERVERS if name not in sys.modules]
+    for name in added:
+        sys.modules[name] = stand_in = ModuleType(name)
+        vars(stand_in).update(dict.fromkeys(_SERVERS[name], object))
+    try:
+        yield
+    finally:
+        for name in added:
+            del sys.modules[name]
+
+
+_SERVERS = {
+    "http.server": ("BaseHTTPRequestHandler",),
+    "wsgiref.simple_server": ("make_server", "WSGIRequestHandler", "WSGIServer"),
+}
+
+with _without_servers():
+    from prometheus_client import (
+        CollectorRegistry,
+        Counter,
+        Histogram,
+        PlatformCollector,
+        ProcessCollector,
+        disable_created_metrics,
+    )
+    from prometheus_client.exposition import choose_encoder
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.utils import floatToGoString
 
 # A decade each: every bucket costs each scrape a sample for each kind of request.
 _BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)

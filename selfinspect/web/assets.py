@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from selfinspect.errors import NotFoundError
-from selfinspect.web.answers import conditional, etag_of
+from selfinspect.web.answers import Route, conditional, etag_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -57,7 +55,7 @@ _HEADERS = {
 
 def routes() -> list[Route]:
     """The page and its files."""
-    return [Route("/", _file), Route(f"{_FOLDER}{{name:path}}", _file)]
+    return [Route("/", _file), Route(_FOLDER, _file, below=True, listed=False)]
 
 
 def is_asset(path: str) -> bool:
@@ -67,7 +65,8 @@ def is_asset(path: str) -> bool:
 
 async def _file(request: Request) -> Response:
     """A file, read when it is asked for: none is kept in memory."""
-    name = request.path_params.get("name", _INDEX)
+    path: str = request.scope["path"]
+    name = _INDEX if path == "/" else path.removeprefix(_FOLDER)
     if name not in _FILES:
         raise NotFoundError(f"no file {name!r} in the page")
     body = read_file(f"page/{name}")

@@ -341,12 +341,15 @@ class Exchange:
         self._transport = transport
         self._writable = writable
         self._on_answered = on_answered
+        self._task: asyncio.Task[None] | None = None
         self._start: Message | None = None
+        self._begun = False
         self._received = False
         self._over = asyncio.Event()
 
     async def run(self, app: ASGIApp) -> None:
         """Have the application answer; where it does not, that ends the connection."""
+        self._task = asyncio.current_task()
         try:
             await app(self._scope, self._receive, self._send)
         except Exception:  # noqa: BLE001 - a bug of one route is logged, and ends one connection
@@ -358,8 +361,10 @@ class Exchange:
                 self._transport.close()
 
     def leave(self) -> None:
-        """Note that the client is gone: nothing more is sent."""
+        """Note that the client is gone: nothing more is sent, and an answer that is begun ends."""
         self._over.set()
+        if self._begun and self._task is not None:
+            self._task.cancel()
 
     async def _receive(self) -> Message:
         if not self._received:
@@ -379,7 +384,7 @@ class Exchange:
         events: list[h11.Event] = []
         if self._start is not None:
             events.append(_head(self._start["status"], self._start["headers"]))
-            self._start = None
+            self._start, self._begun = None, True
         if self._scope["method"] != "HEAD":
             events.append(h11.Data(data=message.get("body", b"")))
         whole = not message.get("more_body", False)
@@ -396,7 +401,7 @@ def scope_of(request: h11.Request, scheme: str) -> Scope:
     path, _, query = request.target.partition(b"?")
     return {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": request.http_version.decode("ascii"),
         "scheme": scheme,
         "method": request.method.decode("ascii"),

@@ -54,8 +54,7 @@ async def streamed(
 
 async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
-        if first:
-            yield first
+        yield first  # also one that is empty: it brings the headers
         async for piece in rest:
             yield piece
 

@@ -1,1 +1,59 @@
-"""How an engine is spoken to: over a Unix socket or TCP, with or without TLS."""
+"""How an engine is spoken to: over a Unix socket or TCP, with or without TLS.
+
+requests and urllib3 are loaded here first, lightly: see `_lightly`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import contextmanager
+from re import compile as _compile
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pattern:
+    """A regular expression that is compiled when one of its methods is first asked for."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    def __getattr__(self, name: str) -> Any:
+        """The same of the compiled pattern, and kept."""
+        value = getattr(_compile(*self._arguments), name)
+        setattr(self, name, value)
+        return value
+
+
+@contextmanager
+def _lightly() -> Iterator[None]:
+    """Load libraries without compiling their patterns, or loading what reads their versions.
+
+    Of urllib3's patterns for URLs an engine's needs one; all take 25 ms, a tenth of the CPU of the
+    agent's start. `importlib.metadata`, from which urllib3 takes the version of an h2 that is not
+    there, takes 9 ms and 0.7 MiB.
+    """
+    metadata = ModuleType("importlib.metadata")
+    metadata.version = _version  # type: ignore[attr-defined]
+    added = sys.modules.setdefault(metadata.__name__, metadata) is metadata
+    re.compile = Pattern  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        re.compile = _compile
+        if added:
+            del sys.modules[metadata.__name__]
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - by now the real one
+
+    return version(name)
+
+
+with _lightly():
+    import requests  # noqa: F401 - for the modules of this package

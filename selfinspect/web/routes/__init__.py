@@ -9,16 +9,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from selfinspect.documents import as_document, engine_document, identity_document, standing
 from selfinspect.errors import BadRequestError, NotFoundError, SelfinspectError
 from selfinspect.runs.runs import previous_run
 from selfinspect.web import assets
-from selfinspect.web.answers import json_answer, problem_handler
+from selfinspect.web.answers import Application, Route, json_answer
 from selfinspect.web.guard import Guard, names_of
 from selfinspect.web.parameters import single, source_of
 from selfinspect.web.routes import document, events, logs, metrics, stats
@@ -89,7 +86,7 @@ def api(service: Service) -> Guard:
         return [each for each in files if each is not None]
 
     return Guard(
-        _app(routes),
+        Application(routes),
         names=lambda: names_of(service.snapshot(), service.hostname),
         allowed=service.allowed_hosts,
         disabled=service.disabled,
@@ -101,17 +98,10 @@ def metrics_only(service: Service) -> Guard:
     """The paths for anyone on the network: metrics, and whether the agent is well."""
     tokens = [service.metrics_tokens] if service.metrics_tokens else []
     return Guard(
-        _app([*metrics.routes(service), *_health(service, checks_shown=False)]),
+        Application([*metrics.routes(service), *_health(service, checks_shown=False)]),
         disabled=service.disabled,
         tokens=lambda path: tokens if path in metrics.PATHS else [],
     )
-
-
-def _app(routes: list[Route]) -> Starlette:
-    errors = (SelfinspectError, HTTPException, Exception)
-    app = Starlette(routes=routes, exception_handlers=dict.fromkeys(errors, problem_handler))
-    app.router.redirect_slashes = False
-    return app
 
 
 async def _local(service: Service, answer: Callable[[Service], Json], _: Request) -> Response:

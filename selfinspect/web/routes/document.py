@@ -7,12 +7,10 @@ from dataclasses import replace
 from operator import eq
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from selfinspect import times
 from selfinspect.documents import as_document, engine_missing, segments, standing
 from selfinspect.errors import SelfinspectError
-from selfinspect.web.answers import Document, conditional, opaque, prefers
+from selfinspect.web.answers import Document, Route, conditional, opaque, prefers
 from selfinspect.web.waiting import differs, wait_of
 
 if TYPE_CHECKING:
@@ -51,9 +49,9 @@ def routes(service: Service) -> list[Route]:
         return response
 
     return [
-        Route(path, answer)
-        for document, answer in ((_SELF, own), (_INSPECT, inspect))
-        for path in (document, f"{document}/{{path:path}}")
+        route
+        for path, answer in ((_SELF, own), (_INSPECT, inspect))
+        for route in (Route(path, answer), Route(f"{path}/", answer, below=True, listed=False))
     ]
 
 

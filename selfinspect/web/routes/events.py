@@ -7,12 +7,10 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from selfinspect.documents import standing
 from selfinspect.journal.rows import Query, parse_cursor
 from selfinspect.model import Event
-from selfinspect.web.answers import json_answer
+from selfinspect.web.answers import Route, json_answer
 from selfinspect.web.parameters import moment, number, single
 from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 

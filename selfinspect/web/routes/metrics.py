@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from selfinspect.web.answers import prefers, weight
+from selfinspect.web.answers import Route, prefers, weight
 from selfinspect.web.streaming import in_thread
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def routes(service: Service) -> list[Route]:
         body, headers = await asyncio.shield(page)
         return Response(body, headers=headers)
 
-    return [Route(path, metrics, include_in_schema=path == PATHS[0]) for path in PATHS]
+    return [Route(path, metrics, listed=path == PATHS[0]) for path in PATHS]
 
 
 def _made(service: Service, scrape: _Scrape) -> _Page:

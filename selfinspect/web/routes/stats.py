@@ -11,12 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from selfinspect.documents import standing
 from selfinspect.errors import EngineUnreachableError, SelfinspectError
 from selfinspect.stats.sample import with_percent
-from selfinspect.web.answers import json_answer
+from selfinspect.web.answers import Route, json_answer
 from selfinspect.web.parameters import moment, number, seconds, source_of
 from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,6 +35,24 @@ def open_metrics(page: str) -> Iterable[Metric]:
     """The families of a page of OpenMetrics."""
     families: Iterable[Metric] = parser.text_string_to_metric_families(page)
     return families
+
+
+LOADED = """
+import sys
+from selfinspect.metrics.registry import Registry
+assert not sys.modules.keys() & {"http.server", "wsgiref.simple_server"}
+page, _ = Registry().render({}, common={}, media_type=sys.argv[1])
+assert b"process_resident_memory_bytes" in page
+from http.server import HTTPServer
+from wsgiref.simple_server import make_server
+make_server("127.0.0.1", 0, None).server_close()
+"""
+
+
+@pytest.mark.parametrize("media_type", [OPENMETRICS, TEXT])
+def test_no_server_of_the_library_is_loaded(media_type: str) -> None:
+    """A page is made without those it derives its own of, and who imports them gets the real."""
+    subprocess.run([sys.executable, "-c", LOADED, media_type], check=True)
 
 
 def _page(

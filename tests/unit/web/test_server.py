@@ -181,6 +181,29 @@ def test_a_bug_is_logged_and_ends_its_connection(
     assert "a bug" in caplog.text
 
 
+def test_a_stream_ends_with_its_client() -> None:
+    """One that waits for something to send does not wait on for a client that is gone."""
+    ended = asyncio.Event()
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def run() -> None:
+        async with serving(app=silent) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST)
+            await reader.readuntil(b"hi")
+            writer.close()
+            await ended.wait()
+
+    asyncio.run(run())
+
+
 def test_who_says_nothing_is_hung_up_on() -> None:
     """A connection without a request ends after the time for headers."""
 
@@ -556,10 +579,12 @@ def test_a_body_that_is_no_http_ends_its_request(
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"", "more_body": True})
         met.set()
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        await hello(scope, receive, send)
-        over.set()
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            await hello(scope, receive, send)
+        finally:
+            over.set()
 
     async def run() -> None:
         async with serving(app=endless) as listener:

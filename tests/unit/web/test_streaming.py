@@ -45,17 +45,15 @@ def _body(response: Response) -> AsyncGenerator[bytes, None]:
     return cast("AsyncGenerator[bytes, None]", response.body_iterator)
 
 
-@pytest.mark.parametrize(
-    ("first", "sent"), [(b"one", [b"one", b"two"]), (b"", [b"two"])], ids=["said", "nothing"]
-)
-def test_the_pieces_come_in_order(first: bytes, sent: list[bytes]) -> None:
-    """The first is there before the answer begins, and may say nothing."""
+@pytest.mark.parametrize("first", [b"one", b""], ids=["said", "nothing"])
+def test_the_pieces_come_in_order(first: bytes) -> None:
+    """The first is there before the answer begins; one that is empty brings the headers."""
 
     async def check() -> None:
         pieces = Pieces(first)
         response = await streamed(_request("GET"), pieces.each(), "text/plain", {"vary": "x"})
         assert (response.headers["vary"], response.headers["cache-control"]) == ("x", "no-store")
-        assert [piece async for piece in _body(response)] == sent
+        assert [piece async for piece in _body(response)] == [first, b"two"]
         assert pieces.closed
 
     asyncio.run(check())
