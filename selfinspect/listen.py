@@ -128,5 +128,5 @@ def unquoted(text: str) -> str:
         ValueError: a percent sign has no two digits after it.
     """
     begin, *rest = text.encode(errors="surrogateescape").split(b"%")
-    decoded = [bytes([int(part[:2], 16)]) + part[2:] for part in rest]
+    decoded = [bytes([int(part[:1], 16) << 4 | int(part[1:2], 16)]) + part[2:] for part in rest]
     return b"".join([begin, *decoded]).decode(errors="surrogateescape")
