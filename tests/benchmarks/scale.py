@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
-from selfinspect.jsonread import integer, text
+from selfinspect.jsonread import integer, sequence, text
+from selfinspect.times import nanoseconds
 from tests.benchmarks import processes
 from tests.benchmarks.agent import METRICS, SCRIPT
 from tests.benchmarks.asking import VERSION, OverSocket, asked
@@ -127,7 +128,12 @@ def measured(engine: Engine, folder: Path, counts: Sequence[int], times: Times) 
 def _figures(engine: Engine, home: Path, herd: Herd, times: Times) -> Iterator[tuple[str, float]]:
     yield "first start to the last ready, s", max(herd.ready)
     time.sleep(SETTLING)
+    begun = time.time_ns()
     yield from _phase(herd, "idle", times.idle)
+    codes = _checks(engine, herd, begun, time.time_ns())
+    yield "idle: health checks", len(codes)
+    if herd.agents:
+        yield "idle: health checks that failed", sum(map(bool, codes))
     for name in processes.Memory._fields if herd.agents else ():
         for who, each in (("agent", herd.agents), ("its PID 1", herd.inits)):
             taken = [getattr(processes.memory(process), name) for process in each]
@@ -143,6 +149,24 @@ def _phase(herd: Herd, name: str, seconds: float) -> Iterator[tuple[str, float]]
     before = Spent.by(herd)
     time.sleep(seconds)
     yield from _shares(name, before, Spent.by(herd), seconds)
+
+
+def _checks(engine: Engine, herd: Herd, begun: int, ended: int) -> list[int]:
+    """The exit codes of the health checks that began between two times; an engine keeps five."""
+    with contextlib.closing(OverSocket(str(engine.socket))) as connection:
+        logs = [
+            sequence(
+                json.loads(asked(connection, f"/v{VERSION}/containers/{each}/json")),
+                "State", "Health", "Log",
+            )
+            for each in herd.identifiers
+        ]  # fmt: skip
+    return [
+        integer(check, "ExitCode") or 0
+        for log in logs
+        for check in log
+        if begun <= nanoseconds(text(check, "Start") or "") < ended
+    ]
 
 
 def _shares(name: str, before: Spent, after: Spent, seconds: float) -> Iterator[tuple[str, float]]:
