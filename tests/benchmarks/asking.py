@@ -43,8 +43,17 @@ def asked(
     connection: http.client.HTTPConnection, path: str, method: str = "GET", holds: str = ""
 ) -> bytes:
     """The body of a good answer, which holds a text."""
-    connection.request(method, path)
-    answer = connection.getresponse()
+    was_kept = connection.sock is not None
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+    except ConnectionError:
+        if not was_kept:
+            raise
+        # Its server has closed it while it was idle.
+        connection.close()
+        connection.request(method, path)
+        answer = connection.getresponse()
     body = answer.read()
     if answer.status >= 300 or holds.encode() not in body:
         raise OSError(f"{path} is answered {answer.status}, {body[:100]!r}")
@@ -102,19 +111,20 @@ def answers(asks: Mapping[str, list[str]], times: int) -> dict[str, Any]:
         asks: for each name a way and what that takes.
         times: how many turns.
     """
-    taken: dict[str, Any] = {}
-    ready = {}
-    for name, (way, *words) in asks.items():
-        try:
-            ready[name] = WAYS[way](*words)
-            ready[name]()
-        except Exception as error:  # noqa: BLE001 - a peer's
-            ready.pop(name, None)
-            taken[name] = f"{type(error).__name__}: {error}"
-    taken |= {name: [] for name in ready}
-    for _ in range(times):
-        for name, ask in ready.items():
-            taken[name].append(milliseconds(ask))
+    taken: dict[str, Any] = {name: [] for name in asks}
+    ready: dict[str, Callable[[], object]] = {}
+    for turn in range(times + 1):
+        for name, (way, *words) in asks.items():
+            if isinstance(taken[name], str):
+                continue
+            try:
+                if turn == 0:
+                    ready[name] = WAYS[way](*words)
+                    ready[name]()
+                else:
+                    taken[name].append(milliseconds(ready[name]))
+            except Exception as error:  # noqa: BLE001 - a peer's
+                taken[name] = f"{type(error).__name__}: {error}"
     return taken
 
 
