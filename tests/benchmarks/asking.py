@@ -67,7 +67,10 @@ def getter(
 
 
 def over_http(port: str, path: str, holds: str) -> Callable[[], object]:
-    """Any server's answer, which is right if it holds a text."""
+    """Any server's answer, which is right if it holds a text; one that starts is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_answered(port, path, holds) and time.monotonic() < deadline:
+        time.sleep(0.1)
     return getter(http.client.HTTPConnection(HOST, int(port), timeout=PATIENCE), path, holds)
 
 
