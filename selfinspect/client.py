@@ -1,28 +1,29 @@
 """Finds the agent of this container and asks it, with little of the standard library.
 
 It speaks HTTP/1.0 itself, where an answer ends with its connection: `http.client` takes 25 ms to
-load, longer than an app should wait at its start.
+load, longer than an app should wait at its start. An image's health check loads this module each
+minute in every container: it goes without `contextlib`, `json`, `socket`, `typing` and `urllib`,
+which together take twice what the interpreter does.
 """
 
 from __future__ import annotations
 
 import _thread
-import json
 import os
-import socket
 import time
-from contextlib import closing, suppress
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from selfinspect import files
-from selfinspect.errors import NotAvailable
-from selfinspect.listen import URI_FILE
+from selfinspect.listen import DEFAULT_API, URI_FILE, parse_listen, unquoted
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping
 
+    from selfinspect.errors import NotAvailable
     from selfinspect.model import Self
+else:
+    import _socket as socket  # all of it that is used here
 
 TOKEN_FILE = "/run/selfinspect/token"  # noqa: S105 - where it is, not what
 
@@ -39,7 +40,7 @@ FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
 
-class AgentAddress(NamedTuple):
+class AgentAddress:
     """Where an agent is.
 
     Attributes:
@@ -47,16 +48,22 @@ class AgentAddress(NamedTuple):
         trusted: whether it may get our token: not where CMD's user could have written the address.
     """
 
-    uri: str
-    trusted: bool = True
+    __slots__ = ("trusted", "uri")
+
+    def __init__(self, uri: str, *, trusted: bool = True) -> None:
+        self.uri = uri
+        self.trusted = trusted
 
 
-class Reply(NamedTuple):
+class Reply:
     """An agent's answer: its status, its media type and its body."""
 
-    status: int
-    media_type: str
-    body: bytes
+    __slots__ = ("body", "media_type", "status")
+
+    def __init__(self, status: int, media_type: str, body: bytes) -> None:
+        self.status = status
+        self.media_type = media_type
+        self.body = body
 
 
 def me(timeout: float = 5.0) -> Self:
@@ -73,7 +80,7 @@ def me(timeout: float = 5.0) -> Self:
     deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
     agent = find(os.environ)
     if agent is None:
-        raise NotAvailable(
+        raise _unavailable(
             "no agent found: neither SELFINSPECT_URI nor /run/selfinspect/uri names one",
             hint="start the app with `selfinspect run -- …`",
         )
@@ -126,13 +133,16 @@ def ask(agent: AgentAddress, path: str, *, timeout: float, accept: str = "*/*") 
     """
     deadline = time.monotonic() + timeout
     try:
-        with _connect(agent.uri, deadline) as connection:
+        connection = _connect(agent.uri, deadline)
+        try:
             connection.sendall(_request(agent, path, accept))
             answer = bytearray()
             while chunk := _receive(connection, deadline):
                 answer += chunk
                 if len(answer) > _LARGEST_ANSWER:
                     return None
+        finally:
+            connection.close()
         head, _, body = bytes(answer).partition(b"\r\n\r\n")
         status, headers = _read_head(head)
         if len(body) != int(headers.get("content-length", len(body))):
@@ -182,9 +192,35 @@ def follow(
     return None
 
 
+def unhealthy(
+    environ: Mapping[str, str], uri_file: str = URI_FILE, *, timeout: float = 5.0
+) -> str | None:
+    """Why this container's agent is not healthy, None where it is.
+
+    Where it could not leave its address, that of `SELFINSPECT_LISTEN` or the default is asked,
+    provided that a process of this container listens there: else it is a neighbour's.
+
+    Raises:
+        ValueError: `SELFINSPECT_LISTEN` is no address.
+    """
+    agent = find(environ, uri_file)
+    if agent is None:
+        from selfinspect.kernel.network import listens_here  # noqa: PLC0415 - for this alone
+
+        listen = environ.get("SELFINSPECT_LISTEN")
+        address = parse_listen(listen.split(",")[0]) if listen else DEFAULT_API
+        agent = AgentAddress(address.uri())
+        if not (address.path or listens_here(address.port)):
+            return f"no agent listens here at {agent.uri}"
+    reply = ask(agent, "/healthz", timeout=timeout)
+    if reply is None:
+        return f"the agent at {agent.uri} does not answer"
+    return None if reply.status == OK else f"the agent at {agent.uri} answers {reply.status}"
+
+
 def _lines(connection: socket.socket, begun: bytes) -> Iterator[bytes]:
     """The lines that begin with these bytes and go on in what a connection brings."""
-    with closing(connection), suppress(OSError):
+    try:
         while len(begun) <= _LARGEST_ANSWER:
             *whole, begun = begun.split(b"\n")
             yield from (line + b"\n" for line in whole)
@@ -193,19 +229,23 @@ def _lines(connection: socket.socket, begun: bytes) -> Iterator[bytes]:
             begun += chunk
         if begun:
             yield begun
+    except OSError:
+        return
+    finally:
+        connection.close()
 
 
 def _stays_inside(uri: str) -> bool:
     """Whether an address is the loopback's or a Unix socket's, as PID 1 writes it."""
     scheme, _, place = uri.partition("://")
-    if scheme == "http+unix":
-        return unquote(place).startswith("/") and "/" not in place
     host, _, port = place.rpartition(":")
-    if scheme not in ("http", "https") or not port.isdecimal():
-        return False
     try:
+        if scheme == "http+unix":
+            return unquoted(place).startswith("/") and "/" not in place
+        if scheme not in ("http", "https") or not port.isdecimal():
+            return False
         return host == "[::1]" or socket.inet_pton(socket.AF_INET, host)[0] == _LOOPBACK
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -223,18 +263,30 @@ def _listened(environ: Mapping[str, str]) -> set[str]:
 
 
 def _connect(uri: str, deadline: float) -> socket.socket:
-    parts = urlsplit(uri)
-    if parts.scheme == "http+unix":
-        return _connected(socket.AF_UNIX, unquote(parts.netloc), deadline)
-    if parts.scheme != "http" or parts.hostname is None:
+    scheme, _, rest = uri.partition("://")
+    place = rest.partition("/")[0]
+    if scheme == "http+unix":
+        return _connected(socket.AF_UNIX, unquoted(place), deadline)
+    host, port = _host_and_port(place)
+    if scheme.lower() != "http" or not host:
         raise ValueError(f"{uri!r} is not an agent's address")
     failure = OSError("host not found")
-    for family, address in _addresses(parts.hostname, parts.port or _DEFAULT_PORT, deadline):
+    for family, address in _addresses(host, port, deadline):
         try:
             return _connected(family, address, deadline)
         except OSError as error:
             failure = error
     raise failure
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    """What stands between `http://` and the path; an IPv6 address is in brackets there."""
+    host, colon, port = place.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = place, ""
+    if host.startswith("[") != host.endswith("]"):
+        raise ValueError(f"{place!r} is not a host and a port")
+    return host.strip("[]"), int(port or _DEFAULT_PORT)
 
 
 def _connected(family: int, address: str | tuple[object, ...], deadline: float) -> socket.socket:
@@ -253,18 +305,25 @@ def _addresses(host: str, port: int, deadline: float) -> list[tuple[int, tuple[o
     """Where a host is; DNS, which takes no timeout, is waited for until the deadline."""
     found: list[tuple[int, tuple[object, ...]]] = []
     over = _thread.allocate_lock()
+    name = host.encode() if host.isascii() else host  # of text it loads the codec of IDNA
 
     def look_up(flags: int = 0) -> None:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        infos = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
         found.extend((family, address) for family, _, _, _, address in infos)
 
     def look_up_and_say() -> None:
-        with suppress(OSError, ValueError):
+        try:
             look_up()
-        over.release()
+        except (OSError, ValueError):
+            return
+        finally:
+            over.release()
 
-    with suppress(OSError):
+    try:
         look_up(socket.AI_NUMERICHOST)
+    except OSError:
+        pass
+    else:
         return found
     over.acquire()
     _thread.start_new_thread(look_up_and_say, ())  # `threading` takes 2 ms to load
@@ -321,28 +380,39 @@ def _read_head(head: bytes) -> tuple[int, dict[str, str]]:
 
 def _own(agent: AgentAddress, reply: Reply) -> Self:
     # The records take longer to load than all the rest: an app without an agent goes without.
+    import json  # noqa: PLC0415
+
     from selfinspect.records import read_self  # noqa: PLC0415
 
     try:
         return read_self(json.loads(reply.body))
     except (ValueError, RecursionError) as error:
-        raise NotAvailable(f"what answers at {agent.uri} is not an agent: {error}") from error
+        raise _unavailable(f"what answers at {agent.uri} is not an agent: {error}") from error
+
+
+def _unavailable(detail: str, hint: str | None = None) -> NotAvailable:
+    from selfinspect.errors import NotAvailable  # noqa: PLC0415 - it loads `typing`
+
+    return NotAvailable(detail, hint=hint)
 
 
 def _refusal(agent: AgentAddress, reply: Reply | None) -> NotAvailable:
     """Why there is no document: the agent's problem detail and hint, if it sent any."""
+    import json  # noqa: PLC0415
+
     if reply is None:
-        return NotAvailable(f"no agent answers at {agent.uri}")
-    problem = None
-    with suppress(ValueError, RecursionError):
+        return _unavailable(f"no agent answers at {agent.uri}")
+    try:
         problem = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        problem = None
     if not isinstance(problem, dict):
         problem = {}
     detail, hint = problem.get("detail", f"it answers {reply.status}"), problem.get("hint")
     if reply.status == UNAUTHORIZED and not agent.trusted:
         hint = "a token goes only to the agent that SELFINSPECT_URI names"
     shown = _printable(f"the agent at {agent.uri}: {detail}")
-    return NotAvailable(shown, hint=None if hint is None else _printable(str(hint)))
+    return _unavailable(shown, hint=None if hint is None else _printable(str(hint)))
 
 
 def _printable(text: str) -> str:

@@ -119,3 +119,14 @@ def _quote(path: str) -> str:
         chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
         for byte in path.encode(errors="surrogateescape")
     )
+
+
+def unquoted(text: str) -> str:
+    """Percent-decode a path.
+
+    Raises:
+        ValueError: a percent sign has no two digits after it.
+    """
+    begin, *rest = text.encode(errors="surrogateescape").split(b"%")
+    decoded = [bytes([int(part[:1], 16) << 4 | int(part[1:2], 16)]) + part[2:] for part in rest]
+    return b"".join([begin, *decoded]).decode(errors="surrogateescape")

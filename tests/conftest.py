@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import ROOT, Engine, sh
+from tests.engine.conftest import Engine, serving_engine
 from tests.support.canned_engine import CannedEngine
 
 if TYPE_CHECKING:
@@ -33,22 +32,5 @@ def engine(tmp_path: Path) -> Iterator[CannedEngine]:
 def private_engine(worker_id: str) -> Iterator[Engine]:
     """An engine for a worker's whole session; its images stay on disk for the next one."""
     state = Path(os.environ.get("XDG_STATE_HOME", "/var/lib"))
-    engine = Engine(state / f"selfinspect-tests-{worker_id}")
-    script = ROOT / "deploy" / "local-engine.sh"
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "selfinspect-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be filling it
-        sh(ROOT / "deploy" / "wheelhouse.sh")
-    sh(script, "up", "--dir", engine.home)
-    try:
-        base = sh(script, "base-image", "--dir", engine.home)
-        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
-        engine.image = "selfinspect:test"
-        engine.docker(
-            "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
-        )
+    with serving_engine(state / f"selfinspect-tests-{worker_id}") as engine:
         yield engine
-        engine.docker("container", "prune", "--force")
-        engine.docker("image", "prune", "--force")
-    finally:
-        sh(script, "down", "--dir", engine.home)

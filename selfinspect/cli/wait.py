@@ -24,18 +24,18 @@ from selfinspect.client import (
     AgentAddress,
     ask,
     find,
+    unhealthy,
 )
 from selfinspect.errors import NotAvailable
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import integer, mapping, member, sequence, text
-from selfinspect.kernel.network import is_host, links, listens_beyond, listens_here
+from selfinspect.kernel.network import is_host, links, listens_beyond
 from selfinspect.listen import DEFAULT_API, parse_listen
 from selfinspect.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from selfinspect.listen import ListenAddress
     from selfinspect.model import Json
 
 _TIMEOUT = 5.0
@@ -139,7 +139,6 @@ def _place(streams: Streams, given: Mapping[str, Any]) -> Place:
     Raises:
         NotAvailable: there is no agent, or it does not answer.
     """
-    # `healthcheck`, which runs every minute, goes without them.
     from selfinspect.cli.answers import answer  # noqa: PLC0415
     from selfinspect.documents import as_document  # noqa: PLC0415
 
@@ -250,24 +249,12 @@ def healthcheck(streams: Streams, /, timeout: float) -> int:
     on /run/selfinspect), SELFINSPECT_LISTEN or its default is asked, provided that a process of
     this container listens there: in a shared network it may be a neighbour's agent.
     """
-    agent = find(streams.environ, streams.uri_file)
-    if agent is None:
-        address = _configured(streams.environ.get("SELFINSPECT_LISTEN"))
-        agent = AgentAddress(address.uri())
-        if not (address.path or listens_here(address.port)):
-            streams.complain(f"no agent listens here at {agent.uri}")
-            return ExitCode.NO
-    reply = ask(agent, "/healthz", timeout=timeout)
-    if reply is not None and reply.status == OK:
-        print("ok", file=streams.out)
-        return ExitCode.OK
-    what = f"answers {reply.status}" if reply else "does not answer"
-    streams.complain(f"the agent at {agent.uri} {what}")
-    return ExitCode.NO
-
-
-def _configured(listen: str | None) -> ListenAddress:
     try:
-        return parse_listen(listen.split(",")[0]) if listen else DEFAULT_API
+        lack = unhealthy(streams.environ, streams.uri_file, timeout=timeout)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="SELFINSPECT_LISTEN") from error
+    if lack:
+        streams.complain(lack)
+        return ExitCode.NO
+    print("ok", file=streams.out)
+    return ExitCode.OK

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks.test_agent import report
+from tests.benchmarks.figures import OURS, Row, table
 from tests.browser.conftest import PATIENCE_MS, chromium
 from tests.contract.conftest import here, inspect, serve, web
 
@@ -51,8 +50,8 @@ def test_first_paint_and_everything_drawn(
         drawn.append(page.evaluate("drawn"))
         paints.append(page.evaluate("performance.getEntriesByType('paint')[0].startTime"))
         context.close()
-    figures = {"first paint": paints, "everything drawn": drawn}
-    report(
-        "ms until the page is there",
-        {name: round(statistics.median(each), 1) for name, each in figures.items()},
-    )
+    rows = [
+        Row("first paint of the page", OURS, "ms", tuple(paints)),
+        Row("everything drawn", OURS, "ms", tuple(drawn)),
+    ]
+    print("\n", *table(rows), sep="\n")

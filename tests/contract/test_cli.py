@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from tests.contract.conftest import PROGRAM, environment
 from tests.support.canned_engine import Answer
 from tests.support.container_root import container_root
+from tests.support.launched import launched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tests.contract.conftest import Agent, Serve
     from tests.support.canned_engine import CannedEngine
@@ -177,6 +179,42 @@ def test_a_verb_loads_only_what_it_uses(words: tuple[str, ...], absent: set[str]
     loaded = {line.rpartition("|")[2].strip() for line in lines if "import time:" in line}
     assert "selfinspect.cli" in loaded
     assert not loaded & absent
+
+
+def test_a_health_check_loads_next_to_nothing(uri: dict[str, str], tmp_path: Path) -> None:
+    """It runs in every container each minute: neither the command line nor what clients load."""
+    program = launched(tmp_path / "opt")
+    python = str(Path(program).with_name("python3"))
+    command = [python, "-IS", "-X", "importtime", program, "healthcheck"]
+    ended = subprocess.run(
+        command, env=environment(uri), capture_output=True, text=True, check=True
+    )
+    modules = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert ended.stdout == "ok\n"
+    assert "selfinspect.client" in modules
+    slow = {
+        "click",
+        "collections",
+        "contextlib",
+        "enum",
+        "json",
+        "pathlib",
+        "re",
+        "selfinspect.cli",
+    }
+    slow |= {"socket", "typing", "urllib", "encodings.idna"}
+    assert not slow & modules
+
+
+def test_a_health_check_says_what_is_wrong(tmp_path: Path) -> None:
+    """The same as with options: a line and exit 1, or a usage error."""
+    nobody = {"SELFINSPECT_URI": f"http+unix://{quote(str(tmp_path / 'none'), safe='')}"}
+    short, long = (run("healthcheck", *words, environ=nobody) for words in ((), ("--timeout=5s",)))
+    assert (short.returncode, short.stdout, short.stderr) == (1, "", long.stderr)
+    assert short.stderr.endswith(" does not answer\n")
+    wrong = run("healthcheck", environ={"SELFINSPECT_LISTEN": "nonsense"})
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "Invalid value for SELFINSPECT_LISTEN" in wrong.stderr
 
 
 def test_the_stages_of_a_start_are_printed_on_demand(here: tuple[str, ...]) -> None:

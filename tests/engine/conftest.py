@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -172,6 +173,30 @@ class Engine:
             self.started.clear()
 
 
+@contextlib.contextmanager
+def serving_engine(home: Path) -> Iterator[Engine]:
+    """An engine with the agent's image; its images stay on disk for the next one."""
+    engine = Engine(home)
+    script = ROOT / "deploy" / "local-engine.sh"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / "selfinspect-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be filling it
+        sh(ROOT / "deploy" / "wheelhouse.sh")
+    sh(script, "up", "--dir", engine.home)
+    try:
+        base = sh(script, "base-image", "--dir", engine.home)
+        engine.busybox = sh(script, "base-image", "--busybox", "--dir", engine.home)
+        engine.image = "selfinspect:test"
+        engine.docker(
+            "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--tag", engine.image, ROOT
+        )
+        yield engine
+        engine.docker("container", "prune", "--force")
+        engine.docker("image", "prune", "--force")
+    finally:
+        sh(script, "down", "--dir", engine.home)
+
+
 @pytest.fixture
 def engine(private_engine: Engine) -> Iterator[Engine]:
     """The session's engine; the containers a test starts end with it."""
@@ -187,9 +212,11 @@ def relay(engine: Engine, tmp_path: Path) -> Iterator[Relay]:
 
 
 @contextlib.contextmanager
-def relayed(engine: Engine, folder: Path) -> Iterator[Relay]:
-    """The same for any engine, with the socket in a folder."""
-    with Relay(folder / "relay.sock", engine.socket) as relay:
+def relayed(
+    engine: Engine, folder: Path, *, of_answer: Callable[[bytes], bytes] = bytes
+) -> Iterator[Relay]:
+    """The same for any engine, with the socket in a folder; what it answers may be looked at."""
+    with Relay(folder / "relay.sock", engine.socket, of_answer=of_answer) as relay:
         os.chown(relay.path, -1, engine.group)
         relay.path.chmod(0o660)
         yield relay

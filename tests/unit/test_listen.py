@@ -9,6 +9,7 @@ from selfinspect.listen import (
     DEFAULT_METRICS,
     ListenAddress,
     parse_listen,
+    unquoted,
     uri_of,
 )
 
@@ -119,3 +120,16 @@ def test_a_client_inside_is_sent_where_it_needs_no_certificate(
 ) -> None:
     """The first listener, but with TLS the first one that speaks none, where there is one."""
     assert uri_of([parse_listen(text) for text in texts], tls=tls) == uri
+
+
+@pytest.mark.parametrize("path", ["/run/api.sock", "/a b%2F/ü", "/\udcff\udc80", "/%"])
+def test_a_sockets_path_is_found_in_its_uri(path: str) -> None:
+    """Whatever bytes are in it, those that are no UTF-8 among them."""
+    assert unquoted(ListenAddress(path=path).uri().removeprefix("http+unix://")) == path
+
+
+@pytest.mark.parametrize("text", ["%", "%2", "%zz", "a%"])
+def test_half_an_escape_is_no_path(text: str) -> None:
+    """It is not guessed what was meant."""
+    with pytest.raises(ValueError, match=r"."):
+        unquoted(text)

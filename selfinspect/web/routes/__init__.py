@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse, Response
 
 from selfinspect.documents import as_document, engine_document, identity_document, standing
-from selfinspect.errors import BadRequestError, NotFoundError, SelfinspectError
+from selfinspect.errors import BadRequestError, NotFoundError
 from selfinspect.runs.runs import previous_run
 from selfinspect.web import assets
 from selfinspect.web.answers import Application, Route, json_answer

@@ -1,6 +1,7 @@
-"""Seconds of CPU that masking takes for 1 MiB of one text after another, printed; run with `-m
-benchmark -s`. Read them for this: each of the slowest stays under a second, and four times the text
-takes four times the time.
+"""What masking takes for texts that are made to be slow.
+
+Read it for this: each of the slowest stays under a second a MiB, and four times the text takes four
+times the time.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ import json
 import time
 import tomllib
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from selfinspect.masking import Masking
-from tests.benchmarks.test_agent import report
+from tests.benchmarks.figures import Row
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TESTS = Path(__file__).parents[1]
 MIB = 1 << 20
@@ -66,16 +67,12 @@ def seconds(line: str, size: int) -> float:
     return time.process_time() - begun
 
 
-def test_the_slowest_texts() -> None:
-    """Seconds for a MiB of each of the slowest: meant to stay under one."""
+def measured() -> Iterator[Row]:
+    """A MiB of each of the slowest ten, and the three that grow most with their length."""
     slowest = sorted(samples(), key=lambda line: seconds(line, SHORT), reverse=True)[:10]
-    measured = {line: min(seconds(line, MIB) for _ in range(2)) for line in slowest}
-    report(
-        "s of CPU a MiB, the slowest ten", {line: round(took, 2) for line, took in measured.items()}
-    )
-
-
-def test_four_times_the_text() -> None:
-    """How many times as long it takes: 4, or 16 where a pattern is tried again at every place."""
+    for line in slowest:
+        taken = (seconds(line, MIB), seconds(line, MIB))
+        yield Row("masking, CPU a MiB", repr(line), "s", taken)
     grown = {line: seconds(line, MIB) / max(seconds(line, MIB // 4), 0.01) for line in HOSTILE}
-    report("times the CPU for four times the text", sorted(grown.values())[-3:])
+    for line in sorted(grown, key=lambda line: grown[line], reverse=True)[:3]:
+        yield Row("masking, CPU for four times the text", repr(line), "times", (grown[line],))
