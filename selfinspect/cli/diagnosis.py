@@ -65,6 +65,7 @@ class Facts:
         kernel: the release of the kernel, which names Docker Desktop's VM.
         made_by: the ways of the engine that made this container.
         rootless: whether root in this container is another user on the host.
+        rootless_engine: whether the engine that answered says that it is another user's than root.
         warnings: what is wrong with variables that are ignored.
         agent: the address of this container's agent, None where it is unknown.
         agent_answers: whether it answers there.
@@ -96,6 +97,7 @@ class Facts:
     kernel: str = ""
     made_by: Quirks = DOCKER
     rootless: bool = False
+    rootless_engine: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -214,9 +216,12 @@ def _connection(facts: Facts) -> Iterator[Check]:
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():
         if (source := _engines_own(mount, path)) is not None:
+            becomes = "root on the host"
+            if facts.rootless_engine:
+                becomes = "the user on the host whose rootless engine it is"
             seen = (
                 f"{source} is mounted: if it is the engine's own socket, any code in this"
-                " container can become root on the host"
+                f" container can become {becomes}"
             )
             yield Check("socket", "warn", seen, _PROXY)
             return

@@ -18,7 +18,7 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import ask, find
 from selfinspect.documents import as_document
 from selfinspect.engine.inspect.log import LogQuery
-from selfinspect.engine.quirks import DOCKER, PODMAN
+from selfinspect.engine.quirks import DOCKER, PODMAN, is_rootless
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
@@ -76,8 +76,8 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
     observation = observe(chosen, streams.environ)
     failed: dict[Capability, EngineError] = {}
     held = False
+    extras = observation.extras
     if observation.client is not None:
-        extras = observation.extras
         if extras is not None:
             failed |= extras.failures()
         failed |= _try_all(observation.client, show)
@@ -112,6 +112,7 @@ def _facts(chosen: Settings, streams: Streams, show: Callable[[str], None]) -> F
         kernel=kernel_text(f"{chosen.root}/proc/sys/kernel/osrelease").strip(),
         made_by=PODMAN if (chosen.root / "run/.containerenv").exists() else DOCKER,
         rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
+        rootless_engine=is_rootless(extras["info"] if extras else None),
     )
 
 

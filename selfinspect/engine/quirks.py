@@ -124,6 +124,11 @@ def gives_folders(inspect: Json) -> bool:
     return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS
 
 
+def is_rootless(info: Json) -> bool:
+    """Whether an engine is another user's than root's, by its `/info`; Podman 4 has a key."""
+    return "name=rootless" in texts(info, "SecurityOptions") or boolean(info, "Rootless") is True
+
+
 def unbuffered(proxy: str | None) -> str:
     """What to set in a proxy that holds events back.
 

@@ -65,9 +65,8 @@ class CandidateApi(Protocol):
     the engine answers that, and EngineUnreachableError where it does not answer.
     """
 
-    @property
     def engine(self) -> Engine:
-        """The engine that is asked."""
+        """The engine that is asked, by its name."""
         ...
 
     def inspect(self, container: str) -> Json:
@@ -384,7 +383,7 @@ class Examiner:
             own_pids=self.evidence.own_pids is True,
             hidden=self.evidence.gvisor or hides_processes(finding.inspect),
         )
-        return by_processes(finding, rows, sought, lister(self._api.engine, finding.inspect))
+        return by_processes(finding, rows, sought, lister(self._api.engine(), finding.inspect))
 
     def _processes(self, identifier: str) -> Sequence[Process] | EngineAnswerError:
         """With their namespaces; without, where the host's `ps` refuses that column."""

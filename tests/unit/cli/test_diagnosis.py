@@ -250,6 +250,19 @@ def test_the_engines_own_socket_is_root_on_the_host(
         assert "deploy/socket-proxy" in str(checks["socket"].fix)
 
 
+def test_a_rootless_engines_socket_is_its_users() -> None:
+    """That is as far as whoever has the socket gets."""
+    mount = Mount(
+        "bind", "/run/user/1000/docker.sock", "/var/run/docker.sock", None, read_only=True
+    )
+    own = replace(OWN, mounts=(mount,))
+    facts = replace(WELL, snapshot=replace(WELL.snapshot, self=own), rootless_engine=True)
+    check = checked(facts)["socket"]
+    assert check.status == "warn"
+    assert "become the user on the host whose rootless engine it is" in check.seen
+    assert "root on the host" not in check.seen
+
+
 PODMANS = "podman.socket && podman run -v"
 DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
 

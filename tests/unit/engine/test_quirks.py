@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.quirks import first_process, hides_processes, lister, named, product, proxy
+from selfinspect.engine.quirks import (
+    first_process,
+    hides_processes,
+    is_rootless,
+    lister,
+    named,
+    product,
+    proxy,
+)
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
@@ -119,3 +127,18 @@ def test_what_the_headers_named_stays() -> None:
     """An engine's own word in its greeting is the shortest way."""
     greeted = Engine("unix:///x", "Docker", "20.10", "1.41")
     assert named(greeted, {"Components": [DOCKER]}) is greeted
+
+
+@pytest.mark.parametrize(
+    ("info", "rootless"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default"], "Rootless": True}, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=userns"]}, False),
+        ({"SecurityOptions": None, "Rootless": "true"}, False),
+        (None, False),
+    ],
+)
+def test_a_rootless_engine_says_so(info: Json, *, rootless: bool) -> None:
+    """Docker among its security options, Podman 4 beside them; nobody has to."""
+    assert is_rootless(info) is rootless

@@ -96,13 +96,16 @@ class CannedEngine:
         self, *boxes: Box, ours: str | None = None, comm: Path, denied: Sequence[str] = ()
     ) -> None:
         self.boxes = {box.id: box for box in boxes}
-        self.engine = DOCKER
         self.ours = ours
         self.comm = comm
         self.denied = tuple(denied)
         self.asked: Counter[tuple[str, str]] = Counter()
         self.busybox = False
         self.nested = False
+
+    def engine(self) -> Engine:
+        """The machine's `ps` answers."""
+        return DOCKER
 
     def inspect(self, container: str) -> Json:
         """A container's document."""
@@ -793,9 +796,12 @@ def test_a_list_that_cannot_have_us_disproves_nobody(world: World, *, gvisor: bo
 
 def test_podmans_own_ps_in_the_image_proves_nothing(world: World) -> None:
     """Whatever namespaces it prints."""
-    engine = world.engine(Box(A), ours=A)
-    engine.engine = Engine("unix:///run/podman/podman.sock", "Podman", "4.3.1", "1.41")
-    found = world.ask(own(cgroup(A)), engine).identity
+
+    class Podman(CannedEngine):
+        def engine(self) -> Engine:
+            return Engine("unix:///run/podman/podman.sock", "Podman", "4.3.1", "1.41")
+
+    found = world.ask(own(cgroup(A)), Podman(Box(A), ours=A, comm=world.comm)).identity
     assert (found.id, found.level) == (A, "confirmed")
 
 
