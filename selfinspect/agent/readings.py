@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
-from selfinspect.errors import BadRequestError
+from selfinspect.engine.quirks import gives_cgroups
+from selfinspect.errors import BadRequestError, EngineUnsupportedError
 from selfinspect.kernel.machine import Devices
 from selfinspect.kernel.network import is_host, links
 from selfinspect.kernel.reader import CgroupReader
@@ -95,6 +97,7 @@ class Readings:
 
     def of_kernel(self) -> Sample:
         """A reading of the kernel's files, beside all others: no percentage is measured from it."""
+        self._has_cgroup(self._state.observation)
         reading = self._cgroup.read(time.time_ns())
         shared = not self._own_network(self._state.observation)
         return replace(reading, network=None) if shared else reading
@@ -192,7 +195,8 @@ class Readings:
 
     def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
         choice = source or self._settings.stats_source
-        if choice != "engine" and self._ours and self._ours.folders:
+        grouped = self._has_cgroup(observation)
+        if choice != "engine" and self._ours and (self._ours.folders or not grouped):
             return KernelSource(self._ours)
         if source == "kernel":
             raise BadRequestError(
@@ -201,8 +205,21 @@ class Readings:
             )
         if choice == "kernel":
             raise engine_missing(observation.snapshot)
+        if not grouped:
+            raise EngineUnsupportedError(
+                "stats: this engine gives its containers no cgroups, so its figures are others'",
+                code=HTTPStatus.OK,
+                capability="stats",
+            )
         configured = specification(observation.snapshot.inspect)
         return EngineSource(self._client(observation), self._devices, configured)
+
+    def _has_cgroup(self, observation: Observation) -> bool:
+        """Whether the engine gives us one; what was taken for it where it does not, is dropped."""
+        has = gives_cgroups(observation.info)
+        if self._ours and not has:
+            self._ours.folders = {}
+        return has
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:

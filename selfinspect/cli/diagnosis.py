@@ -66,6 +66,7 @@ class Facts:
         made_by: the ways of the engine that made this container.
         rootless: whether root in this container is another user on the host.
         rootless_engine: whether the engine that answered says that it is another user's than root.
+        without_cgroups: whether that engine gives its containers no cgroups.
         warnings: what is wrong with variables that are ignored.
         agent: the address of this container's agent, None where it is unknown.
         agent_answers: whether it answers there.
@@ -98,6 +99,7 @@ class Facts:
     made_by: Quirks = DOCKER
     rootless: bool = False
     rootless_engine: bool = False
+    without_cgroups: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -109,7 +111,7 @@ def diagnose(facts: Facts) -> tuple[Check, ...]:
         *_endpoints(facts),
         *_connection(facts),
         *(_capabilities(facts) if facts.snapshot.engine else ()),
-        _figures(facts.cgroup, engine=facts.snapshot.engine is not None),
+        _figures(facts),
         _agent(facts),
         _address(facts),
         _journal(facts),
@@ -288,7 +290,12 @@ def _request_fix(name: Capability, error: EngineError, facts: Facts) -> str | No
     return error.hint
 
 
-def _figures(cgroup: Cgroup | None, *, engine: bool) -> Check:
+def _figures(facts: Facts) -> Check:
+    if facts.without_cgroups:
+        seen = "of the network alone: this engine gives its containers no cgroups"
+        fix = "boot the host with cgroup v2, where systemd gives a rootless engine its own"
+        return Check("figures", "warn", seen, fix)
+    cgroup, engine = facts.cgroup, facts.snapshot.engine is not None
     if cgroup is not None:
         events = "" if cgroup == "cgroup v2" else "; memory events are unsupported"
         return Check("figures", "pass", f"from the kernel, {cgroup}{events}")

@@ -425,6 +425,14 @@ def test_what_an_engine_lacks_has_no_fix() -> None:
     assert (check.status, check.fix) == ("warn", None)
 
 
+def test_an_engine_without_cgroups_has_no_figures() -> None:
+    """Whatever the kernel's files and the engine say: it is of others."""
+    check = checked(replace(WELL, without_cgroups=True))["figures"]
+    assert check.status == "warn"
+    assert "no cgroups" in check.seen
+    assert "cgroup v2" in str(check.fix)
+
+
 def test_figures_come_from_the_kernel_or_the_engine() -> None:
     """Without a cgroup the engine has them; without both there are none."""
     assert checked(WELL)["figures"].seen == "from the kernel, cgroup v2"

@@ -8,6 +8,7 @@ import pytest
 
 from selfinspect.engine.quirks import (
     first_process,
+    gives_cgroups,
     hides_processes,
     is_rootless,
     lister,
@@ -142,3 +143,19 @@ def test_what_the_headers_named_stays() -> None:
 def test_a_rootless_engine_says_so(info: Json, *, rootless: bool) -> None:
     """Docker among its security options, Podman 4 beside them; nobody has to."""
     assert is_rootless(info) is rootless
+
+
+@pytest.mark.parametrize(
+    ("info", "gives"),
+    [
+        ({"CgroupDriver": "none", "CgroupVersion": "1"}, False),
+        ({"CgroupDriver": "none", "CgroupVersion": "2"}, False),
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "1", "Rootless": True}, False),
+        ({"CgroupDriver": "systemd", "CgroupVersion": "2", "Rootless": True}, True),
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, True),
+        (None, True),
+    ],
+)
+def test_a_rootless_engine_may_give_no_cgroups(info: Json, *, gives: bool) -> None:
+    """Docker says so; Podman has a driver for what it cannot do on v1."""
+    assert gives_cgroups(info) is gives
