@@ -13,6 +13,7 @@ from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
 from selfinspect.engine.quirks import gives_cgroups
 from selfinspect.errors import BadRequestError, EngineUnsupportedError
+from selfinspect.kernel.limits import is_rootless
 from selfinspect.kernel.machine import Devices
 from selfinspect.kernel.network import is_host, links
 from selfinspect.kernel.reader import CgroupReader
@@ -62,6 +63,7 @@ class Readings:
         # The kernel's files are not those of another container that is reported on.
         self._ours = self._cgroup if settings.target == "self" else None
         self._devices = Devices(str(settings.root).rstrip("/"))
+        self._rootless = is_rootless(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
         self._labels: tuple[Observation | None, Labels] = None, {}
         interval = settings.fs_usage_interval
@@ -196,7 +198,9 @@ class Readings:
     def _source(self, observation: Observation, source: StatsSource | None) -> SampleSource:
         choice = source or self._settings.stats_source
         grouped = self._has_cgroup(observation)
-        if choice != "engine" and self._ours and (self._ours.folders or not grouped):
+        if self._ours and not grouped and source != "engine":
+            return KernelSource(self._ours)  # the network's
+        if choice != "engine" and self._ours and self._ours.folders:
             return KernelSource(self._ours)
         if source == "kernel":
             raise BadRequestError(
@@ -216,6 +220,8 @@ class Readings:
 
     def _has_cgroup(self, observation: Observation) -> bool:
         """Whether the engine gives us one; what was taken for it where it does not, is dropped."""
+        if observation.info is None:
+            return not self._rootless or self._ours is None or bool(self._ours.folders)
         has = gives_cgroups(observation.info)
         if self._ours and not has:
             self._ours.folders = {}

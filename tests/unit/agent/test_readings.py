@@ -139,6 +139,26 @@ def test_where_the_engine_gives_no_cgroups_there_are_no_figures_but_the_networks
         readings.sample("engine")
 
 
+def test_a_rootless_container_without_a_cgroup_and_an_engine_has_figures_of_its_network(
+    tmp_path: Path,
+) -> None:
+    """So the agent becomes ready."""
+    root = shutil.copytree(FIXTURES / "cgroup-v1", tmp_path / "root", symlinks=True)
+    (root / "proc/self/uid_map").write_text("0 1000 1\n1 100000 65536\n")
+    (root / "proc/self/cgroup").write_text("4:memory:/user.slice/session-1.scope\n")
+    (root / "proc/self/ns").mkdir(exist_ok=True)
+    (root / "proc/self/ns/cgroup").unlink(missing_ok=True)
+    (root / "proc/self/ns/cgroup").symlink_to("cgroup:[4026531835]")
+    readings = Readings(
+        Settings(root=root),
+        State(Observation(Snapshot(Identity(ID, "assumed", "kernel")), Masking())),
+    )
+    sample = readings.sample()
+    assert sample is not None
+    assert sample.network
+    assert sample.memory.usage_bytes is None
+
+
 def test_the_machine_is_reported_only_where_that_is_wanted() -> None:
     """From the kernel where no engine says more."""
     observation = Observation(Snapshot(Identity(None, None, None)), Masking())
