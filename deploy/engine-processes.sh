@@ -46,7 +46,7 @@ mark() { printf 'SELFINSPECT_ENGINE=%s' "$dir"; }
 marked() { grep -lzxsF -- "$(mark)" "$@" | cut -d/ -f3; }
 
 container_ids() {
-  find "$dir"/data/{containers,overlay-containers} -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null || true
+  find "$dir"/data/{containers,overlay-containers,vfs-containers} -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null || true
 }
 
 container_processes() { grep -lsFf <(container_ids) /proc/[0-9]*/cgroup | cut -d/ -f3 || true; }
@@ -57,7 +57,10 @@ monitors() {
     xargs -r grep -lxs conmon | cut -d/ -f3 || true
 }
 
-processes() { { marked /proc/[0-9]*/environ; container_processes; monitors; } | sort -u || true; }
+# A rootless engine on cgroup v1 gives its containers no cgroup: their mounts are named by the ID.
+mounting() { grep -lsFf <(container_ids) /proc/[0-9]*/mountinfo | cut -d/ -f3 || true; }
+
+processes() { { marked /proc/[0-9]*/environ; container_processes; mounting; monitors; } | sort -u || true; }
 
 daemon() {
   [[ -s $dir/docker.pid ]] && marked "/proc/$(<"$dir/docker.pid")/environ"

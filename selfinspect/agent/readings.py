@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
 from selfinspect.engine.inspect.limits import specification
-from selfinspect.errors import BadRequestError, NotFoundError
+from selfinspect.engine.quirks import gives_cgroups
+from selfinspect.errors import BadRequestError, EngineUnsupportedError, NotFoundError
+from selfinspect.kernel.limits import is_rootless
 from selfinspect.kernel.machine import Devices
 from selfinspect.kernel.network import is_host, links
 from selfinspect.kernel.reader import CgroupReader
@@ -61,6 +64,7 @@ class Readings:
         # The kernel's files are not those of another container that is reported on.
         self._ours = self._cgroup if settings.target == "self" else None
         self._devices = Devices(str(settings.root).rstrip("/"))
+        self._rootless = is_rootless(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
         self._labels: tuple[Observation | None, Labels] = None, {}
         interval = settings.fs_usage_interval
@@ -95,6 +99,7 @@ class Readings:
 
     def of_kernel(self) -> Sample:
         """A reading of the kernel's files, beside all others: no percentage is measured from it."""
+        self._has_cgroup(self._state.observation)
         reading = self._cgroup.read(time.time_ns())
         shared = not self._own_network(self._state.observation)
         return replace(reading, network=None) if shared else reading
@@ -222,7 +227,9 @@ class Readings:
         self, observation: Observation, source: StatsSource | None
     ) -> tuple[Sampler, Callable[[], Sample | None]]:
         choice, ours = source or self._settings.stats_source, self._ours
-        if choice != "engine" and ours and ours.folders:
+        grouped = self._has_cgroup(observation)
+        if ours and ((not grouped and source != "engine") or (choice != "engine" and ours.folders)):
+            # Without a cgroup these are the network's alone.
             return self._kernel_sampler, lambda: ours.read(time.time_ns())
         if source == "kernel":
             raise BadRequestError(
@@ -231,9 +238,24 @@ class Readings:
             )
         if choice == "kernel":
             raise engine_missing(observation.snapshot)
+        if not grouped:
+            raise EngineUnsupportedError(
+                "stats: this engine gives its containers no cgroups, so its figures are others'",
+                code=HTTPStatus.OK,
+                capability="stats",
+            )
         configured = specification(observation.snapshot.inspect)
         client = self._client(observation)
         return self._engine_sampler, partial(engine_reading, client, self._devices, configured)
+
+    def _has_cgroup(self, observation: Observation) -> bool:
+        """Whether the engine gives us one; what was taken for it where it does not, is dropped."""
+        if observation.info is None:
+            return not self._rootless or self._ours is None or bool(self._ours.folders)
+        has = gives_cgroups(observation.info)
+        if self._ours and not has:
+            self._ours.folders = {}
+        return has
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:

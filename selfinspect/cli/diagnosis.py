@@ -88,6 +88,8 @@ class Facts:
         kernel: the release of the kernel, which names Docker Desktop's VM.
         made_by: the ways of the engine that made this container.
         rootless: whether root in this container is another user on the host.
+        rootless_engine: whether the engine that answered says that it is another user's than root.
+        without_cgroups: whether that engine gives its containers no cgroups.
         warnings: what is wrong with variables that are ignored.
         agent: the address of this container's agent, None where it is unknown.
         agent_answers: whether it answers there.
@@ -122,6 +124,8 @@ class Facts:
     kernel: str = ""
     made_by: Quirks = DOCKER
     rootless: bool = False
+    rootless_engine: bool = False
+    without_cgroups: bool = False
     warnings: tuple[str, ...] = ()
     agents: AgentsView | None = None
     agent_silent: bool = False
@@ -136,7 +140,7 @@ def diagnose(facts: Facts) -> tuple[Check, ...]:
         *_endpoints(facts),
         *_connection(facts),
         *(_capabilities(facts) if facts.snapshot.engine or _agents_reach(facts) else ()),
-        _figures(facts.cgroup, engine=bool(facts.snapshot.engine or _agents_reach(facts))),
+        _figures(facts, engine=bool(facts.snapshot.engine or _agents_reach(facts))),
         _agent(facts),
         _address(facts),
         _journal(facts),
@@ -258,9 +262,12 @@ def _connection(facts: Facts) -> Iterator[Check]:
     path = endpoint.removeprefix("unix://")
     for mount in (own.mounts or ()) if own else ():
         if (source := _engines_own(mount, path)) is not None:
+            becomes = "root on the host"
+            if facts.rootless_engine:
+                becomes = "the user on the host whose rootless engine it is"
             seen = (
                 f"{source} is mounted: if it is the engine's own socket, any code in this"
-                " container can become root on the host"
+                f" container can become {becomes}"
             )
             yield Check("socket", "warn", seen, _PROXY)
             return
@@ -328,7 +335,12 @@ def _request_fix(name: Capability, error: EngineError, facts: Facts) -> str | No
     return error.hint
 
 
-def _figures(cgroup: Cgroup | None, *, engine: bool) -> Check:
+def _figures(facts: Facts, *, engine: bool) -> Check:
+    if facts.without_cgroups:
+        seen = "of the network alone: this engine gives its containers no cgroups"
+        fix = "boot the host with cgroup v2, where systemd gives a rootless engine its own"
+        return Check("figures", "warn", seen, fix)
+    cgroup = facts.cgroup
     if cgroup is not None:
         events = "" if cgroup == "cgroup v2" else "; memory events are unsupported"
         return Check("figures", "pass", f"from the kernel, {cgroup}{events}")

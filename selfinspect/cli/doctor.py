@@ -18,14 +18,15 @@ from selfinspect.cli.streams import Streams, progress, streams_of
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import ask, find
 from selfinspect.documents import as_document
+from selfinspect.engine import quirks
 from selfinspect.engine.inspect.log import LogQuery
-from selfinspect.engine.quirks import DOCKER, PODMAN
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
 from selfinspect.jsonread import boolean, mapping
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
+from selfinspect.kernel.limits import is_rootless
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Identity, Reach
 from selfinspect.records import read_record
@@ -83,11 +84,12 @@ def _facts(
     observation = observe(chosen, streams.environ)
     failed: dict[Capability, EngineError] = {}
     held = False
+    extras, info = observation.extras, None
     if observation.client is not None:
-        extras = observation.extras
         if extras is not None:
             failed |= extras.failures()
         failed |= _try_all(observation.client, show)
+        info = extras["info"] if extras else None
         held = _is_held_back(observation.client, failed.get("events"))
     if held:
         del failed["events"]
@@ -123,8 +125,10 @@ def _facts(
         proxy=observation.connection.proxy if observation.connection else None,
         warnings=chosen.warnings,
         kernel=kernel_text(f"{chosen.root}/proc/sys/kernel/osrelease").strip(),
-        made_by=PODMAN if (chosen.root / "run/.containerenv").exists() else DOCKER,
-        rootless=_is_rootless(kernel_text(f"{chosen.root}/proc/self/uid_map")),
+        made_by=quirks.PODMAN if (chosen.root / "run/.containerenv").exists() else quirks.DOCKER,
+        rootless=is_rootless(str(chosen.root).rstrip("/")),
+        rootless_engine=quirks.is_rootless(info),
+        without_cgroups=not quirks.gives_cgroups(info),
     )
 
 
@@ -137,11 +141,6 @@ def _agents_view(agent: AgentAddress) -> AgentsView | None:
     except ValueError:
         return None
     return AgentsView(found, reach if boolean(engine, "reachable") else None)
-
-
-def _is_rootless(uid_map: str) -> bool:
-    """Whether root in this container is another user on the host."""
-    return uid_map.split()[:2] not in ([], ["0", "0"])
 
 
 def _can_be_written(folder: Path) -> bool:

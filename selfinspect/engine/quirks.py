@@ -124,6 +124,20 @@ def gives_folders(inspect: Json) -> bool:
     return text(inspect, "GraphDriver", "Name") in _OF_FOLDERS
 
 
+def is_rootless(info: Json) -> bool:
+    """Whether an engine is another user's than root's, by its `/info`; Podman 4 has a key."""
+    return "name=rootless" in texts(info, "SecurityOptions") or boolean(info, "Rootless") is True
+
+
+def gives_cgroups(info: Json) -> bool:
+    """Whether an engine gives its containers cgroups, by its `/info`.
+
+    A rootless one on cgroup v1 does not: its figures are those of whoever started it.
+    """
+    alone = is_rootless(info) and text(info, "CgroupVersion") == "1"
+    return text(info, "CgroupDriver") != "none" and not alone
+
+
 def unbuffered(proxy: str | None) -> str:
     """What to set in a proxy that holds events back.
 

@@ -355,7 +355,7 @@ class Examiner:
             own_pids=self.evidence.own_pids is True,
             hidden=self.evidence.gvisor or hides_processes(finding.inspect),
         )
-        return by_processes(finding, rows, sought, lister(self._api.engine, finding.inspect))
+        return by_processes(finding, rows, sought, lister(self._api.engine(), finding.inspect))
 
     def _processes(self, identifier: str) -> Sequence[Process] | EngineAnswerError:
         """With their namespaces; without, where the host's `ps` refuses that column."""

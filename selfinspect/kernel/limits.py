@@ -43,11 +43,26 @@ def read_directories(root: str) -> dict[str, str]:
     """
     own = f"{root}/proc/self"
     return directories(
-        text(f"{own}/cgroup"), text(f"{own}/mountinfo"), link(f"{own}/ns/cgroup"), root
+        text(f"{own}/cgroup"),
+        text(f"{own}/mountinfo"),
+        link(f"{own}/ns/cgroup"),
+        root,
+        rootless=is_rootless(root),
     )
 
 
-def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> dict[str, str]:
+def is_rootless(root: str) -> bool:
+    """Whether root in this container is another user on the host.
+
+    Args:
+        root: the prefix of every file that is read, without a slash at its end.
+    """
+    return text(f"{root}/proc/self/uid_map").split()[:2] not in ([], ["0", "0"])
+
+
+def directories(
+    cgroup: str, mounts: str, namespace: str | None, root: str, *, rootless: bool = False
+) -> dict[str, str]:
     """The folder with the container's files, for each controller of v1 and for `UNIFIED`.
 
     A controller whose folder is uncertain is left out: its files might be the machine's or
@@ -58,12 +73,17 @@ def directories(cgroup: str, mounts: str, namespace: str | None, root: str) -> d
         mounts: the text of `/proc/self/mountinfo`.
         namespace: what `/proc/self/ns/cgroup` links to, None where that cannot be read.
         root: the prefix below which files are read, without a slash at its end.
+        rootless: whether root in this container is another user on the host, to whom nobody gives
+            groups of v1: one that names no container is that of whoever started the engine.
     """
     mounted = _mounts(mounts, root)
     lines = [line for line in cgroup_file.parse(cgroup) if not line.outside]
     named = any(_named(line.path) for line in lines)
+    starters = rootless and not named and namespace == INITIAL_NAMESPACE
     found: dict[str, str] = {}
     for line in lines:
+        if starters and UNIFIED not in line.controllers:
+            continue
         # Where others name the container, a path that does not is its engine's: not every runtime
         # moves it in each hierarchy.
         own = _named(line.path) if named else _nameless(line.path, namespace)

@@ -13,8 +13,12 @@ usage: lab.sh up ENGINE --dir D
        lab.sh down --dir D
 
 up      start ENGINE with its socket at D/docker.sock, unless it is up already. ENGINE is
-        docker-trixie, docker-sid, podman-bookworm or podman-sid
+        docker-trixie, docker-sid, docker-sid-containerd (it keeps images in containerd's store),
+        docker-bookworm-rootless, podman-bookworm, podman-sid or podman-bookworm-rootless
 down    end it and all its containers; images stay in D
+
+A rootless engine is that of a user of the release, who has subordinate IDs from 100000 on; D and
+what is in it are of that user's number, 52000.
 
 The release's packages are unpacked once below ${XDG_CACHE_HOME:-~/.cache}/selfinspect (a minute or
 two). What an engine writes outside of D is in memory and goes with it.
@@ -25,6 +29,7 @@ bad_usage() { say "$1"; usage >&2; exit 2; }
 
 readonly docker_packages=docker.io,docker-cli,containerd,runc,iptables,iproute2,procps
 readonly podman_packages=podman,crun,conmon,netavark,aardvark-dns,iptables,nftables,iproute2,procps
+readonly rootless_packages=slirp4netns,uidmap
 
 # In a folder that gets its name only once it is whole.
 release() {
@@ -56,7 +61,7 @@ release() {
 # shellcheck disable=SC2016 # expanded by the inner shell
 readonly enter='
   set -e
-  dir=$1 root=$2 product=$3
+  dir=$1 root=$2 product=$3 variant=$4
   readlink /proc/self/ns/mnt >"$dir/namespace"
   ip link set lo up
   exec 3<"$dir"
@@ -77,9 +82,21 @@ readonly enter='
   umount --lazy /old
   ln -s "$dir/docker.sock" /run/docker.sock # so that -v /var/run/docker.sock:… means this engine
   export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+  as_user=
+  if [ "$variant" = rootless ]; then
+    useradd --uid 52000 --create-home person
+    export HOME=/home/person XDG_RUNTIME_DIR=/run/user/52000
+    mkdir -p "$XDG_RUNTIME_DIR" "$dir/data"
+    chown person: "$XDG_RUNTIME_DIR" "$dir" "$dir/data"
+    as_user="setpriv --reuid person --regid person --init-groups"
+  fi
   if [ "$product" = docker ]; then
-    exec dockerd --data-root "$dir/data" --pidfile "$dir/docker.pid" \
-      --host "unix://$dir/docker.sock" --exec-opt native.cgroupdriver=cgroupfs
+    set -- --data-root "$dir/data" --pidfile "$dir/docker.pid" --host "unix://$dir/docker.sock"
+    if [ "$variant" = rootless ]; then
+      exec $as_user /usr/share/docker.io/contrib/dockerd-rootless.sh "$@"
+    fi
+    if [ "$variant" = containerd ]; then set -- "$@" --feature containerd-snapshotter; fi
+    exec dockerd "$@" --exec-opt native.cgroupdriver=cgroupfs
   fi
   # crun refuses a machine with both versions of cgroups; and on a v2 that it shared with the
   # machine Podman would move every process there is.
@@ -88,7 +105,10 @@ readonly enter='
   mkdir -p /etc/containers
   echo "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}" >/etc/containers/policy.json
   echo $$ >"$dir/docker.pid"
-  exec podman --root "$dir/data" --runroot /run/containers --tmpdir /run/libpod \
+  run=${XDG_RUNTIME_DIR:-/run}
+  shift 4
+  if [ "$variant" = rootless ]; then set -- --storage-driver overlay; fi # else it copies each image
+  exec $as_user podman "$@" --root "$dir/data" --runroot "$run/containers" --tmpdir "$run/libpod" \
     --cgroup-manager cgroupfs --events-backend file --network-config-dir "$dir/networks" \
     system service --time=0 "unix://$dir/docker.sock"'
 
@@ -96,9 +116,15 @@ up() {
   need_root up
   check_socket_length
   install_missing ip=iproute2 python3=python3 docker=docker.io
+  local product suite variant
+  IFS=- read -r product suite variant <<<"$engine"
   case $engine in
-    docker-trixie | docker-sid) release "${engine#*-}" "$docker_packages" ;;
-    podman-bookworm | podman-sid) release "${engine#*-}" "$podman_packages" ;;
+    docker-trixie | docker-sid | docker-sid-containerd) release "$suite" "$docker_packages" ;;
+    podman-bookworm | podman-sid) release "$suite" "$podman_packages" ;;
+    # There the client is in docker.io.
+    docker-bookworm-rootless)
+      release "$suite" "${docker_packages/docker-cli/rootlesskit},$rootless_packages" ;;
+    podman-bookworm-rootless) release "$suite" "$podman_packages,$rootless_packages" ;;
     *) bad_usage "unknown engine: $engine" ;;
   esac
   mkdir -p "$dir"
@@ -106,7 +132,7 @@ up() {
   flock 9
   if daemon >/dev/null && answers; then return; fi
   end_processes
-  start_daemon "$engine" "$enter" "$root" "${engine%-*}"
+  start_daemon "$engine" "$enter" "$root" "$product" "$variant"
   chmod 660 "$socket" # as the socket unit of either has it; Podman itself gives its owner alone
 }
 

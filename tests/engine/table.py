@@ -16,7 +16,10 @@ ENGINES = {
     "Docker 20.10": None,
     "Docker 26.1": "docker-trixie",
     "Docker 28.5": "docker-sid",
+    "Docker 28.5, containerd's images": "docker-sid-containerd",
+    "Docker 20.10, rootless": "docker-bookworm-rootless",
     "Podman 4.3": "podman-bookworm",
+    "Podman 4.3, rootless": "podman-bookworm-rootless",
     "Podman 5.8": "podman-sid",
 }
 """The engines, and what `lab.sh` calls them; the first is the one of every test."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.jsonread import integer, member, sequence, text, texts
+from tests.engine import words
 from tests.engine.conftest import ROOT, Container, Engine, sh, until
 from tests.engine.table import ENGINES, Table
+from tests.engine.test_doctor import doctor
 from tests.support.relay import Relay
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 LAB = ROOT / "tests" / "engine" / "lab.sh"
+USER, SUBORDINATES = 52_000, 100_000  # of a rootless engine, see lab.sh
 LAYER, ARCHIVE, TOP = "layer", "archive", "top"
 
 
@@ -30,6 +33,15 @@ class LabEngine(Engine):
     """An engine of another release, started by `lab.sh`."""
 
     podman: bool = False
+    rootless: bool = False
+
+    @property
+    def group(self) -> int:
+        """The socket's group as containers see it: a rootless engine's IDs are others there."""
+        group = super().group
+        if not self.rootless:
+            return group
+        return 0 if group == USER else group - SUBORDINATES + 1
 
     def start_plain(
         self, *options: object, image: str | None = None, command: tuple[str, ...] = ()
@@ -49,7 +61,12 @@ def labs(private_engine: Engine) -> Iterator[Callable[[str], Engine]]:
         def lab(name: str) -> Engine:
             if name not in running:
                 home = private_engine.home.with_name(f"selfinspect-{ENGINES[name]}")
-                engine = LabEngine(home, private_engine.image, podman=name.startswith("Podman"))
+                engine = LabEngine(
+                    home,
+                    private_engine.image,
+                    podman=name.startswith("Podman"),
+                    rootless=name.endswith("rootless"),
+                )
                 stack.callback(sh, LAB, "down", "--dir", home)
                 sh(LAB, "up", ENGINES[name], "--dir", home)
                 load(private_engine, engine)
@@ -147,6 +164,9 @@ def reads_figures_from(source: str, engine: Engine) -> str:
     """The figures that every engine has; the cell names those that this one leaves out."""
     app = engine.start("--env", f"SELFINSPECT_STATS_SOURCE={source}", "--memory", "256m").ready()
     stats = app.json("/v1/stats")
+    if _gives_no_cgroups(engine):
+        assert app.status("/v1/stats?source=engine") == 503
+        return _of_no_cgroup(stats)
     assert text(stats, "source") == source
     assert member(stats, "cpu", "usage_seconds")
     assert integer(stats, "memory", "usage_bytes") in range(1 << 20, 256 << 20)
@@ -155,6 +175,18 @@ def reads_figures_from(source: str, engine: Engine) -> str:
     assert member(stats, "network")
     absent = [name for name in ("rss", "cache", "peak") if not _of_memory(stats, name)]
     return f"no memory {', '.join(absent)}" if absent else "yes"
+
+
+def _gives_no_cgroups(engine: Engine) -> bool:
+    return isinstance(engine, LabEngine) and engine.rootless  # on cgroup v1
+
+
+def _of_no_cgroup(stats: Json) -> str:
+    """Whatever there is would be another's: that of whoever started the engine."""
+    assert member(stats, "network")
+    for name in ("cpu usage_seconds", "memory usage_bytes", "pids current"):
+        assert member(stats, *name.split()) is None
+    return "of the network alone"
 
 
 def _of_memory(stats: Json, name: str) -> bool:
@@ -171,6 +203,10 @@ def sees_a_rename(engine: Engine) -> str:
 
 def sees_a_pause(engine: Engine) -> str:
     app = engine.start().ready()
+    if _gives_no_cgroups(engine):
+        with pytest.raises(AssertionError, match="cgroup"):
+            engine.docker("pause", app.id)
+        return "the engine cannot"
     engine.docker("pause", app.id)
     engine.docker("unpause", app.id)
     until(lambda: {"container pause", "container unpause"} <= {*actions(app)}, "both events")
@@ -253,7 +289,7 @@ def follows_its_log(engine: Engine) -> str:
 def lists_its_processes(engine: Engine) -> str:
     app = engine.start(command=("run", "--", "sleep", "1000")).ready()
     if app.status("/v1/top") == 503:
-        return text(app.json("/v1/engine"), "capabilities", "top") or ""
+        return "the engine cannot"
     assert "sleep 1000" in app.curl("/v1/top")
     assert texts(app.json("/v1/top?args=-eo%20pid,comm"), "titles") == ("PID", "COMMAND")
     return "yes"
@@ -281,18 +317,23 @@ def is_scraped(engine: Engine) -> str:
     app = engine.start("--name", "scraped").ready()
     page = app.curl("/metrics", port=10311)
     samples = [line for line in page.splitlines() if 'name="scraped"' in line]
-    assert any(line.startswith("container_memory_usage_bytes{") for line in samples)
+    assert any(line.startswith("container_network_receive_bytes_total{") for line in samples)
     assert "selfinspect_engine_up 1.0" in page
+    if _gives_no_cgroups(engine):
+        assert "container_memory_usage_bytes{" not in page
+        return "of the network alone"
+    assert any(line.startswith("container_memory_usage_bytes{") for line in samples)
     return "yes"
 
 
 def survives_a_restart(engine: Engine) -> str:
     app = engine.start().ready()
-    started = app.curl("/v1/self/started_at")
+    started, before = app.curl("/v1/self/started_at"), identity(app)
     engine.docker("restart", "--time", "5", app.id)
     app.ready()
     assert app.curl("/v1/self/started_at") > started
-    return identity(app).replace("proven by layer", "yes")
+    assert identity(app) == before
+    return "yes"
 
 
 def runs_a_command(engine: Engine) -> str:
@@ -318,6 +359,17 @@ def comes_back_to_its_engine(engine: Engine) -> str:
         until(lambda: app.curl("/v1/self/name") == "survivor", "the new name")
         engine.remove_started()
     return "yes"
+
+
+def is_diagnosed(engine: Engine) -> str:
+    """Nothing fails; the cell has what is warned of, and whose the socket is."""
+    code, checks = doctor(engine.start().ready())
+    assert code == 0
+    amiss = {
+        name.removeprefix("capability ") for name in checks if checks[name]["status"] != "pass"
+    }
+    whose = "root's" if "root on the host" in checks["socket"]["seen"] else "its user's"
+    return ", ".join((f"{whose} socket", *sorted(amiss - {"socket"})))
 
 
 FEATURES: dict[str, Callable[[Engine], str]] = {
@@ -346,6 +398,9 @@ FEATURES: dict[str, Callable[[Engine], str]] = {
     "restart": survives_a_restart,
     "`run -- CMD`": runs_a_command,
     "engine away and back": comes_back_to_its_engine,
+    "`doctor` warns of": is_diagnosed,
+    "variables for the app": words.of_the_engine,
+    "variables for the app, no engine": words.of_the_kernel,
 }
 
 

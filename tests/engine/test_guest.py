@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.jsonread import member
+from selfinspect.jsonread import member, sequence
+from selfinspect.times import nanoseconds
 from tests.engine.conftest import ROOT, sh
 
 if TYPE_CHECKING:
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
     from tests.engine.conftest import Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 IDENTIFIED = ("busy", "alone", "host-socket", "host-alone", "joined")
 KIB = 1 << 10
 LEEWAY = 2048 * KIB  # an answer takes memory, and a CPU is charged 64 pages at a time
 NANO, ONE = 1e9, 1
+SECOND = 10**9
 
 
 @dataclass(frozen=True)
@@ -265,3 +269,37 @@ def test_page_cache_at_the_limit_is_no_reason_for_the_signal(short_of_memory: Gu
     """The kernel counts it, and drops it when somebody needs the memory."""
     assert figure(short_of_memory.json("cached", "memory-events"), "max") > 0
     assert "unnoticed" in short_of_memory.text("cached", "log").splitlines()
+
+
+def test_a_storm_at_the_limit_is_an_event_a_minute(short_of_memory: Guest) -> None:
+    """However often the kernel counts it: each event has the count since the one before."""
+    events = sequence(short_of_memory.json("storm", "kernel-events"), "events")
+    reported = [nanoseconds(str(member(event, "time"))) for event in events]
+    assert len(reported) > 1
+    assert all(later - earlier > 45 * SECOND for earlier, later in pairwise(reported))
+    counted = sum(figure(event, "attributes count") for event in events)
+    assert 100 < counted <= figure(short_of_memory.json("storm", "memory-events"), "max")
+
+
+def test_the_history_has_a_sample_of_the_limit(short_of_memory: Guest) -> None:
+    """It lies between two that are a minute apart, and right before the event."""
+    reported = sequence(short_of_memory.json("short", "kernel-events"), "events")[0]
+    at = nanoseconds(str(member(reported, "time")))
+    taken = [
+        nanoseconds(str(row[0]))
+        for row in sequence(short_of_memory.json("short", "history"), "samples")
+        if isinstance(row, list)
+    ]
+    before = bisect_left(taken, at)
+    gaps = [later - earlier for earlier, later in pairwise(taken[max(0, before - 2) : before + 1])]
+    assert min(gaps) < 59 * SECOND
+
+
+def test_the_limit_is_reported_before_the_container_dies(short_of_memory: Guest) -> None:
+    """The kernel killed its command: the next run's journal has when the limit was met."""
+    previous = member(short_of_memory.json("doomed", "self"), "previous_run")
+    assert member(previous, "cause") == "oom"
+    first = sequence(short_of_memory.json("doomed", "kernel-events"), "events")[0]
+    died = nanoseconds(short_of_memory.text("doomed", "finished-at"))
+    assert member(first, "action") == "memory_max"
+    assert nanoseconds(str(member(first, "time"))) < died

@@ -11,15 +11,15 @@ usage: guest.sh SCENARIO RESULT [FILE...]
 
 Boots the guest, runs the script SCENARIO in it with the FILEs beside it, and ends it. What the
 script wrote to its working folder lies in the folder RESULT then, with the guest's console and
-the engine's log. The exit code is the script's, or 124 when the guest took over ten minutes.
+the engine's log. The exit code is the script's, or 124 when the guest took over half an hour.
 
 The guest's disk is built once below ${XDG_CACHE_HOME:-~/.cache}/selfinspect (a minute or so); what
 a guest writes to it goes with the guest.
 TEXT
 }
 
-readonly suite=trixie patience=600
-readonly packages=docker.io,docker-cli,containerd,runc,iptables,iproute2,curl,kmod
+readonly suite=trixie patience=1800
+readonly packages=docker.io,docker-cli,containerd,runc,iptables,iproute2,procps,curl,kmod
 
 # --- the disk ---------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs in the guest: two apps that ask for a signal when their memory is short. One takes memory in
-# small steps until it gets the signal, the other fills its memory with page cache. The image comes
-# as image.tar; answers go to the working folder.
+# Runs in the guest: apps at their memory limit. Two ask for a signal when their memory is short: one
+# takes memory in small steps until it gets the signal, the other fills its memory with page cache.
+# One reads and writes more than its memory holds for minutes on end; one takes memory until the
+# kernel kills it, and is started once more. The image comes as image.tar; answers go to the working
+# folder.
 set -euo pipefail
 
 readonly image=selfinspect:test
@@ -16,15 +18,31 @@ def notice(*_):
 signal.signal(signal.SIGUSR1, notice)
 def figure(name):
     return int(open(f"/sys/fs/cgroup/memory.{name}").read())
-eaten = []
-if sys.argv[1] == "short":
+def fill(name):
+    subprocess.run(["dd", "if=/dev/zero", f"of=/scratch/{name}", "bs=1M", "count=192", "conv=fsync"])
+def eat_to_the_brim():
     eaten.append(b"x" * max(0, figure("max") - figure("current") - (16 << 20)))
-    while not noticed:
-        eaten.append(b"x" * (256 << 10))
-        time.sleep(0.2)
-else:
-    subprocess.run(["dd", "if=/dev/zero", "of=/scratch/cache", "bs=1M", "count=192", "conv=fsync"])
-    time.sleep(20)
+def nibble():
+    eaten.append(b"x" * (128 << 10))
+    time.sleep(0.3)
+eaten = []
+match sys.argv[1]:
+    case "short":
+        eat_to_the_brim()
+        while not noticed:
+            nibble()
+    case "cached":
+        fill("cached")
+        time.sleep(20)
+    case "storm":
+        end = time.monotonic() + 150
+        while time.monotonic() < end:
+            fill("storm")
+    case "doomed" if not os.path.exists("/tmp/doomed"):
+        open("/tmp/doomed", "w").close()
+        eat_to_the_brim()
+        while True:
+            nibble()
 print("noticed" if noticed else "unnoticed", flush=True)
 eaten.clear()
 time.sleep(3600)
@@ -36,19 +54,40 @@ agent_get() {
 }
 said() { docker logs "$1" 2>/dev/null | grep --quiet noticed; }
 
-docker load --quiet --input "$(dirname "$0")/image.tar"
-for name in short cached; do
-  docker run --detach --name "$name" --no-healthcheck --memory 128m --user root \
-    --volume scratch:/scratch "$image" run --on-memory USR1 --wait 300s -- python3 -c "$app" "$name" \
-    >/dev/null
-done
-for name in short cached; do
-  mkdir "$name"
-  for ((i = 0; i < 400; i++)); do
-    if said "$name"; then break; fi
+within() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    if ((SECONDS > deadline)); then echo "not in time: $*"; exit 1; fi
     sleep 1
   done
-  docker logs "$name" >"$name/log" 2>&1
-  agent_get "$name" /v1/self/memory_events >"$name/memory-events.json"
-  agent_get "$name" '/v1/events?type=kernel' >"$name/kernel-events.json"
-done
+}
+
+docker load --quiet --input "$(dirname "$0")/image.tar"
+start() {
+  docker run --detach --name "$1" --no-healthcheck --memory 128m --user root \
+    --volume scratch:/scratch "$image" run --on-memory USR1 --wait 300s -- python3 -c "$app" "$1" \
+    >/dev/null
+  mkdir "$1"
+}
+collect() {
+  within 1200 said "$1"
+  docker logs "$1" >"$1/log" 2>&1
+  agent_get "$1" /v1/self/memory_events >"$1/memory-events.json"
+  agent_get "$1" '/v1/events?type=kernel' >"$1/kernel-events.json"
+  agent_get "$1" /v1/self >"$1/self.json"
+  agent_get "$1" /v1/history >"$1/history.json"
+}
+
+# The agent of the first needs the machine's time: the others come once it has had it.
+start short
+start cached
+collect short
+collect cached
+start doomed
+docker wait doomed >/dev/null
+docker inspect --format '{{.State.FinishedAt}}' doomed >doomed/finished-at
+docker start doomed >/dev/null
+collect doomed
+start storm
+collect storm

@@ -68,7 +68,7 @@ names=(busy alone host-socket host-alone joined joined-alone)
 declare -A port=([joined]=10320 [joined-alone]=10330)
 
 for name in "${names[@]}"; do
-  within 300 settled "$name" "${port[$name]:-}"
+  within 900 settled "$name" "${port[$name]:-}"
   mkdir "$name"
   docker inspect --format '{{.Id}}' "$name" >"$name/id"
 done
@@ -88,7 +88,7 @@ docker exec --user root --detach --env "gateway=$gateway" busy bash -c '
     touch /scratch/went-round
   done'
 went_round() { docker exec busy test -e /scratch/went-round; }
-within 60 went_round
+within 300 went_round
 sleep 2 # and a sample taken before is too old to be served again
 
 # Figures of the kernel between two of the engine's.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
 from http import HTTPStatus
@@ -17,7 +18,8 @@ from selfinspect import times
 from selfinspect.engine.api.capabilities import check
 from selfinspect.engine.inspect import listings
 from selfinspect.engine.inspect.log import Log
-from selfinspect.errors import EngineAnswerError, EngineUnreachableError
+from selfinspect.engine.quirks import named
+from selfinspect.errors import EngineAnswerError, EngineError, EngineUnreachableError
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import boolean, integer, parsed, sequence, text
 
@@ -51,10 +53,14 @@ class Prober:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    @property
     def engine(self) -> Engine:
-        """The engine that is asked."""
-        return self.connection.engine
+        """The engine that is asked; a proxy may keep its name back, and not its `/version`."""
+        greeted = self.connection.engine
+        if greeted.version is not None:
+            return greeted
+        with suppress(EngineError):
+            return named(greeted, self.connection.json("version"))
+        return greeted
 
     def inspect(self, container: str) -> Json:
         """A candidate's inspect document."""

@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,12 +12,15 @@ from selfinspect.agent.observe import observe
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
-from selfinspect.errors import NotFoundError
+from selfinspect.errors import EngineUnsupportedError, NotFoundError
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.model import Compose, Identity, Limits, Snapshot
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID
+
+if TYPE_CHECKING:
+    from selfinspect.model import Json
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -117,6 +121,42 @@ def test_a_refused_identity_has_figures_and_what_the_kernel_says_of_limits() -> 
     observation = Observation(Snapshot(refused), Masking())
     found = families(observation, FIXTURES / "cgroup-v1")
     assert {"container_last_seen", "container_memory_rss", "container_spec_cpu_quota"} <= found
+
+
+def test_where_the_engine_gives_no_cgroups_there_are_no_figures_but_the_networks() -> None:
+    """What lies there is of whoever started the engine, and so is what the engine says."""
+    info: Json = {"CgroupDriver": "none"}
+    observation = Observation(
+        Snapshot(Identity(ID, "proven", "layer")), Masking(), own_network=True, info=info
+    )
+    readings = Readings(Settings(root=FIXTURES / "cgroup-v2"), State(observation))
+    for sample in (readings.sample(), readings.sample("kernel"), readings.of_kernel()):
+        assert sample is not None
+        assert sample.network
+        assert (sample.memory.usage_bytes, sample.cpu.usage_seconds) == (None, None)
+        assert (sample.io, sample.pids.current) == (None, None)
+    with pytest.raises(EngineUnsupportedError, match="no cgroups"):
+        readings.sample("engine")
+
+
+def test_a_rootless_container_without_a_cgroup_and_an_engine_has_figures_of_its_network(
+    tmp_path: Path,
+) -> None:
+    """So the agent becomes ready."""
+    root = shutil.copytree(FIXTURES / "cgroup-v1", tmp_path / "root", symlinks=True)
+    (root / "proc/self/uid_map").write_text("0 1000 1\n1 100000 65536\n")
+    (root / "proc/self/cgroup").write_text("4:memory:/user.slice/session-1.scope\n")
+    (root / "proc/self/ns").mkdir(exist_ok=True)
+    (root / "proc/self/ns/cgroup").unlink(missing_ok=True)
+    (root / "proc/self/ns/cgroup").symlink_to("cgroup:[4026531835]")
+    readings = Readings(
+        Settings(root=root),
+        State(Observation(Snapshot(Identity(ID, "assumed", "kernel")), Masking())),
+    )
+    sample = readings.sample()
+    assert sample is not None
+    assert sample.network
+    assert sample.memory.usage_bytes is None
 
 
 def test_the_machine_is_reported_only_where_that_is_wanted() -> None:

@@ -278,6 +278,19 @@ def test_the_engines_own_socket_is_root_on_the_host(
         assert "deploy/socket-proxy" in str(checks["socket"].fix)
 
 
+def test_a_rootless_engines_socket_is_its_users() -> None:
+    """That is as far as whoever has the socket gets."""
+    mount = Mount(
+        "bind", "/run/user/1000/docker.sock", "/var/run/docker.sock", None, read_only=True
+    )
+    own = replace(OWN, mounts=(mount,))
+    facts = replace(WELL, snapshot=replace(WELL.snapshot, self=own), rootless_engine=True)
+    check = checked(facts)["socket"]
+    assert check.status == "warn"
+    assert "become the user on the host whose rootless engine it is" in check.seen
+    assert "root on the host" not in check.seen
+
+
 PODMANS = "podman.socket && podman run -v"
 DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
 
@@ -438,6 +451,14 @@ def test_what_an_engine_lacks_has_no_fix() -> None:
     """A warning without a fix."""
     check = checked(reaching(SOCKET, top="unsupported"))["capability top"]
     assert (check.status, check.fix) == ("warn", None)
+
+
+def test_an_engine_without_cgroups_has_no_figures() -> None:
+    """Whatever the kernel's files and the engine say: it is of others."""
+    check = checked(replace(WELL, without_cgroups=True))["figures"]
+    assert check.status == "warn"
+    assert "no cgroups" in check.seen
+    assert "cgroup v2" in str(check.fix)
 
 
 def test_figures_come_from_the_kernel_or_the_engine() -> None:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.engine.quirks import first_process, hides_processes, lister, named, product, proxy
+from selfinspect.engine.quirks import (
+    first_process,
+    gives_cgroups,
+    hides_processes,
+    is_rootless,
+    lister,
+    named,
+    product,
+    proxy,
+)
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
@@ -119,3 +128,34 @@ def test_what_the_headers_named_stays() -> None:
     """An engine's own word in its greeting is the shortest way."""
     greeted = Engine("unix:///x", "Docker", "20.10", "1.41")
     assert named(greeted, {"Components": [DOCKER]}) is greeted
+
+
+@pytest.mark.parametrize(
+    ("info", "rootless"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default"], "Rootless": True}, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=userns"]}, False),
+        ({"SecurityOptions": None, "Rootless": "true"}, False),
+        (None, False),
+    ],
+)
+def test_a_rootless_engine_says_so(info: Json, *, rootless: bool) -> None:
+    """Docker among its security options, Podman 4 beside them; nobody has to."""
+    assert is_rootless(info) is rootless
+
+
+@pytest.mark.parametrize(
+    ("info", "gives"),
+    [
+        ({"CgroupDriver": "none", "CgroupVersion": "1"}, False),
+        ({"CgroupDriver": "none", "CgroupVersion": "2"}, False),
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "1", "Rootless": True}, False),
+        ({"CgroupDriver": "systemd", "CgroupVersion": "2", "Rootless": True}, True),
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, True),
+        (None, True),
+    ],
+)
+def test_a_rootless_engine_may_give_no_cgroups(info: Json, *, gives: bool) -> None:
+    """Docker says so; Podman has a driver for what it cannot do on v1."""
+    assert gives_cgroups(info) is gives

@@ -93,8 +93,6 @@ class CannedEngine(Prober):
         busybox: the host's `ps` shows no namespaces.
     """
 
-    engine: Engine = DOCKER
-
     def __init__(
         self, *boxes: Box, ours: str | None = None, comm: Path, denied: Sequence[str] = ()
     ) -> None:
@@ -105,6 +103,10 @@ class CannedEngine(Prober):
         self.asked: Counter[tuple[str, str]] = Counter()
         self.busybox = False
         self.nested = False
+
+    def engine(self) -> Engine:
+        """The machine's `ps` answers."""
+        return DOCKER
 
     def inspect(self, container: str) -> Json:
         """A container's document."""
@@ -795,9 +797,12 @@ def test_a_list_that_cannot_have_us_disproves_nobody(world: World, *, gvisor: bo
 
 def test_podmans_own_ps_in_the_image_proves_nothing(world: World) -> None:
     """Whatever namespaces it prints."""
-    engine = world.engine(Box(A), ours=A)
-    engine.engine = Engine("unix:///run/podman/podman.sock", "Podman", "4.3.1", "1.41")
-    found = world.ask(own(cgroup(A)), engine).identity
+
+    class Podman(CannedEngine):
+        def engine(self) -> Engine:
+            return Engine("unix:///run/podman/podman.sock", "Podman", "4.3.1", "1.41")
+
+    found = world.ask(own(cgroup(A)), Podman(Box(A), ours=A, comm=world.comm)).identity
     assert (found.id, found.level) == (A, "confirmed")
 
 

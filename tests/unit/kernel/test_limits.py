@@ -10,6 +10,7 @@ from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.limits import (
     INITIAL_NAMESPACE,
     directories,
+    is_rootless,
     path_naming,
     read_room,
     taken_by_us,
@@ -93,6 +94,39 @@ def test_service_outside_containers_has_its_own_cgroup() -> None:
     """A process that is in no container is measured by the cgroup it is in."""
     found = directories("0::/system.slice/agent.service\n", _v2("/"), INITIAL_NAMESPACE, "")
     assert found == {UNIFIED: "/sys/fs/cgroup/system.slice/agent.service"}
+
+
+@pytest.mark.parametrize(
+    ("path", "namespace", "found"),
+    [
+        ("/user.slice/session-1.scope", INITIAL_NAMESPACE, False),
+        (f"/docker/{A}", INITIAL_NAMESPACE, True),
+        ("/", PRIVATE, True),
+    ],
+)
+def test_a_rootless_container_without_a_group_has_not_its_starters(
+    path: str, namespace: str, *, found: bool
+) -> None:
+    """A user gets no groups of v1: the container stays in that of whoever started the engine."""
+    lines = f"4:memory:{path}\n"
+    assert bool(directories(lines, _v1("/"), namespace, "", rootless=True)) is found
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "rootless"),
+    [
+        ("         0          0 4294967295\n", False),
+        ("         0       1000          1\n         1     100000      65536\n", True),
+        ("", False),
+    ],
+)
+def test_root_is_another_user_on_the_host_by_its_map(
+    tmp_path: Path, uid_map: str, *, rootless: bool
+) -> None:
+    """Where root is mapped to itself, or nothing says, it is none."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/uid_map").write_text(uid_map)
+    assert is_rootless(str(tmp_path)) is rootless
 
 
 def test_controllers_mounted_together_share_a_folder() -> None:

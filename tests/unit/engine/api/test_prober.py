@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -113,3 +114,23 @@ def test_the_running_containers(
     """Their IDs, as far as they are IDs, and when each was created."""
     engine.answers["/containers/json"] = Answer(body=body)
     assert Prober(connection).running() == expected
+
+
+def test_an_engine_whose_name_a_proxy_keeps_back_is_asked_for_it(
+    engine: CannedEngine, connection: Connection
+) -> None:
+    """So that Podman does not count as Docker while it is asked for a proof."""
+    nameless = Prober(replace(connection, engine=replace(connection.engine, version=None)))
+    podman: Json = {"Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
+    engine.answers["/version"] = Answer(body=podman)
+    assert (nameless.engine().product, nameless.engine().version) == ("Podman", "4.3.1")
+    engine.answers["/version"] = Answer(status=403)
+    assert nameless.engine() == nameless.connection.engine
+
+
+def test_an_engine_that_names_itself_is_not_asked_for_its_name(
+    engine: CannedEngine, connection: Connection
+) -> None:
+    """It did, in its greeting."""
+    assert Prober(connection).engine() == connection.engine
+    assert engine.requests == []
