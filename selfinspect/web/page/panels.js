@@ -221,7 +221,7 @@ export function identity(document, used, starting) {
       : [starting ? mark("Starting", "neutral") : mark("Refused", "bad"), ` ${words.sentence(reason)}`]),
     level && !used && el("p", { class: "lead" }, words.UNUSED),
     id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
-    candidates.length > 0 && el("details", { open: level !== "proven" && !starting },
+    candidates.length > 0 && el("details", { "data-key": "evidence", open: level !== "proven" && !starting },
       el("summary", null, `Evidence (${candidates.length})`),
       table("Evidence of which container this is", ["Found in", "Verdict"], candidates.map((one) => [
         el("div", null, one.source, el("span", { class: "quiet" }, `, of the ${SCOPES[one.scope] ?? one.scope}`),
