@@ -9,6 +9,7 @@ import pytest
 
 from tests.benchmarks.test_agent import report
 from tests.browser.conftest import PATIENCE_MS, chromium
+from tests.conftest import engine
 from tests.contract.conftest import here, inspect, serve, web
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.contract.conftest import Serve
 
-__all__ = ["chromium", "here", "inspect", "serve", "web"]
+__all__ = ["chromium", "engine", "here", "inspect", "serve", "web"]
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
 

@@ -223,6 +223,7 @@ def test_fresh(stage: Stage, look: Look) -> None:
         visit.shows("#states .neutral", "Starting")
         visit.shows("#attention", "still looking")
         visit.shows("#identity", "Starting")
+        visit.shows("#engine", "No engine has been asked yet.")
         assert visit.page.locator(".bad:visible").count() == 0
         readable(visit)
         visit.page.unroute_all()
@@ -455,6 +456,7 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         )
         readable(visit, tallest=9000, on_a_phone=20_000)
         assert visit.page.locator("main script, main img").count() == 0
+        assert "\u202e" not in visit.text("body")
 
 
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
