@@ -28,7 +28,7 @@ const look = () => {
   const there = document.getElementById("connection")?.textContent === "Live"
     && document.querySelectorAll("#charts canvas").length === 4
     && document.querySelector("#timeline-list .event")
-    && /\\d\\sMiB/.test(document.querySelector("#chart-memory .now").textContent);
+    && /\\d/.test(document.querySelector("#chart-memory .now").textContent);
   if (there) drawn = performance.now();
   else requestAnimationFrame(look);
 };
