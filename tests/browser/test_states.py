@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from playwright.sync_api import Browser, Route
+    from playwright.sync_api import Browser, FloatRect, Route
 
     from selfinspect.model import Json
     from tests.browser.conftest import Visit
@@ -223,6 +224,7 @@ def test_fresh(stage: Stage, look: Look) -> None:
         visit.shows("#states .neutral", "Starting")
         visit.shows("#attention", "still looking")
         visit.shows("#identity", "Starting")
+        visit.shows("#engine", "No engine has been asked yet.")
         assert visit.page.locator(".bad:visible").count() == 0
         readable(visit)
         visit.page.unroute_all()
@@ -455,29 +457,30 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         )
         readable(visit, tallest=9000, on_a_phone=20_000)
         assert visit.page.locator("main script, main img").count() == 0
+        assert "\u202e" not in visit.text("body")
 
 
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
     """What it was that ended the runs is seen at once: README shows this page.
 
-    `--pictures FOLDER` takes that picture again, as `page.png`.
+    `--pictures FOLDER` takes that picture again, as `page.png`; a palette makes it small.
     """
     config = stage.inspect["Config"]
     assert isinstance(config, dict)
-    config["Image"] = "shop/web:1.4.2"
+    config |= {"Image": "shop/web:1.4.2", "Hostname": "web"}
     cgroup, limit, every = stage.root / "sys/fs/cgroup", 2**26, 240
     (cgroup / "memory.max").write_text(f"{limit}\n")
     (cgroup / "memory.stat").write_text("inactive_file 0\n")
     (cgroup / "memory.peak").write_text(f"{limit}\n")
-    (cgroup / "memory.current").write_text(f"{limit // 4}\n")
+    (cgroup / "memory.current").write_text(f"{49 * 2**20}\n")
     first = stage.followed()
     [path] = stage.journal.glob("*.history")
     until(path.read_bytes, "a first reading")
     first.stop()
-    figures = dict.fromkeys(HISTORY_FIELDS[1:], 0.0) | {"memory_limit_bytes": limit, "pids": 7}
+    figures = dict.fromkeys(HISTORY_FIELDS[1:], nan) | {"memory_limit_bytes": limit, "pids": 7}
     past = [
         line(ago(left), list((figures | grown).values()))
-        for left in range(8 * every, every // 4, -60)
+        for left in range(8 * every, 0, -60)
         for full in [1 - (left % every) / every]
         for grown in [{"memory_working_set_bytes": limit * (0.2 + 0.75 * full), "cpu_cores": full}]
     ]
@@ -488,8 +491,8 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
         charted(visit)
         visit.shows("#attention h3", "It keeps restarting: 3\u00a0times in the last 15\u00a0min")
         for step in range(30 if visit.folder else 1):
-            used = limit // 4 + step * 2**20 + 300 * 2**10
-            busy = step * 40 + step**2
+            used = 49 * 2**20 + (step + 1) * 205 * 2**10
+            busy = step * 75 + step**2 // 2
             (cgroup / "cpu.stat").write_text(f"usage_usec {busy * 10**4}\nnr_periods 9\n")
             (stage.root / "proc/stat").write_text(
                 f"cpu  {busy} 0 0 {step * 200 - busy}{' 0' * 6}\ncpu0{' 0' * 10}\ncpu1{' 0' * 10}\n"
@@ -497,7 +500,7 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
             (cgroup / "memory.current").write_text(f"{used}\n")
             visit.shows("#chart-memory .now", f"{used / 2**20:.1f}\u00a0MiB")
         if visit.folder:
-            # As wide as GitHub shows it.
-            visit.page.set_viewport_size({"width": 840, "height": 640})
-            visit.page.screenshot(path=f"{visit.folder}/page.png")
+            visit.page.set_viewport_size({"width": 690, "height": 680})
+            clip: FloatRect = {"x": 0, "y": 44, "width": 690, "height": 636}
+            visit.page.screenshot(path=f"{visit.folder}/page.png", clip=clip)
     assert (ROOT / ".github" / "page.png").stat().st_size <= 60_000

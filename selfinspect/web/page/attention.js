@@ -13,6 +13,10 @@ const HEALTH_CHANGES = 4;
 const SWAPPED = 2 ** 20;
 const APART = 5000;
 
+const notice = (tone) => (title, text = null, advice = null, output = null) => ({ tone, title, text, advice, output });
+const bad = notice("bad");
+const warn = notice("warn");
+
 /** Whether an event is one of those that matter here. */
 export function isNotable({ action }) {
   return action === "health_status" || action === "memory_max";
@@ -26,14 +30,11 @@ export function isNotable({ action }) {
  * engine's.
  */
 export function attention(known, now = new Date()) {
-  const { self, identity, engine } = known;
   const found = [
-    lost(known),
-    ...(self ? container(known, now) : unidentified(known)),
-    ...(self ? assumed(self, identity) : []),
-    ...access(self, engine),
-  ];
-  return found.filter(Boolean).sort((one, other) => rank(one) - rank(other));
+    ...(known.self ? container(known, now) : [isRefused(known) && unidentified(known.identity)]),
+    access(known),
+  ].filter(Boolean);
+  return [...found.filter(({ tone }) => tone === "bad"), ...found.filter(({ tone }) => tone === "warn")];
 }
 
 /** Whether the agent is still at its first look, so that nothing is wrong yet. */
@@ -47,198 +48,143 @@ export function isRefused({ identity, engine }) {
   return Boolean(identity) && identity.level === null && looked;
 }
 
-function container({ self, sample, runs, history, events, lags }, now) {
+function container({ self, identity, sample, runs, history, events, lostAt, lags }, now) {
   return [
-    state(self), stopping(self), health(self), flapping(events, now),
+    lost(self, lostAt), state(self), stopping(self), health(self), flapping(events, now),
     limited(sample, events, now), kills(sample), swap(sample), throttling(self, history),
-    restarts(self, runs ?? [], now) ?? lastRun(self, runs), clocks(self, lags),
+    ended(self, runs, now), clocks(self, lags), assumed(self, identity),
   ];
 }
 
-function lost({ self, lostAt }) {
-  if (!lostAt || !self) return null;
-  const name = self.name ?? self.short_id;
-  return {
-    tone: "bad",
-    title: `The agent has not answered since ${words.clock(lostAt)}`,
-    text: self.stopping
-      ? "The container had been asked to stop, so it has probably ended. What is shown is what was last known."
-      : "The container has probably ended, is paused, or cannot be reached from here. What is shown is what was last known.",
-    advice: `on its host docker ps --all shows its state${name ? `, docker logs ${name} its last words` : ""}; the page reconnects by itself`,
-  };
+function lost({ name, short_id: id, stopping }, at) {
+  return at && bad(
+    `The agent has not answered since ${words.clock(at)}`,
+    `The container ${stopping ? "was asked to stop, so it has probably ended"
+      : "has probably ended, is paused, or cannot be reached from here"}. What is shown is what was last known.`,
+    `docker ps --all on its host shows its state, docker logs ${name ?? id ?? "NAME"} its last words; the page reconnects by itself`,
+  );
 }
 
-function unidentified(known) {
-  if (!isRefused(known)) return [];
-  return [{
-    tone: "bad",
-    title: "This container could not be identified",
-    text: words.sentence(known.identity.reason),
-    advice: "selfinspect id --explain shows the evidence; --container NAME, an engine's socket or a cgroup of the host's settles it",
-  }];
+function unidentified({ reason }) {
+  return bad("This container could not be identified", words.sentence(reason),
+    "selfinspect id --explain shows the evidence; an engine's socket or --container NAME settles it");
 }
 
 function assumed({ id }, identity) {
-  if (id !== null || identity?.level !== "assumed") return [];
-  return [{
-    tone: "warn",
-    title: "The identity is only assumed",
-    text: words.sentence(identity.reason),
-    advice: "mount the engine's socket; or, where no container shares another's network, set SELFINSPECT_ASSUME=1",
-  }];
+  return id === null && identity?.level === "assumed" && warn(
+    "The identity is only assumed", words.sentence(identity.reason),
+    "mount the engine's socket; or, where no container shares another's network, set SELFINSPECT_ASSUME=1");
 }
 
 function state({ state: word }) {
   if (word === null || word === "running" || word === "created") return null;
-  return word === "gone" ? {
-    tone: "bad",
-    title: "The container was removed",
-    text: "What is shown is what was last known.",
-    advice: "the agent waits for the next container of that name",
-  } : {
-    tone: word === "paused" ? "warn" : "bad",
-    title: `The container is ${word}`,
-    advice: word === "paused" ? "docker unpause lets it go on" : null,
-  };
+  if (word === "paused") return warn("The container is paused", null, "docker unpause lets it go on");
+  if (word !== "gone") return bad(`The container is ${word}`);
+  return bad("The container was removed", "What is shown is what was last known.",
+    "the agent waits for the next container of that name");
 }
 
 function stopping({ stopping: stop }) {
-  if (!stop) return null;
-  const deadline = words.moment(stop.deadline);
-  return {
-    tone: "warn",
-    title: `The container is stopping: ${stop.signal} came at ${words.clock(words.moment(stop.received_at))}`,
-    text: deadline ? `What still runs at ${words.clock(deadline)} is killed, unless another time was asked for.`
-      : "When the engine kills what still runs is not known.",
-  };
+  const deadline = words.moment(stop?.deadline);
+  return stop && warn(
+    `The container is stopping: ${stop.signal} came at ${words.clock(words.moment(stop.received_at))}`,
+    deadline ? `What still runs at ${words.clock(deadline)} is killed, unless another time was asked for.`
+      : "When the engine kills what still runs is not known.");
 }
 
 function health({ health }) {
   if (health?.status !== "unhealthy") return null;
-  const last = health.log.at(-1);
-  const at = words.moment(last?.end ?? last?.start);
-  const verdict = last ? ` ${words.verdict(last)}` : "";
-  return {
-    tone: "bad",
-    title: "The health check fails",
-    text: `${words.capital(words.times(health.failing_streak))} in a row, the last${verdict}${at ? ` at ${words.dayAndClock(at)}` : ""}.`,
-    output: last ? words.tail(last.output, 4).end || null : null,
-    advice: last && !last.output.trim() ? "the check printed nothing: let it say what it found" : null,
-  };
+  const last = health.log.at(-1) ?? { output: "" };
+  const at = words.moment(last.end ?? last.start);
+  return bad(
+    "The health check fails",
+    `${words.capital(words.times(health.failing_streak))} in a row${at ? `, the last ${words.verdict(last)} at ${words.dayAndClock(at)}` : ""}.`,
+    last.output.trim() ? null : "the check printed nothing: let it say what it found",
+    words.tail(last.output, 4).end || null);
 }
 
 function flapping(events, now) {
   const verdicts = recent(events, "health_status", now, LOOP)
     .map(({ attributes }) => attributes?.status).filter((status) => status && status !== "starting");
   const changes = verdicts.filter((status, index) => index && status !== verdicts[index - 1]).length;
-  if (changes < HEALTH_CHANGES) return null;
-  return {
-    tone: "warn",
-    title: "Its health keeps changing",
-    text: `${words.count(changes, "change")} between healthy and unhealthy in the last ${words.duration(LOOP / 1000)}.`,
-    advice: "compare the failing checks with CPU and memory at their times; a longer --health-timeout or more --health-retries if they are only slow",
-  };
+  return changes >= HEALTH_CHANGES && warn(
+    "Its health keeps changing",
+    `${words.count(changes, "change")} between healthy and unhealthy in the last ${words.duration(LOOP / 1000)}.`,
+    "compare the failing checks with CPU and memory at their times; --health-timeout or --health-retries if they are only slow");
 }
 
 function limited(sample, events, now) {
   const { percent: share = null, limit_bytes: limit = null } = sample?.memory ?? {};
-  const met = recent(events, "memory_max", now, AT_LIMIT)
-    .filter(({ attributes }) => attributes.working_set_bytes >= attributes.limit_bytes * NEAR / 100);
-  const often = met.reduce((sum, { attributes }) => sum + Number(attributes.count), 0);
+  const met = recent(events, "memory_max", now, AT_LIMIT).map((event) => ({ ...event, ...event.attributes }))
+    .filter(({ working_set_bytes: used, limit_bytes: most }) => used >= most * NEAR / 100);
+  const often = met.reduce((sum, { count }) => sum + Number(count), 0);
   const advice = "find what grows among the processes; or raise the limit: docker update --memory";
   if (often) {
-    return {
-      tone: "bad",
-      title: "Memory is at its limit",
-      text: `It met the limit of ${words.bytes(met.at(-1).attributes.limit_bytes)} ${words.times(often)} in the last`
-        + ` ${words.duration(AT_LIMIT / 1000)}, last at ${words.clock(words.moment(met.at(-1).time))}, and at least ${NEAR}\u00a0%`
-        + " of that cannot be dropped: the next step is an OOM kill.",
-      advice,
-    };
+    const { time, limit_bytes: most } = met.at(-1);
+    return bad(
+      "Memory is at its limit",
+      `It met the limit of ${words.bytes(most)} ${words.times(often)} in the last ${words.duration(AT_LIMIT / 1000)},`
+        + ` last at ${words.clock(words.moment(time))}, with ${NEAR}\u00a0% or more in use: the next step is an OOM kill.`,
+      advice);
   }
-  if (share === null || share < NEAR) return null;
-  return {
-    tone: "warn",
-    title: "Memory is nearly used up",
-    text: `${words.percent(share)} of ${words.bytes(limit)}: at the limit the kernel kills a process.`,
-    advice,
-  };
+  return share !== null && share >= NEAR && warn(
+    "Memory is nearly used up",
+    `${words.percent(share)} of ${words.bytes(limit)}: at the limit the kernel kills a process.`, advice);
 }
 
 function kills(sample) {
   const kills = sample?.memory.oom_kills ?? 0;
-  if (!kills) return null;
-  return {
-    tone: "warn",
-    title: `${words.count(kills, "process", "processes")} OOM-killed in this run`,
-    text: "A killed child need not end its parent: see whether all runs that should.",
-    advice: "raise the memory limit or find what grows",
-  };
+  return kills > 0 && warn(
+    `${words.count(kills, "process", "processes")} OOM-killed in this run`,
+    "A killed child need not end its parent: see whether all runs that should.",
+    "raise the memory limit or find what grows");
 }
 
 function swap(sample) {
   const swapped = sample?.memory.swap_bytes ?? 0;
-  if (swapped < SWAPPED) return null;
-  return {
-    tone: "warn",
-    title: "Swap is in use",
-    text: `${words.bytes(swapped)} of its memory is on disk: reading it back is slow.`,
-    advice: "raise the memory limit; --memory-swap equal to --memory forbids swap",
-  };
+  return swapped >= SWAPPED && warn(
+    "Swap is in use", `${words.bytes(swapped)} of its memory is on disk: reading it back is slow.`,
+    "raise the memory limit; --memory-swap equal to --memory forbids swap");
 }
 
 function throttling({ limits }, history) {
-  const seen = throttled(history);
-  if (!seen || seen.share <= THROTTLED || seen.seconds < THROTTLED_SECONDS) return null;
-  const cpus = limits?.cpus ?? null;
-  return {
-    tone: "warn",
-    title: "The CPU limit holds it back",
-    text: `In the last ${words.duration(seen.seconds)} it was throttled in ${words.percent(seen.share * 100)} of its CPU periods:`
-      + ` it used up ${cpus === null ? "its quota" : words.count(cpus, "CPU")} before a period ended, and waited for the next.`,
-    advice: "raise the limit (docker update --cpus), or use fewer threads",
-  };
+  const { share, seconds } = throttled(history);
+  if (!(share > THROTTLED && seconds >= THROTTLED_SECONDS)) return null;
+  const quota = limits?.cpus ? words.count(limits.cpus, "CPU") : "its quota";
+  return warn(
+    "The CPU limit holds it back",
+    `In the last ${words.duration(seconds)} it was throttled in ${words.percent(share * 100)} of its CPU periods:`
+      + ` it used up ${quota} before a period ended, and waited for the next.`,
+    "raise the limit (docker update --cpus), or use fewer threads");
 }
 
-/** The mean share of throttled periods in a history, and over how many seconds; null where unknown. */
-export function throttled(history) {
-  if (!history) return null;
-  const column = history.fields.indexOf("cpu_throttled_share");
-  let share = 0;
-  let seconds = 0;
-  history.samples.forEach((sample, index) => {
+/** The mean share of throttled periods in a history, and over how many seconds that is known. */
+function throttled(history) {
+  const column = history?.fields.indexOf("cpu_throttled_share");
+  let [sum, seconds] = [0, 0];
+  history?.samples.forEach((sample, index, all) => {
     if (!index || sample[column] === null) return;
-    const spent = (words.moment(sample[0]) - words.moment(history.samples[index - 1][0])) / 1000;
-    share += sample[column] * spent;
+    const spent = (words.moment(sample[0]) - words.moment(all[index - 1][0])) / 1000;
+    sum += sample[column] * spent;
     seconds += spent;
   });
-  return seconds > 0 ? { share: share / seconds, seconds } : null;
+  return { share: sum / seconds, seconds };
 }
 
-function restarts(self, runs, now) {
-  const again = runs.filter(({ number, started_at: at }) => number > 1 && now - words.moment(at) < LOOP);
-  if (again.length < RESTARTS) return null;
-  const last = self.previous_run ?? runs.find((run) => run.finished_at !== null) ?? null;
-  return {
-    tone: "bad",
-    title: `It keeps restarting: ${words.times(again.length)} in the last ${words.duration(LOOP / 1000)}`,
-    text: last && `The previous run ${words.ending(last)}${words.lasting(last)}.`,
-    advice: `read what it printed before it ended; ${last?.oom_killed || last?.cause === "oom"
-      ? "raise the memory limit or find what grows" : "docker update --restart=no ends the loop"}`,
-  };
-}
-
-function lastRun(self, runs) {
-  const last = self.previous_run ?? runs?.find((run) => run.finished_at !== null) ?? null;
-  if (!last || !words.endedBadly(last)) return null;
-  const at = words.moment(last.finished_at);
-  const oom = last.cause === "oom" || last.oom_killed;
-  return {
-    tone: oom ? "bad" : "warn",
-    title: `The previous run ${words.ending(last)}`,
-    text: at && `At ${words.dayAndClock(at)}${words.lasting(last)}.`,
-    advice: oom ? "raise the memory limit or find what grows" : "read what it printed before it ended",
-  };
+/** How the run before ended, if badly; or that runs keep ending. */
+function ended({ previous_run: previous }, runs, now) {
+  const last = previous ?? runs.find((run) => run.finished_at !== null) ?? null;
+  const again = runs.filter(({ number, started_at: at }) => number > 1 && now - words.moment(at) < LOOP).length;
+  const oom = last?.cause === "oom" || last?.oom_killed;
+  const advice = oom ? "find what grows, or raise the memory limit" : "read what it printed before it ended";
+  if (again >= RESTARTS) {
+    return bad(`It keeps restarting: ${words.times(again)} in the last ${words.duration(LOOP / 1000)}`,
+      last && `The previous run ${words.ending(last)}${words.lasting(last)}.`,
+      `${advice}; docker update --restart=no ends the loop`);
+  }
+  const at = words.moment(last?.finished_at);
+  return last && words.endedBadly(last) && (oom ? bad : warn)(
+    `The previous run ${words.ending(last)}`, at && `At ${words.dayAndClock(at)}${words.lasting(last)}.`, advice);
 }
 
 function clocks({ started_at: began, inspected_at: seen }, lags) {
@@ -246,34 +192,25 @@ function clocks({ started_at: began, inspected_at: seen }, lags) {
   const [least = 0] = [...(lags ?? [])].sort((one, other) => Math.abs(one) - Math.abs(other));
   const ahead = began && seen ? Math.min(0, words.moment(seen) - words.moment(began)) : 0;
   const apart = Math.abs(least) > Math.abs(ahead) ? least : ahead;
-  if (Math.abs(apart) < APART) return null;
-  return {
-    tone: "warn",
-    title: `The engine's clock is ${words.duration(Math.abs(apart) / 1000)} ${apart < 0 ? "ahead" : "behind"}`,
-    text: "Events, state and health have the engine's time, figures the container's.",
-    advice: "synchronise the clocks of both machines",
-  };
+  return Math.abs(apart) >= APART && warn(
+    `The engine's clock is ${words.duration(Math.abs(apart) / 1000)} ${apart < 0 ? "ahead" : "behind"}`,
+    "Events, state and health have the engine's time, figures the container's.",
+    "synchronise the clocks of both machines");
 }
 
-function access(self, engine) {
+const MISSING = "What the kernel reports is shown. What only an engine reports is missing: name, image, "
+  + "ports, networks, mounts, environment, labels, health, events.";
+
+function access({ self, engine }) {
   const { failure = null } = engine ?? {};
-  if (!failure || failure.no_target) return [];
+  if (!failure || failure.no_target) return null;
   const last = Boolean(self?.inspected_at);
-  const lacking = "What the kernel reports is shown. What only an engine reports is missing: name, image, "
-    + "ports, networks, mounts, environment, labels, health, events.";
-  return [{
-    tone: "warn",
-    title: failure.denied ? "The engine, or a proxy before it, denies inspecting this container"
+  return warn(
+    failure.denied ? "The engine, or a proxy before it, denies inspecting this container"
       : last ? "The engine is away: its last answer is shown" : "No engine answers",
-    text: [words.sentence(failure.detail), self && !last && lacking].filter(Boolean).join(" "),
-    advice: failure.hint,
-  }];
+    [words.sentence(failure.detail), self && !last && MISSING].filter(Boolean).join(" "), failure.hint);
 }
 
 function recent(events, action, now, within) {
   return (events ?? []).filter((event) => event.action === action && now - words.moment(event.time) < within);
-}
-
-function rank({ tone }) {
-  return tone === "bad" ? 0 : 1;
 }

@@ -9,8 +9,14 @@ export function el(tag, attributes, ...children) {
     if (value === true) element.setAttribute(name, "");
     else if (value ?? false) element.setAttribute(name, value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child || child === 0));
+  element.append(...children.flat(Infinity).filter((child) => child || child === 0)
+    .map((child) => typeof child === "string" ? plain(child) : child));
   return element;
+}
+
+/** A text without characters that turn the direction of what follows them. */
+export function plain(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 export function byId(id) {

@@ -19,6 +19,7 @@ const STARTING = 1000;
 const REFUSED = 10_000;
 const NOTABLE = 200;
 const CAUGHT_UP = 5000; // what a stream brings sooner may be of the past
+const EACH = 15_000;
 const RECENT = "/v1/history?since=5m&step=15";
 const AFTER_EVENT = [300, 2000]; // the agent inspects again after an event
 
@@ -35,6 +36,8 @@ let charts = null;
 let refreshing = null;
 let timers = [];
 let doubts = 0;
+let retry = null;
+let historyDue = 0;
 let following = false;
 let caughtUp = Infinity;
 
@@ -89,12 +92,12 @@ async function ask() {
     // What asks for the container would be refused as well.
     latest.self = null;
     connection("Asks again every 10 s", "neutral");
-    setTimeout(refresh, REFUSED);
+    again(REFUSED);
     render();
     return;
   }
   if (!latest.self) render();
-  const [self, runs, history] = await Promise.all(["/v1/self", "/v1/runs", RECENT].map((path) => answer(path)));
+  const [self, runs] = await Promise.all(["/v1/self", "/v1/runs"].map((path) => answer(path)));
   if (unanswered(self)) return;
   if (latest.self?.id && self.document?.id && latest.self.id !== self.document.id) {
     location.reload(); // another container answers at this address
@@ -102,14 +105,17 @@ async function ask() {
   }
   if (self.error && (latest.self ? doubts < MOST_DOUBTS : isStarting(latest))) {
     doubts += 1; // an agent that has just started does not know itself yet
-    setTimeout(refresh, STARTING);
+    again(STARTING);
     render();
     return;
   }
   doubts = 0;
   latest.self = self.document;
   latest.runs = runs.document?.runs ?? [];
-  latest.history = history.document;
+  if (Date.now() >= historyDue) {
+    historyDue = Date.now() + EACH;
+    latest.history = (await answer(RECENT)).document;
+  }
   const first = latest.self && !following;
   if (first) fold();
   render();
@@ -120,10 +126,16 @@ async function ask() {
   }
 }
 
+/** Refresh after so many milliseconds; a later call replaces an earlier one. */
+function again(milliseconds) {
+  clearTimeout(retry);
+  retry = setTimeout(refresh, milliseconds);
+}
+
 /** Whether the agent did not answer at all, which is asked again until its streams are followed. */
 function unanswered(...answers) {
   const failed = answers.map(({ error }) => error).filter((error) => error && !(error instanceof ProblemError));
-  if (failed.some((error) => !(error instanceof UnauthorizedError)) && !following) setTimeout(refresh, STARTING);
+  if (failed.some((error) => !(error instanceof UnauthorizedError)) && !following) again(STARTING);
   return failed.length > 0;
 }
 

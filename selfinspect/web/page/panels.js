@@ -1,6 +1,6 @@
 // Documents of the agent as what stands in the page's panels.
 
-import { byId, code, el, mark, pairs, quiet, show, table } from "./dom.js";
+import { byId, code, el, mark, pairs, plain, quiet, show, table } from "./dom.js";
 import * as words from "./words.js";
 
 const MASKED = "[masked]";
@@ -14,7 +14,7 @@ const NO_LIMIT = "no limit";
 export function banner(self, identity, standing) {
   const id = self?.id ?? identity?.id ?? null;
   const name = self?.name ?? identity?.name ?? null;
-  const title = name ?? self?.hostname ?? (id ? id.slice(0, 12) : "This container");
+  const title = plain(name ?? self?.hostname ?? (id ? id.slice(0, 12) : "This container"));
   const health = self?.health?.status ?? null;
   byId("name").textContent = title;
   document.title = [title, standing === "last" ? "last known" : health ?? self?.state].filter(Boolean).join(": ");
@@ -221,7 +221,7 @@ export function identity(document, used, starting) {
       : [starting ? mark("Starting", "neutral") : mark("Refused", "bad"), ` ${words.sentence(reason)}`]),
     level && !used && el("p", { class: "lead" }, words.UNUSED),
     id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
-    candidates.length > 0 && el("details", { open: level !== "proven" && !starting },
+    candidates.length > 0 && el("details", { "data-key": "evidence", open: level !== "proven" && !starting },
       el("summary", null, `Evidence (${candidates.length})`),
       table("Evidence of which container this is", ["Found in", "Verdict"], candidates.map((one) => [
         el("div", null, one.source, el("span", { class: "quiet" }, `, of the ${SCOPES[one.scope] ?? one.scope}`),
@@ -252,7 +252,7 @@ export function engine(document, host) {
         ["Machine", machine(host) ?? ([os, kernel].filter(Boolean).join(", ") || null)],
         encrypted === null ? null : ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "unencrypted: whoever reads the traffic can become root on that host")],
         ["Now", reachable ? "answers" : el("span", { class: "warn" }, "away")],
-      ].filter(Boolean)) : el("p", null, "No engine answers."),
+      ].filter(Boolean)) : el("p", null, failure ? "No engine answers." : "No engine has been asked yet."),
       failure && el("p", { class: "lead" }, `${words.sentence(failure.detail)} `, failure.hint && el("span", { class: "quiet" }, `What helps: ${failure.hint}`)),
       el("div", { class: "stack" },
         product && el("div", null, el("h3", null, "What the agent may ask"),
