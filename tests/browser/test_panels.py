@@ -196,6 +196,27 @@ def test_the_charts_begin_with_what_was_read_before(stage: Stage) -> None:
         assert stage.questions("/v1/history")[-1] == "since=15m"
 
 
+def test_a_single_reading_is_drawn(stage: Stage) -> None:
+    """As a point: a line would need two, and a container may have been looked at once."""
+    alone = climbing(1, [])
+    alone["samples"] = alone["samples"][-10:-9]
+    stage.says["/v1/history"] = alone
+    with stage.opened() as visit:
+        visit.until(
+            """() => {
+              const canvas = document.querySelector("#chart-memory canvas");
+              if (!canvas) return false;
+              const half = [0, 0, Math.floor(canvas.width / 2), canvas.height];
+              const { data } = canvas.getContext("2d").getImageData(...half);
+              let blue = 0;
+              for (let at = 0; at < data.length; at += 4) {
+                blue += data[at + 3] > 200 && data[at + 2] > data[at] + 90;
+              }
+              return blue > 3 && blue < 60;
+            }"""
+        )
+
+
 def test_the_hours_can_be_chosen_by_keyboard(stage: Stage) -> None:
     """One question for each choice; what happened in that time is counted below the charts."""
     runs = killed_a_while_ago()
