@@ -387,6 +387,21 @@ def renamed(name: str) -> dict[str, Any]:
     return {"Type": "container", "Action": "rename", "Actor": actor, "timeNano": time.time_ns()}
 
 
+def test_the_log_is_read_once_an_engine_answers(stage: Stage, engine: CannedEngine) -> None:
+    """Until then a line says that none does, and nothing is asked."""
+    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
+    stage.says["/v1/engine"] = {
+        **dict.fromkeys(names), "reachable": False, "capabilities": {}, "tried": []
+    }  # fmt: skip
+    stage.prints((1, 9, "all is well"))
+    with stage.opened() as visit:
+        visit.shows("#log-note", "No engine answers")
+        assert stage.questions("/v1/logs") == []
+        del stage.says["/v1/engine"]
+        engine.emit(renamed("back"))
+        visit.shows("#log-lines", "all is well")
+
+
 def test_a_log_that_nobody_keeps_is_not_asked_for(stage: Stage, engine: CannedEngine) -> None:
     """With the logging driver `none`: a line says so, and what helps; the console has nothing."""
     stage.says["/v1/inspect/HostConfig"] = {"LogConfig": {"Type": "none"}}

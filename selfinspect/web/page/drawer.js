@@ -8,7 +8,7 @@ import * as words from "./words.js";
 export function engineMissing({ self, engine, missing }) {
   if (self?.engine && engine?.reachable) return null;
   const { detail, message, hint = null } = engine?.failure ?? missing ?? {};
-  return { message: detail ?? message ?? "no engine answers, and only one has this", hint, status: 503 };
+  return { message: detail ?? message ?? "no engine answers, and only one has this", hint };
 }
 
 /** A problem as a line: what it is, and what helps. */

@@ -82,7 +82,7 @@ export class LogPanel {
     const ended = this.follows && !this.aborter && document.visibilityState === "visible";
     this.options();
     if (away) this.say(away);
-    else if (this.loaded !== key || this.refused?.status === 503) this.load();
+    else if (this.loaded !== key) this.load();
     else if (ended && !this.refused) this.load(this.lines.at(-1)?.time);
     this.loaded = away ? null : key;
   }
@@ -115,7 +115,7 @@ export class LogPanel {
     } catch (error) {
       if (aborter.signal.aborted) return;
       if (error.hint === undefined) this.loaded = null; // no answer at all, or a token is missing
-      else this.say(error);
+      this.say(error.hint === undefined ? { message: "the agent does not answer" } : error);
     }
     if (this.aborter !== aborter) return;
     this.aborter = null;
