@@ -307,19 +307,22 @@ def of_module_queries(visit: Visit, runs: list[Any], index: int) -> list[str]:
 
 
 def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
-    """Each line appears as it is printed, with the output that it came on."""
-    del engine.answers[LOGS]
+    """Each line appears as it is printed, with its output; a stream that ends is resumed."""
     with stage.opened() as visit:
-        engine.wait_for_logs(1)
-        engine.end_logs()
-        visit.page.locator("#log-follow").check()
+        visit.shows("#log-note", "It printed nothing")
+        del engine.answers[LOGS]
+        with visit.page.expect_response(lambda response: "follow=true" in response.url):
+            visit.page.locator("#log-follow").check()
         engine.wait_for_logs(1)
         engine.print(frame(2, f"{ago(0)} it goes on\n".encode()))
         visit.shows("#log-lines", "it goes on")
         assert visit.text("#log-lines .stream") == "err"
-        visit.page.locator("#log-follow").uncheck()
+        with visit.page.expect_response(lambda response: "since=20" in response.url):
+            engine.end_logs()
         engine.wait_for_logs(1)
-        engine.end_logs()
+        engine.print(frame(1, f"{ago(0)} and on\n".encode()))
+        visit.shows("#log-lines", "and on")
+        assert visit.page.locator("#log-lines li").count() == 2
 
 
 def test_the_log_is_filtered(stage: Stage) -> None:
@@ -447,6 +450,8 @@ def test_the_processes_by_memory_and_by_cpu(stage: Stage) -> None:
         visit.page.get_by_role("button", name="CPU").click()
         first.filter(has_text="worker 1").wait_for()
         assert set(stage.questions("/v1/top")) == {"source=kernel"}
+        # The next list comes by itself: how much of a CPU each took since the first.
+        first.filter(has_text="0.0\u00a0%").wait_for()
 
 
 def test_the_share_of_a_cpu_is_that_between_two_answers(stage: Stage) -> None:

@@ -48,18 +48,18 @@ export class Drawer {
     clearTimeout(this.timer);
     if (!this.place.open || document.visibilityState === "hidden" || this.busy) return;
     this.busy = true;
-    let again = this.every;
+    let again = true;
     try {
       this.draw(await this.ask());
       this.note.textContent = `As of ${words.clock(new Date())}.`;
       this.body.hidden = false;
     } catch (error) {
       this.locked = error instanceof UnauthorizedError;
-      if (error.hint !== undefined) again = null; // a refusal, which will not go away
+      if (error.hint !== undefined) again = false; // a refusal, which will not go away
       this.body.hidden = true;
       this.note.textContent = reason(error);
     }
     this.busy = false;
-    if (again) this.timer = setTimeout(() => this.begin(), again);
+    if (again && this.every) this.timer = setTimeout(() => this.begin(), this.every);
   }
 }
