@@ -196,6 +196,27 @@ def test_the_charts_begin_with_what_was_read_before(stage: Stage) -> None:
         assert stage.questions("/v1/history")[-1] == "since=15m"
 
 
+def test_a_single_reading_is_drawn(stage: Stage) -> None:
+    """As a point: a line would need two, and a container may have been looked at once."""
+    alone = climbing(1, [])
+    alone["samples"] = alone["samples"][-10:-9]
+    stage.says["/v1/history"] = alone
+    with stage.opened() as visit:
+        visit.until(
+            """() => {
+              const canvas = document.querySelector("#chart-memory canvas");
+              if (!canvas) return false;
+              const half = [0, 0, Math.floor(canvas.width / 2), canvas.height];
+              const { data } = canvas.getContext("2d").getImageData(...half);
+              let blue = 0;
+              for (let at = 0; at < data.length; at += 4) {
+                blue += data[at + 3] > 200 && data[at + 2] > data[at] + 90;
+              }
+              return blue > 3 && blue < 60;
+            }"""
+        )
+
+
 def test_the_hours_can_be_chosen_by_keyboard(stage: Stage) -> None:
     """One question for each choice; what happened in that time is counted below the charts."""
     runs = killed_a_while_ago()
@@ -286,19 +307,22 @@ def of_module_queries(visit: Visit, runs: list[Any], index: int) -> list[str]:
 
 
 def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
-    """Each line appears as it is printed, with the output that it came on."""
-    del engine.answers[LOGS]
+    """Each line appears as it is printed, with its output; a stream that ends is resumed."""
     with stage.opened() as visit:
-        engine.wait_for_logs(1)
-        engine.end_logs()
-        visit.page.locator("#log-follow").check()
+        visit.shows("#log-note", "It printed nothing")
+        del engine.answers[LOGS]
+        with visit.page.expect_response(lambda response: "follow=true" in response.url):
+            visit.page.locator("#log-follow").check()
         engine.wait_for_logs(1)
         engine.print(frame(2, f"{ago(0)} it goes on\n".encode()))
         visit.shows("#log-lines", "it goes on")
         assert visit.text("#log-lines .stream") == "err"
-        visit.page.locator("#log-follow").uncheck()
+        with visit.page.expect_response(lambda response: "since=20" in response.url):
+            engine.end_logs()
         engine.wait_for_logs(1)
-        engine.end_logs()
+        engine.print(frame(1, f"{ago(0)} and on\n".encode()))
+        visit.shows("#log-lines", "and on")
+        assert visit.page.locator("#log-lines li").count() == 2
 
 
 def test_the_log_is_filtered(stage: Stage) -> None:
@@ -366,6 +390,21 @@ def renamed(name: str) -> dict[str, Any]:
     return {"Type": "container", "Action": "rename", "Actor": actor, "timeNano": time.time_ns()}
 
 
+def test_the_log_is_read_once_an_engine_answers(stage: Stage, engine: CannedEngine) -> None:
+    """Until then a line says that none does, and nothing is asked."""
+    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
+    stage.says["/v1/engine"] = {
+        **dict.fromkeys(names), "reachable": False, "capabilities": {}, "tried": []
+    }  # fmt: skip
+    stage.prints((1, 9, "all is well"))
+    with stage.opened() as visit:
+        visit.shows("#log-note", "No engine answers")
+        assert stage.questions("/v1/logs") == []
+        del stage.says["/v1/engine"]
+        engine.emit(renamed("back"))
+        visit.shows("#log-lines", "all is well")
+
+
 def test_a_log_that_nobody_keeps_is_not_asked_for(stage: Stage, engine: CannedEngine) -> None:
     """With the logging driver `none`: a line says so, and what helps; the console has nothing."""
     stage.says["/v1/inspect/HostConfig"] = {"LogConfig": {"Type": "none"}}
@@ -411,6 +450,8 @@ def test_the_processes_by_memory_and_by_cpu(stage: Stage) -> None:
         visit.page.get_by_role("button", name="CPU").click()
         first.filter(has_text="worker 1").wait_for()
         assert set(stage.questions("/v1/top")) == {"source=kernel"}
+        # The next list comes by itself: how much of a CPU each took since the first.
+        first.filter(has_text="0.0\u00a0%").wait_for()
 
 
 def test_the_share_of_a_cpu_is_that_between_two_answers(stage: Stage) -> None:

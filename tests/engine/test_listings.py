@@ -55,9 +55,20 @@ def test_the_log_of_a_container_without_a_terminal(engine: Engine) -> None:
     assert app.curl("/v1/logs?stdout=true&tail=2") == "zwöi\ndone"
     assert app.curl(f"/v1/logs?since={times[-1]}") == "done"
     assert "done" not in app.curl(f"/v1/logs?until={times[0]}")
+    # An engine alone would look for it among the last line of the whole log.
+    assert app.curl(f"/v1/logs?stdout=true&tail=1&until={times[0]}") == "out"
     assert app.exec("selfinspect", "logs", "--tail", "1") == "done"
     capabilities = member(app.json("/v1/engine"), "capabilities")
     assert text(capabilities, "logs") == "allowed"
+
+
+def test_a_log_that_nobody_keeps(engine: Engine) -> None:
+    """The logging driver `none`: what helps is said, and the page sees the driver beforehand."""
+    app = engine.start("--log-driver", "none", command=("run", "--", "sleep", "1000")).ready()
+    problem = app.json("/v1/logs")
+    assert member(problem, "type") == "urn:selfinspect:problem:unsupported-by-engine"
+    assert "--log-driver local" in str(member(problem, "hint"))
+    assert member(app.json("/v1/inspect/HostConfig"), "LogConfig", "Type") == "none"
 
 
 def test_the_log_of_a_container_with_a_terminal(engine: Engine) -> None:

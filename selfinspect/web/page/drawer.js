@@ -8,7 +8,7 @@ import * as words from "./words.js";
 export function engineMissing({ self, engine, missing }) {
   if (self?.engine && engine?.reachable) return null;
   const { detail, message, hint = null } = engine?.failure ?? missing ?? {};
-  return { message: detail ?? message ?? "no engine answers, and only one has this", hint, status: 503 };
+  return { message: detail ?? message ?? "no engine answers, and only one has this", hint };
 }
 
 /** A problem as a line: what it is, and what helps. */
@@ -48,18 +48,18 @@ export class Drawer {
     clearTimeout(this.timer);
     if (!this.place.open || document.visibilityState === "hidden" || this.busy) return;
     this.busy = true;
-    let again = this.every;
+    let again = true;
     try {
       this.draw(await this.ask());
       this.note.textContent = `As of ${words.clock(new Date())}.`;
       this.body.hidden = false;
     } catch (error) {
       this.locked = error instanceof UnauthorizedError;
-      if (error.hint !== undefined) again = null; // a refusal, which will not go away
+      if (error.hint !== undefined) again = false; // a refusal, which will not go away
       this.body.hidden = true;
       this.note.textContent = reason(error);
     }
     this.busy = false;
-    if (again) this.timer = setTimeout(() => this.begin(), again);
+    if (again && this.every) this.timer = setTimeout(() => this.begin(), this.every);
   }
 }

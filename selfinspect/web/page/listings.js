@@ -85,7 +85,7 @@ export class Processes extends Drawer {
     const order = (one, other) => rank(other)[0] - rank(one)[0] || rank(other)[1] - rank(one)[1];
     this.rows.replaceChildren(...[...list].sort(order).slice(0, this.most).map((one) => el("tr", null,
       el("td", { class: "figure" }, words.bytes(one.memory), one.swap > 0 && el("div", { class: "quiet" }, `${words.bytes(one.swap)} swapped`)),
-      el("td", { class: "figure" }, one.cpu === null ? "…" : words.percent(one.cpu), one.spent !== null && el("div", { class: "quiet" }, `${words.duration(one.spent)} in all`)),
+      el("td", { class: "figure" }, one.cpu === null ? "…" : words.percent(one.cpu), one.spent >= 1 && el("div", { class: "quiet" }, `${words.duration(one.spent)} in all`)),
       el("td", null, one.pid), el("td", null, one.user), el("td", null, one.state),
       el("td", { class: "command" }, el("bdi", { class: "code" }, one.command.slice(0, CLIP), one.command.length > CLIP && "…")),
     )));

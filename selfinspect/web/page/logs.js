@@ -12,6 +12,7 @@ const RUNS = 20;
 const BEFORE_END = [60, 3600, Infinity]; // seconds: an engine reads all that is asked for, so little is asked for first
 const FRESH = 15 * 60; // seconds for which the end of the run before is what matters
 const PAINT = 100;
+const AGAIN = 5000; // after a stream that ended though the run has not
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g;
 
@@ -74,7 +75,7 @@ export class LogPanel {
 
   /** Take what is known of the container; ask once, and again where there may be another answer. */
   update(latest) {
-    const { self, runs } = latest;
+    const { self, runs } = this.latest = latest;
     this.runs = runs.slice(0, RUNS);
     const away = self && engineMissing(latest);
     if (!self || (away && this.lines.length)) return;
@@ -82,7 +83,7 @@ export class LogPanel {
     const ended = this.follows && !this.aborter && document.visibilityState === "visible";
     this.options();
     if (away) this.say(away);
-    else if (this.loaded !== key || this.refused?.status === 503) this.load();
+    else if (this.loaded !== key) this.load();
     else if (ended && !this.refused) this.load(this.lines.at(-1)?.time);
     this.loaded = away ? null : key;
   }
@@ -115,11 +116,12 @@ export class LogPanel {
     } catch (error) {
       if (aborter.signal.aborted) return;
       if (error.hint === undefined) this.loaded = null; // no answer at all, or a token is missing
-      else this.say(error);
+      this.say(error.hint === undefined ? { message: "the agent does not answer" } : error);
     }
     if (this.aborter !== aborter) return;
     this.aborter = null;
     this.paint();
+    if (this.follows && !this.refused) setTimeout(() => this.update(this.latest), AGAIN);
   }
 
   /** The name of its logging driver, where an engine says it. */

@@ -25,6 +25,7 @@ export class History {
     this.past = [];
     this.hours = 0;
     this.last = null;
+    this.starts = []; // of the runs
     this.arrange();
   }
 
@@ -49,14 +50,14 @@ export class History {
   /** Begin with what was read before the first sample came: an answer of /v1/history. */
   begin(document) {
     const first = this.recent[0]?.[0] ?? Infinity;
-    this.recent = [...rows(document).filter(([time]) => time < first), ...this.recent];
+    this.recent = [...this.rows(document).filter(([time]) => time < first), ...this.recent];
     this.arrange();
   }
 
   /** Show so many hours of an answer of /v1/history, and what has come since; 0 for the last minutes. */
   choose(hours, document) {
     this.hours = hours;
-    this.past = hours ? rows(document) : [];
+    this.past = hours ? this.rows(document) : [];
     this.arrange();
   }
 
@@ -80,23 +81,29 @@ export class History {
     this.arrange();
   }
 
+  rows({ fields, samples, runs }) {
+    this.starts = runs.map((run) => seconds(run.started_at));
+    return samples.map((row) => [seconds(row[0]), ...NAMES.map((name) => {
+      const [field, factor] = SERIES[name];
+      const value = row[fields.indexOf(field)];
+      return value === null ? null : value * factor;
+    })]);
+  }
+
   arrange() {
     const last = this.past.at(-1)?.[0] ?? 0;
-    const shown = [...this.past, ...this.recent.filter(([time]) => time > last)];
+    const shown = broken([...this.past, ...this.recent.filter(([time]) => time > last)], this.starts);
     this.times = shown.map(([time]) => time);
     this.series = Object.fromEntries(NAMES.map((name, index) => [name, shown.map((row) => row[index + 1])]));
   }
 }
 
-/** The rows of an answer of /v1/history; the lines break where a run began or nothing was read. */
-function rows({ fields, samples, runs }) {
-  const places = NAMES.map((name) => fields.indexOf(SERIES[name][0]));
-  const starts = runs.map((run) => seconds(run.started_at));
-  return samples.flatMap((row, index) => {
-    const [before, time] = [samples[index - 1], row].map((each) => each && seconds(each[0]));
-    const apart = before && (time - before > GAP || starts.some((start) => start > before && start <= time));
-    const values = NAMES.map((name, at) => row[places[at]] === null ? null : row[places[at]] * SERIES[name][1]);
-    return [...(apart ? [[(before + time) / 2, ...NAMES.map(() => null)]] : []), [time, ...values]];
+/** The rows with an unknown one wherever a run began or nothing was read, which breaks the lines. */
+function broken(rows, starts) {
+  return rows.flatMap((row, index) => {
+    const [before, now] = [rows[index - 1]?.[0], row[0]];
+    const apart = now - before > GAP || starts.some((start) => start > before && start <= now);
+    return apart ? [[(before + now) / 2, ...NAMES.map(() => null)], row] : [row];
   });
 }
 
