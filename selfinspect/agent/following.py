@@ -38,7 +38,7 @@ _SETTLING = 0.1
 _BETWEEN_HEALTH = 5.0
 """Seconds between two inspects at least that are made for a health check's sake."""
 
-_UNNOTICED = 60 * 10**9
+_UNNOTICED = 60 * times.SECOND
 """Nanoseconds for which an engine behind a network may be dead before that is noticed."""
 
 

@@ -156,7 +156,7 @@ def _identity(facts: Facts) -> Check:
     snapshot = facts.snapshot
     identity = snapshot.identity
     if facts.agents and _agents_reach(facts) and (found := facts.agents.identity).id:
-        seen = f"{found.id[:12]}, {found.level} by {found.method}, as the agent has it"
+        seen = f"{found.id[:SHORT_ID]}, {found.level} by {found.method}, as the agent has it"
         return Check("identity", "pass", seen)
     if identity.id is None:
         fix = "docker run --env SELFINSPECT_CONTAINER=NAME …"

@@ -126,7 +126,7 @@ class Intake:
 
 
 class HealthChecks:
-    """Tells the engine's health checks from what people run: follows execs from start to end."""
+    """The engine's health checks apart from what people run: follows execs to their end."""
 
     def __init__(self) -> None:
         self._ours: set[str] = set()

@@ -18,6 +18,7 @@ from selfinspect.background import in_background
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.history import past_events
 from selfinspect.events.translate import decoded, when
+from selfinspect.times import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ _STREAM_AGAIN = 600.0
 _PROXY_PATIENCE = 5.0
 """Seconds for the headers of a live stream from a proxy: an engine sends them at once."""
 
-_LATE = 2 * 10**9
+_LATE = 2 * SECOND
 """Nanoseconds for which an event may be missing from the engine's history."""
 
 _BACKLOG = 16 * 2**20

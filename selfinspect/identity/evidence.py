@@ -18,6 +18,7 @@ from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
 from selfinspect.identity.mounts import Root, root_of
 from selfinspect.kernel import cgroup_file, mountinfo
 from selfinspect.model import SHORT_ID, Candidate
+from selfinspect.times import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -131,7 +132,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         unsure=frozenset(place.id for place in places if place.id and place.unknown) - supported,
         kubernetes=mounts.kubernetes(mounted) if in_pod else None,
         root=root_of(mounted, mountinfo.parse(files.init_mountinfo)),
-        hostname_written=written and (written[0], written[1] / 10**9),
+        hostname_written=written and (written[0], written[1] / SECOND),
         gvisor=bool(_GVISOR.search(files.version)),
     )
 

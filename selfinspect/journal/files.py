@@ -10,13 +10,13 @@ import fcntl
 import os
 import sqlite3
 import stat
-import threading
 from binascii import crc32
-from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from selfinspect.background import future_of
 from selfinspect.errors import JournalBusyError
 from selfinspect.files import open_own
 from selfinspect.journal.database import (
@@ -140,18 +140,11 @@ def read(
         patience: seconds after which it counts as unreadable. SQLite opens a file by its name, and
             one that was replaced by a pipe after our look at it would never be open.
     """
-    copy: Future[sqlite3.Connection] = Future()
-
-    def work() -> None:
-        try:
-            copy.set_result(_copied(path, container, most))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            copy.set_exception(error)
-
+    copying = partial(_copied, path, container, most)
     try:
-        threading.Thread(target=work, name="journal", daemon=True).start()
+        copy = future_of("journal", copying)
     except RuntimeError:  # the container has as many tasks as it may have
-        work()
+        return copying()
     try:
         return copy.result(patience)
     except TimeoutError:

@@ -73,8 +73,8 @@ def directories(
         mounts: the text of `/proc/self/mountinfo`.
         namespace: what `/proc/self/ns/cgroup` links to, None where that cannot be read.
         root: the prefix below which files are read, without a slash at its end.
-        rootless: whether root in this container is another user on the host, to whom nobody gives
-            groups of v1: one that names no container is that of whoever started the engine.
+        rootless: whether root in this container is another user on the host. Such a user may make
+            no group of v1: one that names no container is that of whoever started the engine.
     """
     mounted = _mounts(mounts, root)
     lines = [line for line in cgroup_file.parse(cgroup) if not line.outside]

@@ -122,7 +122,7 @@ def _counting_down(own: Self) -> Self:
     stop = own.stopping
     if stop is None or stop.deadline is None:
         return own
-    left = max(0, times.nanoseconds(stop.deadline) - time.time_ns()) / 10**9
+    left = max(0, times.nanoseconds(stop.deadline) - time.time_ns()) / times.SECOND
     return replace(own, stopping=replace(stop, seconds_left=round(left, 3)))
 
 
@@ -131,4 +131,4 @@ def _age(snapshot: Snapshot) -> int:
     inspected_at = snapshot.self.inspected_at if snapshot.self else None
     if inspected_at is None:
         return 0
-    return max(0, (time.time_ns() - times.nanoseconds(inspected_at)) // 10**9)
+    return max(0, (time.time_ns() - times.nanoseconds(inspected_at)) // times.SECOND)
