@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_OF_URLS = "urllib3.util.url"
+
 
 class Pattern:
     """A regular expression that is compiled when one of its methods is first asked for."""
 
-    def __init__(self, *arguments: Any) -> None:
-        self._arguments = arguments
+    def __init__(self, pattern: Any, flags: int = 0) -> None:
+        self._arguments = pattern, flags
 
     def __getattr__(self, name: str) -> Any:
         """The same of the compiled pattern, and kept."""
@@ -31,22 +33,29 @@ class Pattern:
 
 @contextmanager
 def _lightly() -> Iterator[None]:
-    """Load libraries without compiling their patterns, or loading what reads their versions.
+    """Load libraries without urllib3's patterns for URLs, and without `importlib.metadata`.
 
-    Of urllib3's patterns for URLs an engine's needs one; all take 25 ms, a tenth of the CPU of the
-    agent's start. `importlib.metadata`, from which urllib3 takes the version of an h2 that is not
-    there, takes 9 ms and 0.7 MiB.
+    Of the patterns an engine's URL needs one; all take 25 ms, a tenth of the CPU of the agent's
+    start. `importlib.metadata`, from which urllib3 takes the version of an h2 that is not there,
+    takes 9 ms and 0.7 MiB. All other modules compile their patterns, in whichever thread they are
+    loaded. The stand-in is everybody's meanwhile: the agent loads this before it has threads.
     """
     metadata = ModuleType("importlib.metadata")
     metadata.version = _version  # type: ignore[attr-defined]
     added = sys.modules.setdefault(metadata.__name__, metadata) is metadata
-    re.compile = Pattern  # type: ignore[assignment]
+    re.compile = _compile_or_wait
     try:
         yield
     finally:
         re.compile = _compile
         if added:
             del sys.modules[metadata.__name__]
+
+
+def _compile_or_wait(pattern: Any, flags: int = 0) -> Any:
+    """`re.compile`, and for the patterns of URLs only a promise of it."""
+    of_urls = sys._getframe(1).f_globals.get("__name__") == _OF_URLS  # noqa: SLF001
+    return Pattern(pattern, flags) if of_urls else _compile(pattern, flags)
 
 
 def _version(name: str) -> str:
