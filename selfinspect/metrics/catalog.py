@@ -296,7 +296,7 @@ SECTIONS: Mapping[str, Mapping[str, Metric]] = {
             _NO_ENGINE),
         "selfinspect_stopping": Metric(
             "1 from the first stop signal on, else 0.", "1", "PID 1, where that is `run`",
-            "the identity is refused"),
+            "where the identity is refused"),
         "selfinspect_previous_run_info": Metric(
             "How the previous run ended: exit, oom, killed, stopped, engine-restart or unknown.",
             "1", _RUNS, _FIRST_RUN, ("cause",)),

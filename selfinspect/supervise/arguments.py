@@ -56,12 +56,12 @@ Options:
                           that, if CMD catches it and has more than 4 s.
   --on-memory SIG         Send SIG, if CMD catches it, when memory is at its
                           limit and not by page cache alone; at most one a
-                          minute. Takes cgroup v2.
+                          minute. Needs cgroup v2.
   --user UID[:GID]        Run CMD as this user, in its groups alone; numbers or
-                          names. Takes root.
+                          names. Needs root.
   --agent-user UID[:GID]  Run the agent as this user, another one than CMD's. It
                           keeps the groups that may open the engine's socket.
-                          Takes root.
+                          Needs root.
   -h, --help              Show this text.
 
 Each is an environment variable too: SELFINSPECT_END_REST is --end-rest; commas

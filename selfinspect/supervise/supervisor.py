@@ -138,7 +138,7 @@ class Supervisor:
             self._command.memory_is_short()
         elif notice == MEMORY_UNSUPPORTED and not self._unsupported_said:
             self._unsupported_said = True
-            reason = "no notice of short memory: it takes cgroup v2 and its memory.events"
+            reason = "no notice of short memory: it needs cgroup v2 and its memory.events"
             say("on-memory.unsupported", reason=reason)
 
     def _forward(self, number: int) -> None:
