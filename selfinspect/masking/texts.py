@@ -96,12 +96,12 @@ _ELEMENT = re.compile(
     r"(?:<!\[CDATA\[)?([^<>\]&]{1,4096})"
 )
 _DEFINED = re.compile(r"define\(\s{0,4}[\"']([A-Za-z_]\w{0,127})[\"']\s{0,4},\s{0,4}")
-# sed's `s/PLACEHOLDER/value/`.
 _INSERTED = re.compile(
     r"\binsert\s{1,4}into\s{1,4}[\w.\"`\[\]]{1,128}\s{0,4}\(([^()]{1,1024})\)\s{0,4}values\s{0,4}\(",
     re.IGNORECASE,
 )
 _COLUMN = re.compile(r"'((?:[^']|''){0,1024})'|\"([^\"]{0,1024})\"|([^\s,()'\"][^,()'\"]{0,255})")
+# sed's `s/PLACEHOLDER/value/`.
 _SUBSTITUTED = re.compile(r"\bs([/|,#@])((?:(?!\1)[^\n]){1,80})\1((?:(?!\1)[^\s=\"']){1,200})\1")
 # What a parser complains of, `unexpected token: '}'`.
 _COMPLAINS = re.compile(

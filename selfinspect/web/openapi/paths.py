@@ -108,8 +108,8 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         "/v1/runs": _get("The container's runs, newest first.", _object(runs=array(run))),
         "/v1/runs/previous": _get("The last run that has ended.", _json(run)),
         "/v1/top": _get(
-            "The container's processes, with the PIDs of the engine's host, or, of the kernel, with"
-            " its own.",
+            "The container's processes, with the PIDs of the engine's host; with source=kernel,"
+            " with those of the container.",
             _object(titles=array(TEXT), processes=array(array(TEXT))), ("args", "source"),
         ),
         "/v1/logs": _get(
