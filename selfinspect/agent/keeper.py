@@ -51,6 +51,7 @@ class Keeper:
         look: a whole new look, given the last one: identity, engine, inspect.
         intake: takes each event of this container, after what it changed is in the state.
         audience: who waits for events now.
+        on_found: called with what a whole look found, before it is in the state.
         on_look: called after every whole look and after every loss of the engine.
         on_reopen: called whenever the event streams are open again.
         on_minute: called once a minute while it is longer until the next look.

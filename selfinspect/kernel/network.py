@@ -210,7 +210,6 @@ class NetworkChanges:
 
     Args:
         on_change: called from a thread of its own.
-        proc: the folder of our own network's tables.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
