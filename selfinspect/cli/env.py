@@ -69,8 +69,9 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 def env(streams: Streams, /, *, what: Wanted, form: Syntax, explain: bool, **given: Any) -> None:
     """Print what this container is as environment variables.
 
-    They are those that `run --export-env` gives its command, and SELFINSPECT_URI. An unknown
-    value has none; without an engine the set self has the ID and the limits alone.
+    They are those that `run --export-env` gives its command, and SELFINSPECT_URI. A value
+    that is unknown gets no variable; without an engine the set self has the ID, the limits and how
+    the run before ended.
     """
     lack: SelfinspectError | None = None
     agent = agent_of(streams, given)

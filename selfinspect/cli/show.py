@@ -198,8 +198,8 @@ def show(streams: Streams, /, path: str, **given: Any) -> None:
 
     An object or an array is printed as JSON, a single value as it is, and an unknown one as an
     empty line. A member of an array is named by its number, the first by 0; a slash in a
-    name is written %2F. What only the engine that --engine names could say is an error while that
-    engine does not answer.
+    name is written %2F. Where --engine names an engine that does not answer, a member that only an
+    engine knows is an error.
     """
     lack: SelfinspectError = EngineUnreachableError("no engine has answered the agent")
 

@@ -171,9 +171,9 @@ def _sum(parts: list[dict[str, Json]], name: str) -> str:
 def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -> None:
     """Print the processes of this container.
 
-    Process IDs and names of users are those of the engine's machine, which may call a number of
-    this container otherwise; uid among the columns is the number. Where user namespaces are on, it
-    is the machine's, too.
+    Process IDs and names of users are those of the engine's machine, where a user of this container
+    may have another name; the column uid has the number. With user namespaces that number is the
+    machine's, too.
     """
     path = "/v1/top" + (f"?{urlencode({'args': args})}" if args is not None else "")
     document = answer(streams, given, path, lambda observation: inquiry(observation).top(args))

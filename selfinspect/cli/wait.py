@@ -192,8 +192,8 @@ def _ports(uri: str, environ: Mapping[str, str]) -> Iterator[int]:
 def wait(streams: Streams, /, timeout: float) -> int:
     """Wait until this container's agent is ready.
 
-    It is ready once the identity is resolved and a first sample is taken. An agent that does not
-    run yet is waited for, too.
+    It is ready once the identity is resolved, a first sample is taken and the journal answers. An
+    agent that does not run yet is waited for, too.
     """
     deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
     with progress(streams, "waiting for the agent") as show:

@@ -152,7 +152,7 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         ),
         "/healthz": _get("200 while the agent's event loop runs.", _ANY_TEXT),
         "/readyz": _get(
-            "200 once the identity is settled and a first sample is taken, else 503.",
+            "200 once identity, a first sample and the journal are there, else 503.",
             _json(readiness()),
             also={"503": {"description": "Not ready.", "content": _json(readiness())}},
         ),
