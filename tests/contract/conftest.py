@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
     from tests.support.canned_engine import CannedEngine
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LAYER = "95b814a531a36b643bd71c074b95f60c6db50af37501d77bc07a8619e8fea786"
 
 # The agent leaves its address in /run, where it may, and its journal: each gets one of its own.

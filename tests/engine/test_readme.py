@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import ROOT, sh
+from tests.engine.conftest import ROOT, sh, until
 from tests.support.pages import HELP, README, blocks
 
 if TYPE_CHECKING:
@@ -108,6 +108,23 @@ def clear(engine: Engine) -> None:
     engine.docker("volume", "rm", "--force", "selfinspect")
 
 
+def test_the_five_lines_and_pythons_own_work_as_they_stand(engine: Engine, tmp_path: Path) -> None:
+    """In an image of another user, with a CMD of its own; `docker exec NAME selfinspect`, too."""
+    (tmp_path / "app.py").write_text(f"{PYTHON}\nprint(port, flush=True)\ninput()\n")
+    lines = f"{FIVE_LINES}{ON_THE_PATH}".replace("from=selfinspect ", f"from={engine.image} ")
+    (tmp_path / "Dockerfile").write_text(
+        f'FROM {BASE}\n{lines}COPY app.py /\nUSER 65532\nCMD ["python3", "/app.py"]\n'
+    )
+    engine.docker("build", "--quiet", "--tag", "selfinspect-readme", tmp_path)
+    app = engine.start("--interactive", "--publish", "8080", image="selfinspect-readme")
+    until(app.logs, "the app's first words")
+    port = engine.docker("port", app.id, "8080/tcp").rpartition(":")[2].strip()
+    assert app.logs() == port
+    assert app.exec("selfinspect", "show", "ports/8080/tcp") == port
+    assert "fail" not in app.exec("selfinspect", "doctor")
+
+
+@pytest.mark.slow
 def test_every_command_does_what_it_says(place: Place) -> None:
     """README's lines in order, then those of help, with one container after the other."""
     inside = [each for each in EVERY if each.remark == IN_THE_CONTAINER]
@@ -138,6 +155,7 @@ def test_every_command_does_what_it_says(place: Place) -> None:
     assert last == place.run("docker exec shop hostname")
 
 
+@pytest.mark.slow
 def test_the_page_opens_under_compose(place: Place, tmp_path: Path) -> None:
     """With the lines of `help page`, and the token it names."""
     [compose, stack] = [each.text for each in blocks(PAGE) if each.language == "yaml"]

@@ -278,8 +278,13 @@ def test_the_agent_may_open_the_engines_socket_and_the_command_may_not(engine: E
 def test_an_agent_that_cannot_start_does_not_touch_the_command(engine: Engine) -> None:
     """A bad option is said once; the command runs and its code is the container's."""
     app = engine.start(
-        command=("run", "--engine", "nonsense", "--", "sh", "-c", "echo ran; sleep 2; exit 4")
+        command=(
+            *("run", "--engine", "nonsense", "--", "sh", "-c"),
+            "trap 'exit 4' TERM; echo ran; sleep 1000 & wait",
+        )
     )
+    until(lambda: "agent.given-up" in errors(app), "the end of the agent's tries")
+    app.engine.docker("stop", app.id)
     assert exit_code(app) == 4
     assert "ran" in app.logs()
     assert errors(app).count("nonsense") == 1
