@@ -88,7 +88,7 @@ DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docke
 export DOCKER_HOST
 echo "$engine: $DOCKER_HOST"
 
-step 'Images: Python, the agent'
+step 'Images: Python, the agent (the first time this takes a few minutes)'
 python=$(python_image)
 build --tag selfinspect "$root"
 

@@ -10,7 +10,7 @@ except selfinspect.NotAvailable as missing:
     name = "nobody in particular"
     print(f"I do not know who I am: {missing}", flush=True)
 else:
-    name, port = me.name, (me.ports or {}).get("8080", {}).get("tcp")
+    name, port = me.name, me.host_port(8080)
     print(f"I am {name}, and the host reaches me at port {port}", flush=True)
 
 

@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING
 import click
 
 from selfinspect import __version__
-from selfinspect.cli.streams import Streams, of_this_process, streams_of
+from selfinspect.cli.streams import Streams, of_this_process, streams_of, table
 from selfinspect.cli.verb import MEANINGS, ExitCode, Verb, exit_code, write_examples, write_exits
 from selfinspect.errors import SelfinspectError
+from selfinspect.terminal import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.resources.abc import Traversable
 
 _PROGRAM = "selfinspect"
 _TOPIC = ".md"
 _COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
+_BLOCK = re.compile(r"```.*?\n```|^ *\S.*?(?=\n\n|\s*\Z)", re.MULTILINE | re.DOTALL)
+_ITEM = re.compile(r"(?:-|\d+\.) ")
+_BETWEEN_ITEMS = re.compile(rf"\n(?={_ITEM.pattern})")
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+_WIDEST_TEXT = 100
 _COMPLETE = "_SELFINSPECT_COMPLETE"
 INTERRUPTED = 128 + signal.SIGINT
 UNREAD = 128 + signal.SIGPIPE
@@ -143,19 +149,20 @@ def _complete_topic(_: click.Context, __: click.Parameter, incomplete: str) -> l
 def help_(streams: Streams, /, topic: str | None) -> None:
     """Print a topic of the reference, or how a verb is used.
 
-    A topic is Markdown, shown by PAGER or less on a terminal. Where a topic and a verb have the
-    same name it is the topic. Without a name the verbs and the topics are listed.
+    A topic is Markdown; on a terminal it is laid out for its width, and shown by PAGER or less.
+    Where a topic and a verb have the same name it is the topic. Without a name the verbs and the
+    topics are listed.
     """
     topics = _topics()
     names = ", ".join(topics)
     root = click.get_current_context().find_root()
     if topic is None:
         print(root.get_help(), file=streams.out)
-        print(f"\nTopics: {names}", file=streams.out)
+        print("\n" + click.wrap_text(f"Topics: {names}"), file=streams.out)
     elif topic in topics:
         text = _COMMENT.sub("", topics[topic].read_text(encoding="utf-8"))
-        if streams.out.isatty():
-            click.echo_via_pager(text.rstrip("\n"))
+        if room := columns(streams.out):
+            click.echo_via_pager(laid_out(text, min(room, _WIDEST_TEXT)))
         else:
             streams.out.write(text)
     elif topic in _VERBS:
@@ -163,6 +170,52 @@ def help_(streams: Streams, /, topic: str | None) -> None:
     else:
         verbs = ", ".join(name for name in _VERBS if name not in topics)
         raise click.UsageError(f"no topic {topic!r}: takes {names}, or a verb: {verbs}")
+
+
+def laid_out(page: str, room: int) -> str:
+    """A page of Markdown for lines of that many columns; code stays as it is. Pure."""
+    return "\n\n".join(_block(block, room) for block in _BLOCK.findall(page))
+
+
+def _block(block: str, room: int) -> str:
+    if block.startswith(("```", " ")):
+        return block
+    if block.startswith("|"):
+        return "\n".join(_table(block, room))
+    return "\n".join(
+        _wrapped(each, room, further=len(mark[0]) if (mark := _ITEM.match(each)) else 0)
+        for each in _BETWEEN_ITEMS.split(block)
+    )
+
+
+def _table(block: str, room: int) -> Iterator[str]:
+    """The rows as they are where they fit, else each cell of a row below the row's first."""
+    lines = (_BETWEEN_CELLS.split(line)[1:-1] for line in block.splitlines())
+    head, _, *rows = ([cell.strip().replace(r"\|", "|") for cell in line] for line in lines)
+    fitting = list(table([head, *rows]))
+    if max(map(len, fitting)) <= room:
+        yield from fitting
+        return
+    names = [f"{name}: " for name in head[1:]] if len(head) > 2 else [""]  # noqa: PLR2004
+    for first, *others in rows:
+        yield _wrapped(first, room)
+        for name, cell in zip(names, others, strict=True):
+            if cell:
+                yield _wrapped(f"{name}{cell}", room, first=4, further=6 if name else 4)
+
+
+def _wrapped(text: str, room: int, *, first: int = 0, further: int = 0) -> str:
+    """Lines of a text, indented by that many columns; a word stays whole."""
+    from textwrap import fill  # noqa: PLC0415 - for a page alone
+
+    return fill(
+        " ".join(text.split()),
+        room,
+        initial_indent=" " * first,
+        subsequent_indent=" " * further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _usage(root: click.Context, verb: str) -> str:

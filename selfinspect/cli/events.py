@@ -258,7 +258,7 @@ def runs(streams: Streams, /, *, as_json: bool, **given: Any) -> None:
     """Print this container's runs, and how each ended.
 
     The run that goes on is (present). In --json its finished_at is null and its cause unknown, for
-    it has not ended.
+    it has not ended. Where no engine has answered, only runs that have ended are listed.
     """
 
     def put_together(observation: Observation) -> Json:

@@ -9,6 +9,7 @@ import time
 
 from selfinspect.kernel.signals import signal_name, signal_number
 from selfinspect.supervise.children import start_writer
+from selfinspect.supervise.messages import say
 from selfinspect.supervise.signals import signal
 
 TYPE_CHECKING = False
@@ -67,6 +68,9 @@ class StopNotice:
         self._over_at = float("inf") if seconds is None else now + seconds + _OUTLIVED
         if seconds is not None and seconds > _SHORTEST:
             self._last_at = now + seconds - _LAST_WORDS
+        elif self._last_signal is not None:
+            reason = "no --stop-timeout of more than 4 s is known"
+            say("last-signal.not-sent", signal=self._last_signal, reason=reason)
         deadline = None if seconds is None else received + int(seconds * _NANO)
         self._agent.send(f"stopping {number} {received} {deadline or '-'}")
         self._leave(_document(number, received, deadline))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.cli import laid_out
 from selfinspect.supervise.arguments import HELP
 from tests.engine.conftest import ROOT
 
@@ -95,4 +97,51 @@ def test_without_a_topic_it_lists_verbs_and_topics(call: Call) -> None:
     outcome = call("help")
     assert outcome.code == 0
     assert "Commands:" in outcome.out
-    assert outcome.out.endswith(f"\nTopics: {TOPICS}\n")
+    _, _, listed = outcome.out.rpartition("\nTopics: ")
+    assert " ".join(listed.split()) == TOPICS
+
+
+def test_the_list_of_topics_fits_a_terminal(call: Call) -> None:
+    """As the list of verbs does: eighty columns."""
+    assert max(map(len, call("help").out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("topic", TOPICS.split(", "))
+def test_on_a_terminal_no_word_of_a_topic_is_lost(call: Call, topic: str) -> None:
+    """Whatever the page has: tables, code, lists."""
+    page = call("help", topic).out
+    words = set(re.findall(r"\w+", re.sub(r"^\|.*\n\|---.*$", "", page, flags=re.MULTILINE)))
+    assert words <= set(re.findall(r"\w+", laid_out(page, 80)))
+
+
+@pytest.mark.parametrize("topic", TOPICS.split(", "))
+def test_on_a_terminal_only_code_and_long_words_are_wider(call: Call, topic: str) -> None:
+    """All else is wrapped, so that no cell of a table has to be searched for on the next line."""
+    page = call("help", topic).out
+    code = set(page.splitlines())
+    wide = [line for line in laid_out(page, 80).splitlines() if len(line) > 80]
+    assert [line for line in wide if line not in code and " " in line.strip()] == []
+
+
+def test_a_table_too_wide_for_the_terminal_has_a_line_a_cell() -> None:
+    """Below the first cell of its row, each after the name of its column; an empty one has none."""
+    page = "| what | why | do |\n|---|---|---|\n| a thing | some reasons | |\n| b | c \\| d | e |\n"
+    assert laid_out(page, 80).splitlines()[1] == "a thing  some reasons"
+    assert laid_out(page, 20).splitlines() == [
+        "a thing",
+        "    why: some",
+        "      reasons",
+        "b",
+        "    why: c | d",
+        "    do: e",
+    ]
+
+
+def test_an_item_of_a_list_is_indented_below_its_mark() -> None:
+    """Each on its own lines; code between stays as it is."""
+    page = "- one two\n  three\n- four\n\n1. five six\n   seven\n\n```sh\na  b  c  d  e  f\n```\n"
+    assert laid_out(page, 10).splitlines() == [
+        *("- one two", "  three", "- four", ""),
+        *("1. five", "   six", "   seven", ""),
+        *("```sh", "a  b  c  d  e  f", "```"),
+    ]
