@@ -312,6 +312,8 @@ class Handshake(asyncio.Protocol):
     finish = abort  # nothing has been asked yet
 
     async def _shake_hands(self) -> None:
+        if self._transport.is_closing():
+            return  # it had to make room at once: of its handshake nothing would be heard
         transport = None
         try:
             with suppress(OSError):

@@ -471,6 +471,32 @@ def test_one_address_does_not_hold_every_place() -> None:
     asyncio.run(run())
 
 
+def test_who_finds_no_place_leaves_no_handshake(tmp_path: Path) -> None:
+    """Where all that one address may have is in use, nothing is kept of what it opens more."""
+    context, trusting = contexts(tmp_path)
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        async with serving(tls=context, app=silent, most_of_one=1) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
+            writer.write(REQUEST)
+            await reader.readuntil(b"hi")
+            tasks = asyncio.all_tasks()
+            refused, unwanted = await asyncio.open_connection(*listener.getsockname())
+            assert await refused.read() == b""
+            unwanted.close()
+            async with asyncio.timeout(Protocol.header_seconds - 1):
+                while asyncio.all_tasks() - tasks:
+                    await asyncio.sleep(0.01)
+            writer.transport.abort()
+
+    asyncio.run(run())
+
+
 def test_a_handshake_counts_as_a_connection(tmp_path: Path) -> None:
     """Who only connects, and agrees on no TLS, holds no more places than in the clear."""
     context, trusting = contexts(tmp_path)
