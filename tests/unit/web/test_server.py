@@ -490,8 +490,8 @@ def test_who_finds_no_place_leaves_no_handshake(tmp_path: Path) -> None:
             assert await refused.read() == b""
             unwanted.close()
             async with asyncio.timeout(Protocol.header_seconds - 1):
-                while asyncio.all_tasks() - tasks:
-                    await asyncio.sleep(0.01)
+                for handshake in asyncio.all_tasks() - tasks:
+                    await handshake
             writer.transport.abort()
 
     asyncio.run(run())
