@@ -133,7 +133,8 @@ class Readings:
         Raises:
             NotFoundError: the kernel's list is not this container's, or not all of it can be seen.
         """
-        listing = self._ours.listing() if self._ours else None
+        grouped = self._has_cgroup(self._state.observation)
+        listing = self._ours.listing() if self._ours and grouped else None
         if listing is None:
             raise NotFoundError(
                 "the kernel does not show all processes of this container to the agent",

@@ -23,7 +23,7 @@ from selfinspect.engine.inspect.log import LogQuery
 from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
-from selfinspect.jsonread import boolean, mapping
+from selfinspect.jsonread import boolean, mapping, member
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.limits import is_rootless
@@ -139,6 +139,10 @@ def _agents_view(agent: AgentAddress) -> AgentsView | None:
         found = read_record(Identity, identity)
         reach = read_record(Reach, {**mapping(engine), "engine": engine})
     except ValueError:
+        return None
+    # What answers need not be an agent, and a record has whatever stood there.
+    named, allowed = member(identity, "id"), member(engine, "capabilities")
+    if not (isinstance(named, str | None) and isinstance(allowed, dict)):
         return None
     return AgentsView(found, reach if boolean(engine, "reachable") else None)
 

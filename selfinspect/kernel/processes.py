@@ -68,10 +68,14 @@ def listing(folder: str, root: str) -> list[Process] | None:
     if pids is None:
         return None
     found = {pid: _process(f"{root}/proc/{pid}", pid) for pid in pids[:_MOST_LISTED]}
-    missing = {pid for pid, process in found.items() if process is None}
-    if missing and not missing.isdisjoint(_listed(folder) or missing):
+    # A PID that is not listed any more may be another container's by now.
+    left = _listed(folder)
+    if left is None:
         return None
-    return [process for process in found.values() if process is not None]
+    listed = set(left)
+    ours = [process for pid, process in found.items() if pid in listed]
+    seen = [process for process in ours if process is not None]
+    return seen if len(seen) == len(ours) else None
 
 
 def _process(folder: str, pid: str) -> Process | None:

@@ -141,6 +141,16 @@ class Protocol(asyncio.BufferedProtocol):
         self._parser.receive_data(data)
         self._read()
 
+    def eof_received(self) -> bool:
+        """Answer a request that has come whole all the same; over TLS that cannot be done."""
+        self._last = self._deaf = True
+        exchange = self._exchange
+        if exchange is None or self._scheme == "https" or self._parser.their_state is h11.SEND_BODY:
+            return False
+        # A client that is gone looks the same until something is sent: no stream is kept for it.
+        self._request_timer = self._loop.call_later(self.answer_seconds, self._end_stream)
+        return exchange.hear_no_more()
+
     def pause_writing(self) -> None:
         """Watch whether the client reads the rest of an answer: the kernel takes no more of it."""
         self._writable.clear()
@@ -180,7 +190,8 @@ class Protocol(asyncio.BufferedProtocol):
                         self._deaf = True
                         return
                 case h11.PAUSED:
-                    self._transport.pause_reading()
+                    if self._parser.trailing_data[0]:  # else an upgrade is offered
+                        self._transport.pause_reading()
                     return
                 case h11.NEED_DATA:
                     return
@@ -227,6 +238,10 @@ class Protocol(asyncio.BufferedProtocol):
             self._transport.write_eof()
             self._expect_request(self.header_seconds)  # it has as long to hang up
         else:
+            self._transport.close()
+
+    def _end_stream(self) -> None:
+        if self._exchange is not None and not self._exchange.sized:
             self._transport.close()
 
     def _expect_request(self, seconds: float) -> None:
@@ -297,6 +312,8 @@ class Handshake(asyncio.Protocol):
     finish = abort  # nothing has been asked yet
 
     async def _shake_hands(self) -> None:
+        if self._transport.is_closing():
+            return  # it had to make room at once: of its handshake nothing would be heard
         transport = None
         try:
             with suppress(OSError):
@@ -326,7 +343,12 @@ class Exchange:
         transport: the connection's.
         writable: set while the client has read all that was sent.
         on_answered: called once the answer is whole.
+
+    Attributes:
+        sized: whether an answer is begun whose length is known: it is no stream.
     """
+
+    sized = False
 
     def __init__(
         self,
@@ -345,7 +367,8 @@ class Exchange:
         self._start: Message | None = None
         self._begun = False
         self._received = False
-        self._over = asyncio.Event()
+        self._over = False
+        self._unheard = asyncio.Event()
 
     async def run(self, app: ASGIApp) -> None:
         """Have the application answer; where it does not, that ends the connection."""
@@ -355,22 +378,33 @@ class Exchange:
         except Exception:  # noqa: BLE001 - a bug of one route is logged, and ends one connection
             _log.exception("a request failed")
         finally:
-            if not self._over.is_set():
+            if not self._over:
                 if self._parser.our_state is h11.SEND_RESPONSE:
                     self._transport.write(plain(self._parser, 500, "Internal Server Error"))
                 self._transport.close()
 
     def leave(self) -> None:
         """Note that the client is gone: nothing more is sent, and an answer that is begun ends."""
-        self._over.set()
+        self._end()
         if self._begun and self._task is not None:
             self._task.cancel()
+
+    def hear_no_more(self) -> bool:
+        """Note that the client sends no more; returns whether it is answered: no stream goes on."""
+        self._unheard.set()
+        if self._begun and not self.sized:
+            self.leave()
+        return not self._over
+
+    def _end(self) -> None:
+        self._over = True
+        self._unheard.set()
 
     async def _receive(self) -> Message:
         if not self._received:
             self._received = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        await self._over.wait()
+        await self._unheard.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
@@ -379,11 +413,13 @@ class Exchange:
             self._start = message
             return
         await self._writable.wait()
-        if self._over.is_set():
-            return
+        if self._over:
+            raise asyncio.CancelledError  # the client left before the answer began
         events: list[h11.Event] = []
         if self._start is not None:
-            events.append(_head(self._start["status"], self._start["headers"]))
+            headers = self._start["headers"]
+            events.append(_head(self._start["status"], headers))
+            self.sized = any(name == b"content-length" for name, _ in headers)
             self._start, self._begun = None, True
         if self._scope["method"] != "HEAD":
             events.append(h11.Data(data=message.get("body", b"")))
@@ -392,7 +428,7 @@ class Exchange:
             events.append(h11.EndOfMessage())
         self._transport.write(_bytes(self._parser, events))
         if whole:
-            self._over.set()
+            self._end()
             self._on_answered()
 
 

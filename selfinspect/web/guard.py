@@ -96,6 +96,13 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         method: str = scope["method"]
+        headers, path = combined(scope["headers"]), scope["path"]
+        # Before any refusal that keeps the connection.
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise BadRequestError(
+                "a request has either a Content-Length or a Transfer-Encoding",
+                hint="send no body at all: this agent reads none",
+            )
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowedError(f"{method} is not supported: this agent is read-only")
         query = len(scope["query_string"])
@@ -105,12 +112,6 @@ class Guard:
                 f"a request may have {MAX_REQUEST_LINE} bytes in its first line"
                 f" and {MAX_HEADERS} headers",
                 hint="shorten the path or the query, or send fewer headers",
-            )
-        headers, path = combined(scope["headers"]), scope["path"]
-        if "transfer-encoding" in headers and "content-length" in headers:
-            raise BadRequestError(
-                "a request has either a Content-Length or a Transfer-Encoding",
-                hint="send no body at all: this agent reads none",
             )
         if self.names is not None:
             check_forwarding(headers)

@@ -204,10 +204,11 @@ BOTH = {
 }
 
 
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
 @pytest.mark.parametrize("body", BOTH.values(), ids=BOTH)
-def test_what_may_be_one_request_or_two_is_refused(web: Agent, body: bytes) -> None:
+def test_what_may_be_one_request_or_two_is_refused(web: Agent, body: bytes, method: bytes) -> None:
     """With two lengths a proxy and the agent may disagree where it ends: RFC 9112, section 6.3."""
-    said = web.api.say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + body + SMUGGLED)
+    said = web.api.say(method + b" /healthz HTTP/1.1\r\nHost: localhost\r\n" + body + SMUGGLED)
     assert said.startswith(b"HTTP/1.1 400 ")
     assert said.count(b"HTTP/1.1 ") == 1
 

@@ -32,6 +32,9 @@ LONGEST_LINE: Final = 65_536
 _MOST = 4 << 20
 """Characters of the last lines that are kept where an engine does not count from their end."""
 
+_BESIDE = 100
+"""Characters that each of them counts for beside its text: an empty one takes room as well."""
+
 _TOGETHER = 64
 """Lines that are masked at a time."""
 
@@ -151,9 +154,9 @@ class Log:
         for lines in self._sent():
             for each in lines:
                 kept.append(each)
-                size += len(each.line)
+                size += len(each.line) + _BESIDE
                 while len(kept) > most or size > _MOST:
-                    size -= len(kept.popleft().line)
+                    size -= len(kept.popleft().line) + _BESIDE
         while kept:
             yield [kept.popleft() for _ in range(min(_TOGETHER, len(kept)))]
 

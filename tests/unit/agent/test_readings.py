@@ -208,3 +208,15 @@ def test_the_kernels_processes_are_not_those_of_another_container() -> None:
     readings = Readings(settings, State(Observation(Snapshot(UNRESOLVED), Masking())))
     with pytest.raises(NotFoundError):
         readings.processes()
+
+
+def test_where_the_engine_gives_no_cgroups_no_processes_are_listed(tmp_path: Path) -> None:
+    """Those of the cgroup that lies there are of whoever started the engine, be it asked first."""
+    root = shutil.copytree(FIXTURES / "cgroup-v2", tmp_path / "root", symlinks=True)
+    (root / "sys/fs/cgroup/cgroup.procs").write_text("7\n")
+    (root / "proc/7").mkdir()
+    (root / "proc/7/stat").write_text(f"7 (sshd) S 1 {'0 ' * 20}\n")
+    info: Json = {"CgroupDriver": "none"}
+    observation = Observation(Snapshot(Identity(ID, "proven", "layer")), Masking(), info=info)
+    with pytest.raises(NotFoundError):
+        Readings(Settings(root=root), State(observation)).processes()

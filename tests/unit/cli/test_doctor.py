@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from selfinspect.cli import main
+from selfinspect.cli.doctor import _agents_view
 from selfinspect.cli.streams import Streams
+from selfinspect.client import AgentAddress
 from tests.support.canned_container import ID as CONTAINER
 from tests.support.canned_container import lay_container
-from tests.support.canned_engine import PING, Answer, recorded
+from tests.support.canned_engine import PING, Answer, CannedEngine, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.canned_engine import CannedEngine
+    from selfinspect.model import Json
     from tests.unit.cli.conftest import Call
 
 
@@ -187,3 +190,21 @@ def test_an_agent_that_left_its_address_and_died_fails(tmp_path: Path) -> None:
     checks = {check["name"]: check for check in json.loads(out.getvalue())["checks"]}
     assert checks["agent"]["seen"] == "http://127.0.0.1:1 does not answer"
     assert checks["address"]["seen"].startswith(f"{tmp_path}/uri can be written")
+
+
+@pytest.mark.parametrize(
+    ("identity", "engine"),
+    [
+        ({"id": 1, "level": "proven", "method": "layer"}, {"capabilities": {}}),
+        ({"id": CONTAINER, "level": "proven", "method": "layer"}, {"capabilities": None}),
+        ([], {"capabilities": {}}),
+    ],
+)
+def test_what_is_no_agent_has_found_nothing(tmp_path: Path, identity: Json, engine: Json) -> None:
+    """Whoever runs as our user may answer at its address, with anything."""
+    socket = tmp_path / "api.sock"
+    with CannedEngine(socket) as agent:
+        agent.answers |= {"/v1/identity": Answer(body=identity), "/v1/engine": Answer(body=engine)}
+        uri = f"http+unix://{quote(str(socket), safe='')}"
+        assert _agents_view(AgentAddress(uri)) is None
+        assert [*agent.requests] == ["GET /v1/identity", "GET /v1/engine"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,3 +145,18 @@ def test_nothing_is_listed_where_a_process_is_hidden(lay: Lay, tmp_path: Path, h
     lay({"cg/cgroup.procs": f"7\n{hidden}\n"})
     describe(tmp_path, 7, b"sh\0")
     assert listing(f"{tmp_path}/cg", str(tmp_path)) is None
+
+
+def test_a_pid_that_went_to_another_container_is_not_listed(lay: Lay, tmp_path: Path) -> None:
+    """Where the engine's machine shares its PIDs: it was ours when the list was read."""
+    lay({"cg/cgroup.type": "domain\n"})
+    os.mkfifo(tmp_path / "cg/cgroup.procs")
+    lists = os.open(tmp_path / "cg/cgroup.procs", os.O_RDWR)
+    fcntl.fcntl(lists, fcntl.F_SETFL, os.O_DIRECT)  # a read gets what one write brought
+    os.write(lists, b"7\n8\n")
+    os.write(lists, b"7\n")
+    describe(tmp_path, 7, b"ours\0")
+    describe(tmp_path, 8, b"anothers\0")
+    found = listing(f"{tmp_path}/cg", str(tmp_path))
+    os.close(lists)
+    assert [process.command for process in found or ()] == [("ours",)]

@@ -204,6 +204,72 @@ def test_a_stream_ends_with_its_client() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_who_sends_no_more_is_answered(ahead: int) -> None:
+    """A client that shuts its side down after its last request waits for the answer."""
+    closed = asyncio.Event()
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/last":
+            await receive()
+            assert (await receive())["type"] == "http.disconnect"
+            closed.set()
+        await hello(scope, receive, send)
+
+    async def run() -> None:
+        async with serving(app=late) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST * (ahead - 1) + REQUEST.replace(b"/ ", b"/last ", 1))
+            writer.write_eof()
+            said = await reader.read()
+            assert said.count(b"HTTP/1.1 200 OK") == said.count(b"hi") == ahead
+            writer.close()
+
+    asyncio.run(run())
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("leaves", [True, False])
+@pytest.mark.parametrize("more", [b"", b"Connection: upgrade\r\nUpgrade: h2c\r\n"])
+def test_no_stream_is_kept_for_who_sends_no_more(more: bytes, *, leaves: bool, begun: bool) -> None:
+    """One that is gone looks the same, however early it went and whatever it offered."""
+    asked, opened, left, ended = (asyncio.Event() for _ in range(4))
+
+    class Watched(Protocol):
+        answer_seconds = 0.01
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            left.set()
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        asked.set()
+        try:
+            await opened.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def run() -> None:
+        async with serving(Watched, app=silent) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST.removesuffix(b"\r\n") + more + b"\r\n")
+            await asked.wait()
+            if begun:
+                opened.set()
+                await reader.readuntil(b"hi")
+            writer.transport.abort() if leaves else writer.write_eof()
+            await left.wait()
+            opened.set()
+            await ended.wait()
+            writer.close()
+
+    asyncio.run(run())
+
+
 def test_who_says_nothing_is_hung_up_on() -> None:
     """A connection without a request ends after the time for headers."""
 
@@ -401,6 +467,32 @@ def test_one_address_does_not_hold_every_place() -> None:
             for reader, writer in (other, second, third):
                 writer.write(REQUEST)
                 await answer(reader)
+
+    asyncio.run(run())
+
+
+def test_who_finds_no_place_leaves_no_handshake(tmp_path: Path) -> None:
+    """Where all that one address may have is in use, nothing is kept of what it opens more."""
+    context, trusting = contexts(tmp_path)
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        async with serving(tls=context, app=silent, most_of_one=1) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
+            writer.write(REQUEST)
+            await reader.readuntil(b"hi")
+            tasks = asyncio.all_tasks()
+            refused, unwanted = await asyncio.open_connection(*listener.getsockname())
+            assert await refused.read() == b""
+            unwanted.close()
+            async with asyncio.timeout(Protocol.header_seconds - 1):
+                for handshake in asyncio.all_tasks() - tasks:
+                    await handshake
+            writer.transport.abort()
 
     asyncio.run(run())
 

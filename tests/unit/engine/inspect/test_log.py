@@ -82,6 +82,13 @@ def test_the_last_lines_have_a_bound(engine: CannedEngine, client: Client) -> No
     assert 60 < len(kept) < 80
 
 
+def test_empty_lines_have_a_bound_too(engine: CannedEngine, client: Client) -> None:
+    """Each takes room: an app that prints them for days must not fill the agent's memory."""
+    engine.answers[LOGS] = Answer(raw=HEAD + frame(1, b"\n" * 100_000))
+    kept = lines(opened(client, LogQuery(tail=100_000, until=1)))
+    assert 0 < len(kept) < 50_000
+
+
 def test_secrets_are_masked_line_by_line(engine: CannedEngine, client: Client) -> None:
     """Also one that comes in two frames, and a key that runs over lines of one output."""
     engine.answers[LOGS] = Answer(
