@@ -440,7 +440,7 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
     """What it was that ended the runs is seen at once: README shows this page.
 
-    `--pictures FOLDER` takes that picture again, as `page.png`; a palette makes it small.
+    `--pictures FOLDER` takes that picture again, as `page.png`.
     """
     config = stage.inspect["Config"]
     assert isinstance(config, dict)
@@ -477,7 +477,7 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
             (cgroup / "memory.current").write_text(f"{used}\n")
             visit.shows("#chart-memory .now", f"{used / 2**20:.1f}\u00a0MiB")
         if visit.folder:
-            visit.page.set_viewport_size({"width": 690, "height": 680})
-            clip: FloatRect = {"x": 0, "y": 44, "width": 690, "height": 636}
+            visit.page.set_viewport_size({"width": 690, "height": 640})
+            clip: FloatRect = {"x": 0, "y": 44, "width": 690, "height": 596}
             visit.page.screenshot(path=f"{visit.folder}/page.png", clip=clip)
     assert (ROOT / ".github" / "page.png").stat().st_size <= 60_000

@@ -31,7 +31,8 @@ const history = new History(agent, drawHistory);
 const timeline = new Timeline(byId("timeline-list"));
 const drawers = [new LogPanel(agent), new Processes(agent), new Changes(agent)];
 let charts = null;
-let refreshing = null;
+let refreshing = false;
+let due = false;
 let timers = [];
 let doubts = 0;
 let following = false;
@@ -73,10 +74,16 @@ function fold() {
   for (const details of usual) details.open = !narrow.matches;
 }
 
-/** Fetch every document again, one round at a time. */
-function refresh() {
-  refreshing ??= ask().catch(() => null).finally(() => { refreshing = null; });
-  return refreshing;
+/** Fetch every document again: one round at a time, and one more if that is asked for meanwhile. */
+async function refresh() {
+  due = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (due) {
+    due = false;
+    await ask().catch(() => null);
+  }
+  refreshing = false;
 }
 
 async function ask() {
@@ -221,7 +228,7 @@ async function followEvents() {
   agent.follow("/v1/events/stream", {
     from: next,
     rests: true,
-    onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); again(AFTER_EVENT[0]); },
+    onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); refresh(); },
     onFrame: (_, event) => { timeline.add([event]); compare(event); again(...AFTER_EVENT); },
     onLost: lost,
   });
