@@ -122,11 +122,8 @@ def readable(visit: Visit, *, tallest: int = TALLEST, on_a_phone: int = TALLEST_
     for width, scheme in LOOKS:
         most = tallest if width >= 1000 else on_a_phone
         visit.page.set_viewport_size({"width": width, "height": 900})
-        size = visit.page.evaluate(
-            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-        )
-        assert size[0] <= width
-        assert size[1] <= most, width
+        visit.until("(width) => document.documentElement.scrollWidth <= width", width)
+        assert visit.page.evaluate("document.documentElement.scrollHeight") <= most, width
         if scheme is not None:
             visit.page.emulate_media(color_scheme=scheme)
             visit.picture(f"-{width}-{scheme}")

@@ -319,6 +319,33 @@ def test_the_log_is_read_once_an_engine_answers(stage: Stage, engine: CannedEngi
         visit.shows("#log-lines", "all is well")
 
 
+def test_a_log_that_is_known_to_be_denied_is_not_asked_for(stage: Stage) -> None:
+    """The line says why, so that the console has nothing; a person may ask all the same."""
+    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
+    stage.says["/v1/engine"] = {
+        **dict.fromkeys(names), "reachable": True, "capabilities": {"logs": "denied"}, "tried": []
+    }  # fmt: skip
+    stage.prints((1, 9, "all is well"))
+    with stage.opened() as visit:
+        visit.shows("#log-note", "denies logs. What helps: ")
+        assert stage.questions("/v1/logs") == []
+        visit.page.locator("#log-again").click()
+        visit.shows("#log-lines", "all is well")
+
+
+def test_the_history_of_another_container_is_not_asked_for(stage: Stage) -> None:
+    """With `--target` there is none: the hours are not offered, and no request fails."""
+    found = {"source": "--target web", "scope": "own", "id": ID, "evidence": "web"}
+    stage.says["/v1/identity"] = {
+        "id": ID, "name": "web", "level": "confirmed", "method": None, "reason": None,
+        "candidates": [{**found, "verdict": "confirmed", "reason": "the engine has it"}],
+    }  # fmt: skip
+    with stage.opened() as visit:
+        visit.until("() => /\\d/.test(document.querySelector('#chart-memory .now').textContent)")
+        assert stage.questions("/v1/history") == []
+        assert not visit.page.locator("#hours").is_visible()
+
+
 def test_a_log_that_nobody_keeps_is_not_asked_for(stage: Stage, engine: CannedEngine) -> None:
     """With the logging driver `none`: a line says so, and what helps; the console has nothing."""
     stage.says["/v1/inspect/HostConfig"] = {"LogConfig": {"Type": "none"}}
@@ -339,7 +366,6 @@ def test_without_an_engine_the_kernel_is_asked(stage: Stage) -> None:
         visit.page.locator("#changes > summary").click()
         visit.shows("#changes .note", "What helps: ")
         assert stage.questions("/v1/logs") == stage.questions("/v1/changes") == []
-        visit.refusals[:] = [each for each in visit.refusals if "/v1/inspect" not in each]
 
 
 TOP = {
@@ -389,7 +415,7 @@ def test_a_hundred_processes(stage: Stage) -> None:
     stage.says["/v1/top"] = {"titles": TOP["titles"], "processes": rows}
     with stage.opened() as visit:
         visit.page.locator("#processes > summary").click()
-        visit.page.get_by_role("button", name="Show all 100").click()
+        visit.page.get_by_role("button", name="Show more (75)").click()
         visit.until("() => document.querySelectorAll('#processes .body tbody tr').length === 100")
         assert visit.text("#processes summary .quiet") == "(100)"
 
