@@ -435,6 +435,10 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         readable(visit, tallest=9000, on_a_phone=20_000)
         assert visit.page.locator("main script, main img").count() == 0
         assert "\u202e" not in visit.text("body")
+        agent.stop()
+        visit.shows("#attention .advice", "docker logs")
+        visit.page.set_viewport_size({"width": 375, "height": 900})
+        visit.until("() => document.documentElement.scrollWidth <= 375")
 
 
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
