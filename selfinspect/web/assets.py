@@ -28,17 +28,13 @@ _FILES = (
     "attention.js",
     "charts.js",
     "dom.js",
-    "drawer.js",
     "history.js",
     "listings.js",
     "logs.js",
     "panels.js",
-    "runs.js",
-    "samples.js",
     "timeline.js",
     "words.js",
     "uplot/uPlot.iife.min.js",
-    "uplot/uPlot.min.css",
 )
 _HEADERS = {
     "cache-control": "no-cache",

@@ -6,26 +6,34 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from selfinspect.times import rfc3339
 from tests.contract.conftest import here, inspect, serve  # noqa: F401 - fixtures for the states
 from tests.engine.conftest import until
 from tests.support.tcp_front import TcpFront
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Literal
 
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
     from tests.engine.conftest import Container, Engine
 
 PATIENCE_MS = 30_000
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+TALLEST, TALLEST_ON_A_PHONE = 4000, 4500
+LOOKS: tuple[tuple[int, Literal["light", "dark"] | None], ...] = (
+    (375, "light"), (768, None), (1280, "dark"), (2560, None),
+)  # fmt: skip
+"""Widths, and the scheme in which axe looks there."""
 # No sandbox in a sandbox: the tests are root. The rest keeps the browser from calling home.
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -93,6 +101,57 @@ class Visit:
         (self.refusals if failed else self.complaints).append(
             f"{message.text} {message.location.get('url')}"
         )
+
+
+def violations(visit: Visit) -> list[str]:
+    """All that axe-core finds wrong, of any impact."""
+    visit.page.evaluate(f"() => {{ globalThis.axe ?? (() => {{ {AXE}; }})(); }}")
+    found = visit.page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+    assert found["passes"]
+    return [
+        f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found["violations"]
+    ]
+
+
+def readable(visit: Visit, *, tallest: int = TALLEST, on_a_phone: int = TALLEST_ON_A_PHONE) -> None:
+    """Nobody is kept from it: it fits four widths, and axe finds nothing by day and by night.
+
+    Axe looks at the narrowest and the widest alone: in between the same elements stand.
+    """
+    visit.page.emulate_media(reduced_motion="reduce")  # no colour between two
+    for width, scheme in LOOKS:
+        most = tallest if width >= 1000 else on_a_phone
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.until("(width) => document.documentElement.scrollWidth <= width", width)
+        assert visit.page.evaluate("document.documentElement.scrollHeight") <= most, width
+        if scheme is not None:
+            visit.page.emulate_media(color_scheme=scheme)
+            visit.picture(f"-{width}-{scheme}")
+            assert violations(visit) == [], (width, scheme)
+
+
+def ago(seconds: float) -> str:
+    """A time so many seconds back from now."""
+    return rfc3339(time.time_ns() - round(seconds * 10**9))
+
+
+def run(number: int, started: float, finished: float | None = None, **members: Any) -> Any:
+    """A run that began and ended so many seconds ago."""
+    over = {"exit_code": 0, "signal": None, "oom_killed": False, "cause": "exit"}
+    open_ = dict.fromkeys(over) | {"cause": None}
+    return {
+        "number": number,
+        "started_at": ago(started),
+        "finished_at": None if finished is None else ago(finished),
+        **(open_ if finished is None else over),
+        "sources": ["events"],
+        "evidence": [],
+        "expected": False,
+        **members,
+    }
+
+
+OOM = {"exit_code": 137, "signal": "SIGKILL", "oom_killed": True, "cause": "oom"}
 
 
 class Place(Protocol):

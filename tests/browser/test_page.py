@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import Screen, Site, Visit, serving, visiting
+from tests.browser.conftest import Screen, Site, Visit, serving, violations, visiting
 from tests.engine.conftest import until
 from tests.engine.test_proxy import PINNED, proxy
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 # It may be back sooner than a test looks.
 WATCH_CONNECTION = """() => {
   globalThis.seen = [];
@@ -42,7 +40,6 @@ backend engine
 """
 )
 """A proxy that lets identity, inspect and events through, and nothing else."""
-SCREENS = [Screen(width, 900, scheme) for width in (390, 1440) for scheme in ("light", "dark")]
 
 
 def test_it_says_what_the_container_is(visit: Visit, shop: Site) -> None:
@@ -184,28 +181,6 @@ def test_secrets_are_masked(visit: Visit) -> None:
     assert "hunter2-page" not in visit.page.content()
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda one: f"{one.width}-{one.scheme}")
-def test_everyone_can_read_it(visit: Visit, screen: Screen) -> None:
-    """On a phone and a desk, by day and by night: it fits, and axe finds nothing serious."""
-    visit.until("() => /\\d\\s%/.test(document.querySelector('#chart-cpu .now').textContent)")
-    for summary in visit.page.locator("#names summary").all():
-        summary.click()
-    assert visit.page.evaluate("document.documentElement.scrollWidth") <= screen.width
-    assert serious(visit) == []
-
-
-def serious(visit: Visit) -> list[str]:
-    """What axe-core finds wrong that keeps somebody from using the page."""
-    visit.page.evaluate(f"() => {{ {AXE}; }}")
-    found = visit.page.evaluate("() => axe.run()")
-    assert found["passes"]
-    return [
-        f"{one['id']}: {[node['html'] for node in one['nodes']]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
 def test_it_works_by_keyboard(visit: Visit) -> None:
     """The first stop leads past the banner; each that follows shows where it is."""
     keys = visit.page.keyboard
@@ -247,7 +222,7 @@ def test_what_a_proxy_denies_is_said(
         assert "IMAGES=1" in visit.text("#engine")
         assert visit.page.locator("#engine .bad").inner_text() == "image, info"
         visit.shows("#states", "Running")
-        assert serious(visit) == []
+        assert violations(visit) == []
 
 
 def test_without_an_engine_it_says_what_is_missing(
@@ -267,7 +242,7 @@ def test_without_an_engine_it_says_what_is_missing(
     ):  # fmt: skip
         visit.shows("#token", "A token is required")
         assert visit.page.evaluate("document.activeElement.id") == "token-field"
-        assert serious(visit) == []
+        assert violations(visit) == []
         visit.page.keyboard.type("wrong")
         visit.page.keyboard.press("Enter")
         visit.shows("#token-error", "was not accepted")
@@ -282,5 +257,18 @@ def test_without_an_engine_it_says_what_is_missing(
         visit.until(
             "() => /\\d\\sMiB/.test(document.querySelector('#chart-memory .now').textContent)"
         )
-        assert serious(visit) == []
+        assert violations(visit) == []
         assert "open-sesame" not in visit.page.content()
+
+
+def test_the_panels_of_a_real_container(visit: Visit, shop: Site) -> None:
+    """What it printed, what runs in it with its memory, and what it changed."""
+    app = shop.container
+    app.exec("sh", "-c", "echo printed by hand >/proc/1/fd/1; touch /tmp/changed-by-hand")
+    visit.page.locator("#log-again").click()
+    visit.shows("#log-lines", "printed by hand")
+    visit.page.locator("#processes > summary").click()
+    row = visit.page.locator("#processes .body tbody tr").filter(has_text="while :; do")
+    row.filter(has_text="MiB").or_(row.filter(has_text="KiB")).first.wait_for()
+    visit.page.locator("#changes > summary").click()
+    visit.shows("#changes .body", "/tmp/changed-by-hand")

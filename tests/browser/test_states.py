@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from selfinspect.agent.history import line
 from selfinspect.jsonread import mapping, member, sequence
 from selfinspect.model import HISTORY_FIELDS
 from selfinspect.times import rfc3339
-from tests.browser.conftest import Screen, visiting
+from tests.browser.conftest import Screen, readable, visiting
 from tests.engine.conftest import ROOT, until
 from tests.support.canned_engine import Answer, recorded
 
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
     Look = Callable[[Agent], AbstractContextManager[Visit]]
 
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SECOND = 10**9
-TALLEST, TALLEST_ON_A_PHONE = 4000, 4500
 SEE_AGAIN = "() => document.dispatchEvent(new Event('visibilitychange'))"
 HOSTILE = "<img src=x onerror=alert(1)>\u202e'\"&lt;</script><script>alert(2)</script>" + "w" * 200
 
@@ -168,28 +166,6 @@ def look(chromium: Browser, request: pytest.FixtureRequest) -> Look:
     return visit
 
 
-def readable(visit: Visit, *, tallest: int = TALLEST, on_a_phone: int = TALLEST_ON_A_PHONE) -> None:
-    """Nobody is kept from it: three widths, by day and by night, axe finds nothing at all."""
-    visit.page.evaluate(f"() => {{ {AXE}; }}")
-    visit.page.emulate_media(reduced_motion="reduce")  # no colour between two
-    for width, most in ((375, on_a_phone), (768, on_a_phone), (1280, tallest)):
-        visit.page.set_viewport_size({"width": width, "height": 900})
-        for scheme in ("light", "dark"):
-            visit.page.emulate_media(color_scheme=scheme)
-            visit.picture(f"-{width}-{scheme}")
-            found = visit.page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
-            assert found["passes"]
-            assert [
-                (width, scheme, one["id"], [node["html"] for node in one["nodes"]])
-                for one in found["violations"]
-            ] == []
-        size = visit.page.evaluate(
-            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-        )
-        assert size[0] <= width
-        assert size[1] <= most, width
-
-
 def titles(visit: Visit) -> list[str]:
     """The titles of what needs attention."""
     return visit.page.locator("#attention h3").all_inner_texts()
@@ -281,9 +257,10 @@ def test_throttled(stage: Stage, look: Look) -> None:
     path.write_bytes(header + b"".join(past))
     with look(stage.followed()) as visit:
         charted(visit)
-        assert titles(visit) == ["The CPU limit holds it back"]
+        visit.shows("#attention", "The CPU limit holds it back")
+        assert len(titles(visit)) == 1
         said = visit.text("#attention p >> nth=0")
-        assert "throttled in 36.0\u00a0% of its CPU periods" in said
+        assert re.search(r"throttled in 3[3-6]\.\d\s% of its CPU periods", said)
         assert said.startswith("In the last ")
         assert "1.5\u00a0CPUs" in said
         readable(visit)
@@ -458,12 +435,16 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         readable(visit, tallest=9000, on_a_phone=20_000)
         assert visit.page.locator("main script, main img").count() == 0
         assert "\u202e" not in visit.text("body")
+        agent.stop()
+        visit.shows("#attention .advice", "docker logs")
+        visit.page.set_viewport_size({"width": 375, "height": 900})
+        visit.until("() => document.documentElement.scrollWidth <= 375")
 
 
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
     """What it was that ended the runs is seen at once: README shows this page.
 
-    `--pictures FOLDER` takes that picture again, as `page.png`; a palette makes it small.
+    `--pictures FOLDER` takes that picture again, as `page.png`.
     """
     config = stage.inspect["Config"]
     assert isinstance(config, dict)
@@ -500,7 +481,7 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
             (cgroup / "memory.current").write_text(f"{used}\n")
             visit.shows("#chart-memory .now", f"{used / 2**20:.1f}\u00a0MiB")
         if visit.folder:
-            visit.page.set_viewport_size({"width": 690, "height": 680})
-            clip: FloatRect = {"x": 0, "y": 44, "width": 690, "height": 636}
+            visit.page.set_viewport_size({"width": 690, "height": 640})
+            clip: FloatRect = {"x": 0, "y": 44, "width": 690, "height": 596}
             visit.page.screenshot(path=f"{visit.folder}/page.png", clip=clip)
     assert (ROOT / ".github" / "page.png").stat().st_size <= 60_000

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import selfinspect.web
+from tests.browser.conftest import OOM, ago, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,6 +205,14 @@ def test_health_that_flaps(blank: Page, statuses: str, found: list[str]) -> None
     assert titles == found
 
 
+THROTTLING = """async (document) => {
+  const { History } = await import('/page/history.js');
+  const history = new History();
+  history.begin(document);
+  return history.throttling();
+}"""
+
+
 @pytest.mark.parametrize(
     ("shares", "found"),
     [
@@ -217,8 +226,9 @@ def test_throttling_is_measured_over_a_time_that_is_said(
 ) -> None:
     """Above the alert's threshold; a sample's share is that of the time since the one before."""
     samples = [[f"2026-11-21T08:5{minute}:00Z", share] for minute, share in enumerate(shares)]
-    history = {"fields": ["time", "cpu_throttled_share"], "samples": samples}
-    seen = notices(blank, f"self: {{{RUNNING}}}, history: {json.dumps(history)}")
+    document = {"fields": ["time", "cpu_throttled_share"], "samples": samples, "runs": []}
+    throttling = blank.evaluate(THROTTLING, document)
+    seen = notices(blank, f"self: {{{RUNNING}}}, throttling: {json.dumps(throttling)}")
     texts = [notice["text"].replace("\u00a0", " ").partition(":")[0] for notice in seen]
     assert texts == ([found] if found else [])
 
@@ -301,7 +311,8 @@ def test_an_assumed_identity_stands_out_while_it_is_not_used(
         blank, "attention.js", f"attention({{self: {self}, identity: {identity}, runs: []}})"
     )
     assert isinstance(found, list)
-    assert [notice["text"] for notice in found] == ["We may have joined its network."] * stands_out
+    assert len(found) == stands_out
+    assert all(notice["text"].startswith("We may have joined its network. ") for notice in found)
     assert all("SELFINSPECT_ASSUME=1" in notice["advice"] for notice in found)
 
 
@@ -358,7 +369,7 @@ def test_the_same_again_and_again_is_one_line(blank: Page) -> None:
 def test_counters_become_rates(blank: Page) -> None:
     """Per second, over every interface but the loopback; broken where the agent was away."""
     script = """async () => {
-      const { History } = await import('/page/samples.js');
+      const { History } = await import('/page/history.js');
       const history = new History();
       const sample = (second, bytes) => ({
         read_at: `2026-11-21T09:00:0${second}.000000000Z`,
@@ -374,7 +385,9 @@ def test_counters_become_rates(blank: Page) -> None:
     }"""
     assert blank.evaluate(script) == {
         "cpu": [None] * 5,
+        "throttled": [None] * 5,
         "memory": [5, 5, None, 5, 5],
+        "limit": [None] * 5,
         "received": [None, 100, None, None, None],
         "sent": [None] * 5,
         "read": [None] * 5,
@@ -385,7 +398,7 @@ def test_counters_become_rates(blank: Page) -> None:
 def test_fifteen_minutes_are_kept(blank: Page) -> None:
     """What is older goes; the time shown grows with what there is to show."""
     script = """async () => {
-      const { History } = await import('/page/samples.js');
+      const { History } = await import('/page/history.js');
       const history = new History();
       const spans = [];
       for (let second = 0; second < 2000; second += 1) {
@@ -396,3 +409,72 @@ def test_fifteen_minutes_are_kept(blank: Page) -> None:
       return [history.times.length, history.series.cpu.length, spans];
     }"""
     assert blank.evaluate(script) == [900, 900, [60, 120, 300, 900]]
+
+
+def of_module(page: Page, script: str, call: str, *arguments: Any) -> Any:
+    """What a function of one of the page's scripts returns."""
+    code = f"async (given) => (await import('/page/{script}')).{call}(...given)"
+    return page.evaluate(code, list(arguments))
+
+
+def happened(action: str, seconds: float, type_: str = "container", **attributes: Any) -> Any:
+    """An event of so many seconds ago."""
+    return {"action": action, "type": type_, "time": ago(seconds), "attributes": attributes}
+
+
+def test_what_is_marked_on_the_time_axis(blank: Page) -> None:
+    """Starts, ends by what they were, the kernel's kills once each, health, another image."""
+    runs = [run(2, 299), run(1, 4000, 300, **OOM)]
+    events = [
+        happened("create", 4001, image="shop:1"),
+        happened("start", 4000, image="shop:1"),
+        happened("health_status", 3900, status="healthy"),
+        happened("health_status", 400, status="unhealthy"),
+        happened("health_status", 390, status="unhealthy"),
+        happened("oom", 350),
+        happened("oom", 300.5),
+        happened("memory_max", 310, type_="kernel"),
+        happened("start", 299.5, image="shop:2"),
+    ]
+    marks = of_module(blank, "history.js", "marks", runs, events)
+    assert [(mark["kind"], mark["text"]) for mark in marks] == [
+        ("deploy", "deployed shop:1"),
+        ("start", "run 1 started"),
+        ("health change", "health: unhealthy"),
+        ("OOM kill", "the kernel killed a process for memory"),
+        ("time at the memory limit", "memory at its limit"),
+        ("OOM kill", "run 1 was OOM-killed"),
+        ("deploy", "deployed shop:2"),
+        ("start", "run 2 started"),
+    ]
+
+
+def test_little_is_asked_for_first_of_a_run_that_is_over(blank: Page) -> None:
+    """An engine reads all that is asked for: a minute, an hour, and then the whole run."""
+    runs = [run(3, 100), run(2, 9000, 200), run(1, 9999, 9100)]
+    asked = queries(blank, runs, 1)
+    since = [float(query.split("since=")[1].split("&")[0]) for query in asked]
+    until = {float(query.split("until=")[1]) for query in asked}
+    assert len(until) == 1
+    assert [round(until.copy().pop() - each) for each in since] == [60, 3600, 8900]
+    assert queries(blank, runs[1:], 0)[0].count("until") == 1
+    assert queries(blank, [run(1, 9)], 0) == ["tail=200"]
+
+
+def queries(page: Page, runs: list[Any], index: int) -> list[str]:
+    """What is asked for the log of one of these runs."""
+    code = "async ([runs, at]) => (await import('/page/logs.js')).queries(runs, runs[at])"
+    asked: list[str] = page.evaluate(code, [runs, index])
+    return asked
+
+
+def test_the_share_of_a_cpu_is_that_between_two_answers(blank: Page) -> None:
+    """A process that is new, or has the PID of an older one, has none yet."""
+    titles = ["PID", "RSS", "TIME", "COMMAND"]
+    rows = [["1", "8", "3.00", "a"], ["2", "8", "0.10", "b"], ["3", "", "9.00", "c"]]
+    before = [{"pid": "1", "spent": 1.0}, {"pid": "2", "spent": 5.0}]
+    shares = of_module(
+        blank, "listings.js", "processes", {"titles": titles, "processes": rows}, before, 4
+    )
+    assert [each["cpu"] for each in shares] == [50, None, None]
+    assert [each["memory"] for each in shares] == [8192, 8192, None]

@@ -7,7 +7,6 @@ const SILENCE = 40_000; // the agent sends a comment every 15 seconds
 
 export class UnauthorizedError extends Error {}
 
-/** An error that the agent answered, with its hint. */
 export class ProblemError extends Error {
   constructor(status, problem) {
     super(problem?.detail ?? `the agent answered ${status}`);
@@ -24,13 +23,11 @@ export class Agent {
     this.resting = new Set();
   }
 
-  /** Take a token and try everything again with it. */
   authorize(token) {
     sessionStorage.setItem(KEPT, token);
     this.wake();
   }
 
-  /** Let every stream that waits to reconnect do so now. */
   wake() {
     for (const go of this.waiting) go();
     this.waiting.clear();
@@ -51,19 +48,17 @@ export class Agent {
     tab.location = URL.createObjectURL(new Blob([text], { type: "text/plain; charset=utf-8" }));
   }
 
-  get hasToken() {
-    return sessionStorage.getItem(KEPT) !== null;
+  get token() {
+    return sessionStorage.getItem(KEPT);
   }
 
-  /** A document. */
   async ask(path, signal) {
     return (await this.open(path, signal)).json();
   }
 
   /**
-   * Frames of a stream for ever, reconnected with backoff and resumed where it ended.
-   * @param rests whether it ends with `rest`, and goes on once the page is seen and woken;
-   *   onOpen once it is open; onFrame with event and data; onLost with the error, if any.
+   * Frames of a stream for ever, reconnected with backoff and resumed where it ended; one that `rests`
+   * ends with `rest`, and goes on once the page is seen and woken.
    */
   async follow(path, { from = null, rests = false, onOpen, onFrame, onLost }) {
     const atRest = () => rests && document.visibilityState === "hidden";
@@ -95,15 +90,9 @@ export class Agent {
     try {
       const response = await this.open(path, aborter.signal, last && { "Last-Event-ID": last });
       onOpen();
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      let rest = "";
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) return;
+      for await (const frames of parts(response, "\n\n")) {
         clearTimeout(watchdog);
         watchdog = setTimeout(() => aborter.abort(), SILENCE);
-        const frames = (rest + value).split("\n\n");
-        rest = frames.pop();
         for (const frame of frames.map(fields)) if (frame.data) onFrame(frame);
       }
     } finally {
@@ -114,19 +103,16 @@ export class Agent {
   }
 
   async open(path, signal = AbortSignal.timeout(15_000), more = {}) {
-    const token = sessionStorage.getItem(KEPT);
-    const headers = { Accept: "application/json", ...(more || {}) };
-    if (token) headers.Authorization = `Bearer ${token}`;
+    const { token } = this;
+    const headers = { Accept: "application/json", ...(token && { Authorization: `Bearer ${token}` }), ...more };
     const response = await fetch(path, { headers, signal, cache: "no-store", redirect: "error" });
     if (response.status === 401) {
       // Another token was given while this one was on its way.
-      if (token !== sessionStorage.getItem(KEPT)) return this.open(path, signal, more);
+      if (token !== this.token) return this.open(path, signal, more);
       this.onRefused(token !== null);
       throw new UnauthorizedError("a token is required");
     }
-    if (!response.ok) {
-      throw new ProblemError(response.status, await response.json().catch(() => null));
-    }
+    if (!response.ok) throw new ProblemError(response.status, await response.json().catch(() => null));
     return response;
   }
 
@@ -134,14 +120,23 @@ export class Agent {
   pause(milliseconds) {
     return new Promise((go) => {
       this.waiting.add(go);
-      if (milliseconds !== null) {
-        setTimeout(() => { this.waiting.delete(go); go(); }, milliseconds);
-      }
+      if (milliseconds !== null) setTimeout(() => { this.waiting.delete(go); go(); }, milliseconds);
     });
   }
 }
 
-/** The fields of one frame of an event stream. */
+/** What a stream brings, divided by a separator: lists, empty ones too, of those that are complete. */
+export async function* parts({ body }, separator) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const all = (rest + value).split(separator);
+    rest = all.pop();
+    yield all;
+  }
+}
+
 function fields(text) {
   const frame = {};
   for (const line of text.split("\n")) {

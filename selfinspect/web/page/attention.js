@@ -4,7 +4,7 @@ import * as words from "./words.js";
 
 const MINUTE = 60_000;
 const NEAR = 90; // percent of the memory limit
-const THROTTLED = 0.25; // as the shipped alert has it
+const THROTTLED = 25; // percent, as the shipped alert has it
 const THROTTLED_SECONDS = 60; // fewer say little of a container that has just started
 const AT_LIMIT = 5 * MINUTE;
 const LOOP = 15 * MINUTE;
@@ -13,21 +13,13 @@ const HEALTH_CHANGES = 4;
 const SWAPPED = 2 ** 20;
 const APART = 5000;
 
-const notice = (tone) => (title, text = null, advice = null, output = null) => ({ tone, title, text, advice, output });
-const bad = notice("bad");
-const warn = notice("warn");
-
-/** Whether an event is one of those that matter here. */
-export function isNotable({ action }) {
-  return action === "health_status" || action === "memory_max";
-}
+const [bad, warn] = ["bad", "warn"].map((tone) => (title, text = null, advice = null, output = null) => ({ tone, title, text, advice, output }));
 
 /**
  * Notices, the worst first: a tone, a title, the details and what helps.
  *
- * `history` is `/v1/history` of the last minutes, `events` the notable ones, `lostAt` since when the
- * agent does not answer, `lags` by how many milliseconds the container's clock was ahead of the
- * engine's.
+ * `throttling` is of the last minutes, `lostAt` is since when the agent
+ * does not answer, `lags` by how many milliseconds the container's clock was ahead of the engine's.
  */
 export function attention(known, now = new Date()) {
   const found = [
@@ -48,10 +40,10 @@ export function isRefused({ identity, engine }) {
   return Boolean(identity) && identity.level === null && looked;
 }
 
-function container({ self, identity, sample, runs, history, events, lostAt, lags }, now) {
+function container({ self, identity, sample, runs, throttling, events, lostAt, lags }, now) {
   return [
     lost(self, lostAt), state(self), stopping(self), health(self), flapping(events, now),
-    limited(sample, events, now), kills(sample), swap(sample), throttling(self, history),
+    limited(sample, events, now), kills(sample), swap(sample), throttled(self, throttling),
     ended(self, runs, now), clocks(self, lags), assumed(self, identity),
   ];
 }
@@ -72,7 +64,8 @@ function unidentified({ reason }) {
 
 function assumed({ id }, identity) {
   return id === null && identity?.level === "assumed" && warn(
-    "The identity is only assumed", words.sentence(identity.reason),
+    "The identity is only assumed",
+    `${words.sentence(identity.reason)} No variable, metric label or answer of id carries the ID.`,
     "mount the engine's socket; or, where no container shares another's network, set SELFINSPECT_ASSUME=1");
 }
 
@@ -147,28 +140,14 @@ function swap(sample) {
     "raise the memory limit; --memory-swap equal to --memory forbids swap");
 }
 
-function throttling({ limits }, history) {
-  const { share, seconds } = throttled(history);
-  if (!(share > THROTTLED && seconds >= THROTTLED_SECONDS)) return null;
+function throttled({ limits }, { percent, seconds } = {}) {
+  if (!(percent > THROTTLED && seconds >= THROTTLED_SECONDS)) return null;
   const quota = limits?.cpus ? words.count(limits.cpus, "CPU") : "its quota";
   return warn(
     "The CPU limit holds it back",
-    `In the last ${words.duration(seconds)} it was throttled in ${words.percent(share * 100)} of its CPU periods:`
+    `In the last ${words.duration(seconds)} it was throttled in ${words.percent(percent)} of its CPU periods:`
       + ` it used up ${quota} before a period ended, and waited for the next.`,
     "raise the limit (docker update --cpus), or use fewer threads");
-}
-
-/** The mean share of throttled periods in a history, and over how many seconds that is known. */
-function throttled(history) {
-  const column = history?.fields.indexOf("cpu_throttled_share");
-  let [sum, seconds] = [0, 0];
-  history?.samples.forEach((sample, index, all) => {
-    if (!index || sample[column] === null) return;
-    const spent = (words.moment(sample[0]) - words.moment(all[index - 1][0])) / 1000;
-    sum += sample[column] * spent;
-    seconds += spent;
-  });
-  return { share: sum / seconds, seconds };
 }
 
 /** How the run before ended, if badly; or that runs keep ending. */

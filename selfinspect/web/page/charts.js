@@ -1,7 +1,7 @@
 // Four charts over the same time, drawn by uPlot; their words stand beside them.
 
 import { byId, el } from "./dom.js";
-import { summary } from "./samples.js";
+import { summary } from "./history.js";
 import { bytes, clock, count, dayAndClock, duration, percent, rate, UNKNOWN } from "./words.js";
 
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, power) => 2 ** power);
@@ -15,43 +15,30 @@ const STEPS = 500; // of a chart's width: less than one is not drawn anew
 const CHARTS = [
   {
     id: "cpu", title: "CPU", lines: [["cpu", "CPU"]], words: percent, floor: 10, steps: DECIMAL,
-    limit: { name: "quota", values: ({ times }, limits) => {
-      const quota = limits?.cpus ? limits.cpus * 100 : null;
-      return times.map(() => quota);
-    } },
-    share: "throttled",
-    beside: ({ cpu, pids }, limits) => sentence([
+    limit: "quota", share: "throttled",
+    beside: ({ cpu, pids }, limits) => [
       share(limits?.cpus ?? cpu.online),
-      pids.current === null
-        ? null : `${count(pids.current, "task")}${pids.limit === null ? "" : ` of ${pids.limit}`}`,
-    ]),
+      pids.current !== null && `${count(pids.current, "task")}${pids.limit === null ? "" : ` of ${pids.limit}`}`,
+    ],
   },
   {
-    id: "memory", title: "Memory", lines: [["memory", "Memory"]], words: bytes,
-    floor: 2 ** 20, steps: POWERS_OF_TWO,
-    limit: { name: "limit", values: ({ series }) => series.limit },
-    beside: ({ memory }) => sentence([
-      memory.limit_bytes === null
-        ? "no limit" : `${percent(memory.percent)} of ${bytes(memory.limit_bytes)}`,
-      memory.peak_bytes === null ? null : `highest ever ${bytes(memory.peak_bytes)}`,
-    ]),
+    id: "memory", title: "Memory", lines: [["memory", "Memory"]], words: bytes, floor: 2 ** 20, steps: POWERS_OF_TWO, limit: "limit",
+    beside: ({ memory }) => [
+      memory.limit_bytes === null ? "no limit" : `${percent(memory.percent)} of ${bytes(memory.limit_bytes)}`,
+      memory.peak_bytes !== null && `highest ever ${bytes(memory.peak_bytes)}`,
+    ],
   },
   {
-    id: "network", title: "Network", lines: [["received", "in"], ["sent", "out"]], words: rate,
-    floor: 1024, steps: POWERS_OF_TWO,
-    beside: ({ network }, _, totals) => network === null
-      ? "not the container's own, or unknown"
-      : `${bytes(totals.received)} in, ${bytes(totals.sent)} out so far`,
+    id: "network", title: "Network", lines: [["received", "in"], ["sent", "out"]], words: rate, floor: 1024, steps: POWERS_OF_TWO,
+    beside: ({ network }, _, { received, sent }) =>
+      [network ? `${bytes(received)} in, ${bytes(sent)} out so far` : "not the container's own, or unknown"],
   },
   {
-    id: "io", title: "Disk", lines: [["read", "read"], ["written", "written"]], words: rate,
-    floor: 1024, steps: POWERS_OF_TWO,
-    beside: ({ io }, _, totals) => io === null
-      ? "unknown" : `${bytes(totals.read)} read, ${bytes(totals.written)} written so far`,
+    id: "io", title: "Disk", lines: [["read", "read"], ["written", "written"]], words: rate, floor: 1024, steps: POWERS_OF_TWO,
+    beside: ({ io }, _, { read, written }) => [io ? `${bytes(read)} read, ${bytes(written)} written so far` : UNKNOWN],
   },
 ];
 
-/** The charts of one history. */
 export class Charts {
   constructor(place, history) {
     this.history = history;
@@ -62,10 +49,8 @@ export class Charts {
     this.drawn = 0;
     this.charts = CHARTS.map((chart) => new Chart(chart, this));
     place.replaceChildren(...this.charts.map((chart) => chart.figure));
-    const observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.fit()));
-    observer.observe(place);
-    const repaint = () => this.charts.forEach((chart) => chart.begin());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    new ResizeObserver(() => this.charts.forEach((chart) => chart.fit())).observe(place);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts.forEach((chart) => chart.begin()));
   }
 
   update(sample, limits) {
@@ -78,12 +63,6 @@ export class Charts {
     if (this.hovered === null) this.note();
   }
 
-  /** What happened when, to be marked on the time axis. */
-  mark(marks) {
-    this.marks = marks;
-  }
-
-  /** Which time the figures are of. */
   note(time) {
     const near = (mark) => Math.abs(mark.time - time) <= this.history.span() / 100;
     byId("figures-note").textContent = time === undefined
@@ -94,8 +73,7 @@ export class Charts {
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
-    const time = index === null ? undefined : this.history.times[index];
-    this.note(time);
+    this.note(this.history.times[index]);
     for (const chart of this.charts) chart.words();
   }
 }
@@ -109,8 +87,8 @@ class Chart {
     this.canvas = el("div", { class: "canvas", role: "img", "aria-label": `${chart.title}: no figures yet` });
     this.share = el("span", { class: "key" });
     const several = chart.lines.length > 1;
-    this.figure = el("figure", { class: "card chart", id: `chart-${chart.id}`, "aria-labelledby": `chart-${chart.id}-title` },
-      el("h3", { id: `chart-${chart.id}-title` }, chart.title), this.share,
+    this.figure = el("figure", { class: "card chart", id: `chart-${chart.id}`, "aria-label": chart.title },
+      el("h3", null, chart.title), this.share,
       el("p", { class: "now" }, chart.lines.map(([, name], index) => el("span", { class: several ? "pairwise" : null },
         several && el("span", { class: `swatch ${index ? "second" : "first"}` }),
         several && el("span", { class: "name" }, name),
@@ -131,7 +109,7 @@ class Chart {
     const axis = {
       stroke: colour("quiet"),
       font: "11px system-ui, sans-serif",
-      grid: { stroke: colour("grid"), width: 1 },
+      grid: { stroke: colour("line"), width: 1 },
       ticks: { show: false },
     };
     const lines = this.chart.lines.map((_, index) => ({
@@ -140,7 +118,7 @@ class Chart {
       fill: this.chart.lines.length === 1 ? `${colour("first")}1f` : undefined,
       points: { size: 3, filter: alone },
     }));
-    const none = { points: { show: false } };
+    const thin = (name, more) => ({ stroke: colour(name), width: 1, points: { show: false }, ...more });
     this.plot = new uPlot({
       width: this.canvas.clientWidth || 300,
       height: HEIGHT,
@@ -154,8 +132,8 @@ class Chart {
       },
       series: [
         {}, ...lines,
-        ...(limit ? [{ stroke: colour("limit"), width: 1, dash: [4, 4], ...none }] : []),
-        ...(share ? [{ stroke: colour("second"), width: 1, fill: `${colour("second")}2e`, scale: "share", ...none }] : []),
+        ...(limit ? [thin("bad", { dash: [4, 4] })] : []),
+        ...(share ? [thin("second", { fill: `${colour("second")}2e`, scale: "share" })] : []),
       ],
       axes: [
         { ...axis, size: 26, space: () => this.all.history.span() > 120 ? 46 : 72, values: (plot, ticks) => this.times(plot, ticks) },
@@ -163,7 +141,7 @@ class Chart {
       ],
       hooks: {
         setCursor: [(plot) => this.all.hover(plot.cursor.idx ?? null)],
-        draw: [(plot) => { this.name(plot, colour); this.draw(plot, colour); }],
+        draw: [(plot) => this.draw(plot, colour)],
       },
     }, this.data(), this.canvas);
   }
@@ -178,43 +156,37 @@ class Chart {
     this.words();
   }
 
-  /** The name of the dashed line, at its end. */
-  name(plot, colour) {
-    const top = this.limit();
-    if (!top || top > plot.scales.y.max) return;
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    ctx.fillStyle = colour("limit");
-    ctx.textAlign = "right";
-    ctx.textBaseline = "bottom";
-    ctx.fillText(this.chart.limit.name, bbox.left + bbox.width, plot.valToPos(top, "y", true) - 2 * devicePixelRatio);
-    ctx.restore();
-  }
-
-  /** The marks: a line each, and on the axis a shape that needs no colour; the worst of a few that coincide. */
+  /**
+   * The dashed line's name, at its end; and the marks: a line each, and on the axis a shape that needs
+   * no colour, the worst of a few that coincide.
+   */
   draw(plot, colour) {
-    const { ctx, bbox } = plot;
+    const { ctx, bbox: { left, top, width, height } } = plot;
     const size = SHAPE * devicePixelRatio;
+    const limit = this.limits().findLast((value) => value !== null);
     const [from, to] = this.span();
     const spots = new Map();
     for (const mark of this.all.marks) {
-      if (mark.time < from || mark.time > to) continue;
       const spot = Math.round(plot.valToPos(mark.time, "x", true) / size * 3);
-      if ((spots.get(spot)?.rank ?? -1) <= mark.rank) spots.set(spot, mark);
+      if (mark.time >= from && mark.time <= to && !(spots.get(spot)?.rank > mark.rank)) spots.set(spot, mark);
     }
     ctx.save();
     ctx.font = `${size}px system-ui, sans-serif`;
+    if (limit <= plot.scales.y.max) {
+      ctx.fillStyle = colour("bad");
+      ctx.textAlign = "right";
+      ctx.textBaseline = "bottom";
+      ctx.fillText(this.chart.limit, left + width, plot.valToPos(limit, "y", true) - 2 * devicePixelRatio);
+    }
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     for (const { time, tone, shape } of spots.values()) {
       const x = plot.valToPos(time, "x", true);
-      const y = bbox.top + bbox.height;
-      ctx.fillStyle = ctx.strokeStyle = colour(tone);
+      ctx.fillStyle = colour(tone);
       ctx.globalAlpha = 0.4;
-      ctx.fillRect(x - devicePixelRatio / 2, bbox.top, devicePixelRatio, bbox.height);
+      ctx.fillRect(x - devicePixelRatio / 2, top, devicePixelRatio, height);
       ctx.globalAlpha = 1;
-      ctx.fillText(shape, x, y);
+      ctx.fillText(shape, x, top + height);
     }
     ctx.restore();
   }
@@ -228,10 +200,10 @@ class Chart {
     });
     const shares = history.series[this.chart.share] ?? [];
     const held = hovered === null ? summary(shares)?.mean : shares[hovered];
-    this.share.hidden = (held ?? null) === null;
-    if (!this.share.hidden) this.share.replaceChildren(el("span", { class: "swatch second" }), `held back in ${percent(held)} of periods`);
+    this.share.hidden = !held;
+    if (held) this.share.replaceChildren(el("span", { class: "swatch second" }), `held back in ${percent(held)} of periods`);
     if (sample === null || hovered !== null) return;
-    this.beside.textContent = this.chart.beside(sample, limits, history.last?.totals ?? {});
+    this.beside.textContent = this.chart.beside(sample, limits, history.last?.totals ?? {}).filter(Boolean).join(" · ");
     this.canvas.setAttribute("aria-label", this.chart.lines.map(([name, said]) => {
       const values = history.series[name];
       const all = summary(values);
@@ -242,18 +214,19 @@ class Chart {
   }
 
   data() {
-    const { history } = this.all;
-    const { limit, share } = this.chart;
-    const lines = this.chart.lines.map(([name]) => history.series[name]);
+    const { times, series } = this.all.history;
+    const { lines, limit, share } = this.chart;
     return [
-      history.times, ...lines,
-      ...(limit ? [limit.values(history, this.all.limits)] : []), ...(share ? [history.series[share]] : []),
+      times, ...lines.map(([name]) => series[name]),
+      ...(limit ? [this.limits()] : []), ...(share ? [series[share]] : []),
     ];
   }
 
-  /** The newest value of the dashed line, null where there is none. */
-  limit() {
-    return this.chart.limit?.values(this.all.history, this.all.limits).findLast((value) => value !== null) ?? null;
+  /** The values of the dashed line, where there is one. */
+  limits() {
+    const { history: { times, series }, limits } = this.all;
+    if (this.chart.limit === "quota") return times.map(() => limits?.cpus ? limits.cpus * 100 : null);
+    return this.chart.limit ? series.limit : [];
   }
 
   span() {
@@ -265,8 +238,8 @@ class Chart {
   ceiling() {
     const peaks = this.chart.lines.map(([name]) => summary(this.all.history.series[name])?.highest ?? 0);
     const peak = Math.max(this.chart.floor, ...peaks) * 1.15;
-    const limit = this.limit();
-    return limit !== null && peak > limit / 3 ? Math.max(peak, limit * 1.05) : peak;
+    const limit = this.limits().findLast((value) => value !== null);
+    return peak > limit / 3 ? Math.max(peak, limit * 1.05) : peak;
   }
 
   /** Times of day, with their seconds where the minutes alone would repeat; none beyond the edge. */
@@ -284,19 +257,10 @@ class Chart {
 
 /** Whether a value stands between two unknown ones: a line would not show it. */
 function alone(plot, series) {
-  const values = plot.data[series];
-  const found = [];
-  for (let index = 0; index < values.length; index += 1) {
-    const known = (at) => (values[at] ?? null) !== null;
-    if (known(index) && !known(index - 1) && !known(index + 1)) found.push(index);
-  }
-  return found;
+  const known = (at) => (plot.data[series][at] ?? null) !== null;
+  return plot.data[0].map((_, at) => at).filter((at) => known(at) && !known(at - 1) && !known(at + 1));
 }
 
 function share(cpus) {
   return cpus === null ? "100\u00a0% is one CPU" : `of ${percent(cpus * 100).replace(".0", "")} (${count(cpus, "CPU")})`;
-}
-
-function sentence(parts) {
-  return parts.filter(Boolean).join(" · ");
 }

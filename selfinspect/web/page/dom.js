@@ -2,6 +2,9 @@
 
 import { UNKNOWN } from "./words.js";
 
+const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g;
+
 /** An element with attributes and children: text stays text, nothing stands for what is empty. */
 export function el(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -14,9 +17,9 @@ export function el(tag, attributes, ...children) {
   return element;
 }
 
-/** A text without characters that turn the direction of what follows them. */
+/** A text without a terminal's colours; what else would hide text or turn its direction is spelt out. */
 export function plain(text) {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return text.replace(ESCAPES, "").replace(CONTROLS, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 export function byId(id) {
@@ -47,9 +50,9 @@ export function mark(text, tone) {
   return el("span", { class: `mark ${tone}` }, text);
 }
 
-/** Names and values; null is unknown. */
+/** Names and values, those that there are; null is unknown. */
 export function pairs(entries, kind = "") {
-  return el("dl", { class: `pairs ${kind}`.trim() }, entries.flatMap(([name, value]) => [
+  return el("dl", { class: `pairs ${kind}`.trim() }, entries.filter(Boolean).flatMap(([name, value]) => [
     el("dt", null, name),
     el("dd", null, value ?? el("span", { class: "quiet" }, UNKNOWN)),
   ]));

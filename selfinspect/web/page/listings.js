@@ -1,7 +1,7 @@
-// The processes, and the file system's changes: asked for while their panels are open.
+// Panels that ask only while they are open: the processes, and the file system's changes.
 
-import { code, el, quiet } from "./dom.js";
-import { Drawer, engineMissing } from "./drawer.js";
+import { UnauthorizedError } from "./agent.js";
+import { byId, code, el, quiet } from "./dom.js";
 import * as words from "./words.js";
 
 const EVERY = 5000;
@@ -11,6 +11,84 @@ const CLIP = 300;
 const KIB = 1024;
 const OF_KERNEL = "/v1/top?source=kernel";
 const OF_ENGINE = `/v1/top?args=${encodeURIComponent("-eo pid,ppid,uid,stat,rss,pcpu,args")}`;
+
+/** Why an engine cannot be asked for something, null where it can. */
+export function engineMissing({ self, engine, missing }, capability) {
+  if (!self?.engine || !engine?.reachable) {
+    const { detail, message, hint = null } = engine?.failure ?? missing ?? {};
+    return { message: detail ?? message ?? "no engine answers, and only one has this", hint };
+  }
+  return engine.capabilities[capability] === "denied" ? {
+    message: `the engine, or a proxy before it, denies ${capability}`,
+    hint: `${words.PROXY}; then refresh`,
+  } : null;
+}
+
+export function reason({ message, hint }) {
+  return `${words.sentence(message)}${hint ? ` What helps: ${hint}` : ""}`;
+}
+
+/** Asks for its content when it is opened, and every so many milliseconds while it is open and seen. */
+class Drawer {
+  constructor(agent, id, title, most) {
+    this.agent = agent;
+    this.most = most; // entries that are shown
+    this.every = null;
+    this.latest = {};
+    this.list = [];
+    this.timer = null;
+    this.busy = false;
+    this.locked = false;
+    this.count = el("span", { class: "quiet" });
+    this.content = el("div", null);
+    this.more = el("button", { type: "button", class: "older" });
+    this.body = el("div", { class: "body", hidden: true }, this.content, this.more);
+    this.note = el("p", { class: "note quiet small" });
+    const again = el("button", { type: "button" }, "Refresh");
+    this.place = byId(id);
+    this.place.append(
+      el("summary", null, el("h2", null, title, " ", this.count)),
+      this.body, el("div", { class: "foot" }, this.note, again),
+    );
+    this.more.addEventListener("click", () => { this.most *= 5; this.show(this.list); });
+    again.addEventListener("click", () => this.begin());
+    this.place.addEventListener("toggle", () => this.begin());
+    document.addEventListener("visibilitychange", () => { if (this.every) this.begin(); });
+  }
+
+  /** Take what is known of the container; ask again where only the token was missing. */
+  update(latest) {
+    this.latest = latest;
+    if (this.locked) this.begin();
+  }
+
+  show(list) {
+    this.list = list;
+    this.count.textContent = `(${list.length})`;
+    this.more.hidden = list.length <= this.most;
+    this.more.textContent = `Show more (${list.length - this.most})`;
+    this.draw(list, this.most);
+  }
+
+  async begin() {
+    clearTimeout(this.timer);
+    if (!this.place.open || document.visibilityState === "hidden" || this.busy) return;
+    this.busy = true;
+    let again = true;
+    try {
+      this.show(await this.ask());
+      this.note.textContent = `As of ${words.clock(new Date())}.`;
+      this.body.hidden = false;
+    } catch (error) {
+      this.locked = error instanceof UnauthorizedError;
+      if (error.hint !== undefined) again = false; // a refusal, which will not go away
+      this.body.hidden = true;
+      this.note.textContent = reason(error);
+    }
+    this.busy = false;
+    if (again && this.every) this.timer = setTimeout(() => this.begin(), this.every);
+  }
+}
 
 /** Rows of /v1/top as processes; the kernel's have a share of a CPU since the list before. Pure. */
 export function processes({ titles, processes: rows }, before, seconds) {
@@ -35,29 +113,27 @@ export function processes({ titles, processes: rows }, before, seconds) {
 
 export class Processes extends Drawer {
   constructor(agent) {
-    super("processes", "Processes");
-    this.agent = agent;
-    this.list = [];
+    super(agent, "processes", "Processes", FEW);
     this.readAt = 0;
     this.by = "memory";
-    this.most = FEW;
     this.rows = el("tbody");
-    this.heads = ["memory", "cpu"].map((by) => this.head(by));
-    this.more = el("button", { type: "button", class: "older" });
-    this.more.addEventListener("click", () => { this.most = this.list.length; this.draw(this.list); });
-    this.body.append(
+    this.heads = [["memory", "Memory"], ["cpu", "CPU"]].map(([by, title]) => {
+      const button = el("button", { type: "button" }, title);
+      button.addEventListener("click", () => { this.by = by; this.show(this.list); });
+      return el("th", { scope: "col", class: "figure", "data-by": by }, button);
+    });
+    this.content.append(
       el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Processes of the container" },
         el("table", { class: "listing" },
           el("thead", null, el("tr", null, this.heads,
             ["PID", "User", "State", "Command"].map((title) => el("th", { scope: "col" }, title)))),
           this.rows)),
-      this.more,
     );
   }
 
   /** The kernel's list where it has one, for that asks no engine; the engine's costs a `ps` on its machine. */
   async ask() {
-    const away = engineMissing(this.latest);
+    const away = engineMissing(this.latest, "top");
     let kernel = this.latest.sample?.source !== "engine";
     if (!kernel && away) throw away;
     const document = await this.agent.ask(kernel ? OF_KERNEL : OF_ENGINE).catch((error) => {
@@ -72,26 +148,16 @@ export class Processes extends Drawer {
     return list;
   }
 
-  head(by) {
-    const button = el("button", { type: "button" }, by === "cpu" ? "CPU" : "Memory");
-    button.addEventListener("click", () => { this.by = by; this.draw(this.list); });
-    return el("th", { scope: "col", class: "figure", "data-by": by }, button);
-  }
-
-  draw(list) {
-    this.list = list;
+  draw(list, most) {
     for (const head of this.heads) head.ariaSort = head.dataset.by === this.by ? "descending" : "none";
-    const rank = (one) => [one[this.by] ?? -1, one.spent ?? 0];
-    const order = (one, other) => rank(other)[0] - rank(one)[0] || rank(other)[1] - rank(one)[1];
-    this.rows.replaceChildren(...[...list].sort(order).slice(0, this.most).map((one) => el("tr", null,
-      el("td", { class: "figure" }, words.bytes(one.memory), one.swap > 0 && el("div", { class: "quiet" }, `${words.bytes(one.swap)} swapped`)),
-      el("td", { class: "figure" }, one.cpu === null ? "…" : words.percent(one.cpu), one.spent >= 1 && el("div", { class: "quiet" }, `${words.duration(one.spent)} in all`)),
-      el("td", null, one.pid), el("td", null, one.user), el("td", null, one.state),
+    const order = (one, other) => (other[this.by] ?? -1) - (one[this.by] ?? -1) || other.spent - one.spent;
+    const figure = (said, more) => el("td", { class: "figure" }, said, more && el("div", { class: "quiet" }, more));
+    this.rows.replaceChildren(...[...list].sort(order).slice(0, most).map((one) => el("tr", null,
+      figure(words.bytes(one.memory), one.swap > 0 && `${words.bytes(one.swap)} swapped`),
+      figure(one.cpu === null ? "…" : words.percent(one.cpu), one.spent >= 1 && `${words.duration(one.spent)} in all`),
+      [one.pid, one.user, one.state].map((each) => el("td", null, each)),
       el("td", { class: "command" }, el("bdi", { class: "code" }, one.command.slice(0, CLIP), one.command.length > CLIP && "…")),
     )));
-    this.count.textContent = `(${list.length})`;
-    this.more.hidden = list.length <= this.most;
-    this.more.textContent = `Show all ${list.length}`;
   }
 }
 
@@ -99,28 +165,21 @@ const KINDS = { added: "good", modified: "warn", deleted: "bad" };
 
 export class Changes extends Drawer {
   constructor(agent) {
-    super("changes", "File changes");
-    this.agent = agent;
-    this.most = MANY;
+    super(agent, "changes", "File changes", MANY);
   }
 
   async ask() {
-    const away = engineMissing(this.latest);
+    const away = engineMissing(this.latest, "changes");
     if (away) throw away;
     return (await this.agent.ask("/v1/changes")).changes;
   }
 
-  draw(changes) {
+  draw(changes, most) {
     const counted = Object.keys(KINDS).map((kind) => [changes.filter((change) => change.kind === kind).length, kind]);
-    const rest = changes.length - this.most;
-    const more = el("button", { type: "button", class: "older", hidden: rest <= 0 }, `Show more (${rest})`);
-    more.addEventListener("click", () => { this.most *= 5; this.draw(changes); });
-    this.count.textContent = `(${changes.length})`;
-    this.body.replaceChildren(
-      quiet(counted.filter(([count]) => count).map((words) => words.join(" ")).join(", ") || "Nothing differs from the image."),
-      el("ul", { class: "paths", tabindex: "0", "aria-label": "Changed files" }, changes.slice(0, this.most).map(({ path, kind }) =>
+    this.content.replaceChildren(
+      quiet(counted.filter(([count]) => count).map((each) => each.join(" ")).join(", ") || "Nothing differs from the image."),
+      el("ul", { class: "paths", tabindex: "0", "aria-label": "Changed files" }, changes.slice(0, most).map(({ path, kind }) =>
         el("li", null, el("span", { class: KINDS[kind] }, kind ?? words.UNKNOWN), " ", el("bdi", null, code(path))))),
-      more,
     );
   }
 }

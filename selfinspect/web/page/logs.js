@@ -1,7 +1,8 @@
 // The container's log: the last lines of a run, and those to come.
 
-import { engineMissing, reason } from "./drawer.js";
-import { byId, el, show } from "./dom.js";
+import { parts } from "./agent.js";
+import { byId, el, plain, show } from "./dom.js";
+import { engineMissing, reason } from "./listings.js";
 import * as words from "./words.js";
 
 const TAIL = 200;
@@ -13,13 +14,6 @@ const BEFORE_END = [60, 3600, Infinity]; // seconds: an engine reads all that is
 const FRESH = 15 * 60; // seconds for which the end of the run before is what matters
 const PAINT = 100;
 const AGAIN = 5000; // after a stream that ended though the run has not
-const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g;
-
-/** A line as it is shown: without a terminal's colours; what else would hide or turn text round is spelt out. */
-export function plain(text) {
-  return text.replace(ESCAPES, "").replace(CONTROLS, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
 
 /** The run whose log matters most: one that ended badly a short while ago, else the newest. */
 export function chosen([newest = null, before], now) {
@@ -83,7 +77,7 @@ export class LogPanel {
     const ended = this.follows && !this.aborter && document.visibilityState === "visible";
     this.options();
     if (away) this.say(away);
-    else if (this.loaded !== key) this.load();
+    else if (this.loaded !== key) this.begin();
     else if (ended && !this.refused) this.load(this.lines.at(-1)?.time);
     this.loaded = away ? null : key;
   }
@@ -96,6 +90,12 @@ export class LogPanel {
     )));
     byId("log-run").closest("label").hidden = this.runs.length < 2;
     byId("log-follow").closest("label").hidden = Boolean(run?.finished_at);
+  }
+
+  begin() {
+    const denied = engineMissing(this.latest, "logs");
+    if (denied) this.say(denied);
+    else this.load();
   }
 
   /** Ask for the lines, or for those later than one. */
@@ -124,8 +124,8 @@ export class LogPanel {
     if (this.follows && !this.refused) setTimeout(() => this.update(this.latest), AGAIN);
   }
 
-  /** The name of its logging driver, where an engine says it. */
   driver() {
+    if (this.latest.self.inspected_at === null) return null;
     this.config ??= this.agent.ask("/v1/inspect/HostConfig").catch(() => null);
     return this.config.then((config) => config?.LogConfig?.Type);
   }
@@ -138,14 +138,8 @@ export class LogPanel {
   }
 
   async read(path, signal, last) {
-    const { body } = await this.agent.open(path, signal, { Accept: "application/x-ndjson" });
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const lines = (rest + value).split("\n");
-      rest = lines.pop();
+    const answer = await this.agent.open(path, signal, { Accept: "application/x-ndjson" });
+    for await (const lines of parts(answer, "\n")) {
       this.take(lines.map((line) => JSON.parse(line)).filter(({ time }) => !time || time > last));
     }
   }
@@ -162,7 +156,6 @@ export class LogPanel {
     setTimeout(() => { this.due = false; this.paint(); }, PAINT);
   }
 
-  /** One line in place of the log: why there is none. */
   say(problem) {
     this.clear();
     this.refused = problem;

@@ -1,46 +1,44 @@
 // The page: asks the agent for its documents, follows its streams, and shows what they say.
 
 import { Agent, ProblemError, UnauthorizedError } from "./agent.js";
-import { attention, isNotable, isRefused, isStarting } from "./attention.js";
+import { attention, isRefused, isStarting } from "./attention.js";
 import { Charts } from "./charts.js";
-import { byId } from "./dom.js";
-import { legend, marks, Past } from "./history.js";
+import { byId, el } from "./dom.js";
+import { History, legend, marks } from "./history.js";
 import { Changes, Processes } from "./listings.js";
 import { LogPanel } from "./logs.js";
 import * as panels from "./panels.js";
-import { History } from "./samples.js";
 import { Timeline } from "./timeline.js";
 import { clock, moment } from "./words.js";
 
 const PAGE = 1000;
-const AGAIN = 30_000; // for what has no event, as the engine's going, and for the title of a page that nobody sees
+const AGAIN = 30_000; // for what has no event: the engine's going, a health check that ends as before
 const MOST_DOUBTS = 10;
 const STARTING = 1000;
 const REFUSED = 10_000;
-const NOTABLE = 200;
 const CAUGHT_UP = 5000; // what a stream brings sooner may be of the past
-const EACH = 15_000;
-const RECENT = "/v1/history?since=5m&step=15";
 const AFTER_EVENT = [300, 2000]; // the agent inspects again after an event
 
-const latest = {
-  self: null, identity: null, engine: null, runs: [], history: null, sample: null,
-  events: [], lags: [], lostAt: null,
-};
-const history = new History();
+const PATHS = [
+  ...["self", "identity", "inspect", "engine", "image", "events", "runs", "runs/previous", "stats", "stats/raw",
+    "history", "logs?tail=200", "top", "changes"].map((path) => `/v1/${path}`),
+  "/readyz", "/metrics", "/openapi.json",
+];
+
+const latest = { self: null, identity: null, engine: null, runs: [], sample: null, lags: [], lostAt: null };
 const agent = new Agent(onRefused);
+const history = new History(agent, drawHistory);
 const timeline = new Timeline(byId("timeline-list"));
-const past = new Past(agent, history, drawHistory);
 const drawers = [new LogPanel(agent), new Processes(agent), new Changes(agent)];
 let charts = null;
-let refreshing = null;
+let refreshing = false;
+let due = false;
 let timers = [];
 let doubts = 0;
-let retry = null;
-let historyDue = 0;
 let following = false;
 let caughtUp = Infinity;
 
+byId("hours").addEventListener("change", ({ target }) => history.choose(Number(target.value)));
 byId("with-execs").addEventListener("change", (event) => {
   timeline.withExecs = event.target.checked;
   timeline.draw();
@@ -50,108 +48,105 @@ byId("token-form").addEventListener("submit", (event) => {
   agent.authorize(byId("token-field").value.trim());
   refresh();
 });
+byId("paths").append(...PATHS.flatMap((path) => [el("a", { href: path }, path.split("?")[0]), " "]));
 byId("paths").addEventListener("click", (event) => {
   const link = event.target.closest("a");
-  if (!link || !agent.hasToken) return;
+  if (!link || !agent.token) return;
   event.preventDefault();
   agent.openTab(link.getAttribute("href"));
 });
+// On a phone, what seldom changes is folded, unless the identity is what is wrong.
+const usual = document.querySelectorAll(".fold[open]");
 const narrow = matchMedia("(max-width: 560px)");
 narrow.addEventListener("change", fold);
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "hidden") {
-    agent.rest();
-  } else {
-    agent.wake();
-    refresh();
-  }
+  if (document.visibilityState === "hidden") return agent.rest();
+  agent.wake();
+  refresh();
 });
 window.addEventListener("online", () => agent.wake());
 setInterval(() => panels.uptime(latest.self, latest.lostAt), 1000);
-setInterval(look, AGAIN);
+setInterval(refresh, AGAIN);
 
 refresh();
 
-/** On a phone, what seldom changes is folded, unless the identity is what is wrong. */
 function fold() {
-  for (const details of document.querySelectorAll("details.fold")) details.open = !narrow.matches;
+  for (const details of usual) details.open = !narrow.matches;
 }
 
-/** Fetch every document again, one round at a time. */
-function refresh() {
-  refreshing ??= ask().catch(() => null).finally(() => { refreshing = null; });
-  return refreshing;
+/** Fetch every document again: one round at a time, and one more if that is asked for meanwhile. */
+async function refresh() {
+  due = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (due) {
+    due = false;
+    await ask().catch(() => null);
+  }
+  refreshing = false;
 }
 
 async function ask() {
-  const [identity, engine] = await Promise.all(["/v1/identity", "/v1/engine"].map((path) => answer(path)));
+  const [identity, engine] = await Promise.all(["/v1/identity", "/v1/engine"].map(answer));
   if (unanswered(identity, engine)) return;
   latest.identity = identity.document ?? latest.identity;
   latest.engine = engine.document ?? latest.engine;
-  if (isRefused(latest)) {
-    // What asks for the container would be refused as well.
-    latest.self = null;
-    connection("Asks again every 10 s", "neutral");
-    again(REFUSED);
+  if (latest.identity?.level === null) {
+    // What asks for the container would be refused.
+    const refused = isRefused(latest);
+    if (refused) {
+      latest.self = null;
+      connection("Asks again every 10 s", "neutral");
+    } else {
+      doubts += 1;
+    }
+    again(refused ? REFUSED : STARTING);
     render();
     return;
   }
-  if (!latest.self) render();
-  const [self, runs] = await Promise.all(["/v1/self", "/v1/runs"].map((path) => answer(path)));
+  follow();
+  const ofAnother = latest.identity?.candidates.some(({ source }) => source.startsWith("--target "));
+  if (!ofAnother) history.fetch(); // there is a history of the agent's own container only
+  const [self, runs] = await Promise.all(["/v1/self", "/v1/runs"].map(answer));
   if (unanswered(self)) return;
   if (latest.self?.id && self.document?.id && latest.self.id !== self.document.id) {
     location.reload(); // another container answers at this address
     return;
   }
-  if (self.error && (latest.self ? doubts < MOST_DOUBTS : isStarting(latest))) {
+  if (self.error && (doubts < MOST_DOUBTS || !latest.self)) {
     doubts += 1; // an agent that has just started does not know itself yet
     again(STARTING);
-    render();
-    return;
+  } else {
+    doubts = 0;
+    latest.self = self.document;
+    latest.runs = runs.document?.runs ?? [];
   }
-  doubts = 0;
-  latest.self = self.document;
-  latest.runs = runs.document?.runs ?? [];
-  if (Date.now() >= historyDue) {
-    historyDue = Date.now() + EACH;
-    latest.history = (await answer(RECENT)).document;
-  }
-  const first = latest.self && !following;
-  if (first) fold();
   render();
-  if (first) {
-    following = true;
-    followSamples();
-    followEvents();
-  }
+}
+
+function follow() {
+  if (following) return;
+  following = true;
+  fold();
+  followSamples();
+  followEvents();
 }
 
 /** Refresh after so many milliseconds; a later call replaces an earlier one. */
-function again(milliseconds) {
-  clearTimeout(retry);
-  retry = setTimeout(refresh, milliseconds);
+function again(...waits) {
+  timers.forEach(clearTimeout);
+  timers = waits.map((wait) => setTimeout(refresh, wait));
 }
 
 /** Whether the agent did not answer at all, which is asked again until its streams are followed. */
 function unanswered(...answers) {
-  const failed = answers.map(({ error }) => error).filter((error) => error && !(error instanceof ProblemError));
+  const failed = answers.flatMap(({ error }) => error && !(error instanceof ProblemError) ? [error] : []);
   if (failed.some((error) => !(error instanceof UnauthorizedError)) && !following) again(STARTING);
   return failed.length > 0;
 }
 
-/** See to what has no event; all else is asked again when an event comes. */
-async function look() {
-  const before = latest.engine?.reachable;
-  const seen = document.visibilityState === "visible" && latest.self;
-  if (!seen || (await answer("/v1/engine")).document?.reachable !== before) refresh();
-}
-
-async function answer(path) {
-  try {
-    return { document: await agent.ask(path), error: null };
-  } catch (error) {
-    return { document: null, error };
-  }
+function answer(path) {
+  return agent.ask(path).then((document) => ({ document }), (error) => ({ document: null, error }));
 }
 
 function render() {
@@ -168,15 +163,13 @@ function render() {
     panels.facts(self);
     timeline.live = self.engine !== null;
   }
-  if (identity) panels.identity(identity, Boolean(self?.id), standing === "starting");
+  if (identity) panels.identity(identity, standing === "starting");
   if (engine) panels.engine(engine, self?.host ?? null);
   timeline.runs = runs;
   timeline.draw();
   charts ??= self && new Charts(byId("charts"), history);
-  if (self) past.begin();
   drawHistory();
   for (const drawer of drawers) drawer.update(latest);
-  attend();
 }
 
 /** How far what is shown can be relied on. */
@@ -189,25 +182,27 @@ function stands() {
 
 function drawHistory() {
   const found = marks(latest.runs, timeline.events.values());
-  charts?.mark(found);
-  charts?.update(null, latest.self?.limits ?? null);
+  if (charts) {
+    charts.marks = found;
+    charts.update(null, latest.self?.limits);
+  }
   legend(found, (history.times.at(-1) ?? Date.now() / 1000) - history.span());
+  attend();
 }
 
 function attend() {
-  panels.notices(attention(latest), isStarting(latest));
+  const lately = { events: [...timeline.events.values()], throttling: history.throttling() };
+  panels.notices(attention({ ...latest, ...lately }), isStarting(latest));
 }
 
 function followSamples() {
   agent.follow("/v1/stats/stream?interval=1", {
-    onOpen: () => {
-      byId("figures").classList.remove("stale");
-    },
+    onOpen: () => byId("figures").classList.remove("stale"),
     onFrame: (_, sample) => {
       latest.sample = sample;
       history.add(sample);
-      charts?.update(sample, latest.self?.limits ?? null);
-      past.keep();
+      charts?.update(sample, latest.self?.limits);
+      history.keep();
       attend();
     },
     onLost: (failure) => {
@@ -234,7 +229,7 @@ async function followEvents() {
     from: next,
     rests: true,
     onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); refresh(); },
-    onFrame: (_, event) => { timeline.add([event]); note([event]); compare(event); refreshSoon(); },
+    onFrame: (_, event) => { timeline.add([event]); compare(event); again(...AFTER_EVENT); },
     onLost: lost,
   });
 }
@@ -243,7 +238,6 @@ async function pastEvents() {
   for (let after = "";;) {
     const { events, next } = await agent.ask(`/v1/events?limit=${PAGE}${after}`);
     timeline.add(events);
-    note(events);
     if (events.length < PAGE) {
       timeline.complete = true;
       timeline.draw();
@@ -253,20 +247,11 @@ async function pastEvents() {
   }
 }
 
-function note(events) {
-  latest.events = [...latest.events, ...events.filter(isNotable)].slice(-NOTABLE);
-}
-
 /** Compare the engine's clock with the container's: that of the newest figures, a second old at most. */
 function compare({ source, type, time }) {
   const { sample } = latest;
   if (source !== "live" || ["agent", "kernel"].includes(type) || sample?.source !== "kernel" || Date.now() < caughtUp) return;
   latest.lags = [...latest.lags, moment(sample.read_at) - moment(time)].slice(-5);
-}
-
-function refreshSoon() {
-  timers.forEach(clearTimeout);
-  timers = AFTER_EVENT.map((wait) => setTimeout(refresh, wait));
 }
 
 function live() {
@@ -295,7 +280,6 @@ function connection(text, tone) {
 
 let announced = null;
 
-/** Announce a change of state to screen readers. */
 function announce(self) {
   const words = self && [self.name, self.state, self.health?.status].filter(Boolean).join(", ");
   if (announced !== null && words !== announced) say(words ?? "This container could not be identified.");

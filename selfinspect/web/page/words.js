@@ -4,29 +4,22 @@ const GAP = "\u00a0";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 const LONGEST_TAIL = 600;
-
 export const UNKNOWN = "unknown";
 
-/** Bytes with three digits and their unit. */
-export function bytes(count) {
-  if (count === null || count === undefined) return UNKNOWN;
+export function bytes(count = null) {
+  if (count === null) return UNKNOWN;
   let power = 0;
-  let rest = count;
-  while (Math.abs(rest) >= 1023.5 && power < BINARY.length - 1) {
-    rest /= 1024;
-    power += 1;
-  }
-  return `${power ? digits(rest) : Math.round(rest)}${GAP}${BINARY[power]}`;
+  for (; count >= 1023.5 && power < BINARY.length - 1; power += 1) count /= 1024;
+  const whole = !power || count >= 99.95 || Number.isInteger(count);
+  return `${whole ? Math.round(count) : count.toPrecision(3)}${GAP}${BINARY[power]}`;
 }
 
-/** Bytes a second. */
-export function rate(perSecond) {
-  return perSecond === null || perSecond === undefined ? UNKNOWN : `${bytes(perSecond)}/s`;
+export function rate(perSecond = null) {
+  return perSecond === null ? UNKNOWN : `${bytes(perSecond)}/s`;
 }
 
-export function percent(value) {
-  if (value === null || value === undefined) return UNKNOWN;
-  return `${value >= 99.95 ? Math.round(value) : value.toFixed(1)}${GAP}%`;
+export function percent(value = null) {
+  return value === null ? UNKNOWN : `${value.toFixed(value >= 99.95 ? 0 : 1)}${GAP}%`;
 }
 
 export function count(number, singular, plural = `${singular}s`) {
@@ -52,18 +45,14 @@ export function duration(seconds) {
     [Math.floor(whole / 60) % 60, "min"],
     [whole % 60, "s"],
   ];
-  const first = parts.findIndex(([number]) => number > 0);
-  if (first < 0) return `0${GAP}s`;
-  return parts
-    .slice(first, first + 2)
-    .filter(([number]) => number > 0)
-    .map(([number, unit]) => `${number}${GAP}${unit}`)
-    .join(" ");
+  const first = parts.findIndex(([number, unit]) => number > 0 || unit === "s");
+  return parts.slice(first, first + 2)
+    .filter(([number], index) => number > 0 || !index)
+    .map(([number, unit]) => `${number}${GAP}${unit}`).join(" ");
 }
 
-/** The time of day, here. */
 export function clock(moment) {
-  return two(moment.getHours(), moment.getMinutes(), moment.getSeconds());
+  return moment.toTimeString().slice(0, 8);
 }
 
 export function day(moment) {
@@ -77,10 +66,9 @@ export function dayAndClock(moment) {
 
 /** The time zone that times are shown in, as `Europe/Berlin, UTC+01:00`. */
 export function zone(moment) {
-  const minutes = -moment.getTimezoneOffset();
-  const hours = `${minutes < 0 ? "−" : "+"}${two(Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60)}`;
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return [name, ...(name === "UTC" ? [] : [`UTC${hours}`])].filter(Boolean).join(", ");
+  const offset = moment.toTimeString().replace(/.*GMT(...)(..).*/, "UTC$1:$2");
+  return name === "UTC" ? name : [name, offset].filter(Boolean).join(", ");
 }
 
 /** RFC 3339 with nine digits, of which a Date takes three; null for none and for year 1. */
@@ -90,33 +78,21 @@ export function moment(text) {
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-const STATES = {
-  running: "good",
-  restarting: "warn",
-  stopping: "warn",
-  paused: "warn",
-  created: "neutral",
-  removing: "warn",
-  exited: "bad",
-  stopped: "bad",
-  dead: "bad",
-  gone: "bad",
+const TONES = {
+  good: ["running", "healthy", "proven", "confirmed", "chosen"],
+  warn: ["restarting", "stopping", "paused", "removing", "assumed", "disproved"],
+  bad: ["exited", "stopped", "dead", "gone", "unhealthy"],
 };
-const HEALTH = { healthy: "good", starting: "neutral", unhealthy: "bad" };
 
-export function toneOfState(state) {
-  return STATES[state] ?? "neutral";
-}
-
-export function toneOfHealth(status) {
-  return HEALTH[status] ?? "neutral";
+/** The colour of a state, a health, a level or a verdict. */
+export function tone(word) {
+  return Object.keys(TONES).find((each) => TONES[each].includes(word)) ?? "neutral";
 }
 
 export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** How a health check went, as a sentence's predicate. */
 export function verdict({ exit_code: code }) {
   if (code === 0) return "passed";
   return code === null || code < 0 ? "did not finish" : `failed with code ${code}`;
@@ -136,6 +112,18 @@ export function tail(output, lines) {
 /** What the agent says, as a sentence; an address that it begins with stays as it is. */
 export function sentence(text) {
   return (/^\w+:\/\//.test(text) ? text : capital(text)) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+/** A list in pieces: items in a row with the same key together, those without one alone. */
+export function alike(items, keyOf) {
+  const groups = [];
+  for (const item of items) {
+    const key = keyOf(item);
+    const last = groups.at(-1);
+    if (key && last?.key === key) last.items.push(item);
+    else groups.push({ key, items: [item] });
+  }
+  return groups.map(({ items }) => items);
 }
 
 /** How a run ended, as a sentence's predicate. */
@@ -158,7 +146,6 @@ export function lasting({ started_at: start, finished_at: end }) {
   return began && ended ? ` after ${duration((ended - began) / 1000)}` : "";
 }
 
-/** Whether a run ended unintentionally. */
 export function endedBadly(run) {
   return run.oom_killed === true
     || ["oom", "killed", "unknown"].includes(run.cause)
@@ -172,8 +159,6 @@ const LEVELS = {
   assumed: "No engine confirms it, and only the hostname and files that containers can share name it: if this container joined another's network, the ID is that other one's",
 };
 
-/** What happens to an ID that is only assumed. */
-export const UNUSED = "It is not used: no variable, metric label or answer of id carries it. An engine proves it, so mount its socket; where no container shares another's network, SELFINSPECT_ASSUME=1 uses it.";
 const METHODS = {
   layer: "its writable layer is the one we run on",
   stamp: "a file in it has exactly the timestamp of ours",
@@ -202,39 +187,39 @@ const EVENTS = {
   exec_detach: "Exec detached",
 };
 
+/** What lets a request through the usual proxies before an engine. */
+export const PROXY = "on a socket proxy of Tecnativa or linuxserver CONTAINERS=1 (for the image IMAGES=1, for info INFO=1, "
+  + "for events EVENTS=1) allows it; selfinspect doctor names the exact request";
+
+const ATTACHED = {
+  "network connect": "Connected to",
+  "network disconnect": "Disconnected from",
+  "volume mount": "Mounted",
+  "volume unmount": "Unmounted",
+};
+
 const GAPS = {
   "engine-buffer": ": the engine keeps only a few, and had dropped them",
   journal: ": the agent no longer has them, or never had",
   restart: ": the agent was not running",
 };
 
-/** An event as a sentence. */
 export function event({ type, action, actor, attributes }) {
   const said = (name) => attributes?.[name] ?? null;
   if (action === "gap") return `Events may be missing here${GAPS[said("reason")] ?? ""}`;
-  if (type === "network") {
-    const name = actor?.name ?? said("name");
-    const verb = { connect: "Connected to", disconnect: "Disconnected from" }[action];
-    if (verb) return `${verb} the network ${name ?? UNKNOWN}`;
-  }
-  if (type === "volume") {
-    const verb = { mount: "Mounted", unmount: "Unmounted" }[action];
-    if (verb) return `${verb} the volume ${actor?.name ?? actor?.id ?? UNKNOWN}`;
-  }
+  const verb = ATTACHED[`${type} ${action}`];
+  if (verb) return `${verb} the ${type} ${actor?.name ?? said("name") ?? actor?.id ?? UNKNOWN}`;
+  const code = said("exit_code") === null ? "" : ` with code ${said("exit_code")}`;
   switch (action) {
-    case "die": return said("exit_code") === null ? "Ended" : `Ended with code ${said("exit_code")}`;
-    case "kill": return said("signal") === null ? "Got a signal" : `Got signal ${said("signal")}`;
-    case "rename": {
-      const old = said("old_name");
-      return `Renamed ${old ? `from ${String(old).replace(/^\//, "")} ` : ""}to ${actor?.name}`;
-    }
+    case "die": return `Ended${code}`;
+    case "kill": return `Got ${said("signal") === null ? "a signal" : `signal ${said("signal")}`}`;
+    case "rename": return `Renamed ${said("old_name") ? `from ${said("old_name").replace(/^\//, "")} ` : ""}to ${actor?.name}`;
     case "memory_max": return `Memory met its limit ${times(Number(said("count") ?? 1))}`;
     case "stopping": return `Asked to stop${said("signal") ? ` by ${said("signal")}` : ""}`;
     case "health_status": return `Health check: ${said("status") ?? UNKNOWN}`;
     case "exec_create": return `Exec created: ${argv(said("command"))}`;
     case "exec_start": return `Exec: ${argv(said("command"))}`;
-    case "exec_die":
-      return said("exit_code") === null ? "Exec ended" : `Exec ended with code ${said("exit_code")}`;
+    case "exec_die": return `Exec ended${code}`;
     default: return EVENTS[action] ?? capital(`${type} ${action}`.replaceAll("_", " "));
   }
 }
@@ -243,20 +228,11 @@ export function toneOfEvent({ action, attributes }) {
   const code = attributes?.exit_code;
   if (action === "oom") return "bad";
   if (action === "die") return code === undefined || code === null || Number(code) ? "bad" : "neutral";
-  if (action === "health_status") return toneOfHealth(attributes?.status);
+  if (action === "health_status") return tone(attributes?.status);
   if (action === "start" || action === "unpause") return "good";
   return ["gap", "kill", "stop", "pause", "restart", "memory_max", "stopping"].includes(action) ? "warn" : "neutral";
 }
 
 export function argv(command) {
   return Array.isArray(command) ? command.join(" ") : String(command ?? UNKNOWN);
-}
-
-function digits(number) {
-  if (number >= 99.95 || Number.isInteger(number)) return number.toFixed(0);
-  return number >= 9.995 ? number.toFixed(1) : number.toFixed(2);
-}
-
-function two(...numbers) {
-  return numbers.map((number) => String(number).padStart(2, "0")).join(":");
 }
