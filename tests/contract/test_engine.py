@@ -118,7 +118,7 @@ def test_the_doctor_finds_nothing_amiss(engine: CannedEngine, here: tuple[str, .
 def test_the_doctor_judges_as_the_agent_where_it_is_denied_itself(
     engine: CannedEngine, serve: Serve, here: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """As CMD's user, whom the engine's socket is kept from, while the agent's may open it."""
+    """As CMD's user, who may not open the engine's socket, while the agent's user may."""
     serve(*here).ready()
     Path(engine.url.removeprefix("unix://")).chmod(0)
     environ = {

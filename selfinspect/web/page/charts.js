@@ -10,7 +10,7 @@ const HEIGHT = 150;
 const AXIS = 62;
 const HALF_A_DIGIT = 3.2;
 const SHAPE = 11; // a mark's size
-const STEPS = 500; // of a chart's width: less than one is not drawn anew
+const STEPS = 500; // of a chart's width: a smaller change is not drawn
 
 const CHARTS = [
   {

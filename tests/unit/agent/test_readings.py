@@ -203,7 +203,7 @@ def test_the_kernels_processes_are_listed_with_their_secrets_masked(tmp_path: Pa
 
 
 def test_the_kernels_processes_are_not_those_of_another_container() -> None:
-    """Whom a target names has a cgroup of its own."""
+    """The container that a target names has a cgroup of its own."""
     settings = Settings(root=FIXTURES / "cgroup-v2", target="db")
     readings = Readings(settings, State(Observation(Snapshot(UNRESOLVED), Masking())))
     with pytest.raises(NotFoundError):
