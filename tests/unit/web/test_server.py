@@ -552,12 +552,18 @@ def test_a_request_in_one_piece_with_the_handshake_is_answered(tmp_path: Path) -
 
 def test_a_stop_ends_handshakes(tmp_path: Path) -> None:
     """Nothing was asked on them yet, so nobody waits for them."""
+    context, trusting = contexts(tmp_path)
 
     async def run() -> None:
-        async with serving(tls=contexts(tmp_path)[0]) as listener:
+        async with serving(tls=context) as listener:
             reader, writer = await asyncio.open_connection(*listener.getsockname())
             writer.write(b"\x16")
-            await writer.drain()
+            # One that came later is answered: so the first was accepted.
+            later, asking = await asyncio.open_connection(*listener.getsockname())
+            await asking.start_tls(trusting, server_hostname="127.0.0.1")
+            asking.write(REQUEST)
+            await answer(later)
+            asking.transport.abort()
         assert await reader.read() == b""
         writer.close()
 
