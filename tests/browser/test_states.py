@@ -208,6 +208,7 @@ def test_fresh(stage: Stage, look: Look) -> None:
         visit.shows("#identity", "Proven")
 
 
+@pytest.mark.slow
 def test_healthy(stage: Stage, look: Look) -> None:
     """Nothing stands out; the host is named, and the time zone."""
     with look(stage.followed()) as visit:
@@ -301,6 +302,7 @@ def test_200_runs(stage: Stage, look: Look) -> None:
         assert "No event" not in visit.text("#timeline-list")
 
 
+@pytest.mark.slow
 def test_no_engine(stage: Stage, look: Look) -> None:
     """What is missing is said with what helps; no request of the page fails."""
     with look(stage.agent("--engine=unix:///nowhere.sock").ready()) as visit:
@@ -441,6 +443,7 @@ def test_hostile_text_everywhere(stage: Stage, look: Look) -> None:
         visit.until("() => document.documentElement.scrollWidth <= 375")
 
 
+@pytest.mark.slow
 def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
     """What it was that ended the runs is seen at once: README shows this page.
 

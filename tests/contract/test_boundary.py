@@ -134,6 +134,7 @@ def _peak(process: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
 
+@pytest.mark.slow
 def test_an_engine_that_knows_no_measure_does_not_fill_the_memory(
     serve: Serve, here: tuple[str, ...], engine: CannedEngine, inspect: dict[str, Json]
 ) -> None:

@@ -79,6 +79,7 @@ def test_it_is_true_with_an_engine(
     find_no_difference(agent.api.address, tmp_path)
 
 
+@pytest.mark.slow
 def test_it_is_true_without_an_engine(serve: Serve, here: tuple[str, ...], tmp_path: Path) -> None:
     """503 where only an engine could answer."""
     options = ("--listen=127.0.0.1:0", "--engine=unix:///nowhere.sock", here[1])

@@ -102,7 +102,8 @@ def test_a_lock_is_installed_without_its_packages_asking_for_more() -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [RUNTIME, BUILD, pytest.param(TESTS, marks=pytest.mark.slow)],  # run.sh installs the last
+    # The image's build installs the second, run.sh the third.
+    [RUNTIME, *(pytest.param(each, marks=pytest.mark.slow) for each in (BUILD, TESTS))],
     ids=lambda file: file.name,
 )
 def test_a_lock_fills_an_empty_environment(file: Path, tmp_path: Path) -> None:
