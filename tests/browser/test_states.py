@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SECOND = 10**9
-SEE_AGAIN = "() => document.dispatchEvent(new Event('visibilitychange'))"
 HOSTILE = "<img src=x onerror=alert(1)>\u202e'\"&lt;</script><script>alert(2)</script>" + "w" * 200
 
 
@@ -349,9 +348,10 @@ def test_engine_away(stage: Stage, look: Look) -> None:
     with look(agent) as visit:
         charted(visit)
         visit.shows("#states .good", "Running")
+        visit.page.locator("#log-follow").check()
+        stage.engine.wait_for_logs(1)
         stage.engine.stop()
         agent.logged("engine.lost")
-        visit.page.evaluate(SEE_AGAIN)
         visit.shows("#states .neutral", "Last known: running")
         visit.shows("#states .neutral", "Last known: healthy")
         assert titles(visit) == ["The engine is away: its last answer is shown"]

@@ -40,8 +40,10 @@ function between(ended, started) {
 }
 
 export class LogPanel {
-  constructor(agent) {
+  /** `refresh` fetches every document again, and then updates this. */
+  constructor(agent, refresh) {
     this.agent = agent;
+    this.refresh = refresh;
     this.runs = [];
     this.number = null; // of the run that a person chose
     this.loaded = null; // what was asked for last
@@ -121,7 +123,7 @@ export class LogPanel {
     if (this.aborter !== aborter) return;
     this.aborter = null;
     this.paint();
-    if (this.follows && !this.refused) setTimeout(() => this.update(this.latest), AGAIN);
+    if (this.follows && !this.refused) setTimeout(this.refresh, AGAIN);
   }
 
   driver() {
