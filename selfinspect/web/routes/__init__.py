@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
 
+from selfinspect.background import in_thread
 from selfinspect.documents import as_document, engine_document, identity_document, standing
 from selfinspect.errors import BadRequestError, NotFoundError
 from selfinspect.runs.runs import previous_run
@@ -19,7 +20,6 @@ from selfinspect.web.answers import Application, Route, json_answer
 from selfinspect.web.guard import Guard, names_of
 from selfinspect.web.parameters import single, source_of
 from selfinspect.web.routes import document, events, logs, metrics, stats
-from selfinspect.web.streaming import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from selfinspect.web.answers import Route, prefers, weight
-from selfinspect.web.streaming import in_thread
+from selfinspect.background import in_thread
+from selfinspect.web.answers import Route, prefers, quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def routes(service: Service) -> list[Route]:
         accept = request.headers.get("accept", "")
         scrape = _Scrape(
             media_type=_OPENMETRICS if prefers(accept, _OPENMETRICS) else _TEXT,
-            packed=weight(request.headers.get("accept-encoding", ""), "gzip") > 0,
+            packed=quality(request.headers.get("accept-encoding", ""), "gzip") > 0,
             timeout=scrape_timeout(request.headers.get("x-prometheus-scrape-timeout-seconds", "")),
         )
         page = under_way.get(scrape)
