@@ -23,7 +23,7 @@ from selfinspect.background import in_background
 from selfinspect.errors import NotFoundError, SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.stream import Audience
-from selfinspect.events.subscribers import Subscribers
+from selfinspect.events.subscribers import Subscribers, Waiting
 from selfinspect.events.translate import memory_max, stopping
 from selfinspect.journal.journal import Journal
 from selfinspect.kernel.files import text
@@ -40,7 +40,6 @@ from selfinspect.web.credentials import credentials
 from selfinspect.web.routes import api, metrics_only
 from selfinspect.web.server import Served, serve
 from selfinspect.web.service import Exposition, Service
-from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
     import socket

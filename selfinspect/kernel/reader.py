@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ class CgroupReader:
         mounts = text(f"{self._root}/proc/self/mountinfo")
         self._mounted = mountinfo.mounted_at(mountinfo.parse(mounts), "/")
         self.folders = read_directories(self._root)
+
+    def without_cgroup(self) -> CgroupReader:
+        """A reader of the same files but those of the cgroup, which is not the container's."""
+        other = copy(self)
+        other.folders = {}
+        return other
 
     def read(self, now_ns: int) -> Sample:
         """Take a sample; what cannot be read is None.
