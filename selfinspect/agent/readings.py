@@ -48,13 +48,17 @@ class Readings:
     Args:
         settings: where figures are to come from, and which labels metrics carry.
         state: has the engine's client and the container's labels.
+        on_first: called once there has been a sample.
 
     Attributes:
         taken: whether there has been a sample.
     """
 
-    def __init__(self, settings: Settings, state: State) -> None:
+    def __init__(
+        self, settings: Settings, state: State, on_first: Callable[[], None] = lambda: None
+    ) -> None:
         self.taken = False
+        self._on_first = on_first
         self._settings = settings
         self._state = state
         self._engine_sampler, self._kernel_sampler = Sampler(waits=True), Sampler(waits=False)
@@ -89,9 +93,11 @@ class Readings:
         observation = self._state.observation
         sampler, read = self._chosen(observation, source)
         reading = sampler.sample(read, max_age=max_age, timeout=timeout)
-        self.taken = self.taken or reading is not None
         if reading is None:
             return None
+        if not self.taken:
+            self.taken = True
+            self._on_first()
         return reading if self._own_network(observation) else replace(reading, network=None)
 
     def of_kernel(self) -> Sample:

@@ -18,7 +18,7 @@ from selfinspect.web.exchange import Exchange, plain, scope_of
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from starlette.types import ASGIApp
 
@@ -276,7 +276,7 @@ class Handshake(asyncio.Protocol):
     """A connection on which TLS is being agreed on: it counts, and makes room, as any other.
 
     Args:
-        http: what speaks on it afterwards.
+        http: makes what speaks on it afterwards.
         room: what it shares with the others.
         tls: what is agreed on.
     """
@@ -285,8 +285,8 @@ class Handshake(asyncio.Protocol):
     waits_since = math.inf
     _transport: asyncio.Transport
 
-    def __init__(self, http: Protocol, room: Room, tls: ssl.SSLContext) -> None:
-        self._http, self._room, self._tls = http, room, tls
+    def __init__(self, http: Callable[[], Protocol], room: Room, tls: ssl.SSLContext) -> None:
+        self._http, self._room, self._tls = http(), room, tls
         self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
