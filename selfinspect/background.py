@@ -40,3 +40,27 @@ def future_of(name: str, call: Callable[[], Result]) -> Future[Result]:
 
     in_background(name, work)
     return future
+
+
+async def in_thread(call: Callable[[], Result], *, or_here: bool = False) -> Result:
+    """The result of a blocking call, made in a thread of its own.
+
+    Unlike one of `asyncio.to_thread` it ends with the agent.
+
+    Args:
+        call: may block.
+        or_here: where no thread can be started, because the container has as many tasks as it may
+            have, make the call anyway and block the event loop.
+
+    Raises:
+        RuntimeError: no thread can be started.
+    """
+    import asyncio  # noqa: PLC0415 - most programs that make such calls have no event loop
+
+    try:
+        future = future_of("request", call)
+    except RuntimeError:
+        if not or_here:
+            raise
+        return call()
+    return await asyncio.wrap_future(future)

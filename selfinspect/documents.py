@@ -184,13 +184,6 @@ def drill(document: Json, path: Sequence[str]) -> Json:
     return document
 
 
-def as_json(document: Json) -> bytes:
-    """Compact JSON in UTF-8."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(
-        errors="backslashreplace"
-    )
-
-
 def as_text(scalar: Json) -> bytes:
     """A scalar as it is, and a newline: null is an empty line, booleans are `true` and `false`."""
     if scalar is None:

@@ -23,7 +23,7 @@ from selfinspect.background import in_background
 from selfinspect.errors import NotFoundError, SelfinspectError
 from selfinspect.events.intake import Intake
 from selfinspect.events.stream import Audience
-from selfinspect.events.subscribers import Subscribers
+from selfinspect.events.subscribers import Subscribers, Waiting
 from selfinspect.events.translate import memory_max, stopping
 from selfinspect.journal.journal import Journal
 from selfinspect.kernel.files import text
@@ -40,7 +40,6 @@ from selfinspect.web.credentials import credentials
 from selfinspect.web.routes import api, metrics_only
 from selfinspect.web.server import Served, serve
 from selfinspect.web.service import Exposition, Service
-from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
     import socket
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
         Json,
         MemoryEvents,
         Occurrence,
-        Sample,
-        StatsSource,
         Stopping,
     )
     from selfinspect.settings import Settings
@@ -114,10 +111,10 @@ class Agent:
         self._journal = Journal(settings.journal_max_events, self._reporter.noticed)
         self._history = History(self._reporter.noticed)
         self._recorder: Recorder | None = None
-        self._readings = Readings(settings, state)
         self._readiness = Readiness(
-            settings.target, state, self._readings, self._journal, log=log, on_ready=on_ready
+            settings.target, state, self._journal, log=log, on_ready=on_ready
         )
+        self._readings = Readings(settings, state, on_first=self._readiness.sampled)
         self._intake = Intake(
             self._journal, on_events=self._publish, on_check=self._registry.event_arrived
         )
@@ -202,7 +199,7 @@ class Agent:
         return Service(
             snapshot=lambda: state.snapshot,
             update=self._readings.update_limits,
-            sample=self._sample,
+            sample=self._readings.sample,
             inquiry=lambda: inquiry(state.observation),
             processes=self._readings.processes,
             raw_stats=self._readings.raw,
@@ -222,11 +219,6 @@ class Agent:
             metrics_tokens=self._credentials.metrics_tokens,
         )
 
-    def _sample(self, source: StatsSource | None = None) -> Sample | None:
-        reading = self._readings.sample(source)
-        self._readiness.announce()
-        return reading
-
     def _history_document(self, since: int | None, until: int | None, step: int) -> Json:
         if self._settings.target != "self":
             raise NotFoundError(
@@ -243,9 +235,7 @@ class Agent:
         condition = Condition(self._state.followed, len(self._subscribers), time.time())
         groups, labels = self._readings.collectors(condition, timeout)
         common = {"container_": labels}
-        page = Exposition(*self._registry.render(groups, common=common, media_type=media_type))
-        self._readiness.announce()
-        return page
+        return Exposition(*self._registry.render(groups, common=common, media_type=media_type))
 
     def _keep(self) -> None:
         """Keep the state current; an agent that cannot do so any more ends."""
@@ -284,7 +274,7 @@ class Agent:
 
     def _first_sample(self) -> None:
         try:
-            self._sample()
+            self._readings.sample()
         except SelfinspectError as error:
             self._log.info("sample.failed", reason=error.detail)
 

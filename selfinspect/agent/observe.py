@@ -16,8 +16,8 @@ from selfinspect.engine.api.extras import Extras
 from selfinspect.engine.contacts import contacts
 from selfinspect.engine.inspect.bounds import bounded
 from selfinspect.engine.inspect.describe import describe, health_check, without_engine
-from selfinspect.engine.inspect.limits import cgroup_path
-from selfinspect.engine.quirks import named, quirks_of
+from selfinspect.engine.inspect.limits import cgroup_path, specification
+from selfinspect.engine.quirks import gives_cgroups, named, quirks_of
 from selfinspect.engine.tried import (
     NO_TARGET,
     STRANGER,
@@ -287,9 +287,10 @@ def filled_in(last: Observation) -> Observation:
     extras, client, snapshot = last.extras, last.client, last.snapshot
     if extras is None or client is None or snapshot.engine is None:
         return last
+    complete = extras.complete  # before the answers: one may come meanwhile
     image, info, release = extras["image"], extras["info"], extras["version"]
     if (image, info, release) == (last.image, last.info, last.release):
-        return last
+        return _complete(last, extras) if complete else last
     engine = named(snapshot.engine, release)
     connection = replace(client.connection, engine=engine)
     driver = text(info, "CgroupDriver")
@@ -302,6 +303,7 @@ def filled_in(last: Observation) -> Observation:
         image=image,
         info=info,
         release=release,
+        has_cgroup=None if info is None else gives_cgroups(info),
         cgroup_path=cgroup_path(
             client.id,
             driver=driver,
@@ -311,10 +313,16 @@ def filled_in(last: Observation) -> Observation:
         if driver
         else None,
     )
+    if complete:
+        found = _complete(found, extras)
     own = snapshot.self
     if own is None:
         return found
     return _read(found, snapshot.inspect, own.truncated or {}, own.inspected_at)
+
+
+def _complete(last: Observation, extras: Extras) -> Observation:
+    return replace(last, extras=None, refused=extras.failures())
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,4 +372,4 @@ def _read(
         truncated=truncated,
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked)
-    return replace(last, snapshot=snapshot)
+    return replace(last, snapshot=snapshot, specification=specification(masked))

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from selfinspect.agent.state import UNRESOLVED
 from selfinspect.documents import engine_missing
-from selfinspect.engine.inspect.limits import specification
-from selfinspect.engine.quirks import gives_cgroups
 from selfinspect.errors import BadRequestError, EngineUnsupportedError, NotFoundError
 from selfinspect.kernel.limits import is_rootless
 from selfinspect.kernel.machine import Devices
@@ -50,19 +48,22 @@ class Readings:
     Args:
         settings: where figures are to come from, and which labels metrics carry.
         state: has the engine's client and the container's labels.
+        on_first: called once there has been a sample.
 
     Attributes:
         taken: whether there has been a sample.
     """
 
-    def __init__(self, settings: Settings, state: State) -> None:
+    def __init__(
+        self, settings: Settings, state: State, on_first: Callable[[], None] = lambda: None
+    ) -> None:
         self.taken = False
+        self._on_first = on_first
         self._settings = settings
         self._state = state
         self._engine_sampler, self._kernel_sampler = Sampler(waits=True), Sampler(waits=False)
-        self._cgroup = CgroupReader(settings.root)
-        # The kernel's files are not those of another container that is reported on.
-        self._ours = self._cgroup if settings.target == "self" else None
+        self._kernel = CgroupReader(settings.root)
+        self._groupless = self._kernel.without_cgroup()
         self._devices = Devices(str(settings.root).rstrip("/"))
         self._rootless = is_rootless(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))
@@ -92,22 +93,23 @@ class Readings:
         observation = self._state.observation
         sampler, read = self._chosen(observation, source)
         reading = sampler.sample(read, max_age=max_age, timeout=timeout)
-        self.taken = self.taken or reading is not None
         if reading is None:
             return None
+        if not self.taken:
+            self.taken = True
+            self._on_first()
         return reading if self._own_network(observation) else replace(reading, network=None)
 
     def of_kernel(self) -> Sample:
         """A reading of the kernel's files, beside all others: no percentage is measured from it."""
-        self._has_cgroup(self._state.observation)
-        reading = self._cgroup.read(time.time_ns())
-        shared = not self._own_network(self._state.observation)
-        return replace(reading, network=None) if shared else reading
+        observation = self._state.observation
+        reading = self._reader(observation).read(time.time_ns())
+        return reading if self._own_network(observation) else replace(reading, network=None)
 
     @property
     def folders(self) -> Mapping[str, str]:
         """The container's cgroup by controller of v1, and of v2 by `UNIFIED`."""
-        return self._cgroup.folders
+        return self._kernel.folders
 
     def update_limits(self) -> None:
         """Show the kernel's limits as they are by now, where no engine says them.
@@ -115,13 +117,14 @@ class Readings:
         An engine reports `docker update`; the kernel's files change without a word. Call from any
         thread.
         """
-        snapshot, now = self._state.snapshot, time.monotonic()
-        if self._ours is None or snapshot.self is None or snapshot.inspect is not None:
+        observation, now = self._state.observation, time.monotonic()
+        snapshot, ours = observation.snapshot, self._ours(observation)
+        if ours is None or snapshot.self is None or snapshot.inspect is not None:
             return
         if now - self._limits_read_at < _LIMITS_MAX_AGE:
             return
         self._limits_read_at = now
-        limits = self._ours.limits()
+        limits = ours.limits()
         self._state.change(lambda last: _limited(last, limits))
 
     def processes(self) -> Json:
@@ -133,8 +136,8 @@ class Readings:
         Raises:
             NotFoundError: the kernel's list is not this container's, or not all of it can be seen.
         """
-        grouped = self._has_cgroup(self._state.observation)
-        listing = self._ours.listing() if self._ours and grouped else None
+        ours = self._ours(self._state.observation)
+        listing = ours.listing() if ours else None
         if listing is None:
             raise NotFoundError(
                 "the kernel does not show all processes of this container to the agent",
@@ -192,14 +195,14 @@ class Readings:
             reading = taken()
             return reading.pids.current if isinstance(reading, Sample) else None
 
-        ours, used, client = self._ours, self._fs_usage, observation.client
+        ours, used, client = self._ours(observation), self._fs_usage, observation.client
         sources = Sources(
             sample,
             specification=partial(self._specification, observation),
             processes=lambda: ours.processes(tasks()) if ours else None,
             filesystem=lambda: ours.filesystem() if ours else None,
             fs_usage=lambda: used.bytes(client) if used and client else None,
-            machine=self._cgroup.machine if self._settings.metrics_machine else None,
+            machine=self._kernel.machine if self._settings.metrics_machine else None,
             info=lambda: observation.info,
             started_at=lambda: ours.started_at() if ours else None,
             masked=observation.masking.unrevealed().text if self._settings.reveal else str,
@@ -210,11 +213,12 @@ class Readings:
 
     def _labels_of(self, observation: Observation) -> Labels:
         own, admitted = observation.snapshot.self, self._settings.metrics_labels
+        ours = self._ours(observation)
         if own is None:
             return {}
         cached_for, labels = self._labels
         if cached_for is not observation:
-            seen = self._ours.cgroup_path(own.id) if own.id and self._ours else None
+            seen = ours.cgroup_path(own.id) if own.id and ours else None
             labels = container_labels(
                 own,
                 cgroup_path=seen or observation.cgroup_path,
@@ -227,7 +231,7 @@ class Readings:
     def _chosen(
         self, observation: Observation, source: StatsSource | None
     ) -> tuple[Sampler, Callable[[], Sample | None]]:
-        choice, ours = source or self._settings.stats_source, self._ours
+        choice, ours = source or self._settings.stats_source, self._ours(observation)
         grouped = self._has_cgroup(observation)
         if ours and ((not grouped and source != "engine") or (choice != "engine" and ours.folders)):
             # Without a cgroup these are the network's alone.
@@ -245,18 +249,25 @@ class Readings:
                 code=HTTPStatus.OK,
                 capability="stats",
             )
-        configured = specification(observation.snapshot.inspect)
-        client = self._client(observation)
-        return self._engine_sampler, partial(engine_reading, client, self._devices, configured)
+        read = partial(
+            engine_reading, self._client(observation), self._devices, observation.specification
+        )
+        return self._engine_sampler, read
+
+    def _ours(self, observation: Observation) -> CgroupReader | None:
+        """The kernel's files where they are of the container that is reported on."""
+        return self._reader(observation) if self._settings.target == "self" else None
+
+    def _reader(self, observation: Observation) -> CgroupReader:
+        """The kernel's files; where the engine gives us no cgroup, not what is taken for it."""
+        return self._groupless if observation.has_cgroup is False else self._kernel
 
     def _has_cgroup(self, observation: Observation) -> bool:
-        """Whether the engine gives us one; what was taken for it where it does not, is dropped."""
-        if observation.info is None:
-            return not self._rootless or self._ours is None or bool(self._ours.folders)
-        has = gives_cgroups(observation.info)
-        if self._ours and not has:
-            self._ours.folders = {}
-        return has
+        """Whether the container has one: figures of the engine are others' where it has none."""
+        if observation.has_cgroup is not None:
+            return observation.has_cgroup
+        ours = self._ours(observation)
+        return not self._rootless or ours is None or bool(ours.folders)
 
     def _client(self, observation: Observation) -> Client:
         if observation.client is None:
@@ -276,10 +287,10 @@ class Readings:
         return not (self._in_hosts_network or in_anothers)
 
     def _specification(self, observation: Observation) -> Specification | None:
-        configured = specification(observation.snapshot.inspect)
-        if configured is not None or self._ours is None:
-            return configured
-        return self._ours.specification()
+        ours = self._ours(observation)
+        if observation.specification is not None or ours is None:
+            return observation.specification
+        return ours.specification()
 
 
 def _limited(last: Observation, limits: Limits | None) -> Observation:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from selfinspect.agent.readings import Readings
     from selfinspect.agent.state import Observation, State
     from selfinspect.journal.files import Notice
     from selfinspect.journal.journal import Journal
@@ -122,12 +121,11 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Checks whether the agent is ready, and announces it once.
+    """Checks whether the agent is ready, and announces it once. Call from any thread.
 
     Attributes:
         target: the name or ID of the container reported on.
         state: has the identity.
-        readings: has the first sample.
         journal: may hang.
         log: the agent's log.
         on_ready: called once, by whichever thread finds out first.
@@ -135,17 +133,34 @@ class Readiness:
 
     target: str
     state: State
-    readings: Readings
     journal: Journal
     log: FilteringBoundLogger
     on_ready: Callable[[Snapshot], None]
+    _sampled: threading.Event = field(default_factory=threading.Event, init=False)
     # Taken by the first to announce, and never released.
     _announced: threading.Lock = field(default_factory=threading.Lock, init=False)
 
+    def sampled(self) -> None:
+        """Note that the first sample was taken."""
+        self._sampled.set()
+        self.announce()
+
+    def announce(self) -> None:
+        """Announce that the agent is ready, once it is."""
+        if not self._announced.locked():
+            self.checks()
+
     def checks(self) -> tuple[ReadinessCheck, ...]:
-        """What readiness depends on, as it stands now."""
+        """What readiness depends on, as it stands now; where all is well, that is announced."""
+        found = self._checks()
+        if all(check.ok for check in found) and self._announced.acquire(blocking=False):
+            self.log.info("agent.ready")
+            self.on_ready(self.state.snapshot)
+        return found
+
+    def _checks(self) -> tuple[ReadinessCheck, ...]:
         snapshot, identity = self.state.snapshot, self.state.snapshot.identity
-        taken, keeps = self.readings.taken, self.journal.answers
+        taken, keeps = self._sampled.is_set(), self.journal.answers
         is_gone = snapshot.self is not None and snapshot.self.state == GONE
         gone = f"{self.target} was removed: waiting for the next container of that name"
         resolved = f"{identity.level} by {identity.method}"
@@ -159,14 +174,6 @@ class Readiness:
             ReadinessCheck("journal", keeps, "answers" if keeps else "its disk or its file hangs"),
             *([ReadinessCheck("target", ok=False, detail=gone)] if is_gone else []),
         )
-
-    def announce(self) -> None:
-        """Announce that the agent is ready, once it is. Call from any thread."""
-        if self._announced.locked() or not all(check.ok for check in self.checks()):
-            return
-        if self._announced.acquire(blocking=False):
-            self.log.info("agent.ready")
-            self.on_ready(self.state.snapshot)
 
 
 def _addresses(listeners: Iterable[socket]) -> str:

@@ -11,13 +11,22 @@ from selfinspect.frozen import dataclass
 from selfinspect.model import Identity, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from selfinspect.engine.api.client import Client
     from selfinspect.engine.api.connection import Connection
     from selfinspect.engine.api.extras import Extras
+    from selfinspect.errors import EngineError
     from selfinspect.masking import Masking
-    from selfinspect.model import Json, MemoryEvents, Run, Snapshot, Stopping
+    from selfinspect.model import (
+        Capability,
+        Json,
+        MemoryEvents,
+        Run,
+        Snapshot,
+        Specification,
+        Stopping,
+    )
 
 GONE: Final = "gone"
 """The state of a container that was removed, until there is another of its name."""
@@ -34,13 +43,17 @@ class Observation:
         masking: masks this container's secrets.
         client: asks the engine about this container, None where no engine has it.
         image: the inspect document of our image, None where the engine did not return it.
+        specification: our limits as they were configured, None where no engine says them.
         cgroup_path: our cgroup as the host sees it, None where that is unknown.
+        has_cgroup: whether the engine gives us one, None where that is unknown.
         own_network: false where our network is the host's or another container's.
         info: the engine's `/info`, None where it did not return it.
         connection: the engine that answers, even where it denies us the rest.
         release: that engine's `/version`, None where it did not return it.
         inspect: our inspect document as the engine sent it, as far as it is kept, unmasked.
-        extras: brings image, info and release, None where no engine has this container.
+        extras: brings image, info and release; None once there is an answer to each, and where no
+            engine has this container.
+        refused: those of them that were refused, once there is an answer to each.
         missing: whether the engine has no container of the name that is to be reported on.
     """
 
@@ -48,13 +61,16 @@ class Observation:
     masking: Masking
     client: Client | None = None
     image: Json = None
+    specification: Specification | None = None
     cgroup_path: str | None = None
+    has_cgroup: bool | None = None
     own_network: bool = True
     info: Json = None
     connection: Connection | None = None
     release: Json = None
     inspect: Json = field(default=None, repr=False)
     extras: Extras | None = None
+    refused: Mapping[Capability, EngineError] = field(default_factory=dict)
     missing: bool = False
 
     @property

@@ -86,10 +86,9 @@ def _facts(
     held = False
     extras, info = observation.extras, None
     if observation.client is not None:
-        if extras is not None:
-            failed |= extras.failures()
+        failed |= extras.failures() if extras else observation.refused
         failed |= _try_all(observation.client, show)
-        info = extras["info"] if extras else None
+        info = extras["info"] if extras else observation.info
         held = _is_held_back(observation.client, failed.get("events"))
     if held:
         del failed["events"]

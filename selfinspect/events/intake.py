@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfinspect.events.lifecycle import Lifecycle
-from selfinspect.events.reconcile import adopt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +93,7 @@ class Intake:
             added = self.journal.append(*wanted) if wanted else ()
             for event in added:
                 self._learn(event)
-            self.lifecycle = adopt(self.lifecycle, inspect)
+            self.lifecycle = self.lifecycle.completed(inspect)
             if added:
                 self._on_events(added)
         self._remember()

@@ -1,4 +1,4 @@
-"""The state of the container by its events so far. Pure."""
+"""The state of the container by its events so far, and the same as inspect has it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from selfinspect import times
 from selfinspect.errors import BadRequestError
 from selfinspect.frozen import dataclass
 from selfinspect.journal.rows import parse_cursor
-from selfinspect.jsonread import boolean, integer, member, text, texts
+from selfinspect.jsonread import boolean, integer, mapping, member, sequence, text, texts
 
 if TYPE_CHECKING:
     from selfinspect.model import Event, Json, Occurrence
@@ -61,6 +61,15 @@ class Lifecycle:
         if event.type == "network" and event.action in ("connect", "disconnect"):
             return replace(self, networks=self._networks_after(event))
         return self._after_container(event) if event.type == "container" else self
+
+    def completed(self, inspect: Json) -> Lifecycle:
+        """The same with what only inspect says."""
+        inspected = Inspected(inspect)
+        networks = self.networks
+        if networks is None and inspected.up:
+            networks = tuple(sorted(inspected.networks))
+        name = self.name or inspected.name
+        return replace(self, name=name, networks=networks, restarts=inspected.restarts)
 
     def changes_inspect(self, event: Occurrence) -> bool:
         """Whether the inspect document may have changed with an event."""
@@ -135,3 +144,24 @@ class Lifecycle:
             return None
         others = {*self.networks} - {name}
         return tuple(sorted(others | {name} if event.action == "connect" else others))
+
+
+class Inspected:
+    """What inspect says, as far as events may say the same."""
+
+    def __init__(self, inspect: Json) -> None:
+        status = text(inspect, "State", "Status")
+        log = sequence(inspect, "State", "Health", "Log")
+        self.container = text(inspect, "Id") or ""
+        self.name = (text(inspect, "Name") or "").removeprefix("/") or None
+        self.image = text(inspect, "Config", "Image")
+        self.up = status in ("running", "paused")
+        self.paused = status == "paused"
+        self.started = times.moment(text(inspect, "State", "StartedAt"))
+        self.finished = times.moment(text(inspect, "State", "FinishedAt"))
+        self.exit_code = integer(inspect, "State", "ExitCode")
+        self.oom = boolean(inspect, "State", "OOMKilled") or False
+        self.restarts = integer(inspect, "RestartCount") or 0
+        self.health = text(inspect, "State", "Health", "Status")
+        self.checked = times.moment(text(log[-1], "End")) if log else None
+        self.networks = mapping(inspect, "NetworkSettings", "Networks")

@@ -8,12 +8,11 @@ next start brought back.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect import times
+from selfinspect.events.lifecycle import Inspected
 from selfinspect.events.translate import made
-from selfinspect.jsonread import boolean, integer, mapping, sequence, text
+from selfinspect.jsonread import text
 from selfinspect.model import Actor
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def reconcile(
         inspect: the engine's inspect document, asked for after the last of them.
         now: nanoseconds since the Unix epoch, for what was found without a time of its own.
     """
-    missed = _Missed(lifecycle, _Inspected(inspect))
+    missed = _Missed(lifecycle, Inspected(inspect))
     for event in events:
         missed.rename_before(event)
         missed.lifecycle = missed.lifecycle.after(event)
@@ -46,41 +45,10 @@ def reconcile(
     return tuple(missed.found)
 
 
-def adopt(lifecycle: Lifecycle, inspect: Json) -> Lifecycle:
-    """The state by events, completed with what only inspect says."""
-    inspected = _Inspected(inspect)
-    networks = lifecycle.networks
-    if networks is None and inspected.up:
-        networks = tuple(sorted(inspected.networks))
-    name = lifecycle.name or inspected.name
-    return replace(lifecycle, name=name, networks=networks, restarts=inspected.restarts)
-
-
-class _Inspected:
-    """What inspect says, as far as events may say the same."""
-
-    def __init__(self, inspect: Json) -> None:
-        status = text(inspect, "State", "Status")
-        log = sequence(inspect, "State", "Health", "Log")
-        self.container = text(inspect, "Id") or ""
-        self.name = (text(inspect, "Name") or "").removeprefix("/") or None
-        self.image = text(inspect, "Config", "Image")
-        self.up = status in ("running", "paused")
-        self.paused = status == "paused"
-        self.started = times.moment(text(inspect, "State", "StartedAt"))
-        self.finished = times.moment(text(inspect, "State", "FinishedAt"))
-        self.exit_code = integer(inspect, "State", "ExitCode")
-        self.oom = boolean(inspect, "State", "OOMKilled") or False
-        self.restarts = integer(inspect, "RestartCount") or 0
-        self.health = text(inspect, "State", "Health", "Status")
-        self.checked = times.moment(text(log[-1], "End")) if log else None
-        self.networks = mapping(inspect, "NetworkSettings", "Networks")
-
-
 class _Missed:
     """The events found missing so far, and the state after them."""
 
-    def __init__(self, lifecycle: Lifecycle, inspected: _Inspected) -> None:
+    def __init__(self, lifecycle: Lifecycle, inspected: Inspected) -> None:
         self.lifecycle = lifecycle
         self.inspected = inspected
         self.found: list[Occurrence] = []

@@ -1,17 +1,17 @@
-"""Subscribers to events, each with a queue of its own, and the places for open streams."""
+"""All who wait for news: open streams, some of them of events, and requests held for a change."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from selfinspect.errors import TooManyStreamsError
 from selfinspect.events.stream import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from selfinspect.model import Event
 
@@ -139,3 +139,76 @@ class Subscribers:
                 yield
         finally:
             self._open.discard(stream)
+
+
+class Waiting:
+    """All requests that wait now. Belongs to the event loop's thread.
+
+    Args:
+        limit: how many may wait at once.
+        audience: counts them among those who wait.
+    """
+
+    def __init__(self, limit: int = 1024, audience: Audience | None = None) -> None:
+        self._limit = limit
+        self._audience = audience or Audience()
+        self._bells: set[asyncio.Event] = set()
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._bells)
+
+    def changed(self) -> None:
+        """Let every request check whether its own wait is over."""
+        for bell in self._bells:
+            bell.set()
+
+    def end(self) -> None:
+        """End every wait, also those that would begin later: the agent stops."""
+        self._ended = True
+        self.changed()
+
+    async def until(
+        self,
+        over: Callable[[], bool],
+        receive: Callable[[], Awaitable[Mapping[str, object]]],
+        longest: float,
+        *,
+        sees_health: bool = False,
+    ) -> None:
+        """Return once the wait is over, the client has hung up, or the agent stops.
+
+        Args:
+            over: whether it is; checked at once, and after each change.
+            receive: the next that the client sends, as ASGI has it.
+            longest: seconds after which to return in any case.
+            sees_health: whether a health check may end it that changes nothing but the log.
+
+        Raises:
+            TooManyStreamsError: the limit is reached.
+        """
+        if over():
+            return
+        if len(self._bells) >= self._limit:
+            raise TooManyStreamsError(
+                f"{self._limit} requests wait for a change already",
+                hint="ask without wait_for_change, or follow /v1/events/stream",
+            )
+        bell = asyncio.Event()
+        self._bells.add(bell)
+        gone = asyncio.ensure_future(_hung_up(receive))
+        gone.add_done_callback(lambda _: bell.set())
+        try:
+            with suppress(TimeoutError), self._audience.joined(sees_health=sees_health):
+                async with asyncio.timeout(longest):
+                    while not (self._ended or gone.done() or over()):
+                        await bell.wait()
+                        bell.clear()
+        finally:
+            gone.cancel()
+            self._bells.discard(bell)
+
+
+async def _hung_up(receive: Callable[[], Awaitable[Mapping[str, object]]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

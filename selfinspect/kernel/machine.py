@@ -1,13 +1,12 @@
-"""The machine that the container runs on: its CPUs, memory, block devices and file system."""
+"""The machine that the container runs on: its CPUs, memory and block devices."""
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from selfinspect.kernel.cgroup import USER_HZ
 from selfinspect.kernel.files import count, keyed, read, read_figures, text
-from selfinspect.model import Filesystem, Machine
+from selfinspect.model import Machine
 
 _TIMES = 7  # columns of CPU time that the engine adds up, too
 _DEVICE_NAME = b"DEVNAME="
@@ -90,21 +89,3 @@ class Devices:
             if line.startswith(_DEVICE_NAME) and len(line) > len(_DEVICE_NAME):
                 return "/dev/" + line.removeprefix(_DEVICE_NAME).decode(errors="replace")
         return numbers
-
-
-def filesystem(root: str, device: str | None) -> Filesystem | None:
-    """Size and inodes of the root's file system: statvfs(3); None where they cannot be read.
-
-    An overlay has the figures of the file system below it.
-
-    Args:
-        root: the prefix below which files are read, without a slash at its end.
-        device: what is mounted there; None where that is unknown.
-    """
-    if device is None:
-        return None
-    try:
-        figures = os.statvfs(f"{root}/")
-    except OSError:
-        return None
-    return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)

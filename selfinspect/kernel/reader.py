@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,10 @@ from selfinspect.kernel.cgroup import cpu, io, pids, pressure
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, limit_of, number, read_figures, text
 from selfinspect.kernel.limits import cpu_quota, cpus, memory_limit, path_naming, read_directories
-from selfinspect.kernel.machine import Devices, cpu_time, filesystem, machine
+from selfinspect.kernel.machine import Devices, cpu_time, machine
 from selfinspect.kernel.memory import read_memory
 from selfinspect.kernel.network import interfaces
-from selfinspect.model import Limits, Sample, Specification
+from selfinspect.model import Filesystem, Limits, Sample, Specification
 from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selfinspect.kernel.processes import Process
-    from selfinspect.model import Filesystem, Machine, Processes
+    from selfinspect.model import Machine, Processes
 
 DEFAULT_SHARES = 1024
 _DEFAULT_WEIGHT = 100
@@ -51,6 +53,12 @@ class CgroupReader:
         mounts = text(f"{self._root}/proc/self/mountinfo")
         self._mounted = mountinfo.mounted_at(mountinfo.parse(mounts), "/")
         self.folders = read_directories(self._root)
+
+    def without_cgroup(self) -> CgroupReader:
+        """A reader of the same files but those of the cgroup, which is not the container's."""
+        other = copy(self)
+        other.folders = {}
+        return other
 
     def read(self, now_ns: int) -> Sample:
         """Take a sample; what cannot be read is None.
@@ -136,6 +144,24 @@ class CgroupReader:
         """Whether PID 1 is in our cgroup; one outside of ours has a path that begins with `/..`."""
         ours = self._cgroup
         return "/.." not in ours and text(f"{self._root}/proc/1/cgroup") == ours
+
+
+def filesystem(root: str, device: str | None) -> Filesystem | None:
+    """Size and inodes of the root's file system: statvfs(3); None where they cannot be read.
+
+    An overlay has the figures of the file system below it.
+
+    Args:
+        root: the prefix below which files are read, without a slash at its end.
+        device: what is mounted there; None where that is unknown.
+    """
+    if device is None:
+        return None
+    try:
+        figures = os.statvfs(f"{root}/")
+    except OSError:
+        return None
+    return Filesystem(device, figures.f_blocks * figures.f_frsize, figures.f_files, figures.f_ffree)
 
 
 def specification(folders: Mapping[str, str]) -> Specification:

@@ -1,32 +1,51 @@
-"""Which route answers, and in which form: JSON, a member of a document with its ETag, a problem."""
+"""Which route answers, and in which form.
+
+JSON, a member of a document with its ETag, a problem, or a stream, which has no end.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import aclosing
+from json import dumps
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from selfinspect.documents import as_json, as_text, drill
+from selfinspect.documents import as_text, drill
 from selfinspect.errors import NotFoundError, SelfinspectError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Collection,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
 
     from starlette.types import Receive, Scope, Send
 
     from selfinspect.model import Json
 
+FRAMES = "text/event-stream"
+KEEP_ALIVE_SECONDS = 15.0
+"""A stream of frames is silent for no longer than this, because proxies cut idle connections."""
+
+NOTHING_NEW = b":\n\n"
 _DIGEST_BYTES = 16
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
-_WEIGHT = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_QUALITY = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _HEADERS = {
     401: {"www-authenticate": "Bearer"},
     405: {"allow": "GET, HEAD"},
     503: {"retry-after": "5"},
 }
+_STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _HINTS = {
     "bad-request": "see /openapi.json for what each path takes",
     "not-found": "see /openapi.json for all paths; a path without its last part shows its members",
@@ -37,6 +56,13 @@ _HINTS = {
     "error": "try again; if it fails again, see the agent's log",
 }
 """What a person can do about each kind of problem, where the error itself has no hint."""
+
+
+def as_json(document: Json) -> bytes:
+    """Compact JSON in UTF-8."""
+    return dumps(document, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="backslashreplace"
+    )
 
 
 def json_answer(document: Json, *, status: int = 200) -> Response:
@@ -89,6 +115,48 @@ def problem(error: SelfinspectError) -> Response:
     )
 
 
+async def streamed(
+    request: Request,
+    pieces: AsyncGenerator[bytes, None],
+    media_type: str = FRAMES,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The pieces as they come, without a Content-Length; for HEAD only the headers.
+
+    Args:
+        request: asks for them.
+        pieces: an error raised before the first one becomes an answer of its own.
+        media_type: of the pieces joined.
+        headers: further ones.
+    """
+    every = {**_STREAM_HEADERS, **(headers or {})}
+    first = await anext(pieces)
+    if request.method != "GET":
+        await pieces.aclose()
+        head = Response(media_type=media_type, headers=every)
+        del head.headers["content-length"]
+        return head
+    return StreamingResponse(_from(first, pieces), media_type=media_type, headers=every)
+
+
+async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first  # also one that is empty: it brings the headers
+        async for piece in rest:
+            yield piece
+
+
+def frame(name: str, document: Json) -> bytes:
+    """A frame of the event stream format; JSON has no line break of its own.
+
+    Args:
+        name: the event's, in which an engine's line breaks become spaces: one would begin a field.
+        document: the data.
+    """
+    line = " ".join(name.splitlines())
+    return b"event: %s\ndata: %s\n\n" % (line.encode(), as_json(document))
+
+
 class Route(NamedTuple):
     """A path, and what answers it.
 
@@ -139,8 +207,8 @@ class Application:
         raise NotFoundError(f"no path {raw_path!r}: there are {served}")
 
 
-def weight(wishes: str, *names: str) -> float:
-    """How much one of these is wanted: RFC 9110, section 12.4.2.
+def quality(wishes: str, *names: str) -> float:
+    """How much one of these is wanted: a quality value of RFC 9110, section 12.4.2.
 
     Args:
         wishes: an Accept header or its like. A range such as `*/*` counts for none of the names.
@@ -152,15 +220,15 @@ def weight(wishes: str, *names: str) -> float:
     found = 0.0
     for wish in wishes.split(","):
         if wish.partition(";")[0].strip().lower() in names:
-            stated = _WEIGHT.search(wish)
+            stated = _QUALITY.search(wish)
             found = max(found, float(stated[1]) if stated else 1.0)
     return found
 
 
 def prefers(accept: str, *media_types: str) -> bool:
     """Whether one of these is wanted, and plain text is not wanted more."""
-    wanted = weight(accept, *media_types)
-    return wanted > 0 and wanted >= weight(accept, "text/plain")
+    wanted = quality(accept, *media_types)
+    return wanted > 0 and wanted >= quality(accept, "text/plain")
 
 
 class Representation(NamedTuple):

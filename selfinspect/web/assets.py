@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from selfinspect.errors import NotFoundError
 from selfinspect.web.answers import Route, conditional, etag_of
+from selfinspect.web.guard import PAGE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_FOLDER = "/page/"
 _INDEX = "index.html"
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -51,18 +51,13 @@ _HEADERS = {
 
 def routes() -> list[Route]:
     """The page and its files."""
-    return [Route("/", _file), Route(_FOLDER, _file, below=True, listed=False)]
-
-
-def is_asset(path: str) -> bool:
-    """Whether a path is the page or one of its files, which are the same for everyone."""
-    return path == "/" or path.startswith(_FOLDER)
+    return [Route("/", _file), Route(PAGE, _file, below=True, listed=False)]
 
 
 async def _file(request: Request) -> Response:
     """A file, read when it is asked for: none is kept in memory."""
     path: str = request.scope["path"]
-    name = _INDEX if path == "/" else path.removeprefix(_FOLDER)
+    name = _INDEX if path == "/" else path.removeprefix(PAGE)
     if name not in _FILES:
         raise NotFoundError(f"no file {name!r} in the page")
     body = read_file(f"page/{name}")

@@ -21,7 +21,6 @@ from selfinspect.errors import (
 )
 from selfinspect.frozen import dataclass
 from selfinspect.web.answers import problem
-from selfinspect.web.assets import is_asset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -36,6 +35,10 @@ MAX_HEADERS = 64
 HEALTH = ("/healthz", "/readyz")
 """What orchestrators ask: without a token, and even where it is disabled."""
 
+METRICS = ("/metrics", "/metrics/")
+"""With the slash too: some scrape configurations are written so."""
+
+PAGE = "/page/"
 _PIECE = 65_536
 # Headers that proxies and CDNs add; every `x-forwarded…` comes on top of these.
 _FORWARDED = frozenset(
@@ -50,17 +53,21 @@ class Guard:
 
     Attributes:
         app: the application.
-        names: the current host names of this container; None on a listener that checks no host.
+        snapshot: has the names of this container; None on a listener that checks no host.
+        hostname: the kernel's, which is there before anything else is.
         allowed: globs over further host names.
         disabled: globs over paths that are not served, nor anything below them.
-        tokens: the token files that open a path, which is decoded; none for an open path.
+        tokens: open every path; None where they are open.
+        metrics_tokens: open `METRICS`, as those do; None where they are open.
     """
 
     app: ASGIApp
-    names: Callable[[], Collection[str]] | None = None
+    snapshot: Callable[[], Snapshot] | None = None
+    hostname: str = ""
     allowed: Collection[str] = ()
     disabled: Collection[str] = ()
-    tokens: Callable[[str], Collection[Tokens]] = lambda _: ()
+    tokens: Tokens | None = None
+    metrics_tokens: Tokens | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request, as ASGI has it; the server passes on no other scope."""
@@ -82,8 +89,8 @@ class Guard:
                 rest = more or begin + _PIECE < len(body)
                 await send({"type": message["type"], "body": piece, "more_body": rest})
 
-        scope = in_origin_form(scope)
         try:
+            scope = in_origin_form(scope)
             self._check(scope)
         except SelfinspectError as error:
             answer = problem(error)
@@ -113,25 +120,47 @@ class Guard:
                 f" and {MAX_HEADERS} headers",
                 hint="shorten the path or the query, or send fewer headers",
             )
-        if self.names is not None:
+        if self.snapshot is not None:
             check_forwarding(headers)
-            check_host(headers.get("host", ""), self.names(), self.allowed)
+            names = names_of(self.snapshot(), self.hostname)
+            check_host(headers.get("host", ""), names, self.allowed)
             check_origin(headers, scope["scheme"])
             if not is_asset(path):
                 check_site(headers)
         if path not in HEALTH:
-            _check_token(headers.get("authorization", ""), self.tokens(path))
+            _check_token(headers.get("authorization", ""), self._needed(path))
             check_disabled(path, self.disabled)
+
+    def _needed(self, path: str) -> list[Tokens]:
+        """Of which one is needed for a path, which is decoded; none for an open one."""
+        if is_asset(path):
+            return []
+        # Whoever may ask for everything may ask for metrics too.
+        files = [self.tokens, self.metrics_tokens if path in METRICS else None]
+        return [each for each in files if each is not None]
+
+
+def is_asset(path: str) -> bool:
+    """Whether a path is the page or one of its files, which are the same for everyone."""
+    return path == "/" or path.startswith(PAGE)
 
 
 def in_origin_form(scope: Scope) -> Scope:
     """A request whose target is a whole URI, as one for a path: RFC 9112, section 3.2.2.
 
     The URI's host replaces the Host header.
+
+    Raises:
+        BadRequestError: it is a URI of something else.
     """
-    _, mark, rest = scope["raw_path"].partition(b"://")
+    scheme, mark, rest = scope["raw_path"].partition(b"://")
     if scope["raw_path"].startswith(b"/") or not mark:
         return scope
+    if scheme.lower() not in (b"http", b"https"):
+        raise BadRequestError(
+            f"a URI of {scheme.decode('latin-1')} is not served here",
+            hint="ask for a path, or for a URI that begins with http://",
+        )
     host, slash, path = rest.partition(b"/")
     raw_path = slash + path or b"/"
     others = [header for header in scope["headers"] if header[0] != b"host"]

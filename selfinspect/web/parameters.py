@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfinspect.errors import BadRequestError
 from selfinspect.times import asked_for
+from selfinspect.web.answers import opaque
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBER = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 60.0, 300.0
 
 
 def single(query: QueryParams, name: str) -> str | None:
@@ -104,3 +106,32 @@ def moment(query: QueryParams, name: str, now: int) -> int | None:
     """
     text = single(query, name)
     return None if text is None else asked_for(name, text, now)
+
+
+class Wait(NamedTuple):
+    """What a request says about waiting.
+
+    Attributes:
+        for_change: whether to wait at all.
+        seconds: how long at most.
+        last_etag: the opaque part of the ETag that the client has; empty for one that has none and
+            wants the present value at once, None for one that waits for the next change.
+    """
+
+    for_change: bool
+    seconds: float
+    last_etag: str | None
+
+
+def wait_of(query: QueryParams) -> Wait:
+    """`wait_for_change`, `timeout_sec` and `last_etag`, whose quotes and `W/` are optional.
+
+    Raises:
+        BadRequestError: one of them is invalid or repeated.
+    """
+    last = single(query, "last_etag")
+    return Wait(
+        boolean(query, "wait_for_change"),
+        seconds(query, "timeout_sec", default=_WAIT_SECONDS, largest=_LONGEST_WAIT_SECONDS),
+        None if last is None else opaque(last),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.web.connection import Handshake, Protocol, Room
@@ -79,10 +80,8 @@ async def _serve_one(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
-    def accept() -> Protocol | Handshake:
-        http = protocol(room)
-        return http if served.tls is None else Handshake(http, room, served.tls)
-
+    http, tls = partial(protocol, room), served.tls
+    accept = http if tls is None else partial(Handshake, http, room, tls)
     loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(accept, sock=listener, backlog=burst)

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from selfinspect.engine.api.client import Inquiry
-    from selfinspect.events.subscribers import Subscribers
+    from selfinspect.events.subscribers import Subscribers, Waiting
     from selfinspect.journal.journal import Journal
     from selfinspect.model import Json, Reach, Run, Sample, Snapshot, StatsSource
     from selfinspect.web.credentials import Tokens
-    from selfinspect.web.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)

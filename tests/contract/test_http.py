@@ -175,6 +175,7 @@ ODD = [
     (b"GET /v1/self/\x00 HTTP/1.1", 400),
     (b"GET v1/self HTTP/1.1", 404),
     (b"GET http://evil.example/v1/self HTTP/1.1", 421),
+    (b"GET ftp://localhost/v1/self HTTP/1.1", 400),
     (b"GET /v1/self?" + b"x" * 8192 + b" HTTP/1.1", 400),
     (b"GET /" + b"x" * 100_000 + b" HTTP/1.1", 400),
     (b"OPTIONS * HTTP/1.1", 405),

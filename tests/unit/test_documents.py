@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from selfinspect.documents import (
     as_document,
-    as_json,
     as_text,
     drill,
     identity_document,
@@ -181,11 +177,3 @@ def test_a_missing_member_is_reported_with_what_is_there(document: Json, said: s
 def test_a_scalar_is_a_line_of_text(scalar: Json, body: bytes) -> None:
     """A scalar stands raw, with one newline behind it."""
     assert as_text(scalar) == body
-
-
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
-def test_json_reads_back(document: Json) -> None:
-    """What is written as JSON is the same when read, and stands on one line."""
-    body = as_json(document)
-    assert json.loads(body) == document
-    assert b"\n" not in body

@@ -68,6 +68,12 @@ class Extras:
             }
             return {**self._failures, **late}
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is an answer to each, be it a refusal: nothing is left to ask."""
+        with self._changed:
+            return self._answers.keys() == self._questions.keys()
+
     def wait(self, seconds: float = _PATIENCE) -> None:
         """Wait until all have answered or failed, at most for so long."""
         with self._changed:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
 
+from selfinspect.background import in_thread
 from selfinspect.documents import as_document, engine_document, identity_document, standing
 from selfinspect.errors import BadRequestError, NotFoundError
 from selfinspect.runs.runs import previous_run
 from selfinspect.web import assets
 from selfinspect.web.answers import Application, Route, json_answer
-from selfinspect.web.guard import Guard, names_of
+from selfinspect.web.guard import Guard
 from selfinspect.web.parameters import single, source_of
 from selfinspect.web.routes import document, events, logs, metrics, stats
-from selfinspect.web.streaming import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from selfinspect.engine.api.client import Inquiry
     from selfinspect.model import Json, Run
-    from selfinspect.web.credentials import Tokens
     from selfinspect.web.service import Service
 
 
@@ -77,30 +76,23 @@ def api(service: Service) -> Guard:
         Route("/openapi.json", _openapi),
         *assets.routes(),
     ]
-
-    def tokens(path: str) -> list[Tokens]:
-        if assets.is_asset(path):
-            return []
-        # Whoever may ask for everything may ask for metrics too.
-        files = [service.tokens, service.metrics_tokens if path in metrics.PATHS else None]
-        return [each for each in files if each is not None]
-
     return Guard(
         Application(routes),
-        names=lambda: names_of(service.snapshot(), service.hostname),
+        snapshot=service.snapshot,
+        hostname=service.hostname,
         allowed=service.allowed_hosts,
         disabled=service.disabled,
-        tokens=tokens,
+        tokens=service.tokens,
+        metrics_tokens=service.metrics_tokens,
     )
 
 
 def metrics_only(service: Service) -> Guard:
     """The paths for anyone on the network: metrics, and whether the agent is well."""
-    tokens = [service.metrics_tokens] if service.metrics_tokens else []
     return Guard(
         Application([*metrics.routes(service), *_health(service, checks_shown=False)]),
         disabled=service.disabled,
-        tokens=lambda path: tokens if path in metrics.PATHS else [],
+        metrics_tokens=service.metrics_tokens,
     )
 
 

@@ -11,7 +11,7 @@ from selfinspect import times
 from selfinspect.documents import as_document, engine_missing, segments, standing
 from selfinspect.errors import SelfinspectError
 from selfinspect.web.answers import Document, Route, conditional, opaque, prefers
-from selfinspect.web.waiting import differs, wait_of
+from selfinspect.web.parameters import wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,10 +74,10 @@ async def _answer(
         return document().at(path, json=json)
 
     if wait.for_change and not _has_changed(present, wait.last_etag):
-        over = differs(lambda: document().state(path, json=json))
+        over = _differs(lambda: document().state(path, json=json))
         # A member of health, or a document that has it.
         sees_health = all(map(eq, path, _HEALTH[prefix]))
-        await service.waiting.until(over, request, wait.seconds, sees_health=sees_health)
+        await service.waiting.until(over, request.receive, wait.seconds, sees_health=sees_health)
     body, media_type, etag = present()
     headers = {"etag": etag, "vary": "Accept", "cache-control": "no-cache"}
     return conditional(request, body, media_type, headers)
@@ -91,6 +91,23 @@ def _has_changed(present: Callable[[], Representation], last_etag: str | None) -
         return opaque(present().etag) != last_etag
     except SelfinspectError:
         return False
+
+
+def _differs(state: Callable[[], str]) -> Callable[[], bool]:
+    """A check whether a state is another one than now.
+
+    Args:
+        state: returns it; that it raises SelfinspectError is a state as well.
+    """
+
+    def current() -> str | None:
+        try:
+            return state()
+        except SelfinspectError:
+            return None
+
+    first = current()
+    return lambda: current() != first
 
 
 class _Shown:

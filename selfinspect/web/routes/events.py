@@ -7,12 +7,19 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
+from selfinspect.background import in_thread
 from selfinspect.documents import standing
 from selfinspect.journal.rows import Query, parse_cursor
 from selfinspect.model import Event
-from selfinspect.web.answers import Route, json_answer
+from selfinspect.web.answers import (
+    KEEP_ALIVE_SECONDS,
+    NOTHING_NEW,
+    Route,
+    frame,
+    json_answer,
+    streamed,
+)
 from selfinspect.web.parameters import moment, number, single
-from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -7,13 +7,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from selfinspect.background import in_background
-from selfinspect.documents import as_json
+from selfinspect.background import in_background, in_thread
 from selfinspect.engine.inspect.log import LogQuery, written
 from selfinspect.errors import BadRequestError
-from selfinspect.web.answers import Route, prefers
+from selfinspect.web.answers import Route, as_json, prefers, streamed
 from selfinspect.web.parameters import boolean, invalid, moment, single
-from selfinspect.web.streaming import in_thread, streamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator

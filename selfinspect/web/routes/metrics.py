@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from selfinspect.web.answers import Route, prefers, weight
-from selfinspect.web.streaming import in_thread
+from selfinspect.background import in_thread
+from selfinspect.web.answers import Route, prefers, quality
+from selfinspect.web.guard import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from selfinspect.web.service import Service
 
 _Page: TypeAlias = "tuple[bytes, Mapping[str, str]]"
-
-PATHS = ("/metrics", "/metrics/")
-"""With the slash too: some scrape configurations are written so."""
 
 _OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
 _SMALLEST = 1400  # bytes: fewer fit in one packet anyway
@@ -52,7 +50,7 @@ def routes(service: Service) -> list[Route]:
         accept = request.headers.get("accept", "")
         scrape = _Scrape(
             media_type=_OPENMETRICS if prefers(accept, _OPENMETRICS) else _TEXT,
-            packed=weight(request.headers.get("accept-encoding", ""), "gzip") > 0,
+            packed=quality(request.headers.get("accept-encoding", ""), "gzip") > 0,
             timeout=scrape_timeout(request.headers.get("x-prometheus-scrape-timeout-seconds", "")),
         )
         page = under_way.get(scrape)
@@ -63,7 +61,7 @@ def routes(service: Service) -> list[Route]:
         body, headers = await asyncio.shield(page)
         return Response(body, headers=headers)
 
-    return [Route(path, metrics, listed=path == PATHS[0]) for path in PATHS]
+    return [Route(path, metrics, listed=path == METRICS[0]) for path in METRICS]
 
 
 def _made(service: Service, scrape: _Scrape) -> _Page:

@@ -11,12 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from selfinspect.background import in_thread
 from selfinspect.documents import standing
 from selfinspect.errors import EngineUnreachableError, SelfinspectError
 from selfinspect.stats.sample import with_percent
-from selfinspect.web.answers import Route, json_answer
+from selfinspect.web.answers import (
+    KEEP_ALIVE_SECONDS,
+    NOTHING_NEW,
+    Route,
+    frame,
+    json_answer,
+    streamed,
+)
 from selfinspect.web.parameters import moment, number, seconds, source_of
-from selfinspect.web.streaming import KEEP_ALIVE_SECONDS, NOTHING_NEW, frame, in_thread, streamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator

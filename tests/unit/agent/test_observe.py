@@ -161,6 +161,23 @@ def test_a_later_look_fills_in_what_came_late(docker: CannedEngine, tmp_path: Pa
     assert len(docker.matching("/info")) == 1
 
 
+@pytest.mark.parametrize(("driver", "has"), [("cgroupfs", True), ("none", False)])
+def test_whether_the_engine_gives_us_a_cgroup(
+    docker: CannedEngine, tmp_path: Path, driver: str, *, has: bool
+) -> None:
+    """By its `/info`."""
+    docker.answers["/info"] = Answer(body={**recorded("info"), "CgroupDriver": driver})
+    assert _look(tmp_path, docker.url).has_cgroup is has
+
+
+def test_once_all_has_come_nothing_is_left_to_ask(docker: CannedEngine, tmp_path: Path) -> None:
+    """What was refused is kept, for who asks why it is missing."""
+    docker.answers["/version"] = Answer(403, b"no")
+    found = _look(tmp_path, docker.url)
+    assert (found.extras, found.info) == (None, recorded("info"))
+    assert found.refused.keys() == {"version"}
+
+
 def test_what_comes_late_is_as_old_as_the_document(docker: CannedEngine, tmp_path: Path) -> None:
     """Filling in inspects nothing: `inspected_at` stays."""
     late = threading.Event()

@@ -3,8 +3,8 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +18,6 @@ from selfinspect.metrics.collectors import Condition
 from selfinspect.model import Compose, Identity, Limits, Snapshot
 from selfinspect.settings import Settings
 from tests.support.canned_container import ID
-
-if TYPE_CHECKING:
-    from selfinspect.model import Json
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -125,9 +122,8 @@ def test_a_refused_identity_has_figures_and_what_the_kernel_says_of_limits() -> 
 
 def test_where_the_engine_gives_no_cgroups_there_are_no_figures_but_the_networks() -> None:
     """What lies there is of whoever started the engine, and so is what the engine says."""
-    info: Json = {"CgroupDriver": "none"}
     observation = Observation(
-        Snapshot(Identity(ID, "proven", "layer")), Masking(), own_network=True, info=info
+        Snapshot(Identity(ID, "proven", "layer")), Masking(), own_network=True, has_cgroup=False
     )
     readings = Readings(Settings(root=FIXTURES / "cgroup-v2"), State(observation))
     for sample in (readings.sample(), readings.sample("kernel"), readings.of_kernel()):
@@ -137,6 +133,17 @@ def test_where_the_engine_gives_no_cgroups_there_are_no_figures_but_the_networks
         assert (sample.io, sample.pids.current) == (None, None)
     with pytest.raises(EngineUnsupportedError, match="no cgroups"):
         readings.sample("engine")
+
+
+def test_figures_follow_what_the_engine_says_of_cgroups_now() -> None:
+    """One answer of `/info` without cgroups hides them; the next one with them shows them again."""
+    snapshot = Snapshot(Identity(ID, "proven", "layer"))
+    state = State(Observation(snapshot, Masking(), has_cgroup=False))
+    readings = Readings(Settings(root=FIXTURES / "cgroup-v2"), state)
+    assert readings.of_kernel().memory.usage_bytes is None
+    for has_cgroup in (True, None):
+        state.change(partial(replace, has_cgroup=has_cgroup))
+        assert readings.of_kernel().memory.usage_bytes == 32808960
 
 
 def test_a_rootless_container_without_a_cgroup_and_an_engine_has_figures_of_its_network(
@@ -216,7 +223,7 @@ def test_where_the_engine_gives_no_cgroups_no_processes_are_listed(tmp_path: Pat
     (root / "sys/fs/cgroup/cgroup.procs").write_text("7\n")
     (root / "proc/7").mkdir()
     (root / "proc/7/stat").write_text(f"7 (sshd) S 1 {'0 ' * 20}\n")
-    info: Json = {"CgroupDriver": "none"}
-    observation = Observation(Snapshot(Identity(ID, "proven", "layer")), Masking(), info=info)
+    snapshot = Snapshot(Identity(ID, "proven", "layer"))
+    observation = Observation(snapshot, Masking(), has_cgroup=False)
     with pytest.raises(NotFoundError):
         Readings(Settings(root=root), State(observation)).processes()

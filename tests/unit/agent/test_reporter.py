@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
 from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.api.client import Client
@@ -30,7 +29,6 @@ from selfinspect.model import (
     Self,
     Snapshot,
 )
-from selfinspect.settings import Settings
 from tests.support.canned_container import ID
 
 if TYPE_CHECKING:
@@ -164,22 +162,17 @@ class _Meeting(Journal):
         return True
 
 
-def _readiness(
-    journal: Journal, snapshot: Snapshot, root: Path
-) -> tuple[Readiness, list[Snapshot]]:
+def _readiness(journal: Journal, snapshot: Snapshot) -> tuple[Readiness, list[Snapshot]]:
     state = State(Observation(snapshot, Masking()))
-    readings = Readings(Settings(root=root), state)
-    readings.taken = True
     log = logger(StringIO(), level="info", form="json", mask=str)
     announced: list[Snapshot] = []
-    made = Readiness("self", state, readings, journal, log=log, on_ready=announced.append)
-    return made, announced
+    return Readiness("self", state, journal, log=log, on_ready=announced.append), announced
 
 
-def test_it_is_announced_once_that_the_agent_is_ready(tmp_path: Path) -> None:
+def test_it_is_announced_once_that_the_agent_is_ready() -> None:
     """Though two threads find it out at the same time: a sample and a look."""
-    readiness, announced = _readiness(_Meeting(1), Snapshot(PROVEN), tmp_path)
-    both = [threading.Thread(target=readiness.announce) for _ in range(2)]
+    readiness, announced = _readiness(_Meeting(1), Snapshot(PROVEN))
+    both = [threading.Thread(target=readiness.sampled) for _ in range(2)]
     for each in both:
         each.start()
     for each in both:
@@ -187,9 +180,38 @@ def test_it_is_announced_once_that_the_agent_is_ready(tmp_path: Path) -> None:
     assert announced == [Snapshot(PROVEN)]
 
 
-def test_nothing_is_announced_while_a_check_fails(tmp_path: Path) -> None:
+def test_nothing_is_announced_while_a_check_fails() -> None:
     """Here the identity is not resolved."""
-    readiness, announced = _readiness(Journal(1), Snapshot(UNRESOLVED), tmp_path)
-    readiness.announce()
+    readiness, announced = _readiness(Journal(1), Snapshot(UNRESOLVED))
+    readiness.sampled()
     assert announced == []
     assert [check.name for check in readiness.checks() if not check.ok] == ["identity"]
+
+
+def test_nothing_is_announced_before_the_first_sample() -> None:
+    """An identity alone is not all that is asked for."""
+    readiness, announced = _readiness(Journal(1), Snapshot(PROVEN))
+    readiness.announce()
+    assert announced == []
+    assert [check.name for check in readiness.checks() if not check.ok] == ["sample"]
+
+
+class _Hanging(Journal):
+    """A journal that hangs until it is let go."""
+
+    hangs = True
+
+    @property
+    def answers(self) -> bool:
+        return not self.hangs
+
+
+def test_who_asks_whether_it_is_ready_makes_it_known() -> None:
+    """What was in the way may be gone without a sample or a look since."""
+    journal = _Hanging(1)
+    readiness, announced = _readiness(journal, Snapshot(PROVEN))
+    readiness.sampled()
+    journal.hangs = False
+    assert announced == []
+    assert all(check.ok for check in readiness.checks())
+    assert announced == [Snapshot(PROVEN)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from selfinspect import times
 from selfinspect.events.lifecycle import Lifecycle
-from selfinspect.events.reconcile import adopt, reconcile
+from selfinspect.events.reconcile import reconcile
 from selfinspect.model import Actor, Occurrence
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ INSPECT = st.builds(
 def test_a_second_look_finds_nothing_more(lifecycle: Lifecycle, inspect: Json) -> None:
     """Once reported, it is never reported again, nor by the next agent."""
     found = reconcile(lifecycle, (), inspect, NOW)
-    then = adopt(_after(lifecycle, found), inspect)
+    then = _after(lifecycle, found).completed(inspect)
     assert reconcile(then, (), inspect, NOW + 1) == ()
     assert reconcile(Lifecycle.from_json(then.to_json()), (), inspect, NOW + 1) == ()
 
@@ -262,6 +262,6 @@ def test_a_second_look_finds_nothing_more(lifecycle: Lifecycle, inspect: Json) -
 @given(INSPECT)
 def test_what_no_event_says_is_taken_over(inspect: Json) -> None:
     """The name, and the networks of a container that is up: changes of them are seen from then."""
-    lifecycle = adopt(Lifecycle(), inspect)
+    lifecycle = Lifecycle().completed(inspect)
     assert lifecycle.name in ("web", "shop")
-    assert adopt(lifecycle, inspect) == lifecycle
+    assert lifecycle.completed(inspect) == lifecycle

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.machine import CpuTime, Devices, cpu_time, filesystem, machine
+from selfinspect.kernel.machine import CpuTime, Devices, cpu_time, machine
 from selfinspect.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Lay = Callable[[dict[str, str]], str]
 
@@ -71,18 +70,3 @@ def test_a_name_is_found_later(lay: Lay) -> None:
     assert devices(8, 16) == "8:16"
     lay({"sys/dev/block/8:16/uevent": "DEVNAME=sdb\n"})
     assert devices(8, 16) == "/dev/sdb"
-
-
-def test_the_root_file_system(tmp_path: Path) -> None:
-    """Its size, its inodes, and what is mounted there."""
-    found = filesystem(str(tmp_path), "overlay")
-    assert found is not None
-    assert found.device == "overlay"
-    assert found.size_bytes > 0
-    assert found.inodes_free <= found.inodes
-
-
-def test_without_its_mount_it_is_not_told(tmp_path: Path) -> None:
-    """A series needs its device; so does a root that isn't there its figures."""
-    assert filesystem(str(tmp_path), None) is None
-    assert filesystem("/nowhere/at/all", "overlay") is None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfinspect.kernel.reader import CgroupReader
+from selfinspect.kernel.reader import CgroupReader, filesystem
 from selfinspect.model import Device, Interface, Pids, Pressure, Stall
 
 if TYPE_CHECKING:
@@ -275,3 +275,18 @@ def test_the_container_started_when_its_own_pid_1_did(
     assert reader.started_at() == started
     (root / "proc/stat").write_text("cpu 1\nbtime 1001\n")
     assert reader.started_at() == started
+
+
+def test_the_root_file_system(tmp_path: Path) -> None:
+    """Its size, its inodes, and what is mounted there."""
+    found = filesystem(str(tmp_path), "overlay")
+    assert found is not None
+    assert found.device == "overlay"
+    assert found.size_bytes > 0
+    assert found.inodes_free <= found.inodes
+
+
+def test_without_its_mount_it_is_not_told(tmp_path: Path) -> None:
+    """A series needs its device; so does a root that isn't there its figures."""
+    assert filesystem(str(tmp_path), None) is None
+    assert filesystem("/nowhere/at/all", "overlay") is None

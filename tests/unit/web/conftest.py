@@ -13,7 +13,7 @@ import pytest
 
 from selfinspect import times
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.events.subscribers import Subscribers
+from selfinspect.events.subscribers import Subscribers, Waiting
 from selfinspect.journal.journal import Journal
 from selfinspect.model import (
     Actor,
@@ -29,7 +29,6 @@ from selfinspect.model import (
 )
 from selfinspect.web.routes import api, metrics_only
 from selfinspect.web.service import Exposition, ReadinessCheck, Service
-from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,15 +1,26 @@
-"""The forms of an answer: members with their ETags, and what Accept asks for."""
+"""The forms of an answer: members with their ETags, what Accept asks for, and streams."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import json
+import re
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
-from selfinspect.errors import NotFoundError
-from selfinspect.web.answers import Document, prefers, weight
+from selfinspect.errors import NotFoundError, TooManyStreamsError
+from selfinspect.web.answers import Document, as_json, frame, prefers, quality, streamed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.responses import Response
+
     from selfinspect.model import Json
 
 
@@ -88,9 +99,9 @@ JSON = "application/json"
         ("xgzip, gzipx", 0.0),
     ],
 )
-def test_a_wish_has_a_weight(wishes: str, expected: float) -> None:
+def test_a_wish_has_a_quality(wishes: str, expected: float) -> None:
     """It is 1 unless it says otherwise, and 0 for what is not named."""
-    assert weight(wishes, "gzip") == expected
+    assert quality(wishes, "gzip") == expected
 
 
 @pytest.mark.parametrize(
@@ -122,3 +133,104 @@ def test_json_is_wanted_by_its_name(accept: str) -> None:
 def test_json_is_not_wanted_otherwise(accept: str) -> None:
     """Not where it is refused, where text is liked better, or where only its like is named."""
     assert not prefers(accept, JSON)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+def test_json_reads_back(document: Json) -> None:
+    """What is written as JSON is the same when read, and stands on one line."""
+    body = as_json(document)
+    assert json.loads(body) == document
+    assert b"\n" not in body
+
+
+def _request(method: str) -> Request:
+    return Request({"type": "http", "method": method, "headers": []})
+
+
+class Pieces:
+    """Two pieces, and whether their source was let go."""
+
+    def __init__(self, first: bytes = b"one") -> None:
+        self.closed = False
+        self._first = first
+
+    async def each(self) -> AsyncGenerator[bytes, None]:
+        """The pieces."""
+        try:
+            yield self._first
+            yield b"two"
+        finally:
+            self.closed = True
+
+
+def _body(response: Response) -> AsyncGenerator[bytes, None]:
+    assert isinstance(response, StreamingResponse)
+    return cast("AsyncGenerator[bytes, None]", response.body_iterator)
+
+
+@pytest.mark.parametrize("first", [b"one", b""], ids=["said", "nothing"])
+def test_the_pieces_come_in_order(first: bytes) -> None:
+    """The first is there before the answer begins; one that is empty brings the headers."""
+
+    async def check() -> None:
+        pieces = Pieces(first)
+        response = await streamed(_request("GET"), pieces.each(), "text/plain", {"vary": "x"})
+        assert (response.headers["vary"], response.headers["cache-control"]) == ("x", "no-store")
+        assert [piece async for piece in _body(response)] == [first, b"two"]
+        assert pieces.closed
+
+    asyncio.run(check())
+
+
+def test_the_head_alone_ends_where_it_begins() -> None:
+    """HEAD says what GET would, leaves nothing open, and says no length."""
+
+    async def check() -> None:
+        pieces = Pieces()
+        response = await streamed(_request("HEAD"), pieces.each())
+        assert pieces.closed
+        assert "content-length" not in response.headers
+        assert response.media_type == "text/event-stream"
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_goes_wrong_first_is_no_stream(method: str) -> None:
+    """It is raised, for an answer of its own."""
+
+    async def none() -> AsyncGenerator[bytes, None]:
+        for error in (TooManyStreamsError("there are too many"),):
+            raise error
+        yield b""
+
+    async def check() -> None:
+        with pytest.raises(TooManyStreamsError):
+            await streamed(_request(method), none())
+
+    asyncio.run(check())
+
+
+def test_who_hangs_up_ends_the_source() -> None:
+    """What it holds is given back, wherever it was."""
+
+    async def check() -> None:
+        pieces = Pieces()
+        body = _body(await streamed(_request("GET"), pieces.each()))
+        assert await anext(body) == b"one"
+        await body.aclose()
+        assert pieces.closed
+
+    asyncio.run(check())
+
+
+def test_a_frame_is_an_event_and_its_data() -> None:
+    """On a line each, and an empty one behind them."""
+    assert frame("sample", {"a": "b\n"}) == b'event: sample\ndata: {"a":"b\\n"}\n\n'
+
+
+@pytest.mark.parametrize("name", ["ex\nid: 9", "ex\r\n\r\nevent: gap", "ex\rdata: {}", "\n"])
+def test_a_name_with_line_breaks_stays_one_field(name: str) -> None:
+    """An engine's action may have any; it makes no field and no frame of its own."""
+    lines = re.split("\r\n|\r|\n", frame(name, {}).decode())
+    assert [line.partition(":")[0] for line in lines] == ["event", "data", "", ""]

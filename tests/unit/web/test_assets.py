@@ -11,6 +11,7 @@ import pytest
 
 import selfinspect.web
 from selfinspect.web import assets
+from selfinspect.web.guard import is_asset
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask
@@ -103,7 +104,7 @@ def test_the_metrics_listener_has_no_page(ask_metrics: Ask, path: str) -> None:
 )
 def test_what_needs_no_token(path: str, *, is_one: bool) -> None:
     """The page and its files, and nothing that only begins like them."""
-    assert assets.is_asset(path) is is_one
+    assert is_asset(path) is is_one
 
 
 def test_the_files_are_read_from_an_archive_as_well(

@@ -6,9 +6,10 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from selfinspect.errors import BadRequestError
-from selfinspect.web.parameters import boolean, moment, number, seconds, single
+from selfinspect.web.parameters import Wait, boolean, moment, number, seconds, single, wait_of
 
 NOW = 1_000_000_000 * 10**9
+HELD = Wait(for_change=True, seconds=60, last_etag=None)
 
 
 def test_a_parameter_is_given_once_or_not_at_all() -> None:
@@ -82,3 +83,48 @@ def test_other_seconds_are_refused(text: str) -> None:
     with pytest.raises(BadRequestError, match="for ") as raised:
         seconds(QueryParams({"for": text}), "for", default=5, largest=10)
     assert raised.value.hint == "for takes seconds from 0 to 10"
+
+
+@pytest.mark.parametrize(
+    ("query", "wait"),
+    [
+        ("", HELD._replace(for_change=False)),
+        ("wait_for_change=false", HELD._replace(for_change=False)),
+        ("wait_for_change=true", HELD),
+        ("wait_for_change=true&timeout_sec=300", HELD._replace(seconds=300)),
+        ("wait_for_change=true&timeout_sec=0", HELD._replace(seconds=0)),
+        ("wait_for_change=true&timeout_sec=0.25", HELD._replace(seconds=0.25)),
+        ("wait_for_change=true&last_etag=ab", HELD._replace(last_etag="ab")),
+        ("wait_for_change=true&last_etag=%22ab%22", HELD._replace(last_etag="ab")),
+        ("wait_for_change=true&last_etag=W/%22ab%22", HELD._replace(last_etag="ab")),
+        ("wait_for_change=true&last_etag=", HELD._replace(last_etag="")),
+    ],
+)
+def test_a_query_says_what_to_wait_for(query: str, wait: Wait) -> None:
+    """A minute by default; the quotes of an ETag are optional."""
+    assert wait_of(QueryParams(query)) == wait
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "wait_for_change=yes",
+        "wait_for_change=",
+        "wait_for_change=True",
+        "wait_for_change=true&wait_for_change=true",
+        "timeout_sec=-1",
+        "timeout_sec=301",
+        "timeout_sec=300.1",
+        "timeout_sec=abc",
+        "timeout_sec=",
+        "timeout_sec=nan",
+        "timeout_sec=1e9",
+        "timeout_sec=1&timeout_sec=1",
+        "last_etag=a&last_etag=b",
+    ],
+)
+def test_a_wait_that_cannot_be_is_refused(query: str) -> None:
+    """By the parameter's name, whether or not the request waits."""
+    with pytest.raises(BadRequestError, match=query.partition("=")[0]) as raised:
+        wait_of(QueryParams(query))
+    assert raised.value.hint is None or "takes" in raised.value.hint

@@ -10,8 +10,8 @@ import pytest
 
 from selfinspect import times
 from selfinspect.engine.inspect.describe import without_engine
+from selfinspect.events.subscribers import Waiting
 from selfinspect.model import Candidate, EngineFailure, Identity, Snapshot
-from selfinspect.web.waiting import Waiting
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, AskUntil, World

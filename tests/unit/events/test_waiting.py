@@ -7,11 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from starlette.datastructures import QueryParams
-from starlette.requests import Request
 
-from selfinspect.errors import BadRequestError, TooManyStreamsError
-from selfinspect.web.waiting import Wait, Waiting, wait_of
+from selfinspect.errors import TooManyStreamsError
+from selfinspect.events.subscribers import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
 LONG = 3600.0
-HELD = Wait(for_change=True, seconds=60, last_etag=None)
 
 
 class Asker:
@@ -27,10 +24,10 @@ class Asker:
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
-        self.request = Request({"type": "http"}, self._receive)
         self._body = [{"type": "http.request", "body": b""}]
 
-    async def _receive(self) -> Message:
+    async def receive(self) -> Message:
+        """The next message, as ASGI has it."""
         if self._body:
             return self._body.pop()
         await self.gone.wait()
@@ -43,8 +40,8 @@ async def held(
 ) -> AsyncIterator[asyncio.Task[None]]:
     """A request that waits already."""
     before = len(waiting)
-    request = (asker or Asker()).request
-    task = asyncio.ensure_future(waiting.until(over, request, LONG))
+    receive = (asker or Asker()).receive
+    task = asyncio.ensure_future(waiting.until(over, receive, LONG))
     await asyncio.sleep(0)
     assert len(waiting) == before + 1
     yield task
@@ -77,7 +74,7 @@ def test_what_is_over_already_takes_no_place() -> None:
 
     async def run() -> None:
         waiting = Waiting(limit=0)
-        await waiting.until(lambda: True, Asker().request, LONG)
+        await waiting.until(lambda: True, Asker().receive, LONG)
 
     asyncio.run(run())
 
@@ -87,7 +84,7 @@ def test_the_time_is_bounded() -> None:
 
     async def run() -> None:
         waiting = Waiting()
-        await waiting.until(lambda: False, Asker().request, 0.01)
+        await waiting.until(lambda: False, Asker().receive, 0.01)
         assert len(waiting) == 0
 
     asyncio.run(run())
@@ -100,7 +97,7 @@ def test_one_more_than_may_wait_is_refused() -> None:
         waiting, asker = Waiting(limit=1), Asker()
         async with held(waiting, asker=asker):
             with pytest.raises(TooManyStreamsError, match="1 requests wait"):
-                await waiting.until(lambda: False, Asker().request, LONG)
+                await waiting.until(lambda: False, Asker().receive, LONG)
             asker.gone.set()
         async with held(waiting):
             waiting.end()
@@ -129,51 +126,6 @@ def test_the_stop_lets_everybody_go() -> None:
         waiting = Waiting()
         async with held(waiting), held(waiting):
             waiting.end()
-        await waiting.until(lambda: False, Asker().request, LONG)
+        await waiting.until(lambda: False, Asker().receive, LONG)
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("query", "wait"),
-    [
-        ("", HELD._replace(for_change=False)),
-        ("wait_for_change=false", HELD._replace(for_change=False)),
-        ("wait_for_change=true", HELD),
-        ("wait_for_change=true&timeout_sec=300", HELD._replace(seconds=300)),
-        ("wait_for_change=true&timeout_sec=0", HELD._replace(seconds=0)),
-        ("wait_for_change=true&timeout_sec=0.25", HELD._replace(seconds=0.25)),
-        ("wait_for_change=true&last_etag=ab", HELD._replace(last_etag="ab")),
-        ("wait_for_change=true&last_etag=%22ab%22", HELD._replace(last_etag="ab")),
-        ("wait_for_change=true&last_etag=W/%22ab%22", HELD._replace(last_etag="ab")),
-        ("wait_for_change=true&last_etag=", HELD._replace(last_etag="")),
-    ],
-)
-def test_a_query_says_what_to_wait_for(query: str, wait: Wait) -> None:
-    """A minute by default; the quotes of an ETag are optional."""
-    assert wait_of(QueryParams(query)) == wait
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "wait_for_change=yes",
-        "wait_for_change=",
-        "wait_for_change=True",
-        "wait_for_change=true&wait_for_change=true",
-        "timeout_sec=-1",
-        "timeout_sec=301",
-        "timeout_sec=300.1",
-        "timeout_sec=abc",
-        "timeout_sec=",
-        "timeout_sec=nan",
-        "timeout_sec=1e9",
-        "timeout_sec=1&timeout_sec=1",
-        "last_etag=a&last_etag=b",
-    ],
-)
-def test_anything_else_is_refused(query: str) -> None:
-    """By the parameter's name, whether or not the request waits."""
-    with pytest.raises(BadRequestError, match=query.partition("=")[0]) as raised:
-        wait_of(QueryParams(query))
-    assert raised.value.hint is None or "takes" in raised.value.hint
