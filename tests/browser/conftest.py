@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Container, Engine
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TALLEST, TALLEST_ON_A_PHONE = 4000, 4500
 LOOKS: tuple[tuple[int, Literal["light", "dark"] | None], ...] = (
@@ -130,19 +131,26 @@ def readable(visit: Visit, *, tallest: int = TALLEST, on_a_phone: int = TALLEST_
             assert violations(visit) == [], (width, scheme)
 
 
-def ago(seconds: float) -> str:
-    """A time so many seconds back from now."""
-    return rfc3339(time.time_ns() - round(seconds * 10**9))
+def ago(seconds: float, now: int | None = None) -> str:
+    """A time so many seconds back from now, or from another moment in nanoseconds."""
+    return rfc3339((time.time_ns() if now is None else now) - round(seconds * 10**9))
 
 
-def run(number: int, started: float, finished: float | None = None, **members: Any) -> Any:
+def run(
+    number: int,
+    started: float,
+    finished: float | None = None,
+    *,
+    now: int | None = None,
+    **members: Any,
+) -> Any:
     """A run that began and ended so many seconds ago."""
     over = {"exit_code": 0, "signal": None, "oom_killed": False, "cause": "exit"}
     open_ = dict.fromkeys(over) | {"cause": None}
     return {
         "number": number,
-        "started_at": ago(started),
-        "finished_at": None if finished is None else ago(finished),
+        "started_at": ago(started, now),
+        "finished_at": None if finished is None else ago(finished, now),
         **(open_ if finished is None else over),
         "sources": ["events"],
         "evidence": [],
@@ -194,6 +202,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def accepts(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket: its file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 @contextlib.contextmanager
 def serving(engine: Engine, *options: object, agent: tuple[str, ...] = ()) -> Iterator[Site]:
     """A container whose API listens on a socket in a shared folder, with a port before it.
@@ -208,7 +222,7 @@ def serving(engine: Engine, *options: object, agent: tuple[str, ...] = ()) -> It
         engine.started.remove(app.id)
         try:
             with TcpFront(Path(folder) / "socket") as front:
-                until((Path(folder) / "socket").exists, f"the agent's socket: {app.logs()}")
+                until(lambda: accepts(Path(folder) / "socket"), "the agent's socket")
                 yield Site(app, f"http://127.0.0.1:{front.port}/")
         finally:
             engine.docker("rm", "--force", "--volumes", app.id)

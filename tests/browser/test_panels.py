@@ -37,7 +37,8 @@ HOSTILE = "<img src=x onerror=alert(1)> \u202egnihton \x1b[31mred\x1b[0m \x07bel
 
 def killed_a_while_ago() -> list[Any]:
     """The runs of a container that was OOM-killed five minutes ago, and restarted."""
-    return [run(2, 299), run(1, 4 * 3600, 300, **OOM)]
+    now = time.time_ns()
+    return [run(2, 299, now=now), run(1, 4 * 3600, 300, now=now, **OOM)]
 
 
 def climbing(hours: int, runs: list[Any]) -> Any:
@@ -215,9 +216,14 @@ def test_the_log_of_a_run_that_was_killed_is_there_at_once(stage: Stage) -> None
         [first, *_] = stage.questions("/v1/logs")
         assert first.startswith("tail=200&since=")
         assert "&until=" in first
-        visit.page.locator("#log-run").select_option(label="Run 2, now")
-        visit.until("() => !document.querySelector('#log-follow').closest('label').hidden")
-        assert "until" not in stage.questions("/v1/logs")[-1]
+        with visit.page.expect_request(lambda request: of_the_present_run(request.url)):
+            visit.page.locator("#log-run").select_option(label="Run 2, now")
+        assert visit.page.locator("#log-follow").is_visible()
+
+
+def of_the_present_run(url: str) -> bool:
+    """Whether the log's end is asked for, of no run that is over."""
+    return "/v1/logs?tail=" in url and "&until=" not in url
 
 
 def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
@@ -304,12 +310,33 @@ def renamed(name: str) -> dict[str, Any]:
     return {"Type": "container", "Action": "rename", "Actor": actor, "timeNano": time.time_ns()}
 
 
+def engine_that(*, reachable: bool, **capabilities: str) -> dict[str, Any]:
+    """An engine's document, with nothing in it but whether it answers and what it lets us ask."""
+    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
+    known = {"reachable": reachable, "capabilities": capabilities, "tried": []}
+    return {**dict.fromkeys(names), **known}
+
+
+def test_a_followed_log_is_not_asked_of_an_engine_that_went(
+    stage: Stage, engine: CannedEngine
+) -> None:
+    """When it ends the page first asks whether there still is an engine, and says if not."""
+    with stage.opened() as visit:
+        visit.shows("#log-note", "It printed nothing")
+        del engine.answers[LOGS]
+        with visit.page.expect_response(lambda response: "follow=true" in response.url):
+            visit.page.locator("#log-follow").check()
+        engine.wait_for_logs(1)
+        stage.says["/v1/engine"] = engine_that(reachable=False)
+        asked = stage.questions("/v1/logs")
+        engine.end_logs()
+        visit.shows("#log-note", "No engine answers")
+        assert stage.questions("/v1/logs") == asked
+
+
 def test_the_log_is_read_once_an_engine_answers(stage: Stage, engine: CannedEngine) -> None:
     """Until then a line says that none does, and nothing is asked."""
-    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
-    stage.says["/v1/engine"] = {
-        **dict.fromkeys(names), "reachable": False, "capabilities": {}, "tried": []
-    }  # fmt: skip
+    stage.says["/v1/engine"] = engine_that(reachable=False)
     stage.prints((1, 9, "all is well"))
     with stage.opened() as visit:
         visit.shows("#log-note", "No engine answers")
@@ -321,10 +348,7 @@ def test_the_log_is_read_once_an_engine_answers(stage: Stage, engine: CannedEngi
 
 def test_a_log_that_is_known_to_be_denied_is_not_asked_for(stage: Stage) -> None:
     """The line says why, so that the console has nothing; a person may ask all the same."""
-    names = ("endpoint", "product", "version", "api_version", "os", "kernel", "encrypted")
-    stage.says["/v1/engine"] = {
-        **dict.fromkeys(names), "reachable": True, "capabilities": {"logs": "denied"}, "tried": []
-    }  # fmt: skip
+    stage.says["/v1/engine"] = engine_that(reachable=True, logs="denied")
     stage.prints((1, 9, "all is well"))
     with stage.opened() as visit:
         visit.shows("#log-note", "denies logs. What helps: ")

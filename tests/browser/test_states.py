@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from selfinspect.agent.history import line
-from selfinspect.jsonread import mapping, member, sequence
-from selfinspect.model import HISTORY_FIELDS
+from selfinspect.agent.state import UNRESOLVED
+from selfinspect.documents import engine_document, identity_document
+from selfinspect.jsonread import mapping, sequence
+from selfinspect.model import HISTORY_FIELDS, Snapshot
 from selfinspect.times import rfc3339
 from tests.browser.conftest import Screen, readable, visiting
 from tests.engine.conftest import ROOT, until
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SECOND = 10**9
+SEE_AGAIN = "() => document.dispatchEvent(new Event('visibilitychange'))"
 HOSTILE = "<img src=x onerror=alert(1)>\u202e'\"&lt;</script><script>alert(2)</script>" + "w" * 200
 
 
@@ -83,6 +85,28 @@ class Stage:
         agent.logged("engine.followed")
         return agent
 
+    def first_reading(self) -> Path:
+        """The history's file, once an agent has written a reading into it."""
+        found: list[Path] = []
+
+        def written() -> bool:
+            found[:] = self.journal.glob("*.history")
+            return any(each.read_bytes() for each in found)
+
+        until(written, "a first reading")
+        [path] = found
+        return path
+
+    def remembering(self, readings: int) -> Agent:
+        """An agent that follows the engine's events, and has read so many readings back."""
+        agent = self.followed()
+
+        def read_back() -> bool:
+            return len(sequence(agent.api.ask("/v1/history").json, "samples")) >= readings
+
+        until(read_back, f"{readings} readings of before")
+        return agent
+
     def happens(self, action: str, at: int, **attributes: Json) -> None:
         """The engine reports an event."""
         actor: Json = {"ID": self.inspect["Id"], "Attributes": {"name": "web", **attributes}}
@@ -91,12 +115,12 @@ class Stage:
 
     def dies(self, runs: int, *, every: float, agent: Agent) -> None:
         """So many runs end by an OOM kill, the last one just now; the agent has seen it."""
-        for left in range(runs, 0, -1):
-            end = ago(left * every)
+        now = time.time_ns()
+        for end in (now - round(left * every * SECOND) for left in range(runs, 0, -1)):
             self.happens("oom", end)
             self.happens("die", end + 10**6, exitCode="137")
             self.happens("start", end + SECOND)
-        self.state["StartedAt"] = rfc3339(ago(every) + SECOND)
+        self.state["StartedAt"] = rfc3339(now - round(every * SECOND) + SECOND)
         self.inspect["RestartCount"] = runs
         self.happens("top", ago(0))
         numbers = "runs"
@@ -139,7 +163,7 @@ def stage(
     serve: Serve,
     tmp_path: Path,
 ) -> Stage:
-    """The container, its kernel's files beside those that identify it."""
+    """The container, whose log is empty; its kernel's files beside those that identify it."""
     assert here
     root = tmp_path / "root"
     for name in ("sys/fs/cgroup", "proc/self/net"):
@@ -149,6 +173,7 @@ def stage(
         file.write(f"501 500 0:21 /docker/{inspect['Id']} /sys/fs/cgroup ro - cgroup2 cgroup rw\n")
     (root / "sys/fs/cgroup/memory.events").write_text("max 0\noom 0\noom_kill 0\n")
     engine.answers["/info"] = Answer(body={**recorded("info"), "Name": "rack-7"})
+    engine.answers[f"/containers/{inspect['Id']}/logs"] = Answer(body=b"")
     return Stage(engine, inspect, root, tmp_path / "journal", serve)
 
 
@@ -178,21 +203,17 @@ def charted(visit: Visit) -> None:
 
 def test_fresh(stage: Stage, look: Look) -> None:
     """While the agent looks for the first time it says so in grey, and nothing is wrong."""
-    found = threading.Event()
-    path = f"/containers/{stage.inspect['Id']}/json"
-    stage.engine.answers[path] = replace(stage.engine.answers[path], after=found)
-    agent = stage.agent()
-    # The engine is waited for ten seconds at most, and a browser may need more.
-    first = {path: agent.api.ask(path) for path in ("/v1/identity", "/v1/engine", "/v1/self")}
-    found.set()
-    assert member(first["/v1/identity"].json, "level") is None
-    agent.ready()
+    # An agent waits ten seconds for its engine, and a browser may need more.
+    nothing = Snapshot(UNRESOLVED)
+    first = {
+        "/v1/identity": identity_document(nothing),
+        "/v1/engine": engine_document(nothing, None),
+    }
 
     def as_at_first(route: Route) -> None:
-        reply = first[urlsplit(route.request.url).path]
-        route.fulfill(status=reply.status, headers=dict(reply.headers), body=reply.body)
+        route.fulfill(json=first[urlsplit(route.request.url).path])
 
-    with look(agent) as visit:
+    with look(stage.agent().ready()) as visit:
         for path in first:
             visit.page.route(f"**{path}", as_at_first)
         visit.page.reload()
@@ -250,12 +271,11 @@ def test_throttled(stage: Stage, look: Look) -> None:
         for left in (240, 180, 120, 60)
     ]
     first = stage.followed()
-    [path] = stage.journal.glob("*.history")
-    until(path.read_bytes, "a first reading")
+    path = stage.first_reading()
     first.stop()
     header = path.read_bytes().splitlines(keepends=True)[0]
     path.write_bytes(header + b"".join(past))
-    with look(stage.followed()) as visit:
+    with look(stage.remembering(len(past))) as visit:
         charted(visit)
         visit.shows("#attention", "The CPU limit holds it back")
         assert len(titles(visit)) == 1
@@ -275,11 +295,13 @@ def test_oom_loop(stage: Stage, look: Look) -> None:
         visit.shows("#timeline-list", "Run 17")
         assert titles(visit) == ["It keeps restarting: 16\u00a0times in the last 15\u00a0min"]
         visit.shows("#attention", "The previous run was OOM-killed")
-        visit.page.locator("#timeline-list summary").filter(has_text="Runs 1 to 16").click()
+        # By keys: the timeline may be drawn again between a button's press and its release.
+        summaries = visit.page.locator("#timeline-list summary")
+        summaries.filter(has_text="Runs 1 to 16").press("Enter")
         visit.shows("#timeline-list", "Run 16started")
-        visit.page.locator("#timeline-list summary").filter(has_text="Run 16").last.click()
+        summaries.filter(has_text="Run 16").last.press("Enter")
         visit.shows("#timeline-list", "Out of memory: the kernel killed a process")
-        visit.page.locator("#timeline-list summary").filter(has_text="Runs 1 to 16").click()
+        summaries.filter(has_text="Runs 1 to 16").press("Enter")
         readable(visit)
 
 
@@ -336,7 +358,7 @@ def test_assumed(stage: Stage, look: Look, tmp_path: Path) -> None:
     )
     with look(stage.agent("--engine=off", f"--root={tree}").ready()) as visit:
         visit.shows("#connection", "Live")
-        assert "The identity is only assumed" in titles(visit)
+        visit.shows("#attention h3", "The identity is only assumed")
         visit.shows("#brief", "assumed, not used")
         readable(visit)
         assert visit.refusals == []
@@ -348,10 +370,10 @@ def test_engine_away(stage: Stage, look: Look) -> None:
     with look(agent) as visit:
         charted(visit)
         visit.shows("#states .good", "Running")
-        visit.page.locator("#log-follow").check()
-        stage.engine.wait_for_logs(1)
+        visit.shows("#log-note", "It printed nothing")  # it is not asked for any more
         stage.engine.stop()
         agent.logged("engine.lost")
+        visit.page.evaluate(SEE_AGAIN)
         visit.shows("#states .neutral", "Last known: running")
         visit.shows("#states .neutral", "Last known: healthy")
         assert titles(visit) == ["The engine is away: its last answer is shown"]
@@ -458,8 +480,7 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
     (cgroup / "memory.peak").write_text(f"{limit}\n")
     (cgroup / "memory.current").write_text(f"{49 * 2**20}\n")
     first = stage.followed()
-    [path] = stage.journal.glob("*.history")
-    until(path.read_bytes, "a first reading")
+    path = stage.first_reading()
     first.stop()
     figures = dict.fromkeys(HISTORY_FIELDS[1:], nan) | {"memory_limit_bytes": limit, "pids": 7}
     past = [
@@ -469,7 +490,7 @@ def test_memory_that_grows_until_it_is_killed(stage: Stage, look: Look) -> None:
         for grown in [{"memory_working_set_bytes": limit * (0.2 + 0.75 * full), "cpu_cores": full}]
     ]
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"".join(past))
-    agent = stage.followed()
+    agent = stage.remembering(len(past))
     stage.dies(8, every=every, agent=agent)
     with look(agent) as visit:
         charted(visit)

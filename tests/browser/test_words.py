@@ -115,6 +115,8 @@ def test_what_happened_is_a_sentence(blank: Page, event: str, words: str) -> Non
     assert said(blank, "words.js", f"event({{{event}}})") == words
 
 
+MOMENT = 1_795_000_000 * 10**9
+"""What is some seconds ago is so of one moment, however slow the machine is."""
 RUNNING = "id: 'a1b2', state: 'running', health: null, previous_run: null"
 NOW = "new Date('2026-11-21T09:00:00Z')"
 
@@ -419,12 +421,13 @@ def of_module(page: Page, script: str, call: str, *arguments: Any) -> Any:
 
 def happened(action: str, seconds: float, type_: str = "container", **attributes: Any) -> Any:
     """An event of so many seconds ago."""
-    return {"action": action, "type": type_, "time": ago(seconds), "attributes": attributes}
+    time = ago(seconds, MOMENT)
+    return {"action": action, "type": type_, "time": time, "attributes": attributes}
 
 
 def test_what_is_marked_on_the_time_axis(blank: Page) -> None:
     """Starts, ends by what they were, the kernel's kills once each, health, another image."""
-    runs = [run(2, 299), run(1, 4000, 300, **OOM)]
+    runs = [run(2, 299, now=MOMENT), run(1, 4000, 300, now=MOMENT, **OOM)]
     events = [
         happened("create", 4001, image="shop:1"),
         happened("start", 4000, image="shop:1"),
@@ -451,7 +454,8 @@ def test_what_is_marked_on_the_time_axis(blank: Page) -> None:
 
 def test_little_is_asked_for_first_of_a_run_that_is_over(blank: Page) -> None:
     """An engine reads all that is asked for: a minute, an hour, and then the whole run."""
-    runs = [run(3, 100), run(2, 9000, 200), run(1, 9999, 9100)]
+    times = {3: (100, None), 2: (9000, 200), 1: (9999, 9100)}
+    runs = [run(number, *times[number], now=MOMENT) for number in times]
     asked = queries(blank, runs, 1)
     since = [float(query.split("since=")[1].split("&")[0]) for query in asked]
     until = {float(query.split("until=")[1]) for query in asked}
