@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 DEPLOY = ROOT / "deploy"
 

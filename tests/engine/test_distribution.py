@@ -13,7 +13,7 @@ import pytest
 import selfinspect
 from tests.engine.conftest import ROOT, Engine, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]  # an image with a whole Python is built
+pytestmark = pytest.mark.engine
 
 MEBI = 2**20
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from selfinspect.model import Json
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 
 LAB = ROOT / "tests" / "engine" / "lab.sh"
 USER, SUBORDINATES = 52_000, 100_000  # of a rootless engine, see lab.sh

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.engine
 
 
 def environment(engine: Engine, *options: object, sets: str, socket: bool = True) -> dict[str, str]:

@@ -326,7 +326,7 @@ def test_what_was_missed_is_replayed(engine: Engine, relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.slow)])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_an_agent_killed_between_two_events(engine: Engine, rounds: int) -> None:
     """Nothing is lost and nothing reported twice, however often."""
     app = engine.start("--no-healthcheck", "--entrypoint", "sh", command=RESTARTS_ITS_AGENT).ready()

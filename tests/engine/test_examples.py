@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.engine
 
 EXAMPLES = ROOT / "examples"
 

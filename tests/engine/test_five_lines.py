@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Container, Engine
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 FIVE_LINES, ON_THE_PATH = [each.text for each in blocks(README) if each.language == "dockerfile"]
 [PYTHON] = [each.text for each in blocks(README) if each.language == "python"]

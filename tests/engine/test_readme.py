@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
     from tests.support.pages import Block
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.engine
 
 FIVE_LINES, ON_THE_PATH = [each.text for each in blocks(README) if each.language == "dockerfile"]
 [PYTHON] = [each.text for each in blocks(README) if each.language == "python"]

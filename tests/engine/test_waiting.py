@@ -139,7 +139,6 @@ def test_without_an_engine_changed_limits_are_shown(engine: Engine, option: str)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_without_an_engine_changed_limits_are_waited_for(engine: Engine) -> None:
     """Nobody asks: the kernel's files are read once a minute."""
     limited = ("--cpus", "1.5", "--memory", "256m", "--env", "SELFINSPECT_ENGINE=off")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.engine.identity.conftest import Bench
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
     from tests.engine.identity.conftest import Bench
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 
 HERE = Path(__file__).parent
 # Every capability of ours, and no more: a machine that is a virtual one may lack some.

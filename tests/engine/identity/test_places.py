@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Container, Engine
     from tests.engine.identity.conftest import Bench
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 
 HERE = Path(__file__).parent
 SHAPES = ("no-start", "right-start", "wrong-start", "echo", "many", "reads-proc", "floods")

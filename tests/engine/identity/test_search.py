@@ -57,7 +57,6 @@ def test_it_asks_at_most_once_for_each_candidate_and_proof(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("engine", ["v1"], indirect=True)
 def test_it_finds_itself_among_many(engine: Engine, benches: Callable[[Engine], Bench]) -> None:
     """A search that takes longer than five seconds gives up, so to be found is to be in time."""
