@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ class Stage:
         where = () if given else ("--listen=127.0.0.1:0",)
         return self.serve(*where, *usual, *options, listen=False)
 
-    def followed(self) -> Agent:
+    def followed(self, *options: str) -> Agent:
         """A ready agent that follows the engine's events."""
-        agent = self.agent().ready()
+        agent = self.agent(*options).ready()
         agent.logged("engine.followed")
         return agent
 
@@ -188,6 +189,15 @@ def look(chromium: Browser, request: pytest.FixtureRequest) -> Look:
             yield visit
 
     return visit
+
+
+@pytest.fixture
+def kept_port() -> Iterator[int]:
+    """A port of loopback that nobody else is given while no agent listens on it."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 def titles(visit: Visit) -> list[str]:
@@ -386,10 +396,10 @@ def test_engine_away(stage: Stage, look: Look) -> None:
         assert visit.refusals == []
 
 
-def test_container_stopped_and_back(stage: Stage, look: Look) -> None:
+def test_container_stopped_and_back(stage: Stage, look: Look, kept_port: int) -> None:
     """No green badge outlasts it; when it is back the page goes on by itself."""
-    agent = stage.followed()
-    address = agent.api.address
+    listen = f"--listen=127.0.0.1:{kept_port}"
+    agent = stage.followed(listen)
     with look(agent) as visit:
         charted(visit)
         agent.stop()
@@ -400,7 +410,7 @@ def test_container_stopped_and_back(stage: Stage, look: Look) -> None:
         assert title.startswith("The agent has not answered since")
         visit.shows("#attention .advice", "docker logs web")
         readable(visit)
-        stage.agent(f"--listen={address}").ready()
+        stage.agent(listen).ready()
         visit.shows("#connection", "Live")
         visit.shows("#states .good", "Running")
         visit.shows("#attention", "Nothing stands out.")
