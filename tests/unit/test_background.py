@@ -11,13 +11,13 @@ def test_a_call_does_not_hold_up_the_process() -> None:
     """It is made in a daemon thread of the name that it was given."""
     made = threading.Event()
     thread = in_background("aside", made.set)
-    assert made.wait(20)
+    assert made.wait(60)
     assert (thread.name, thread.daemon) == ("aside", True)
 
 
 def test_a_result_is_waited_for() -> None:
     """It comes from another thread."""
-    assert future_of("aside", threading.current_thread).result(20) is not threading.current_thread()
+    assert future_of("aside", threading.current_thread).result(60) is not threading.current_thread()
 
 
 def test_an_error_is_raised_where_the_result_is_waited_for() -> None:
@@ -27,7 +27,7 @@ def test_an_error_is_raised_where_the_result_is_waited_for() -> None:
         raise LookupError("not here")
 
     with pytest.raises(LookupError, match="not here"):
-        future_of("aside", fail).result(20)
+        future_of("aside", fail).result(60)
 
 
 def test_a_full_container_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def test_the_loop_turns_while_a_call_waits() -> None:
 
     async def both() -> str:
         turned = threading.Event()
-        call = asyncio.ensure_future(in_thread(lambda: "came" if turned.wait(20) else "stuck"))
+        call = asyncio.ensure_future(in_thread(lambda: "came" if turned.wait(60) else "stuck"))
         await asyncio.sleep(0)
         turned.set()
         return await call
@@ -141,7 +141,7 @@ def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
     release, ended = threading.Event(), threading.Event()
 
     def call() -> None:
-        release.wait(20)
+        release.wait(60)
         ended.set()
 
     async def give_up() -> None:
@@ -152,7 +152,7 @@ def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
     asyncio.run(give_up())
     assert not ended.is_set()
     release.set()
-    assert ended.wait(20)
+    assert ended.wait(60)
 
 
 def test_a_call_that_must_be_made_is_made_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
