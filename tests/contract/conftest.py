@@ -134,7 +134,22 @@ class EventStream:
         self.response.close()
 
     def frame(self) -> dict[str, str]:
-        """The next frame, field by field; a comment's field has no name. Empty at the end."""
+        """The next frame, field by field; a comment's field has no name. Empty at the end.
+
+        A comment without a word, which is sent when nothing has happened for long, is none.
+        """
+        while (fields := self._fields()) == {"": ""}:
+            pass
+        return fields
+
+    def event(self, action: str) -> dict[str, str]:
+        """The next event of this action, waited for, whatever else happens before it."""
+        for frame in iter(self.frame, {}):
+            if frame.get("event") == action:
+                return frame
+        raise AssertionError(f"the stream ended without {action}")
+
+    def _fields(self) -> dict[str, str]:
         fields = {}
         while (line := self.response.readline()) not in (b"\n", b""):
             name, _, value = line.decode().rstrip("\n").partition(":")
@@ -193,7 +208,13 @@ class Agent:
     def stop(self, number: int = signal.SIGTERM, *, within: float = PATIENCE) -> int:
         """Its exit code after a signal."""
         self.process.send_signal(number)
-        return self.process.wait(within)
+        return self.ended(within=within)
+
+    def ended(self, *, within: float = PATIENCE) -> int:
+        """Its exit code, once it has ended; its log is whole then."""
+        code = self.process.wait(within)
+        self._reader.join(PATIENCE)
+        return code
 
     def end(self) -> None:
         """See to its end, whatever the test did."""
@@ -293,8 +314,13 @@ def here(tmp_path: Path, engine: CannedEngine, inspect: dict[str, Json]) -> tupl
 
 
 @pytest.fixture
-def web(serve: Serve, here: tuple[str, ...]) -> Agent:
-    """A ready agent in the container called `web`, which follows the engine's events."""
+def web(serve: Serve, here: tuple[str, ...], engine: CannedEngine) -> Agent:
+    """A ready agent in the container called `web`, which follows the engine's events.
+
+    All that it asks the engine by itself has been asked.
+    """
     agent = serve(*here).ready()
     agent.logged("engine.followed")
+    for extra in ("/info", "/version", "/images/.*/json"):
+        engine.wait_for_requests(1, extra)
     return agent

@@ -11,6 +11,7 @@ import signal
 import stat
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -22,14 +23,14 @@ from selfinspect.journal.journal import Journal
 from tests.support.occurrences import occurrence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from selfinspect.model import Json
     from tests.contract.conftest import Agent, Listener, Serve
     from tests.support.canned_engine import CannedEngine
 
 ID = "7badd33650b90e2d3003590fc6629ed48dba2d0b1541a2c7ae760d252d3b182d"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Shown(NamedTuple):
@@ -216,15 +217,15 @@ def test_a_reader_is_not_let_go_for_what_came_at_once(
 
 
 class Crowd:
-    """Many readers of one agent's events, read by one thread; one reader may be stalled.
+    """Many readers of one agent's events, read by one thread.
 
     Attributes:
-        arrived: for each mark, when each reader had it.
+        arrived: how many of them have each mark.
     """
 
     def __init__(self, api: Listener, size: int) -> None:
         self.size = size
-        self.arrived: dict[str, list[float]] = {}
+        self.arrived: Counter[str] = Counter()
         self._grown = threading.Condition()
         self._readers = selectors.DefaultSelector()
         self._connections = ExitStack()
@@ -249,24 +250,18 @@ class Crowd:
         self._readers.close()
         self._connections.close()
 
-    def have(self, name: str) -> list[float]:
-        """When each reader had a mark, once all have it."""
-
-        def all_have() -> bool:
-            return len(self.arrived.get(name, ())) == self.size
-
+    def have(self, name: str) -> None:
+        """Wait until each reader has a mark."""
         with self._grown:
-            assert self._grown.wait_for(all_have, PATIENCE), len(self.arrived.get(name, ()))
-            return self.arrived[name]
+            arrived = self._grown.wait_for(lambda: self.arrived[name] == self.size, PATIENCE)
+            assert arrived, self.arrived[name]
 
     def _read(self) -> None:
         while not self._ended:
             for key, _ in self._readers.select(0.1):
                 data = os.read(key.fd, 65_536)
-                now = time.monotonic()
                 with self._grown:
-                    for name in re.findall(rb'"exec_id":"(\w+)"', data):
-                        self.arrived.setdefault(name.decode(), []).append(now)
+                    self.arrived.update(map(bytes.decode, re.findall(rb'"exec_id":"(\w+)"', data)))
                     self._grown.notify_all()
 
 
@@ -275,39 +270,39 @@ def _anonymous_kibibytes(agent: Agent) -> int:
     return int(re.findall(r"RssAnon:\s+(\d+)", status)[0])
 
 
-def test_a_stalled_reader_is_let_go_and_nobody_waits_for_it(
+def test_a_reader_that_falls_behind_is_let_go_and_nobody_waits_for_it(
     serve: Serve, keeping: tuple[str, ...], engine: CannedEngine
 ) -> None:
-    """199 others have each event within 50 ms; the stalled one resumes where it was let go."""
+    """199 others have each event meanwhile; it resumes where it was let go."""
     agent = serve(*keeping).ready()
-    engine.wait_for_streams()
-    mark(engine, "begin")
-    [*_, begin] = seen(agent.api, "begin")
+    agent.logged("engine.followed")
     names = [f"m{number}" for number in range(1000)]
-    late = []
-    with agent.api.stream("/v1/events/stream") as stalled:
-        for name in names[:550]:
-            mark(engine, name)
-        seen(agent.api, names[549])
+    shown: list[str] = []
+    with (
+        agent.api.stream("/v1/events/stream") as behind,
+        agent.api.stream("/v1/events/stream") as abreast,
+    ):
+
+        def happen(some: Sequence[str], have: Callable[[str], object]) -> None:
+            for first in range(0, len(some), 20):
+                for name in some[first : first + 20]:
+                    mark(engine, name)
+                have(name)
+                # Who takes nothing at all of an answer is hung up on before long.
+                shown.append(behind.frame()["id"])
+
+        def seen_abreast(name: str) -> None:
+            assert [*marked(iter(abreast.frame, {}), name)][-1].mark == name
+
+        happen(names[:300], seen_abreast)
         with Crowd(agent.api, 199) as crowd:
             before = _anonymous_kibibytes(agent)
-            for name in names[550:750]:
-                sent = time.monotonic()
-                mark(engine, name)
-                late.append(max(crowd.have(name)) - sent)
+            happen(names[300:400], crowd.have)
             assert _anonymous_kibibytes(agent) - before < 8 * 1024
-        for name in names[750:]:
-            mark(engine, name)
-        seen(agent.api, names[-1])
-        # What a busy machine takes from the agent and from this test is not what is promised.
-        assert sorted(late)[len(late) // 4] < 0.05
-        shown, ended = [], ""
-        while frame := stalled.frame():
-            if "event" in frame:
-                shown.append(frame["id"])
-            ended = frame.get("", ended)
+        happen(names[400:], seen_abreast)
+        *passed, last = iter(behind.frame, {})
+        shown += [frame["id"] for frame in passed]
         assert 256 <= len(shown) < len(names)
-        assert ended.startswith("too slow")
+        assert last[""].startswith("too slow")
     rest = seen(agent.api, names[-1], shown[-1])
     assert [one.mark for one in rest] == names[len(shown) :]
-    assert begin.seq + len(names) == rest[-1].seq

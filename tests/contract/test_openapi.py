@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.contract.conftest import Serve
     from tests.support.canned_engine import CannedEngine
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 SETTINGS = """
 seed = 20261121
@@ -43,7 +43,7 @@ def find_no_difference(address: str, folder: Path) -> None:
             sys.executable, "-m", "schemathesis.cli", "run", f"http://{address}/openapi.json",
             "--phases=examples,coverage,fuzzing", "--max-examples=15", "--workers=2",
             "--exclude-path-regex=/stream$", "--checks=all", "--continue-on-failure",
-            "--request-timeout=30", "--no-color",
+            "--request-timeout=120", "--no-color",
         ],
         cwd=folder, env=environment({"PYTHONWARNINGS": "default"}), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.jsonread import integer, member, sequence, text
-from tests.contract.conftest import PROGRAM, environment
+from tests.contract.conftest import PATIENCE, PROGRAM, environment
 from tests.contract.test_stats import run, uri_of
 from tests.support.canned_engine import recorded
 
@@ -52,10 +52,9 @@ def inspect() -> dict[str, Json]:
 @pytest.fixture
 def restarted(web: Agent, engine: CannedEngine) -> Agent:
     """An agent that has seen its container stop and start."""
-    with web.api.open("/v1/events/stream") as stream:
-        stream.readline()
+    with web.api.stream("/v1/events/stream") as stream:
         restart(engine)
-        assert b"event: start\n" in iter(stream.readline, b"")
+        stream.event("start")
     return web
 
 
@@ -139,7 +138,7 @@ def test_events_as_they_come(
         ended = [action for action in actions if action in ("kill", "die", "stop")]
         assert ended == ["kill", "die", "stop"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr.read().strip() == ""
     finally:
         process.kill()

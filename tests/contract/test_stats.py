@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.contract.conftest import PROGRAM, environment
+from tests.contract.conftest import PATIENCE, PROGRAM, environment
 from tests.support.canned_engine import Answer, recorded
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def run(*words: str, environ: Mapping[str, str] | None = None) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
 
 
@@ -140,7 +139,7 @@ def test_the_verb_follows(web: Agent) -> None:
             assert json.loads(process.stdout.readline())["source"] == "engine"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 
@@ -149,6 +148,7 @@ class Terminal:
 
     def __init__(self, columns: int) -> None:
         self.screen = [""]
+        self._undrawn = b""
         self._columns = columns
         self._ours, self._theirs = pty.openpty()
         termios.tcsetwinsize(self._theirs, (24, columns))
@@ -169,10 +169,14 @@ class Terminal:
         """Draw what comes until the screen is as it is to be, or the program ends."""
         while not until():
             try:
-                data = os.read(self._ours, 4096).decode()
+                data = self._undrawn + os.read(self._ours, 4096)
             except OSError:  # nobody has the other end any more
                 break
-            for piece in re.findall(r"\x1b\[1A|\x1b\[2K|\r|\n|[^\x1b\r\n]+", data):
+            # What was written at once may come in pieces, and be cut anywhere.
+            whole, end, self._undrawn = data.rpartition(b"\n")
+            for piece in re.findall(
+                r"\x1b\[1A|\x1b\[2K|\r|\n|[^\x1b\r\n]+", (whole + end).decode()
+            ):
                 self._draw(piece)
 
     def close(self) -> None:
@@ -212,11 +216,11 @@ def test_a_terminal_shows_one_line_that_changes(web: Agent, columns: int) -> Non
         assert "MiB" in line
         process.send_signal(signal.SIGINT)
         terminal.show(lambda: False)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr.read().strip() == b""
     finally:
         process.kill()
-        process.wait(20)
+        process.wait()
         process.stderr.close()
         terminal.close()
 

@@ -54,9 +54,7 @@ def test_a_stop_is_told_with_its_deadline_and_in_an_event(app: subprocess.Popen[
     with api.stream("/v1/events/stream") as events:
         app.send_signal(signal.SIGTERM)
         assert app.stdout.readline() == "TERM\n"
-        while (frame := events.frame())["event"] != "stopping":
-            pass
-    event = json.loads(frame["data"])
+        event = json.loads(events.event("stopping")["data"])
     assert (event["type"], event["attributes"]["signal"]) == ("agent", "SIGTERM")
     found = json.loads(api.text(f"{waiting}&last_etag=x"))
     assert (found["signal"], found["deadline"]) == ("SIGTERM", event["attributes"]["deadline"])
@@ -77,7 +75,6 @@ def test_the_event_names_nobody_who_is_only_assumed(tmp_path: Path) -> None:
         api = Listener(app.stdout.readline().strip().removeprefix("http://"))
         with api.stream("/v1/events/stream") as events:
             app.send_signal(signal.SIGTERM)
-            while (frame := events.frame())["event"] != "stopping":
-                pass
-        assert json.loads(frame["data"])["actor"] == {"id": "", "name": None}
+            event = json.loads(events.event("stopping")["data"])
+        assert event["actor"] == {"id": "", "name": None}
         app.communicate()

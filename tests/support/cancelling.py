@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from selfinspect.engine.http.stream import Stream
     from tests.support.canned_engine import CannedEngine
 
-_PATIENT = 20.0
+_PATIENT = 60.0
 
 
 def cancel_while_it_waits(stream: Stream, engine: CannedEngine) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures" / "engine"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 """Seconds after which a test that waits for something that never comes is told so."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selfinspect.settings import Settings
     from tests.support.canned_engine import CannedEngine
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 _moments = count(1_795_264_570_000_000_000, 10**6)
 _FIRST = Observation(Snapshot(UNRESOLVED), Masking())
 

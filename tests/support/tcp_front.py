@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SILENCE = 20.0
+_SILENCE = 60.0
 
 
 class TcpFront:

@@ -12,13 +12,13 @@ def test_a_call_does_not_hold_up_the_process() -> None:
     """It is made in a daemon thread of the name that it was given."""
     made = threading.Event()
     thread = in_background("aside", made.set)
-    assert made.wait(20)
+    assert made.wait(60)
     assert (thread.name, thread.daemon) == ("aside", True)
 
 
 def test_a_result_is_waited_for() -> None:
     """It comes from another thread."""
-    assert future_of("aside", threading.current_thread).result(20) is not threading.current_thread()
+    assert future_of("aside", threading.current_thread).result(60) is not threading.current_thread()
 
 
 def test_an_error_is_raised_where_the_result_is_waited_for() -> None:
@@ -28,7 +28,7 @@ def test_an_error_is_raised_where_the_result_is_waited_for() -> None:
         raise LookupError("not here")
 
     with pytest.raises(LookupError, match="not here"):
-        future_of("aside", fail).result(20)
+        future_of("aside", fail).result(60)
 
 
 def test_a_full_container_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_the_loop_turns_while_a_call_waits() -> None:
 
     async def both() -> str:
         turned = threading.Event()
-        call = asyncio.ensure_future(in_thread(lambda: "came" if turned.wait(20) else "stuck"))
+        call = asyncio.ensure_future(in_thread(lambda: "came" if turned.wait(60) else "stuck"))
         await asyncio.sleep(0)
         turned.set()
         return await call
@@ -70,7 +70,7 @@ def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
     release, ended = threading.Event(), threading.Event()
 
     def call() -> None:
-        release.wait(20)
+        release.wait(60)
         ended.set()
 
     async def give_up() -> None:
@@ -81,7 +81,7 @@ def test_nobody_waits_for_a_call_that_nobody_awaits() -> None:
     asyncio.run(give_up())
     assert not ended.is_set()
     release.set()
-    assert ended.wait(20)
+    assert ended.wait(60)
 
 
 def test_a_call_that_must_be_made_is_made_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:

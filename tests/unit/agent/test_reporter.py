@@ -158,7 +158,7 @@ class _Meeting(Journal):
 
     @property
     def answers(self) -> bool:
-        self._both.wait(timeout=20)
+        self._both.wait(timeout=60)
         return True
 
 

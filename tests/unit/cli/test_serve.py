@@ -30,7 +30,7 @@ def test_pid_1_that_ended_with_our_word_unread_ends_the_agent(tmp_path: Path) ->
             _end_with(ours, agent)
             ours.send(b"ready")
             theirs.close()
-            return await asyncio.wait_for(agent.run([], []), timeout=20)
+            return await asyncio.wait_for(agent.run([], []), timeout=60)
 
     assert asyncio.run(run())
     assert failures == []

@@ -9,7 +9,7 @@ import pytest
 
 from selfinspect.cli.streams import Streams, progress
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Terminal(io.StringIO):

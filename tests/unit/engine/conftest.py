@@ -19,7 +19,7 @@ ID = "ab" * 32
 @pytest.fixture
 def transport(engine: CannedEngine) -> Iterator[Transport]:
     """Reaches the canned engine."""
-    made = Transport(engine.url, timeout=20.0)
+    made = Transport(engine.url, timeout=60)
     yield made
     made.close()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST, SECOND = Place("tcp://127.0.0.1:1", guessed=True), Place("tcp://127.0.0.1:2", guessed=True)
-PATIENT = 20.0
+PATIENT = 60.0
 
 
 @pytest.fixture

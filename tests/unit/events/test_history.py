@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ID = "ab" * 32
 SECOND = 10**9
 BRIEF = 0.5
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
     from tests.support.canned_engine import CannedEngine
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SLOW = EngineUnreachableError("no answer", outcome="timeout")
 
 

@@ -25,7 +25,7 @@ ID = "ab" * 32
 OWN: dict[str, Json] = {"Type": "container", "Actor": {"ID": ID}}
 NETWORK: dict[str, Json] = {"Type": "network", "Actor": {"ID": "n"}}
 FOREIGN: dict[str, Json] = {"Type": "container", "Actor": {"ID": "cd" * 32}}
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

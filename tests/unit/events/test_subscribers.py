@@ -12,7 +12,7 @@ from selfinspect.model import Actor, Event
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 QUEUED = 256
 
 

@@ -30,7 +30,7 @@ def test_the_size_is_counted_behind_a_scrapes_back(client: Client) -> None:
     """The first scrape begins it, a later one has it."""
     usage = FsUsage(60)
     assert usage.bytes(client) is None
-    usage.wait(20)
+    usage.wait(60)
     assert usage.bytes(client) == 4096
 
 
@@ -41,7 +41,7 @@ def test_it_is_counted_once_an_interval(engine: CannedEngine, client: Client) ->
     for seconds in (0, 1, 59, 60):
         now[0] = seconds
         usage.bytes(client)
-        usage.wait(20)
+        usage.wait(60)
     asked = [request for request in engine.requests if "size=true" in str(request)]
     assert len(asked) == 2
 
@@ -51,7 +51,7 @@ def test_what_cannot_be_counted_is_unknown(engine: CannedEngine, client: Client)
     engine.answers[f"/containers/{ID}/json"] = Answer(403)
     usage = FsUsage(60)
     usage.bytes(client)
-    usage.wait(20)
+    usage.wait(60)
     assert usage.bytes(client) is None
 
 
@@ -70,5 +70,5 @@ def test_it_is_not_counted_where_no_thread_can_be_had(
         assert usage.bytes(client) is None
     now[0] = 60
     usage.bytes(client)
-    usage.wait(20)
+    usage.wait(60)
     assert usage.bytes(client) == 4096

@@ -26,15 +26,16 @@ handover.control.recv(1)
 # Prints every signal it is sent, and ends at the last of them.
 CATCHER = """
 import os, signal
-def say(number, _):
-    os.write(1, signal.Signals(number).name.encode() + b"\\n")
-    if number == signal.SIGRTMIN:
-        os._exit(0)
-for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGIO, signal.SIGRTMIN):
-    signal.signal(number, say)
+caught = (signal.SIGTERM, signal.SIGUSR1, signal.SIGIO, signal.SIGRTMIN)
+signal.pthread_sigmask(signal.SIG_BLOCK, caught)  # none is lost before it is waited for
+for number in caught:
+    signal.signal(number, lambda *_: None)
 os.write(1, b"up\\n")
-while True:
-    signal.pause()
+number = 0
+while number != signal.SIGRTMIN:
+    number = signal.sigwait(caught)
+    os.write(1, signal.Signals(number).name.encode() + b"\\n")
+os._exit(0)
 """
 
 

@@ -311,7 +311,7 @@ def supervised(kept: Kept, *command: str, through: Sequence[str] = ()) -> subpro
 def test_a_second_one_in_a_container_is_no_run_of_it(kept: Kept) -> None:
     """As `docker exec` may start one."""
     with supervised(kept, "sh", "-c", '"$@"; exit 4', "sh", *words(kept, "false")) as run:
-        run.wait(20)
+        run.wait(60)
     assert [record.exit_code for record in kept.read()] == [4]
 
 
@@ -329,7 +329,7 @@ def test_how_a_command_ended(
 ) -> None:
     """Its exit code, the signal that ended it, and the one that came from outside."""
     with supervised(kept, "sh", "-c", script) as run:
-        run.wait(20)
+        run.wait(60)
     [record] = kept.read()
     assert (record.exit_code, record.signal, record.forwarded) == expected
 
@@ -363,12 +363,14 @@ def test_a_disk_that_hangs_holds_nothing_up(kept: Kept) -> None:
     """As a dead server's: the command starts, gets its signals, and its exit code counts."""
     kept.folder.mkdir()
     hung = ["unshare", "--mount", sys.executable, "-c", HANGS, str(kept.folder)]
-    with supervised(kept, "sh", "-c", "trap 'exit 9' TERM; echo; read end", through=hung) as run:
+    with supervised(
+        kept, "sh", "-c", "trap 'exit 9' TERM; echo; while :; do sleep 0.02; done", through=hung
+    ) as run:
         assert run.stdout is not None
         try:
             assert run.stdout.readline() == b"\n"
             run.send_signal(signal.SIGTERM)
-            assert run.wait(20) == 9
+            assert run.wait(60) == 9
         finally:
             run.kill()
 

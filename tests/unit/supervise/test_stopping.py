@@ -23,15 +23,18 @@ while word := handover.control.recv(4096):
     say("heard", word.decode())
 """
 
-# Takes every signal it is sent, and ends when its input does.
+# Takes every signal it is sent, also before it waits for one, and ends when its input does.
 CATCHER = """
-import os, signal, sys
-def say(number, _):
-    os.write(1, signal.Signals(number).name.removeprefix("SIG").encode() + b"\\n")
-for name in ("TERM", "USR1", "QUIT"):
-    signal.signal(getattr(signal, f"SIG{name}"), say)
+import os, select, signal
+came, comes = os.pipe()
+os.set_blocking(comes, False)
+signal.set_wakeup_fd(comes)
+for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGQUIT):
+    signal.signal(number, lambda *_: None)
 os.write(1, b"up\\n")
-sys.stdin.read()
+while came in select.select([0, came], [], [])[0]:
+    for number in os.read(came, 64):
+        os.write(1, signal.Signals(number).name.removeprefix("SIG").encode() + b"\\n")
 """
 
 

@@ -16,6 +16,7 @@ from selfinspect.supervise.listeners import bind
 from selfinspect.web.connection import Protocol, network_of
 from selfinspect.web.server import Served, serve
 from tests.support.certificates import Authority
+from tests.support.idle_loop import run_idly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -75,7 +76,7 @@ def talk(converse: Converse, protocol: type[Protocol] = Protocol) -> None:
                 with suppress(ConnectionError):
                     await writer.wait_closed()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -140,7 +141,7 @@ def test_what_follows_the_last_request_is_not_read() -> None:
                 assert await reader.read() == b""
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_only_a_get_has_a_body() -> None:
@@ -175,7 +176,7 @@ def test_a_bug_is_logged_and_ends_its_connection(
             writer.close()
             return said
 
-    said = asyncio.run(run())
+    said = run_idly(run())
     assert said.startswith(b"HTTP/1.1 200 " if begun else b"HTTP/1.1 500 ")
     assert said.endswith(b"\r\n\r\nhi" if begun else b"Internal Server Error")
     assert "a bug" in caplog.text
@@ -201,7 +202,7 @@ def test_a_stream_ends_with_its_client() -> None:
             writer.close()
             await ended.wait()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 @pytest.mark.parametrize("ahead", [1, 3])
@@ -225,7 +226,7 @@ def test_who_sends_no_more_is_answered(ahead: int) -> None:
             assert said.count(b"HTTP/1.1 200 OK") == said.count(b"hi") == ahead
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
     assert closed.is_set()
 
 
@@ -267,7 +268,7 @@ def test_no_stream_is_kept_for_who_sends_no_more(more: bytes, *, leaves: bool, b
             await ended.wait()
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_who_says_nothing_is_hung_up_on() -> None:
@@ -320,7 +321,7 @@ def test_who_keeps_us_waiting_makes_room() -> None:
                 writer.write(REQUEST)
                 await answer(reader)
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 class Untaken(Protocol):
@@ -363,7 +364,7 @@ def test_who_takes_nothing_of_an_answer_is_hung_up_on(tmp_path: Path, *, secure:
             await gone.wait()
             writer.transport.abort()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_answers_that_nobody_reads_end_their_connection() -> None:
@@ -390,7 +391,7 @@ def test_answers_that_nobody_reads_end_their_connection() -> None:
                 with pytest.raises(ConnectionError):
                     await flood()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_who_takes_an_answer_slowly_gets_it_whole() -> None:
@@ -413,7 +414,7 @@ def test_who_takes_an_answer_slowly_gets_it_whole() -> None:
                 await asyncio.sleep(Untaken.answer_seconds / 16)
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 class FullOfReaders(Protocol):
@@ -445,7 +446,7 @@ def test_who_does_not_take_an_answer_makes_room() -> None:
                 writer.write(REQUEST)
                 await answer(reader)
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_one_address_does_not_hold_every_place() -> None:
@@ -468,7 +469,7 @@ def test_one_address_does_not_hold_every_place() -> None:
                 writer.write(REQUEST)
                 await answer(reader)
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_who_finds_no_place_leaves_no_handshake(tmp_path: Path) -> None:
@@ -494,7 +495,7 @@ def test_who_finds_no_place_leaves_no_handshake(tmp_path: Path) -> None:
                     await handshake
             writer.transport.abort()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_a_handshake_counts_as_a_connection(tmp_path: Path) -> None:
@@ -519,7 +520,7 @@ def test_a_handshake_counts_as_a_connection(tmp_path: Path) -> None:
                 writer.write(REQUEST)
                 await answer(reader)
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_a_request_in_one_piece_with_the_handshake_is_answered(tmp_path: Path) -> None:
@@ -547,7 +548,7 @@ def test_a_request_in_one_piece_with_the_handshake_is_answered(tmp_path: Path) -
                     said += tls.read(65_536)
             writer.transport.abort()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_a_stop_ends_handshakes(tmp_path: Path) -> None:
@@ -567,7 +568,7 @@ def test_a_stop_ends_handshakes(tmp_path: Path) -> None:
         assert await reader.read() == b""
         writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 @pytest.mark.parametrize(
@@ -601,7 +602,7 @@ def test_there_are_files_for_all_who_may_wait() -> None:
 
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
-        assert asyncio.run(run()) == min(16_384, limits[1])
+        assert run_idly(run()) == min(16_384, limits[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
@@ -650,7 +651,7 @@ def test_an_answer_may_take_its_time() -> None:
             await answer(reader)
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_what_is_no_http_is_answered_and_ended() -> None:
@@ -696,7 +697,7 @@ def test_a_body_that_is_no_http_ends_its_request(
             await over.wait()
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
     assert [line for line in caplog.records if line.levelname == "ERROR"] == []
 
 
@@ -733,7 +734,7 @@ def test_stopping_closes_idle_connections() -> None:
         assert await reader.read() == b""
         writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_stopping_waits_for_an_answer_under_way() -> None:
@@ -755,7 +756,7 @@ def test_stopping_waits_for_an_answer_under_way() -> None:
         assert (await reader.read()).endswith(b"\r\n\r\nhi")
         writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_tls_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
@@ -773,7 +774,7 @@ def test_tls_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
             assert b"HTTP" not in await reader.read()
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())
 
 
 def test_a_handshake_has_the_time_of_headers() -> None:
@@ -786,4 +787,4 @@ def test_a_handshake_has_the_time_of_headers() -> None:
             assert await reader.read() == b""
             writer.close()
 
-    asyncio.run(run())
+    run_idly(run())

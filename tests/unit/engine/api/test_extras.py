@@ -11,7 +11,7 @@ from selfinspect.errors import EngineAnswerError, EngineUnreachableError
 if TYPE_CHECKING:
     from selfinspect.model import Json
 
-_LONG = 20.0
+_LONG = 60.0
 
 
 class Engine:

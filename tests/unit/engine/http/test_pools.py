@@ -19,7 +19,7 @@ def test_a_peer_that_died_is_noticed_within_a_minute(engine: CannedEngine, tmp_p
     """By the kernel: nothing is sent to the engine, however long a stream is silent."""
     with TcpFront(tmp_path / "engine.sock") as front:
         made = pool(Endpoint(host="127.0.0.1", port=front.port), None)
-        stream = made.urlopen("GET", "/v1.41/events", preload_content=False, timeout=5.0)
+        stream = made.urlopen("GET", "/v1.41/events", preload_content=False, timeout=60.0)
         engine.wait_for_streams(1)
         sock = getattr(stream.connection, "sock")  # noqa: B009 - the library's type has none
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -19,7 +19,7 @@ from selfinspect.engine.http.transport import Transport
 from selfinspect.errors import EngineUnreachableError
 from tests.support.canned_engine import Answer, CannedEngine
 
-PATIENT = 20.0
+PATIENT = 60.0
 BRIEF = 0.2
 
 

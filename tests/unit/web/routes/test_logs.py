@@ -204,7 +204,7 @@ def test_a_followed_log_ends(
         await asyncio.sleep(0)
         if stopped:
             subscribers.end()
-            assert await asyncio.wait_for(waiting, 20) is None
+            assert await asyncio.wait_for(waiting, 60) is None
         else:
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -11,6 +11,7 @@ from selfinspect.errors import EngineUnreachableError, TooManyStreamsError
 from selfinspect.events.subscribers import Subscribers
 from selfinspect.model import Cpu, Detail, Sample
 from selfinspect.web.routes.stats import Feed, sample_frames
+from tests.support.idle_loop import run_idly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -124,7 +125,7 @@ def test_one_reading_serves_all_listeners() -> None:
             await stream.aclose()
         assert len(subscribers) == 0
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_nobody_listens_nothing_is_read() -> None:
@@ -137,9 +138,9 @@ def test_nobody_listens_nothing_is_read() -> None:
             await next_sample(frames)
             await frames.aclose()
             others = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 20)
+            await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 60)
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_the_first_stream_and_the_last_are_noticed() -> None:
@@ -157,7 +158,7 @@ def test_the_first_stream_and_the_last_are_noticed() -> None:
         await streams[1].aclose()
         assert noticed == [True, False]
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_who_joins_as_the_last_one_leaves_is_served() -> None:
@@ -171,7 +172,7 @@ def test_who_joins_as_the_last_one_leaves_is_served() -> None:
                 await next_sample(frames)
             await frames.aclose()
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_a_mistake_of_ours_ends_the_stream() -> None:
@@ -185,7 +186,7 @@ def test_a_mistake_of_ours_ends_the_stream() -> None:
         frames = sample_frames(feed, 0.2)
         assert [frame async for frame in frames] == [b": selfinspect stats\n\n"]
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_a_late_joiner_waits_for_nobody() -> None:
@@ -200,7 +201,7 @@ def test_a_late_joiner_waits_for_nobody() -> None:
         await slow.aclose()
         await quick.aclose()
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_without_figures_there_are_comments() -> None:
@@ -219,7 +220,7 @@ def test_without_figures_there_are_comments() -> None:
             assert await anext(frames) == b":\n\n"
         await frames.aclose()
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_streams_of_stats_count_as_streams() -> None:
@@ -230,7 +231,7 @@ def test_streams_of_stats_count_as_streams() -> None:
         with subscribers.subscription(), pytest.raises(TooManyStreamsError):
             await anext(sample_frames(Feed(taking([]), subscribers), 1))
 
-    asyncio.run(listen())
+    run_idly(listen())
 
 
 def test_the_agents_stop_ends_the_stream() -> None:
@@ -243,4 +244,4 @@ def test_the_agents_stop_ends_the_stream() -> None:
         subscribers.end()
         assert [frame async for frame in frames] == []
 
-    asyncio.run(listen())
+    run_idly(listen())
