@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _MOST_TASKS = 1000
 _MOST_LISTED = 4096
-_LONGEST_COMMAND = 32_768
+_LONGEST_COMMAND, _ALL_COMMANDS = 32_768, 262_144
+"""Bytes of one command line, and of all together: each is read for its secrets."""
+
 _STATES: Mapping[bytes, TaskState] = {
     b"S": "sleeping",
     b"I": "sleeping",
@@ -42,7 +44,10 @@ def init_started_at(root: str) -> float | None:
 
 
 class Process(NamedTuple):
-    """A process: sizes in KiB, CPU time in seconds since it started; None is unknown."""
+    """A process: sizes in KiB, CPU time in seconds since it started; None is unknown.
+
+    `cut` means that its command line is not whole; none is left where others took all the room.
+    """
 
     pid: int
     parent: int | None
@@ -52,6 +57,7 @@ class Process(NamedTuple):
     swap: int | None
     cpu: float | None
     command: tuple[str, ...]
+    cut: bool = False
 
 
 def listing(folder: str, root: str) -> list[Process] | None:
@@ -67,7 +73,12 @@ def listing(folder: str, root: str) -> list[Process] | None:
     pids = _listed(folder)
     if pids is None:
         return None
-    found = {pid: _process(f"{root}/proc/{pid}", pid) for pid in pids[:_MOST_LISTED]}
+    found: dict[str, Process | None] = {}
+    room = _ALL_COMMANDS
+    for pid in pids[:_MOST_LISTED]:
+        found[pid] = process = _process(f"{root}/proc/{pid}", pid, min(_LONGEST_COMMAND, room))
+        room -= sum(len(word) + 1 for word in process.command) if process else 0
+        room = max(room, 0)
     # A PID that is not listed any more may be another container's by now.
     left = _listed(folder)
     if left is None:
@@ -78,8 +89,14 @@ def listing(folder: str, root: str) -> list[Process] | None:
     return seen if len(seen) == len(ours) else None
 
 
-def _process(folder: str, pid: str) -> Process | None:
-    """One process; None where its files cannot be read, because it has ended or is hidden."""
+def _process(folder: str, pid: str, longest: int) -> Process | None:
+    """One process; None where its files cannot be read, because it has ended or is hidden.
+
+    Args:
+        folder: of its files.
+        pid: its ID.
+        longest: bytes of its command line, at most.
+    """
     stat = read_figures(f"{folder}/stat")
     if stat is None:
         return None
@@ -92,9 +109,8 @@ def _process(folder: str, pid: str) -> Process | None:
     )
     # A program may write anything there; its last word is cut off where there is more.
     words = (read(f"{folder}/cmdline") or b"").rstrip(b"\0")
-    whole = (
-        words if len(words) <= _LONGEST_COMMAND else words[:_LONGEST_COMMAND].rpartition(b"\0")[0]
-    )
+    cut = len(words) > longest
+    whole = words[:longest].rpartition(b"\0")[0] if cut else words
     command = whole.split(b"\0") if whole else [b"[%b]" % name]
     ticks = [count(word) for word in fields[11:13]]
     spent = None if None in ticks or not ticks else sum(filter(None, ticks))
@@ -111,6 +127,7 @@ def _process(folder: str, pid: str) -> Process | None:
         swap=first(b"VmSwap"),
         cpu=None if spent is None else spent / os.sysconf("SC_CLK_TCK"),
         command=tuple(word.decode(errors="replace") for word in command),
+        cut=cut,
     )
 
 

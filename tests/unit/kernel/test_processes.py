@@ -136,7 +136,21 @@ def test_a_long_command_ends_with_a_whole_word(lay: Lay, tmp_path: Path) -> None
     describe(tmp_path, 7, b"sh\0" + b"x" * 40_000)
     listed = listing(f"{tmp_path}/cg", str(tmp_path))
     assert listed is not None
-    assert listed[0].command == ("sh",)
+    assert (listed[0].command, listed[0].cut) == (("sh",), True)
+
+
+def test_all_commands_together_have_a_bound(lay: Lay, tmp_path: Path) -> None:
+    """Past it a process is listed by its first words; thousands take no more than a few."""
+    pids = range(7, 7 + 20)
+    lay({"cg/cgroup.procs": "".join(f"{pid}\n" for pid in pids)})
+    for pid in pids:
+        describe(tmp_path, pid, b"sh\0" + b"x" * 30_000 + b"\0")
+    listed = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert listed is not None
+    assert sum(len(word) for process in listed for word in process.command) <= 262_144
+    assert [process.pid for process in listed] == list(pids)
+    assert listed[-1].command == ("sh",)
+    assert [process.cut for process in listed] == [False] * 8 + [True] * 12
 
 
 @pytest.mark.parametrize("hidden", ["0", "9"])
