@@ -15,11 +15,8 @@ from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import find
 from selfinspect.documents import (
     as_document,
-    as_text,
-    drill,
     engine_missing,
     identity_document,
-    segments,
     standing,
     unresolved,
     unused,
@@ -30,7 +27,7 @@ from selfinspect.errors import (
     NotFoundError,
     SelfinspectError,
 )
-from selfinspect.jsonread import mapping, sequence, text
+from selfinspect.jsonread import as_text, drill, mapping, segments, sequence, text
 from selfinspect.model import SHORT_ID
 
 if TYPE_CHECKING:

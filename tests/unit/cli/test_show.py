@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.cli.show import paths
-from selfinspect.documents import drill, segments
+from selfinspect.jsonread import drill, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
