@@ -205,7 +205,7 @@ def unhealthy(
     """
     agent = find(environ, uri_file)
     if agent is None:
-        from selfinspect.kernel.network import listens_here  # noqa: PLC0415 - for this alone
+        from selfinspect.kernel.processes import listens_here  # noqa: PLC0415 - for this alone
 
         listen = environ.get("SELFINSPECT_LISTEN")
         address = parse_listen(listen.split(",")[0]) if listen else DEFAULT_API

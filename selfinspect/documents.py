@@ -1,32 +1,26 @@
 """Records as the JSON documents that HTTP answers and the command line prints. Pure.
 
-Here are the documents of the identity and of the engine, the errors for what a document cannot say
-yet, and the way into a document along a URL's path.
+Here are the documents of the identity and of the engine, and the errors for what a document cannot
+say yet.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from selfinspect.errors import (
     AmbiguousIdentityError,
-    BadRequestError,
     EngineDeniedError,
     EngineError,
     EngineUnreachableError,
     IdentityError,
-    NotFoundError,
 )
 from selfinspect.jsonread import mapping
 from selfinspect.model import CAPABILITIES, SHORT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from selfinspect.model import Access, Json, Reach, Self, Snapshot
 
 
@@ -145,66 +139,3 @@ def engine_missing(snapshot: Snapshot) -> EngineError:
     if failure.denied:
         return EngineDeniedError(failure.detail, code=403, capability="inspect", hint=failure.hint)
     return EngineUnreachableError(failure.detail, hint=failure.hint)
-
-
-def segments(raw_path: bytes, prefix: str) -> tuple[str, ...]:
-    """The rest of a raw path after a prefix: split at `/` first, then percent-decoded.
-
-    So `%2F` is part of a member's name.
-
-    Raises:
-        BadRequestError: a segment is not UTF-8.
-        NotFoundError: the path does not begin with the prefix, character by character.
-    """
-    head, rest = raw_path[: len(prefix)], raw_path[len(prefix) :]
-    if head != prefix.encode() or rest[:1] not in (b"", b"/"):
-        raise NotFoundError(f"no such path: {raw_path.decode('latin-1')}")
-    try:
-        return tuple(unquote_to_bytes(part).decode() for part in rest.split(b"/")[1:])
-    except UnicodeDecodeError as error:
-        raise BadRequestError(
-            "a path segment is not UTF-8 once percent-decoded",
-            hint="percent-encode the UTF-8 bytes of the member's name",
-        ) from error
-
-
-def drill(document: Json, path: Sequence[str]) -> Json:
-    """The member at a path: of an object by its name, of an array by its decimal index.
-
-    Raises:
-        NotFoundError: there is no such member; the detail lists those that there are.
-    """
-    for depth, name in enumerate(path):
-        if isinstance(document, dict) and name in document:
-            document = document[name]
-        elif isinstance(document, list) and (index := _index(name, len(document))) is not None:
-            document = document[index]
-        else:
-            raise _missing(document, path[:depth], name)
-    return document
-
-
-def as_text(scalar: Json) -> bytes:
-    """A scalar as it is, and a newline: null is an empty line, booleans are `true` and `false`."""
-    if scalar is None:
-        return b"\n"
-    text = scalar if isinstance(scalar, str) else json.dumps(scalar)
-    return text.encode(errors="backslashreplace") + b"\n"
-
-
-def _index(name: str, length: int) -> int | None:
-    """A decimal index below a length, without a leading zero or a sign; None for any other text."""
-    if name.isascii() and name.isdecimal() and len(name) <= len(str(length)):
-        index = int(name)
-        return index if index < length and name == str(index) else None
-    return None
-
-
-def _missing(document: Json, path: Sequence[str], name: str) -> NotFoundError:
-    if isinstance(document, dict):
-        there = f"its members are {', '.join(document)}" if document else "it has no members"
-    elif isinstance(document, list):
-        there = f"its indices are 0 to {len(document) - 1}" if document else "it is empty"
-    else:
-        there = "it is null" if document is None else "it is a single value"
-    return NotFoundError(f"no member {name!r} at /{'/'.join(path)}: {there}")

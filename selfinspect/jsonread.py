@@ -1,6 +1,7 @@
-"""JSON of engines and agents: parsed within bounds of weight and depth, then read by type. Pure.
+"""JSON of engines and agents: parsed within bounds of weight and depth, then read. Pure.
 
-A member that is absent, or of another type than its reader asks for, is None.
+By type: a member that is absent, or of another type than its reader asks for, is None. Along a
+URL's path: a member that is absent is an error, which lists those that there are.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from selfinspect.errors import BadRequestError, NotFoundError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -212,3 +215,68 @@ def text_mapping(document: Json, *path: str) -> Mapping[str, str]:
     return {
         name: value for name, value in mapping(document, *path).items() if isinstance(value, str)
     }
+
+
+def segments(raw_path: bytes, prefix: str) -> tuple[str, ...]:
+    """The rest of a raw path after a prefix: split at `/` first, then percent-decoded.
+
+    So `%2F` is part of a member's name.
+
+    Raises:
+        BadRequestError: a segment is not UTF-8.
+        NotFoundError: the path does not begin with the prefix, character by character.
+    """
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 - the app's client drills nothing
+
+    head, rest = raw_path[: len(prefix)], raw_path[len(prefix) :]
+    if head != prefix.encode() or rest[:1] not in (b"", b"/"):
+        raise NotFoundError(f"no such path: {raw_path.decode('latin-1')}")
+    try:
+        return tuple(unquote_to_bytes(part).decode() for part in rest.split(b"/")[1:])
+    except UnicodeDecodeError as error:
+        raise BadRequestError(
+            "a path segment is not UTF-8 once percent-decoded",
+            hint="percent-encode the UTF-8 bytes of the member's name",
+        ) from error
+
+
+def drill(document: Json, path: Sequence[str]) -> Json:
+    """The member at a path: of an object by its name, of an array by its decimal index.
+
+    Raises:
+        NotFoundError: there is no such member; the detail lists those that there are.
+    """
+    for depth, name in enumerate(path):
+        if isinstance(document, dict) and name in document:
+            document = document[name]
+        elif isinstance(document, list) and (index := _index(name, len(document))) is not None:
+            document = document[index]
+        else:
+            raise _missing(document, path[:depth], name)
+    return document
+
+
+def as_text(scalar: Json) -> bytes:
+    """A scalar as it is, and a newline: null is an empty line, booleans are `true` and `false`."""
+    if scalar is None:
+        return b"\n"
+    text = scalar if isinstance(scalar, str) else json.dumps(scalar)
+    return text.encode(errors="backslashreplace") + b"\n"
+
+
+def _index(name: str, length: int) -> int | None:
+    """A decimal index below a length, without a leading zero or a sign; None for any other text."""
+    if name.isascii() and name.isdecimal() and len(name) <= len(str(length)):
+        index = int(name)
+        return index if index < length and name == str(index) else None
+    return None
+
+
+def _missing(document: Json, path: Sequence[str], name: str) -> NotFoundError:
+    if isinstance(document, dict):
+        there = f"its members are {', '.join(document)}" if document else "it has no members"
+    elif isinstance(document, list):
+        there = f"its indices are 0 to {len(document) - 1}" if document else "it is empty"
+    else:
+        there = "it is null" if document is None else "it is a single value"
+    return NotFoundError(f"no member {name!r} at /{'/'.join(path)}: {there}")

@@ -17,7 +17,7 @@ from selfinspect.agent.observe import inquiry, observe, reach
 from selfinspect.agent.past import container_runs, names_of_journal
 from selfinspect.agent.readings import Readings
 from selfinspect.agent.reporter import Readiness, Reporter
-from selfinspect.agent.shortage import MemoryWatch, Shortage, is_short
+from selfinspect.agent.shortage import Shortage, is_short
 from selfinspect.agent.state import UNRESOLVED, Beside, Observation, State
 from selfinspect.background import in_background
 from selfinspect.errors import NotFoundError, SelfinspectError
@@ -27,6 +27,7 @@ from selfinspect.events.subscribers import Subscribers, Waiting
 from selfinspect.events.translate import memory_max, stopping
 from selfinspect.journal.journal import Journal
 from selfinspect.kernel.files import text
+from selfinspect.kernel.memory import MemoryWatch
 from selfinspect.logs import Forward, logger
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition

@@ -361,6 +361,7 @@ def _read(
         raise ValueError("an inspect document comes from an engine")
     name = (text(masked, "Name") or "").removeprefix("/") or None
     identity = replace(last.snapshot.identity, name=name)
+    limited = last.has_cgroup is not False
     own = describe(
         masked,
         identity=identity,
@@ -370,6 +371,8 @@ def _read(
         inspected_at=inspected_at,
         kubernetes=last.snapshot.kubernetes,
         truncated=truncated,
+        limited=limited,
     )
     snapshot = replace(last.snapshot, identity=identity, self=own, inspect=masked)
-    return replace(last, snapshot=snapshot, specification=specification(masked))
+    configured = specification(masked) if limited else None
+    return replace(last, snapshot=snapshot, specification=configured)

@@ -12,9 +12,8 @@ from selfinspect.errors import EngineError
 from selfinspect.events.history import past_events
 from selfinspect.events.intake import Intake
 from selfinspect.journal.journal import Journal
-from selfinspect.model import RunRecord
 from selfinspect.runs.runs import OF_RUNS, runs
-from selfinspect.supervise.record import lines, mark_of, path_of
+from selfinspect.supervise.record import mark_of, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +27,6 @@ _EVENTS = 2000
 # Memory that ran out once may bring hundreds of `oom`, and some apps get a signal every minute:
 # a run's last events say how it ended.
 _OF_EACH = 16
-_FACTS = (5, 6)  # the sixth is younger than the others
-_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 def container_runs(settings: Settings, journal: Journal, snapshot: Snapshot) -> tuple[Run, ...]:
@@ -40,10 +37,11 @@ def container_runs(settings: Settings, journal: Journal, snapshot: Snapshot) -> 
         journal: the events held.
         snapshot: has inspect and the engine.
     """
+    mark = mark_below(settings.root) if settings.target == "self" else None
     return runs(
         journal.held(*OF_RUNS, newest=_EVENTS, per_run=_OF_EACH),
         snapshot.inspect,
-        read_records(settings.journal, settings.root) if settings.target == "self" else (),
+        read(settings.journal, mark) if mark is not None else (),
         has_oom_events=quirks_of(snapshot.engine).reports_oom,
     )
 
@@ -89,20 +87,6 @@ def recall(settings: Settings, observation: Observation) -> Journal:
     return journal
 
 
-def read_records(folder: Path, root: Path) -> tuple[RunRecord, ...]:
-    """The runs written down in a folder, oldest first.
-
-    Args:
-        folder: where the journal is.
-        root: the folder below which `proc/` is this container's.
-    """
-    mark = mark_below(root)
-    if mark is None:
-        return ()
-    read = (parse_record(line) for line in lines(path_of(str(folder), mark), mark))
-    return tuple(record for record in read if record is not None)
-
-
 def mark_below(root: Path) -> str | None:
     """The mark of this container, see `mark_of`; None where its mounts cannot be read.
 
@@ -113,36 +97,3 @@ def mark_below(root: Path) -> str | None:
         return mark_of((root / "proc/self/mountinfo").read_text(errors="surrogateescape"))
     except OSError:
         return None
-
-
-def parse_record(line: str) -> RunRecord | None:
-    """The record of one line, None where PID 1 did not write it."""
-    try:
-        started, boot, *facts = line.split(" ")
-        numbers = [None if fact == "-" else _number(fact) for fact in facts]
-        finished, exit_code, signal, forwarded, oom_kills, *mapped = numbers
-        if len(facts) not in _FACTS:
-            return None
-        return RunRecord(
-            _number(started),
-            None if boot == "-" else boot,
-            finished,
-            exit_code,
-            signal,
-            forwarded,
-            oom_kills,
-            mapped == [1],
-        )
-    except ValueError:
-        return None
-
-
-def _number(word: str) -> int:
-    """A number that PID 1 may have written; others may write to the folder, too.
-
-    Raises:
-        ValueError: the word is not a number, or larger than any time, code or count.
-    """
-    if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS):
-        raise ValueError(word)
-    return int(word)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _SCRAPE_MAX_AGE = 1.0
 _LIMITS_MAX_AGE = 1.0
 _LONGEST_COMMAND = 4096
+_FIGURES = 6  # the members of a process before its CPU time
 _TITLES = ("PID", "PPID", "UID", "S", "RSS", "SWAP", "TIME", "COMMAND")
 _OF_THE_NETWORK = ("hostname-file", "hosts-file", "resolv-file")
 
@@ -131,7 +132,7 @@ class Readings:
         """The container's processes as the kernel has them, in the form of `/v1/top`.
 
         Sizes are in KiB, the CPU time is in seconds, and a PID is that of our namespace. Secrets
-        in command lines are masked.
+        in command lines are masked; `truncated` counts those that are not whole.
 
         Raises:
             NotFoundError: the kernel's list is not this container's, or not all of it can be seen.
@@ -144,16 +145,18 @@ class Readings:
                 hint="source=engine asks the engine",
             )
         masking = self._state.observation.masking
+        cut = sum(process.cut for process in listing)
         return {
             "titles": list(_TITLES),
             "processes": [
                 [
-                    *("" if figure is None else str(figure) for figure in process[:-2]),
+                    *("" if figure is None else str(figure) for figure in process[:_FIGURES]),
                     "" if process.cpu is None else f"{process.cpu:.2f}",
                     " ".join(masking.arguments(process.command))[:_LONGEST_COMMAND],
                 ]
                 for process in listing
             ],
+            **({"truncated": {"commands": cut}} if cut else {}),
         }
 
     def raw(self) -> Json:

@@ -1,34 +1,21 @@
-"""Reports short memory as soon as the kernel counts it: no timer, no polling.
-
-`memory.events` of cgroup v2: the kernel's admin-guide/cgroup-v2. A change of it is a priority event
-of poll(2), so that no privilege is needed either. On v1 a notification needs a write to
-`cgroup.event_control`, which a container's read-only mount refuses.
-"""
+"""Reports short memory as soon as the kernel counts it: no timer, no polling."""
 
 from __future__ import annotations
 
-import os
-import select
 from typing import TYPE_CHECKING
-
-from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.files import count
-from selfinspect.model import MemoryEvents
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from selfinspect.model import Memory
+    from selfinspect.kernel.memory import MemoryWatch
+    from selfinspect.model import Memory, MemoryEvents
 
 _PAUSE = 1.0
 """Seconds between two readings at least: a container at its limit meets it thousands of times."""
 
 BETWEEN = 60.0
 """Seconds between two reports of the limit at least: page cache alone meets it, too."""
-
-_LONGEST = 4096
-_COUNTED = ("max", "high", "oom", "oom_kill")
 
 _SHORT_PERCENT = 90
 """Of the limit, that the working set takes: what the kernel cannot simply drop."""
@@ -92,49 +79,3 @@ def is_short(memory: Memory | None) -> bool:
     """Whether memory at its limit is worth a signal: page cache alone is dropped when needed."""
     percent = memory.percent if memory else None
     return percent is not None and percent >= _SHORT_PERCENT
-
-
-class MemoryWatch:
-    """The file, open for as long as its changes matter.
-
-    Its descriptor is readable, to any loop, once the counts differ from those read last.
-
-    Args:
-        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
-
-    Raises:
-        OSError: the file does not exist: cgroup v1, or no controller of memory.
-    """
-
-    def __init__(self, folders: Mapping[str, str]) -> None:
-        folder = folders.get(UNIFIED)
-        if folder is None:
-            raise FileNotFoundError("there is no cgroup of version 2")
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        self._file = os.open(f"{folder}/memory.events", flags)
-        self._changes = select.epoll()
-        try:
-            # For anything but EPOLLPRI the file is always ready.
-            self._changes.register(self._file, select.EPOLLPRI)
-        except OSError:  # a plain file, such as a copied tree's, never changes
-            self.close()
-            raise
-
-    def fileno(self) -> int:
-        """The descriptor to wait for."""
-        return self._changes.fileno()
-
-    def read(self) -> MemoryEvents:
-        """The counts now; what the kernel does not count is None."""
-        try:
-            lines = os.pread(self._file, _LONGEST, 0).splitlines()
-        except OSError:
-            return MemoryEvents()
-        pairs = (line.split(b" ", 1) for line in lines if b" " in line)
-        figures = {name.decode(errors="replace"): count(word) for name, word in pairs}
-        return MemoryEvents(*(figures.get(name) for name in _COUNTED))
-
-    def close(self) -> None:
-        """Close both descriptors."""
-        self._changes.close()
-        os.close(self._file)

@@ -43,7 +43,8 @@ class Observation:
         masking: masks this container's secrets.
         client: asks the engine about this container, None where no engine has it.
         image: the inspect document of our image, None where the engine did not return it.
-        specification: our limits as they were configured, None where no engine says them.
+        specification: our limits as they were configured, None where no engine says them or none
+            holds.
         cgroup_path: our cgroup as the host sees it, None where that is unknown.
         has_cgroup: whether the engine gives us one, None where that is unknown.
         own_network: false where our network is the host's or another container's.

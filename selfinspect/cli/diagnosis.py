@@ -87,7 +87,7 @@ class Facts:
         proxy: what the proxy before the engine calls itself, None where none does.
         kernel: the release of the kernel, which names Docker Desktop's VM.
         made_by: the ways of the engine that made this container.
-        rootless: whether root in this container is another user on the host.
+        rootless: whether a user's own engine made this container, not root's.
         rootless_engine: whether the engine that answered says that it is another user's than root.
         without_cgroups: whether that engine gives its containers no cgroups.
         warnings: what is wrong with variables that are ignored.
@@ -238,6 +238,8 @@ def _mount(path: str, facts: Facts) -> str:
             source, user = ("$XDG_RUNTIME_DIR/podman/podman.sock", " --user")
         run = f"podman run -v {source}:/run/podman/podman.sock"
         return f"systemctl{user} enable --now {unit} && {run} …"
+    if facts.rootless and path in USUAL_SOCKETS:
+        return f"docker run -v $XDG_RUNTIME_DIR/docker.sock:{path} …"
     return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
 
 

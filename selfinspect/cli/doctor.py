@@ -26,7 +26,7 @@ from selfinspect.journal.files import path_of
 from selfinspect.jsonread import boolean, mapping, member
 from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
-from selfinspect.kernel.limits import is_rootless
+from selfinspect.kernel.limits import is_of_user
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Identity, Reach
 from selfinspect.records import read_record
@@ -125,7 +125,7 @@ def _facts(
         warnings=chosen.warnings,
         kernel=kernel_text(f"{chosen.root}/proc/sys/kernel/osrelease").strip(),
         made_by=quirks.PODMAN if (chosen.root / "run/.containerenv").exists() else quirks.DOCKER,
-        rootless=is_rootless(str(chosen.root).rstrip("/")),
+        rootless=is_of_user(str(chosen.root).rstrip("/")),
         rootless_engine=quirks.is_rootless(info),
         without_cgroups=not quirks.gives_cgroups(info),
     )

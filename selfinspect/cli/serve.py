@@ -41,8 +41,17 @@ _LONGEST_MESSAGE = 4096
 _STOP_FACTS = 3
 
 
+def _options_of_run() -> list[str]:
+    import re  # noqa: PLC0415 - for an error alone
+
+    from selfinspect.supervise.arguments import HELP  # noqa: PLC0415
+
+    return re.findall(r"^  (?:-\w, )?(--[\w-]+)", HELP, re.MULTILINE)
+
+
 @click.command(
     cls=Verb,
+    others=_options_of_run,
     examples=("selfinspect serve", "selfinspect serve --listen unix:///run/app/api.sock"),
     exits=exits(no="It failed: the log says why."),
 )

@@ -10,16 +10,13 @@ import click
 
 from selfinspect.cli.answers import agent_of, answer, fetched
 from selfinspect.cli.options import observing
-from selfinspect.cli.streams import Streams, streams_of, table
+from selfinspect.cli.streams import Streams, folded, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.client import find
 from selfinspect.documents import (
     as_document,
-    as_text,
-    drill,
     engine_missing,
     identity_document,
-    segments,
     standing,
     unresolved,
     unused,
@@ -30,7 +27,7 @@ from selfinspect.errors import (
     NotFoundError,
     SelfinspectError,
 )
-from selfinspect.jsonread import mapping, sequence, text
+from selfinspect.jsonread import as_text, drill, mapping, segments, sequence, text
 from selfinspect.model import SHORT_ID
 
 if TYPE_CHECKING:
@@ -45,7 +42,8 @@ _NO_MEMBER = "There is no such member."
 _PLAIN = "@:+,~"
 _COMPLETION_TIMEOUT = 1.0
 _KERNELS = frozenset(
-    {"id", "short_id", "limits", "kubernetes", "stopping", "memory_events", "identity"}
+    {"id", "short_id", "hostname", "limits", "kubernetes", "stopping", "memory_events"}
+    | {"previous_run", "identity"}
 )
 """Members that are known without an engine, where there is anything to know."""
 _LEVELS = {
@@ -110,21 +108,26 @@ def _refusal(document: Json) -> IdentityError:
 
 
 def _explained(document: Json, *, stands: bool) -> Iterator[str]:
-    """The verdict, the evidence as a table, and where an engine was looked for."""
+    """The verdict, the evidence, which is long, below each candidate, and the engines tried."""
     identifier, level = text(document, "id"), text(document, "level") or ""
     if identifier:
-        yield f"{identifier}  {level} by {text(document, 'method')}"
-        yield f"{level}: {_LEVELS.get(level, level)}"
+        yield identifier
+        yield from folded(f"{level} by {text(document, 'method')}: {_LEVELS.get(level, level)}")
         if reason := text(document, "reason"):
-            yield f"why: {reason}"
+            yield from folded(f"why: {reason}")
         if not stands:
-            yield f"not used: {unused(identifier).hint}"
+            yield from folded(f"not used: {unused(identifier).hint}")
     else:
-        yield f"no identity: {text(document, 'reason') or 'no evidence was found'}"
-    rows = [_row(candidate) for candidate in sequence(document, "candidates")]
-    if rows:
+        yield from folded(f"no identity: {text(document, 'reason') or 'no evidence was found'}")
+    candidates = sequence(document, "candidates")
+    if candidates:
         yield ""
-        yield from table([("ID", "SOURCE", "SCOPE", "VERDICT", "REASON", "EVIDENCE"), *rows])
+        heading, *rows = table([("ID", "SOURCE", "SCOPE", "VERDICT"), *map(_row, candidates)])
+        yield heading
+        for candidate, row in zip(candidates, rows, strict=True):
+            yield row
+            yield from folded(text(candidate, "reason") or "", indent="  ")
+            yield f"  {_evidence(candidate)}"
     tried = sequence(document, "tried")
     if tried:
         yield ""
@@ -133,13 +136,16 @@ def _explained(document: Json, *, stands: bool) -> Iterator[str]:
 
 
 def _row(candidate: Json) -> tuple[str, ...]:
-    """A candidate; its evidence last, for it is long, with no more of the ID than is shown."""
-    identifier = text(candidate, "id") or ""
-    evidence = text(candidate, "evidence") or ""
+    columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict"))
+    return ((text(candidate, "id") or "")[:SHORT_ID], *columns)
+
+
+def _evidence(candidate: Json) -> str:
+    """The text that names a candidate, as it stands there, with no more of the ID than is shown."""
+    identifier, evidence = text(candidate, "id") or "", text(candidate, "evidence") or ""
     if len(identifier) > SHORT_ID:
         evidence = evidence.replace(identifier, f"{identifier[:SHORT_ID]}…")
-    columns = (text(candidate, name) or "" for name in ("source", "scope", "verdict", "reason"))
-    return (identifier[:SHORT_ID], *columns, evidence)
+    return evidence
 
 
 def members(document: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
@@ -198,8 +204,8 @@ def show(streams: Streams, /, path: str, **given: Any) -> None:
 
     An object or an array is printed as JSON, a single value as it is, and an unknown one as an
     empty line. A member of an array is named by its number, the first by 0; a slash in a
-    name is written %2F. Where --engine names an engine that does not answer, a member that only an
-    engine knows is an error.
+    name is written %2F. Where no engine answers, a member that only an engine knows is an error;
+    with --engine off it is unknown.
     """
     lack: SelfinspectError = EngineUnreachableError("no engine has answered the agent")
 
@@ -209,8 +215,8 @@ def show(streams: Streams, /, path: str, **given: Any) -> None:
         return as_document(standing(observation.snapshot))
 
     document = answer(streams, given, "/v1/self", here)
-    named = given["engine"] not in (None, "auto", "off")
-    if named and not mapping(document, "engine") and _is_engines(document, _parts(path)):
+    away = given["engine"] != "off" and not mapping(document, "engine")
+    if away and _is_engines(document, _parts(path)):
         raise lack
     _print_member(streams, document, path)
 

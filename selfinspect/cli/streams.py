@@ -93,6 +93,20 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
+def folded(text: str, indent: str = "") -> list[str]:
+    """A text in lines that fit the usual terminal; a word that is longer than one stays whole."""
+    from textwrap import wrap  # noqa: PLC0415 - few verbs print texts
+
+    return wrap(
+        text,
+        USUAL_COLUMNS - 1,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 @contextmanager
 def progress(streams: Streams, text: str, *, after: float = 0.5) -> Iterator[Callable[[str], None]]:
     """Show what is being done while it is done; nothing where standard error is no terminal.

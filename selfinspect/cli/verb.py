@@ -17,7 +17,7 @@ from selfinspect.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from selfinspect.errors import SelfinspectError
 
@@ -72,6 +72,7 @@ class Verb(click.Command):
     Args:
         examples: command lines worth trying.
         exits: the exit codes other than 0 and 2, and what each means.
+        others: the options of `run`, which hands on what it does not know.
         attributes: what every command takes.
     """
 
@@ -80,9 +81,11 @@ class Verb(click.Command):
         *,
         examples: Sequence[str] = (),
         exits: Mapping[ExitCode, str] | None = None,
+        others: Callable[[], Sequence[str]] = tuple,
         **attributes: Any,
     ) -> None:
         super().__init__(**attributes)
+        self._others = others
         self._examples = examples
         self._exits = exits or {}
 
@@ -94,7 +97,17 @@ class Verb(click.Command):
             raise
         except click.UsageError as error:
             said = error.format_message().rstrip(".")
-            raise click.UsageError(f"{said}: see {ctx.command_path} --help", ctx) from error
+            also = self._meant(error) if isinstance(error, click.NoSuchOption) else ""
+            raise click.UsageError(f"{said}{also}: see {ctx.command_path} --help", ctx) from error
+
+    def _meant(self, error: click.NoSuchOption) -> str:
+        """Which option of another verb may have been meant."""
+        if error.possibilities:  # of this verb
+            return ""
+        from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
+
+        near = get_close_matches(error.option_name, self._others(), n=1)
+        return f"; or did you mean {near[0]} of `run`?" if near else ""
 
     def invoke(self, ctx: click.Context) -> Any:
         """The verb's result; a value that it finds wrong is a usage error like any other."""

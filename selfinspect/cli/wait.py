@@ -29,7 +29,8 @@ from selfinspect.client import (
 from selfinspect.errors import NotAvailable
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import integer, mapping, member, sequence, text
-from selfinspect.kernel.network import is_host, links, listens_beyond
+from selfinspect.kernel.network import is_host, links
+from selfinspect.kernel.processes import listens_beyond
 from selfinspect.listen import DEFAULT_API, parse_listen
 from selfinspect.terminal import print_line
 

@@ -60,6 +60,17 @@ def is_rootless(root: str) -> bool:
     return text(f"{root}/proc/self/uid_map").split()[:2] not in ([], ["0", "0"])
 
 
+def is_of_user(root: str) -> bool:
+    """Whether a user's own engine made this container: its root is that user, and no other is.
+
+    Root's engine may give a container's root another user, too, but maps a range of them then.
+
+    Args:
+        root: the prefix of every file that is read, without a slash at its end.
+    """
+    return is_rootless(root) and text(f"{root}/proc/self/uid_map").split()[2:3] == ["1"]
+
+
 def directories(
     cgroup: str, mounts: str, namespace: str | None, root: str, *, rootless: bool = False
 ) -> dict[str, str]:

@@ -6,15 +6,19 @@ Formats: the kernel's admin-guide/cgroup-v1/memory and admin-guide/cgroup-v2.
 
 from __future__ import annotations
 
+import os
+import select
 from typing import TYPE_CHECKING
 
 from selfinspect.kernel.cgroup_file import UNIFIED
-from selfinspect.kernel.files import UNLIMITED, keyed, number
-from selfinspect.model import Detail, Memory
+from selfinspect.kernel.files import UNLIMITED, count, keyed, number
+from selfinspect.model import Detail, Memory, MemoryEvents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LONGEST_EVENTS = 4096
+_COUNTED = ("max", "high", "oom", "oom_kill")
 _V2_NAMES = {
     "rss": "anon",
     "cache": "file",
@@ -135,3 +139,51 @@ def is_v1(stat: Mapping[str, int]) -> bool:
 def percent_of(limit: int | None, used: int | None) -> float | None:
     """The share of the limit in use; None without a limit, or where the use is unknown."""
     return used / limit * 100 if limit and used is not None else None
+
+
+class MemoryWatch:
+    """`memory.events` of cgroup v2, open for as long as its changes matter.
+
+    A change is a priority event of poll(2), so that no privilege is needed. On v1 a notification
+    needs a write to `cgroup.event_control`, which a container's read-only mount refuses.
+    Its descriptor is readable, to any loop, once the counts differ from those read last.
+
+    Args:
+        folders: the container's cgroup by controller of v1, and of v2 by `UNIFIED`.
+
+    Raises:
+        OSError: the file does not exist: cgroup v1, or no controller of memory.
+    """
+
+    def __init__(self, folders: Mapping[str, str]) -> None:
+        folder = folders.get(UNIFIED)
+        if folder is None:
+            raise FileNotFoundError("there is no cgroup of version 2")
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        self._file = os.open(f"{folder}/memory.events", flags)
+        self._changes = select.epoll()
+        try:
+            # For anything but EPOLLPRI the file is always ready.
+            self._changes.register(self._file, select.EPOLLPRI)
+        except OSError:  # a plain file, such as a copied tree's, never changes
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        return self._changes.fileno()
+
+    def read(self) -> MemoryEvents:
+        """The counts now; what the kernel does not count is None."""
+        try:
+            lines = os.pread(self._file, _LONGEST_EVENTS, 0).splitlines()
+        except OSError:
+            return MemoryEvents()
+        pairs = (line.split(b" ", 1) for line in lines if b" " in line)
+        figures = {name.decode(errors="replace"): count(word) for name, word in pairs}
+        return MemoryEvents(*(figures.get(name) for name in _COUNTED))
+
+    def close(self) -> None:
+        """Close both descriptors."""
+        self._changes.close()
+        os.close(self._file)

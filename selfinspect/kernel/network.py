@@ -1,11 +1,10 @@
-"""Our network namespace: its interfaces, their traffic, its routes, and who listens in it."""
+"""Our network namespace: its interfaces, their traffic, its routes, and their changes."""
 
 from __future__ import annotations
 
 import array
 import fcntl
 import ipaddress
-import os
 import select
 import socket
 import struct
@@ -40,8 +39,6 @@ _LOOPBACK = "127.0.0.1"
 # Changes: RTMGRP_... of linux/rtnetlink.h, the groups whose messages are listened to.
 _LINK, _IPV4_ADDRESS, _IPV4_ROUTE, _IPV6_ROUTE = 0x1, 0x10, 0x40, 0x400
 _MESSAGE = 65_536
-
-_LISTENING = "0A"  # TCP_LISTEN of the kernel's include/net/tcp_states.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,52 +252,3 @@ def _route_messages() -> socket.socket | None:
         unless_bound.pop_all()
         return made
     return None
-
-
-def listens_here(port: int, root: str = "") -> bool:
-    """Whether a process whose files we may read listens on a TCP port.
-
-    Args:
-        port: on whichever address.
-        root: the prefix below which `/proc` is read.
-    """
-    sockets = {f"socket:[{row[9]}]" for row in _listening(port, root)}
-    with suppress(OSError):
-        with os.scandir(f"{root}/proc") as entries:
-            processes = [entry.path for entry in entries if entry.name.isdecimal()]
-        return bool(sockets) and any(_holds(process, sockets) for process in processes)
-    return False
-
-
-def listens_beyond(port: int, root: str = "") -> bool:
-    """Whether something in this network listens on a TCP port for more than the loopback.
-
-    Args:
-        port: on whichever address.
-        root: the prefix below which `/proc` is read.
-    """
-    hosts = (_address(row[1].partition(":")[0]) for row in _listening(port, root))
-    return not all(host.is_loopback for host in hosts)
-
-
-def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An address of `/proc/net/tcp`: words of 32 bits in hexadecimal, in this machine's order."""
-    starts = range(0, len(words), 8)
-    numbers = [int(words[start : start + 8], 16) for start in starts]
-    address = ipaddress.ip_address(b"".join(each.to_bytes(4, sys.byteorder) for each in numbers))
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _listening(port: int, root: str) -> Iterator[list[str]]:
-    """The rows of `/proc/net/tcp` and `tcp6` of what listens on a port: proc(5)."""
-    for table in ("tcp", "tcp6"):
-        for line in files.text(f"{root}/proc/net/{table}").splitlines()[1:]:
-            row = line.split()
-            if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port:
-                yield row
-
-
-def _holds(process: str, sockets: set[str]) -> bool:
-    with suppress(OSError), os.scandir(f"{process}/fd") as entries:
-        return any(files.link(entry.path) in sockets for entry in entries)
-    return False

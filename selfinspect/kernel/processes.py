@@ -1,21 +1,30 @@
-"""The container's processes: what each is and uses, when PID 1 started, what they hold open."""
+"""The container's processes: what each is and uses, when PID 1 started, what they hold open.
+
+Also where they listen.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfinspect.kernel.files import count, read, read_figures, text
+from selfinspect.kernel.files import count, link, read, read_figures, text
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from selfinspect.model import TaskState
 
 _MOST_TASKS = 1000
+_LISTENING = "0A"  # TCP_LISTEN of the kernel's include/net/tcp_states.h
 _MOST_LISTED = 4096
-_LONGEST_COMMAND = 32_768
+_LONGEST_COMMAND, _ALL_COMMANDS = 32_768, 262_144
+"""Bytes of one command line, and of all together: each is read for its secrets."""
+
 _STATES: Mapping[bytes, TaskState] = {
     b"S": "sleeping",
     b"I": "sleeping",
@@ -42,7 +51,10 @@ def init_started_at(root: str) -> float | None:
 
 
 class Process(NamedTuple):
-    """A process: sizes in KiB, CPU time in seconds since it started; None is unknown."""
+    """A process: sizes in KiB, CPU time in seconds since it started; None is unknown.
+
+    `cut` means that its command line is not whole; none is left where others took all the room.
+    """
 
     pid: int
     parent: int | None
@@ -52,6 +64,7 @@ class Process(NamedTuple):
     swap: int | None
     cpu: float | None
     command: tuple[str, ...]
+    cut: bool = False
 
 
 def listing(folder: str, root: str) -> list[Process] | None:
@@ -67,7 +80,12 @@ def listing(folder: str, root: str) -> list[Process] | None:
     pids = _listed(folder)
     if pids is None:
         return None
-    found = {pid: _process(f"{root}/proc/{pid}", pid) for pid in pids[:_MOST_LISTED]}
+    found: dict[str, Process | None] = {}
+    room = _ALL_COMMANDS
+    for pid in pids[:_MOST_LISTED]:
+        found[pid] = process = _process(f"{root}/proc/{pid}", pid, min(_LONGEST_COMMAND, room))
+        room -= sum(len(word) + 1 for word in process.command) if process else 0
+        room = max(room, 0)
     # A PID that is not listed any more may be another container's by now.
     left = _listed(folder)
     if left is None:
@@ -78,8 +96,14 @@ def listing(folder: str, root: str) -> list[Process] | None:
     return seen if len(seen) == len(ours) else None
 
 
-def _process(folder: str, pid: str) -> Process | None:
-    """One process; None where its files cannot be read, because it has ended or is hidden."""
+def _process(folder: str, pid: str, longest: int) -> Process | None:
+    """One process; None where its files cannot be read, because it has ended or is hidden.
+
+    Args:
+        folder: of its files.
+        pid: its ID.
+        longest: bytes of its command line, at most.
+    """
     stat = read_figures(f"{folder}/stat")
     if stat is None:
         return None
@@ -92,9 +116,8 @@ def _process(folder: str, pid: str) -> Process | None:
     )
     # A program may write anything there; its last word is cut off where there is more.
     words = (read(f"{folder}/cmdline") or b"").rstrip(b"\0")
-    whole = (
-        words if len(words) <= _LONGEST_COMMAND else words[:_LONGEST_COMMAND].rpartition(b"\0")[0]
-    )
+    cut = len(words) > longest
+    whole = words[:longest].rpartition(b"\0")[0] if cut else words
     command = whole.split(b"\0") if whole else [b"[%b]" % name]
     ticks = [count(word) for word in fields[11:13]]
     spent = None if None in ticks or not ticks else sum(filter(None, ticks))
@@ -111,6 +134,7 @@ def _process(folder: str, pid: str) -> Process | None:
         swap=first(b"VmSwap"),
         cpu=None if spent is None else spent / os.sysconf("SC_CLK_TCK"),
         command=tuple(word.decode(errors="replace") for word in command),
+        cut=cut,
     )
 
 
@@ -222,3 +246,52 @@ def _is_socket(name: str, folder: int) -> bool:
         return os.readlink(name, dir_fd=folder).startswith("socket:")
     except OSError:
         return False
+
+
+def listens_here(port: int, root: str = "") -> bool:
+    """Whether a process whose files we may read listens on a TCP port.
+
+    Args:
+        port: on whichever address.
+        root: the prefix below which `/proc` is read.
+    """
+    sockets = {f"socket:[{row[9]}]" for row in _listening(port, root)}
+    with suppress(OSError):
+        with os.scandir(f"{root}/proc") as entries:
+            processes = [entry.path for entry in entries if entry.name.isdecimal()]
+        return bool(sockets) and any(_holds(process, sockets) for process in processes)
+    return False
+
+
+def listens_beyond(port: int, root: str = "") -> bool:
+    """Whether something in this network listens on a TCP port for more than the loopback.
+
+    Args:
+        port: on whichever address.
+        root: the prefix below which `/proc` is read.
+    """
+    hosts = (_address(row[1].partition(":")[0]) for row in _listening(port, root))
+    return not all(host.is_loopback for host in hosts)
+
+
+def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address of `/proc/net/tcp`: words of 32 bits in hexadecimal, in this machine's order."""
+    starts = range(0, len(words), 8)
+    numbers = [int(words[start : start + 8], 16) for start in starts]
+    address = ipaddress.ip_address(b"".join(each.to_bytes(4, sys.byteorder) for each in numbers))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _listening(port: int, root: str) -> Iterator[list[str]]:
+    """The rows of `/proc/net/tcp` and `tcp6` of what listens on a port: proc(5)."""
+    for table in ("tcp", "tcp6"):
+        for line in text(f"{root}/proc/net/{table}").splitlines()[1:]:
+            row = line.split()
+            if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port:
+                yield row
+
+
+def _holds(process: str, sockets: set[str]) -> bool:
+    with suppress(OSError), os.scandir(f"{process}/fd") as entries:
+        return any(link(entry.path) in sockets for entry in entries)
+    return False

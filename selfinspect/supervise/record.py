@@ -22,7 +22,9 @@ from selfinspect.supervise.signals import signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from selfinspect.model import RunRecord
     from selfinspect.supervise.users import User
 
 DEFAULT_FOLDER = "/var/lib/selfinspect"
@@ -34,6 +36,10 @@ _OOM_COUNTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom
 _BOOT = "/proc/sys/kernel/random/boot_id"
 _UNKNOWN = "-"
 _FACTS = 6
+_FORMS = (5, _FACTS)
+"""How many facts of the end there may be: the sixth is younger than the others."""
+
+_DIGITS = 19  # of nanoseconds, until the year 2286
 
 
 class Record:
@@ -145,6 +151,52 @@ def lines(path: str, mark: str, folder: int | None = None) -> list[str]:
     """
     first, *others = text_of(path, _LONGEST_RECORD, folder).splitlines() or [""]
     return others if first == _header(mark) else []
+
+
+def read(folder: Path, mark: str) -> tuple[RunRecord, ...]:
+    """The runs written down in a folder, oldest first.
+
+    Args:
+        folder: where the journal is.
+        mark: the container's.
+    """
+    found = (parsed(line) for line in lines(path_of(str(folder), mark), mark))
+    return tuple(record for record in found if record is not None)
+
+
+def parsed(line: str) -> RunRecord | None:
+    """The record of one line, None where PID 1 did not write it."""
+    from selfinspect.model import RunRecord  # noqa: PLC0415 - PID 1 reads none
+
+    try:
+        started, boot, *facts = line.split(" ")
+        numbers = [None if fact == _UNKNOWN else _number(fact) for fact in facts]
+        finished, exit_code, signal, forwarded, oom_kills, *mapped = numbers
+        if len(facts) not in _FORMS:
+            return None
+        return RunRecord(
+            _number(started),
+            None if boot == _UNKNOWN else boot,
+            finished,
+            exit_code,
+            signal,
+            forwarded,
+            oom_kills,
+            mapped == [1],
+        )
+    except ValueError:
+        return None
+
+
+def _number(word: str) -> int:
+    """A number that PID 1 may have written; others may write to the folder, too.
+
+    Raises:
+        ValueError: the word is not a number, or larger than any time, code or count.
+    """
+    if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS):
+        raise ValueError(word)
+    return int(word)
 
 
 def text_of(path: str, longest: int = _LONGEST, folder: int | None = None) -> str:

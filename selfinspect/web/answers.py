@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from selfinspect.documents import as_text, drill
 from selfinspect.errors import NotFoundError, SelfinspectError
+from selfinspect.jsonread import as_text, drill
 
 if TYPE_CHECKING:
     from collections.abc import (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _IPV6_NETWORK = 64
+_MOST_BEHIND = 16_384  # bytes that wait for the end of a stream
 
 
 @dataclass(eq=False, slots=True)
@@ -188,11 +189,24 @@ class Protocol(asyncio.BufferedProtocol):
                         self._deaf = True
                         return
                 case h11.PAUSED:
-                    if self._parser.trailing_data[0]:  # else an upgrade is offered
-                        self._transport.pause_reading()
+                    self._hold_back()
                     return
                 case h11.NEED_DATA:
                     return
+
+    def _hold_back(self) -> None:
+        """Let what comes behind a request wait for its answer, unread.
+
+        Behind a stream, which may have no end, it is read: else it would hide that the client hung
+        up. More than requests would take is dropped, and ends the connection with the stream.
+        """
+        behind = len(self._parser.trailing_data[0])
+        if self._exchange is not None and self._exchange.streams:
+            if behind > _MOST_BEHIND:
+                self._last = self._deaf = True
+            self._transport.resume_reading()
+        elif behind:  # else an upgrade is offered
+            self._transport.pause_reading()
 
     def _begin(self, request: h11.Request) -> None:
         self._idle = False
@@ -201,7 +215,8 @@ class Protocol(asyncio.BufferedProtocol):
             self._parser,
             self._transport,
             self._writable,
-            self._answered,
+            on_stream=self._hold_back,
+            on_answered=self._answered,
         )
         self._room.start(self._exchange.run(self._room.app))
 

@@ -26,6 +26,7 @@ class Exchange:
         parser: the connection's.
         transport: the connection's.
         writable: set while the client has read all that was sent.
+        on_stream: called once an answer is begun that may have no end.
         on_answered: called once the answer is whole.
 
     Attributes:
@@ -40,12 +41,15 @@ class Exchange:
         parser: h11.Connection,
         transport: asyncio.Transport,
         writable: asyncio.Event,
+        *,
+        on_stream: Callable[[], None],
         on_answered: Callable[[], None],
     ) -> None:
         self._scope = scope
         self._parser = parser
         self._transport = transport
         self._writable = writable
+        self._on_stream = on_stream
         self._on_answered = on_answered
         self._task: asyncio.Task[None] | None = None
         self._start: Message | None = None
@@ -53,6 +57,11 @@ class Exchange:
         self._received = False
         self._over = False
         self._unheard = asyncio.Event()
+
+    @property
+    def streams(self) -> bool:
+        """Whether an answer is begun that may have no end."""
+        return self._begun and not self.sized
 
     async def run(self, app: ASGIApp) -> None:
         """Have the application answer; where it does not, that ends the connection."""
@@ -76,7 +85,7 @@ class Exchange:
     def hear_no_more(self) -> bool:
         """Note that the client sends no more; returns whether it is answered: no stream goes on."""
         self._unheard.set()
-        if self._begun and not self.sized:
+        if self.streams:
             self.leave()
         return not self._over
 
@@ -100,6 +109,7 @@ class Exchange:
         if self._over:
             raise asyncio.CancelledError  # the client left before the answer began
         events: list[h11.Event] = []
+        begins = self._start is not None
         if self._start is not None:
             headers = self._start["headers"]
             events.append(_head(self._start["status"], headers))
@@ -114,6 +124,8 @@ class Exchange:
         if whole:
             self._end()
             self._on_answered()
+        elif begins and self.streams:
+            self._on_stream()
 
 
 def scope_of(request: h11.Request, scheme: str) -> Scope:

@@ -75,6 +75,7 @@ _PLACES: dict[str, tuple[Attempt, Facts]] = {
         replace(_FACTS, kernel="6.10.14-linuxkit"),
     ),
     "no socket, Podman": (Attempt(_SOCKET, "missing"), replace(_FACTS, made_by=PODMAN)),
+    "no socket, rootless Docker": (Attempt(_SOCKET, "missing"), replace(_FACTS, rootless=True)),
     "no socket, rootless Podman": (
         Attempt(_SOCKET, "missing"),
         replace(_FACTS, made_by=PODMAN, rootless=True),

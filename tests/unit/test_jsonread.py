@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, strategies
 
 from selfinspect import jsonread
+from selfinspect.errors import BadRequestError, NotFoundError
+from selfinspect.jsonread import as_text, drill, segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ DOCUMENT: Json = {
     "null": None,
     "huge": 10**400,
 }
+NESTED: Json = {"a": {"b/c": [10, {"d": None}], "": "empty", "0": "zero"}}
 
 
 @pytest.mark.parametrize("text", ["", "{", b"\xff", "[" * 100_000, "[" * 101 + "]" * 101])
@@ -136,3 +139,94 @@ def test_a_path_that_leads_nowhere_is_none(path: tuple[str, ...]) -> None:
 def test_no_path_is_the_document() -> None:
     """Without names the whole document stands there."""
     assert jsonread.member(DOCUMENT) is DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"/v1/self", ()),
+        (b"/v1/self/a/b", ("a", "b")),
+        (b"/v1/self/b%2Fc/0", ("b/c", "0")),
+        (b"/v1/self/", ("",)),
+        (b"/v1/self//a", ("", "a")),
+        (b"/v1/self/..", ("..",)),
+        (b"/v1/self/%2e%2e/%00", ("..", "\0")),
+        (b"/v1/self/na%C3%AFve", ("naïve",)),
+        (b"/v1/self/a+b%25", ("a+b%",)),
+    ],
+)
+def test_a_path_is_split_first_and_decoded_then(raw: bytes, expected: tuple[str, ...]) -> None:
+    """An encoded slash is part of a name, and no segment means another one."""
+    assert segments(raw, "/v1/self") == expected
+
+
+@pytest.mark.parametrize("raw", [b"/v1/%73elf/id", b"/v1/self%2Fid", b"/v1/selfish", b"//v1/self"])
+def test_the_prefix_stands_as_it_is_written(raw: bytes) -> None:
+    """What only decodes to the prefix is another path."""
+    with pytest.raises(NotFoundError):
+        segments(raw, "/v1/self")
+
+
+@pytest.mark.parametrize("raw", [b"/v1/self/%ff", b"/v1/self/%C3", b"/v1/self/%ED%A0%80"])
+def test_a_segment_is_utf_8(raw: bytes) -> None:
+    """Other bytes name nothing, and the answer says so."""
+    with pytest.raises(BadRequestError):
+        segments(raw, "/v1/self")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ((), NESTED),
+        (("a", "b/c", "0"), 10),
+        (("a", "b/c", "1", "d"), None),
+        (("a", ""), "empty"),
+        (("a", "0"), "zero"),
+    ],
+)
+def test_a_path_leads_to_its_member(path: tuple[str, ...], expected: Json) -> None:
+    """Members of an object go by name, those of an array by decimal index."""
+    assert drill(NESTED, path) == expected
+
+
+@pytest.mark.parametrize("index", ["2", "-1", "00", "01", "+1", "1.0", "", "¹", "1" * 5000])
+def test_an_index_is_plain_and_in_range(index: str) -> None:
+    """Nothing but the decimal digits of an index there is names a member of an array."""
+    with pytest.raises(NotFoundError, match="its indices are 0 to 1"):
+        drill(NESTED, ("a", "b/c", index))
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"a": 1, "b": 2}, "its members are a, b"),
+        ({}, "it has no members"),
+        ([], "it is empty"),
+        ("text", "it is a single value"),
+        (None, "it is null"),
+    ],
+)
+def test_a_missing_member_is_reported_with_what_is_there(document: Json, said: str) -> None:
+    """The error lists the members of the deepest place that exists."""
+    with pytest.raises(NotFoundError) as raised:
+        drill({"here": document}, ("here", "x", "y"))
+    assert raised.value.detail == f"no member 'x' at /here: {said}"
+
+
+@pytest.mark.parametrize(
+    ("scalar", "body"),
+    [
+        (None, b"\n"),
+        (True, b"true\n"),
+        (False, b"false\n"),
+        (49153, b"49153\n"),
+        (0.5, b"0.5\n"),
+        ("", b"\n"),
+        ("a\nb", b"a\nb\n"),
+        ("ü", "ü\n".encode()),
+        ("\udc80", b"\\udc80\n"),
+    ],
+)
+def test_a_scalar_is_a_line_of_text(scalar: Json, body: bytes) -> None:
+    """A scalar stands raw, with one newline behind it."""
+    assert as_text(scalar) == body

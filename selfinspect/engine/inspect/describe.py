@@ -59,6 +59,7 @@ def describe(
     inspected_at: str,
     truncated: Mapping[str, int],
     kubernetes: Kubernetes | None = None,
+    limited: bool = True,
 ) -> Self:
     """Our own document from our own inspect.
 
@@ -71,6 +72,7 @@ def describe(
         inspected_at: when the engine was asked.
         kubernetes: the pod, by the kubelet's mounts.
         truncated: how much of it was not kept, by member.
+        limited: whether the limits hold: none does where the engine gives no cgroups.
     """
     identifier, summary = _stands(identity)
     labels = text_mapping(inspect, "Config", "Labels")
@@ -109,7 +111,7 @@ def describe(
             for name, network in mapping(inspect, "NetworkSettings", "Networks").items()
         },
         mounts=_mounts(inspect),
-        limits=limits(inspect),
+        limits=limits(inspect) if limited else Limits(),
         compose=compose_of(labels),
         swarm=swarm_of(labels),
         kubernetes=kubernetes_of(labels) or kubernetes,

@@ -90,12 +90,17 @@ def nullable(*schemas: Json) -> Json:
     return {"anyOf": [*schemas, {"type": "null"}]}
 
 
-def strict(properties: Mapping[str, Json], *, description: str | None = None) -> Json:
-    """An object with all of these members and no others."""
+def strict(
+    properties: Mapping[str, Json],
+    *,
+    optional: Mapping[str, Json] | None = None,
+    description: str | None = None,
+) -> Json:
+    """An object with all of these members, perhaps with the optional ones, and no others."""
     return {
         "type": "object",
         **({"description": description} if description else {}),
-        "properties": dict(properties),
+        "properties": {**properties, **(optional or {})},
         "required": list(properties),
         "additionalProperties": False,
     }

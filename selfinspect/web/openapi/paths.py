@@ -110,7 +110,13 @@ def paths(schemas: Schemas) -> dict[str, Json]:
         "/v1/top": _get(
             "The container's processes, with the PIDs of the engine's host; with source=kernel,"
             " with those of the container.",
-            _object(titles=array(TEXT), processes=array(array(TEXT))), ("args", "source"),
+            _json(
+                strict(
+                    {"titles": array(TEXT), "processes": array(array(TEXT))},
+                    optional={"truncated": strict({"commands": {"type": "integer"}})},
+                )
+            ),
+            ("args", "source"),
         ),
         "/v1/logs": _get(
             "The container's own log, as text, or on request as one JSON document a line.",

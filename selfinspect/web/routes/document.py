@@ -8,8 +8,9 @@ from operator import eq
 from typing import TYPE_CHECKING
 
 from selfinspect import times
-from selfinspect.documents import as_document, engine_missing, segments, standing
+from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import SelfinspectError
+from selfinspect.jsonread import segments
 from selfinspect.web.answers import Document, Route, conditional, opaque, prefers
 from selfinspect.web.parameters import wait_of
 

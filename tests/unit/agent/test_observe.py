@@ -196,9 +196,14 @@ def test_a_later_look_fills_in_what_came_late(docker: CannedEngine, tmp_path: Pa
 def test_whether_the_engine_gives_us_a_cgroup(
     docker: CannedEngine, tmp_path: Path, driver: str, *, has: bool
 ) -> None:
-    """By its `/info`."""
+    """By its `/info`; without one no limit holds, whatever was asked for."""
     docker.answers["/info"] = Answer(body={**recorded("info"), "CgroupDriver": driver})
-    assert _look(tmp_path, docker.url).has_cgroup is has
+    found = _look(tmp_path, docker.url)
+    assert found.has_cgroup is has
+    assert (found.specification is not None) is has
+    assert found.snapshot.self is not None
+    assert found.snapshot.self.limits is not None
+    assert (found.snapshot.self.limits.memory_bytes is not None) is has
 
 
 def test_once_all_has_come_nothing_is_left_to_ask(docker: CannedEngine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from selfinspect.agent.readings import Readings
 from selfinspect.agent.state import UNRESOLVED, Observation, State
 from selfinspect.engine.inspect.describe import without_engine
 from selfinspect.errors import EngineUnsupportedError, NotFoundError
+from selfinspect.jsonread import mapping
 from selfinspect.masking import Masking
 from selfinspect.metrics.collectors import Condition
 from selfinspect.model import Compose, Identity, Limits, Snapshot
@@ -207,6 +208,20 @@ def test_the_kernels_processes_are_listed_with_their_secrets_masked(tmp_path: Pa
         "titles": ["PID", "PPID", "UID", "S", "RSS", "SWAP", "TIME", "COMMAND"],
         "processes": [["7", "1", "", "S", "", "", "1.50", "app --password [masked]"]],
     }
+
+
+def test_commands_that_are_not_whole_are_counted(tmp_path: Path) -> None:
+    """Whoever reads the list sees that something was left out."""
+    for name in ("sys", "proc"):
+        shutil.copytree(FIXTURES / "cgroup-v2" / name, tmp_path / name, symlinks=True)
+    (tmp_path / "sys/fs/cgroup/cgroup.procs").write_text("7\n")
+    (tmp_path / "proc/7").mkdir()
+    (tmp_path / "proc/7/stat").write_text(f"7 (app) S 1 {'0 ' * 20}\n")
+    (tmp_path / "proc/7/cmdline").write_bytes(b"app\0" + b"x" * 40_000)
+    readings = Readings(
+        Settings(root=tmp_path), State(Observation(Snapshot(UNRESOLVED), Masking()))
+    )
+    assert mapping(readings.processes())["truncated"] == {"commands": 1}
 
 
 def test_the_kernels_processes_are_not_those_of_another_container() -> None:

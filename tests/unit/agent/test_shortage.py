@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from selfinspect.agent.shortage import BETWEEN, MemoryWatch, Shortage, is_short
+from selfinspect.agent.shortage import BETWEEN, Shortage, is_short
 from selfinspect.kernel import mountinfo
 from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.memory import MemoryWatch
 from selfinspect.model import Memory, MemoryEvents
 
 if TYPE_CHECKING:

@@ -307,11 +307,18 @@ DOCKERS = "docker run -v /var/run/docker.sock:/var/run/docker.sock --group-add"
             {"kernel": "6.10.14-linuxkit"},
             f"{DOCKERS} $(docker run --rm -v /var/run/docker.sock:/s busybox stat -c %g /s) …",
         ),
-        ({"rootless": True}, f"{DOCKERS} $(stat -c %g /var/run/docker.sock) …"),
+        ({}, f"{DOCKERS} $(stat -c %g /var/run/docker.sock) …"),
+        (
+            {"rootless": True},
+            "docker run -v $XDG_RUNTIME_DIR/docker.sock:/var/run/docker.sock …",
+        ),
     ],
 )
 def test_the_mount_is_the_one_of_the_engine_at_hand(facts: dict[str, Any], fix: str) -> None:
-    """Podman has a service to be started; the shell of macOS and Windows sees no socket."""
+    """Podman has a service to be started, a user's engine its socket in the user's own folder.
+
+    The shell of macOS and Windows sees no socket.
+    """
     missing = replace(without_engine(MISSING, PODMAN), **facts)
     assert str(checked(missing)[f"engine {SOCKET}"].fix).startswith(fix)
 

@@ -144,6 +144,8 @@ def test_the_version_is_an_option_as_well(
         (("--nope",), "'--nope'"),
         (("id", "extra"), "(extra): see selfinspect id --help"),
         (("id", "--nope"), "'--nope': see selfinspect id --help"),
+        (("serve", "--wiat", "5s"), "'--wiat'; or did you mean --wait of `run`?: see selfinspect"),
+        (("serve", "--lisen=x"), "'--tls-key'?): see"),
         (("logs", "--tail"), "'--tail' requires an argument: see selfinspect logs --help"),
         (("logs", "--tail", "x"), "'x': takes a number of lines"),
         (("logs", "--tail", "-1"), "'-1': takes a number of lines"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.cli.show import paths
-from selfinspect.documents import drill, segments
+from selfinspect.jsonread import drill, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +43,14 @@ def test_json_is_what_the_agent_would_answer(call: Call, here: tuple[str, ...]) 
 
 
 def test_evidence_is_explained(call: Call, here: tuple[str, ...]) -> None:
-    """The verdict first, then each candidate and the text in which it stood."""
+    """The verdict first, then each candidate and the text in which it stood; no line is long."""
     outcome = call("id", "--explain", *here)
-    verdict, *rest = outcome.out.splitlines()
-    assert verdict == f"{ID}  observed by kernel"
+    identifier, verdict, *rest = outcome.out.splitlines()
+    assert identifier == ID
+    assert verdict.startswith("observed by kernel: our own files name it")
     assert any(line.startswith(f"{ID[:12]}  cgroup  container") for line in rest)
-    assert any(line.endswith(f"  0::/docker/{ID[:12]}…") for line in rest)
+    assert f"  0::/docker/{ID[:12]}…" in rest
+    assert max(map(len, outcome.out.splitlines())) < 80
 
 
 @pytest.mark.parametrize("form", [(), ("--short",), ("--json",), ("--explain",)])
@@ -110,12 +112,13 @@ def test_a_level_is_explained_in_words(
     """Whoever reads no other page knows what it rests on, and whether it is used."""
     observed = call("id", "--explain", *here)
     assert observed.code == 0
-    assert "observed: our own files name it" in observed.out
+    assert "observed by kernel: our own files name it" in observed.out
     assert "not used" not in observed.out
     shown = call("id", "--explain", *assumed)
     assert shown.code == 3
-    assert "assumed: only files and names that containers can share" in shown.out
+    assert "assumed by kernel: only files and names that containers can share" in shown.out
     assert "not used: mount the engine's socket" in shown.out
+    assert max(map(len, shown.out.splitlines())) < 80
     assert "not used" not in call("id", "--explain", "--assume", *assumed).out
 
 
@@ -181,10 +184,20 @@ def test_what_the_kernel_says_is_shown_while_a_named_engine_is_away(
     assert call("show", path, "--engine=unix:///no/such.sock", *here[2:]).code == 0
 
 
-def test_without_a_named_engine_an_unknown_value_is_an_empty_line(
+def test_what_an_engine_would_say_is_4_where_none_answers(
     call: Call, here: tuple[str, ...]
 ) -> None:
-    """Nobody said that there is one."""
+    """Also where none was named: one was looked for."""
+    outcome = call("show", "name", *here[2:], environ={"DOCKER_HOST": "unix:///no/such.sock"})
+    assert (outcome.code, outcome.out) == (4, "")
+    assert "hint" in outcome.err
+    assert call("show", "previous_run", *here[2:], "--engine=unix:///no/such.sock").out == "\n"
+
+
+def test_with_the_engine_switched_off_an_unknown_value_is_an_empty_line(
+    call: Call, here: tuple[str, ...]
+) -> None:
+    """Nobody looks for one."""
     outcome = call("show", "name", *here)
     assert (outcome.code, outcome.out, outcome.err) == (0, "\n", "")
 

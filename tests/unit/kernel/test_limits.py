@@ -10,6 +10,7 @@ from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.limits import (
     INITIAL_NAMESPACE,
     directories,
+    is_of_user,
     is_rootless,
     path_naming,
     read_room,
@@ -127,6 +128,25 @@ def test_root_is_another_user_on_the_host_by_its_map(
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/uid_map").write_text(uid_map)
     assert is_rootless(str(tmp_path)) is rootless
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "of_user"),
+    [
+        ("0 1000 1\n1 100000 65536\n", True),
+        ("0 100000 65536\n", False),
+        ("0 0 4294967295\n", False),
+        ("0 0 1\n", False),
+        ("", False),
+    ],
+)
+def test_a_users_own_engine_makes_that_user_root(
+    tmp_path: Path, uid_map: str, *, of_user: bool
+) -> None:
+    """Root's engine maps a range of users, where it maps any (`--userns-remap`)."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/uid_map").write_text(uid_map)
+    assert is_of_user(str(tmp_path)) is of_user
 
 
 def test_controllers_mounted_together_share_a_folder() -> None:

@@ -1,9 +1,8 @@
-"""Our network namespace: traffic, routes, changes, and who listens."""
+"""Our network namespace: traffic, routes, changes."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +16,6 @@ from selfinspect.kernel.network import (
     interfaces,
     ipv6_routes,
     is_host,
-    listens_beyond,
-    listens_here,
     routes,
 )
 from selfinspect.model import Interface
@@ -193,39 +190,3 @@ def test_a_new_route_is_told_and_a_link_without_one_is_not() -> None:
         timeout=60,
     )
     assert done.stdout.split("\n")[:3] == ["not called", "called", "unchanged"], done.stderr
-
-
-@pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])
-def test_a_process_that_we_see(address: tuple[str, socket.AddressFamily]) -> None:
-    """As long as it listens; being connected to somebody else's is not that."""
-    host, family = address
-    with socket.create_server((host, 0), family=family) as listener:
-        port = listener.getsockname()[1]
-        assert listens_here(port)
-        with socket.create_connection((host, port), 5) as caller:
-            assert not listens_here(caller.getsockname()[1])
-    assert not listens_here(port)
-
-
-@pytest.mark.parametrize(
-    ("host", "beyond"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)]
-)
-def test_who_listens_beyond_the_loopback(host: str, *, beyond: bool) -> None:
-    """By the address that a socket is bound to."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as listener:
-        assert listens_beyond(listener.getsockname()[1]) is beyond
-    assert not listens_beyond(1)
-
-
-def test_a_neighbour(tmp_path: Path) -> None:
-    """Of its listener we see the port, in a network that we share, but nobody who holds it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        (tmp_path / "proc" / "1" / "fd").mkdir(parents=True)
-        (tmp_path / "proc" / "net").symlink_to(Path("/proc/self/net"))
-        assert not listens_here(listener.getsockname()[1], str(tmp_path))
-
-
-def test_nothing_that_could_be_read(tmp_path: Path) -> None:
-    """Then nobody listens as far as we can see."""
-    assert not listens_here(1, str(tmp_path))

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.processes import Process, listing, processes
+from selfinspect.kernel.processes import Process, listens_beyond, listens_here, listing, processes
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Lay = Callable[[dict[str, str]], str]
 
@@ -136,7 +137,21 @@ def test_a_long_command_ends_with_a_whole_word(lay: Lay, tmp_path: Path) -> None
     describe(tmp_path, 7, b"sh\0" + b"x" * 40_000)
     listed = listing(f"{tmp_path}/cg", str(tmp_path))
     assert listed is not None
-    assert listed[0].command == ("sh",)
+    assert (listed[0].command, listed[0].cut) == (("sh",), True)
+
+
+def test_all_commands_together_have_a_bound(lay: Lay, tmp_path: Path) -> None:
+    """Past it a process is listed by its first words; thousands take no more than a few."""
+    pids = range(7, 7 + 20)
+    lay({"cg/cgroup.procs": "".join(f"{pid}\n" for pid in pids)})
+    for pid in pids:
+        describe(tmp_path, pid, b"sh\0" + b"x" * 30_000 + b"\0")
+    listed = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert listed is not None
+    assert sum(len(word) for process in listed for word in process.command) <= 262_144
+    assert [process.pid for process in listed] == list(pids)
+    assert listed[-1].command == ("sh",)
+    assert [process.cut for process in listed] == [False] * 8 + [True] * 12
 
 
 @pytest.mark.parametrize("hidden", ["0", "9"])
@@ -160,3 +175,39 @@ def test_a_pid_that_went_to_another_container_is_not_listed(lay: Lay, tmp_path: 
     found = listing(f"{tmp_path}/cg", str(tmp_path))
     os.close(lists)
     assert [process.command for process in found or ()] == [("ours",)]
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])
+def test_a_process_that_we_see(address: tuple[str, socket.AddressFamily]) -> None:
+    """As long as it listens; being connected to somebody else's is not that."""
+    host, family = address
+    with socket.create_server((host, 0), family=family) as listener:
+        port = listener.getsockname()[1]
+        assert listens_here(port)
+        with socket.create_connection((host, port), 5) as caller:
+            assert not listens_here(caller.getsockname()[1])
+    assert not listens_here(port)
+
+
+@pytest.mark.parametrize(
+    ("host", "beyond"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)]
+)
+def test_who_listens_beyond_the_loopback(host: str, *, beyond: bool) -> None:
+    """By the address that a socket is bound to."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        assert listens_beyond(listener.getsockname()[1]) is beyond
+    assert not listens_beyond(1)
+
+
+def test_a_neighbour(tmp_path: Path) -> None:
+    """Of its listener we see the port, in a network that we share, but nobody who holds it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        (tmp_path / "proc" / "1" / "fd").mkdir(parents=True)
+        (tmp_path / "proc" / "net").symlink_to(Path("/proc/self/net"))
+        assert not listens_here(listener.getsockname()[1], str(tmp_path))
+
+
+def test_nothing_that_could_be_read(tmp_path: Path) -> None:
+    """Then nobody listens as far as we can see."""
+    assert not listens_here(1, str(tmp_path))

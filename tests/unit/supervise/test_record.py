@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.agent.past import parse_record, read_records
+from selfinspect.agent.past import mark_below
 from selfinspect.model import RunRecord
 from selfinspect.settings import Settings
-from selfinspect.supervise.record import DEFAULT_FOLDER, Record, mark_of, path_of
+from selfinspect.supervise.record import DEFAULT_FOLDER, Record, mark_of, parsed, path_of, read
 from selfinspect.supervise.users import User
 from tests.support.odd_files import ODD_FILES, see_that_nothing_leaked, swapping
 from tests.unit.supervise.conftest import AGENT
@@ -49,7 +49,8 @@ class Kept:
         """What the container with these mounts reads."""
         text = mountinfo() if mounts is None else mounts
         (self.root / "proc/self/mountinfo").write_text(text)
-        return read_records(self.folder, self.root)
+        mark = mark_below(self.root)
+        return () if mark is None else read(self.folder, mark)
 
     @property
     def files(self) -> list[Path]:
@@ -193,27 +194,25 @@ def test_a_file_that_is_none_of_ours_is_begun_anew(kept: Kept, content: bytes) -
 )
 def test_a_line_that_is_none(line: str) -> None:
     """It is left out."""
-    assert parse_record(line) is None
+    assert parsed(line) is None
 
 
 def test_a_line() -> None:
     """A dash stands for unknown."""
-    assert parse_record("1 - 2 137 9 - 4 -") == RunRecord(1, None, 2, 137, 9, None, 4)
+    assert parsed("1 - 2 137 9 - 4 -") == RunRecord(1, None, 2, 137, 9, None, 4)
 
 
 def test_a_line_of_an_older_version_is_read() -> None:
     """It has no word on whether the exit code was expected."""
-    assert parse_record("1 - 2 137 9 - 4") == RunRecord(1, None, 2, 137, 9, None, 4)
-    assert parse_record("1 - 2 143 15 15 - 1") == RunRecord(
-        1, None, 2, 143, 15, 15, None, expected=True
-    )
+    assert parsed("1 - 2 137 9 - 4") == RunRecord(1, None, 2, 137, 9, None, 4)
+    assert parsed("1 - 2 143 15 15 - 1") == RunRecord(1, None, 2, 143, 15, 15, None, expected=True)
 
 
 @pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "-1", "\u0663", "1_0", " 1"])
 def test_a_number_that_pid_1_never_wrote(number: str) -> None:
     """Who may write the folder may write anything: no time or code is so large."""
-    assert parse_record(f"{number} b - - - - -") is None
-    assert parse_record(f"1 b {number} - - - -") is None
+    assert parsed(f"{number} b - - - - -") is None
+    assert parsed(f"1 b {number} - - - -") is None
 
 
 @pytest.mark.parametrize("kind", ODD_FILES)

@@ -271,6 +271,63 @@ def test_no_stream_is_kept_for_who_sends_no_more(more: bytes, *, leaves: bool, b
     run_idly(run())
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("behind", [REQUEST, b"x" * 100_000], ids=["a request", "much"])
+def test_what_a_streams_client_sent_does_not_hide_that_it_left(
+    behind: bytes, *, begun: bool
+) -> None:
+    """A stream may be silent for ever: its place is given back without another byte of it."""
+    asked, opened, ended = (asyncio.Event() for _ in range(3))
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        asked.set()
+        try:
+            await opened.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def run() -> None:
+        async with serving(app=silent) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST if begun else REQUEST + behind)
+            await asked.wait()
+            opened.set()
+            await reader.readuntil(b"hi")
+            if begun:
+                writer.write(behind)
+            writer.close()
+            await asyncio.wait_for(ended.wait(), 20)
+
+    asyncio.run(run())
+
+
+def test_a_request_behind_a_stream_is_answered_once_that_has_ended() -> None:
+    """A log that is not followed has an end."""
+    sent = asyncio.Event()
+
+    async def short(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"line", "more_body": True})
+        await sent.wait()
+        await send({"type": "http.response.body"})
+
+    async def run() -> None:
+        async with serving(app=short) as listener:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(REQUEST * 2)
+            await reader.readuntil(b"line")
+            writer.write(REQUEST)
+            sent.set()
+            for _ in range(2):
+                await reader.readuntil(b"line")
+            writer.close()
+
+    asyncio.run(run())
+
+
 def test_who_says_nothing_is_hung_up_on() -> None:
     """A connection without a request ends after the time for headers."""
 
@@ -622,19 +679,23 @@ def test_a_later_request_has_the_same_time() -> None:
 def test_a_body_has_the_same_time() -> None:
     """Nobody reads one: it is let pass, and ends the connection where it does not end itself."""
 
+    class Tiring(Protocol):
+        header_seconds = 60.0
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = b"3\r\nabc\r\n0\r\n\r\n"
         chunked = REQUEST.removesuffix(b"\r\n") + b"Transfer-Encoding: chunked\r\n\r\n"
         for piece in (chunked, body):
             writer.write(piece)
         await answer(reader)
+        Tiring.header_seconds = 0.01
         writer.write(chunked + body[:5])
         await answer(reader)
         # Each byte of a body keeps the server from hanging up while it waits for a next request.
         writer.write(body[5:7])
         assert await reader.read() == b""
 
-    talk(converse, Impatient)
+    talk(converse, Tiring)
 
 
 def test_an_answer_may_take_its_time() -> None:
