@@ -221,7 +221,9 @@ class Agent:
         )
 
     def _history_document(self, since: int | None, until: int | None, step: int) -> Json:
-        if self._settings.target != "self":
+        # With the target `netns` it may be this container.
+        candidates = self._state.snapshot.identity.candidates
+        if any(each.evidence.startswith("--target ") for each in candidates):
             raise NotFoundError(
                 "there is no history of the container reported on",
                 hint="figures over time come from the kernel's files, which are this container's",

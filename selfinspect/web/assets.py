@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
 from selfinspect.errors import NotFoundError
@@ -36,13 +38,17 @@ _FILES = (
     "words.js",
     "uplot/uPlot.iife.min.js",
 )
+_MODULES = [name for name in _FILES if name.endswith(".js") and "/" not in name]
+_PRELOADED = ", ".join(f"<{PAGE}{name}>; rel=modulepreload" for name in _MODULES)
+_STYLE = b'<link rel="stylesheet" href="/page/page.css">'
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
+)
 _HEADERS = {
     "cache-control": "no-cache",
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
-        " require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
+    "content-security-policy": _POLICY.format(style="'self'"),
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -51,13 +57,30 @@ _HEADERS = {
 
 def routes() -> list[Route]:
     """The page and its files."""
-    return [Route("/", _file), Route(PAGE, _file, below=True, listed=False)]
+    return [Route("/", _page), Route(PAGE, _file, below=True, listed=False)]
+
+
+async def _page(request: Request) -> Response:
+    """The page, which a browser can paint at once, for its style stands in it.
+
+    The header `Link` names the modules: a browser would learn of them only once it has the first.
+    """
+    style = read_file("page/page.css")
+    body = read_file(f"page/{_INDEX}").replace(_STYLE, b"<style>%s</style>" % style)
+    digest = b2a_base64(hashlib.sha256(style).digest(), newline=False).decode()
+    policy = _POLICY.format(style=f"'sha256-{digest}'")
+    headers = {
+        **_HEADERS,
+        "content-security-policy": policy,
+        "etag": etag_of(body),
+        "link": _PRELOADED,
+    }
+    return conditional(request, body, _TYPES["html"], headers)
 
 
 async def _file(request: Request) -> Response:
     """A file, read when it is asked for: none is kept in memory."""
-    path: str = request.scope["path"]
-    name = _INDEX if path == "/" else path.removeprefix(PAGE)
+    name = request.scope["path"].removeprefix(PAGE)
     if name not in _FILES:
         raise NotFoundError(f"no file {name!r} in the page")
     body = read_file(f"page/{name}")

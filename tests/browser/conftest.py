@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 PATIENCE_MS = 60_000
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TALLEST, TALLEST_ON_A_PHONE = 4000, 4500
-LOOKS: tuple[tuple[int, Literal["light", "dark"] | None], ...] = (
-    (375, "light"), (768, None), (1280, "dark"), (2560, None),
-)  # fmt: skip
-"""Widths, and the scheme in which axe looks there."""
+Scheme = Literal["light", "dark"]
+LOOKS: dict[int, tuple[Scheme, ...]] = {
+    375: ("light", "dark"), 768: (), 1280: ("dark", "light"), 2560: ("light", "dark"),
+}  # fmt: skip
+"""Widths, and the schemes in which axe looks there: in the first by all its rules.
+
+In the second only by those of colours: a scheme changes nothing else, as a test of page.css shows.
+"""
+COLOURS = ("color-contrast", "link-in-text-block")
+"""What axe has of its category `cat.color`, but for the rule of level AAA."""
 # No sandbox in a sandbox: the tests are root. The rest keeps the browser from calling home.
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -104,10 +110,11 @@ class Visit:
         )
 
 
-def violations(visit: Visit) -> list[str]:
-    """All that axe-core finds wrong, of any impact."""
+def violations(visit: Visit, *rules: str) -> list[str]:
+    """All that axe-core finds wrong, of any impact: by these rules, else by all."""
     visit.page.evaluate(f"() => {{ globalThis.axe ?? (() => {{ {AXE}; }})(); }}")
-    found = visit.page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+    only: dict[str, object] = {"runOnly": rules} if rules else {}
+    found = visit.page.evaluate("(only) => axe.run({ resultTypes: ['violations'], ...only })", only)
     assert found["passes"]
     return [
         f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found["violations"]
@@ -115,20 +122,17 @@ def violations(visit: Visit) -> list[str]:
 
 
 def readable(visit: Visit, *, tallest: int = TALLEST, on_a_phone: int = TALLEST_ON_A_PHONE) -> None:
-    """Nobody is kept from it: it fits four widths, and axe finds nothing by day and by night.
-
-    Axe looks at the narrowest and the widest alone: in between the same elements stand.
-    """
+    """Nobody is kept from it: it fits four widths, and axe finds nothing by day and by night."""
     visit.page.emulate_media(reduced_motion="reduce")  # no colour between two
-    for width, scheme in LOOKS:
+    for width, schemes in LOOKS.items():
         most = tallest if width >= 1000 else on_a_phone
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.until("(width) => document.documentElement.scrollWidth <= width", width)
         assert visit.page.evaluate("document.documentElement.scrollHeight") <= most, width
-        if scheme is not None:
+        for scheme, rules in zip(schemes, ((), COLOURS), strict=False):
             visit.page.emulate_media(color_scheme=scheme)
             visit.picture(f"-{width}-{scheme}")
-            assert violations(visit) == [], (width, scheme)
+            assert violations(visit, *rules) == [], (width, scheme)
 
 
 def ago(seconds: float, now: int | None = None) -> str:
@@ -185,7 +189,7 @@ class Screen:
 
     width: int = 1280
     height: int = 900
-    scheme: Literal["light", "dark"] = "light"
+    scheme: Scheme = "light"
 
 
 @pytest.fixture(scope="module")

@@ -357,13 +357,9 @@ def test_a_log_that_is_known_to_be_denied_is_not_asked_for(stage: Stage) -> None
         visit.shows("#log-lines", "all is well")
 
 
+@pytest.mark.parametrize("options", [(f"--target={ID}",)])
 def test_the_history_of_another_container_is_not_asked_for(stage: Stage) -> None:
     """With `--target` there is none: the hours are not offered, and no request fails."""
-    found = {"source": "--target web", "scope": "own", "id": ID, "evidence": "web"}
-    stage.says["/v1/identity"] = {
-        "id": ID, "name": "web", "level": "confirmed", "method": None, "reason": None,
-        "candidates": [{**found, "verdict": "confirmed", "reason": "the engine has it"}],
-    }  # fmt: skip
     with stage.opened() as visit:
         visit.until("() => /\\d/.test(document.querySelector('#chart-memory .now').textContent)")
         assert stage.questions("/v1/history") == []

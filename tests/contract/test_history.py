@@ -109,6 +109,12 @@ def test_there_is_none_of_another_container(
     assert b"kernel" in reply.body
 
 
+def test_the_target_netns_may_be_this_container(serve: Serve, here: tuple[str, ...]) -> None:
+    """With a network of its own: the page, which goes by the evidence, asks and is not refused."""
+    api = serve(*here, "--target=netns").ready().api
+    assert history(api)["samples"] == []
+
+
 def test_a_journal_that_cannot_be_written(serve: Serve, keeping: tuple[str, ...]) -> None:
     """The history is held in memory, which is said once."""
     agent = serve(*keeping[:2], "--journal=/proc/journal").ready()

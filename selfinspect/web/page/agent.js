@@ -16,11 +16,12 @@ export class ProblemError extends Error {
 }
 
 export class Agent {
+  waiting = new Set();
+  resting = new Set();
+
   /** @param onRefused called when a token is required, with whether one was sent and refused. */
   constructor(onRefused) {
     this.onRefused = onRefused;
-    this.waiting = new Set();
-    this.resting = new Set();
   }
 
   authorize(token) {
@@ -57,17 +58,18 @@ export class Agent {
   }
 
   /**
-   * Frames of a stream for ever, reconnected with backoff and resumed where it ended; one that `rests`
-   * ends with `rest`, and goes on once the page is seen and woken.
+   * Frames of a stream for ever, reconnected with backoff and resumed where it ended; at first where
+   * `begin` says. One that `rests` ends with `rest`, and goes on once the page is seen and woken.
    */
-  async follow(path, { from = null, rests = false, onOpen, onFrame, onLost }) {
+  async follow(path, { begin = null, rests = false, onOpen, onFrame, onLost }) {
     const atRest = () => rests && document.visibilityState === "hidden";
     let wait = FIRST_WAIT;
-    let last = from;
+    let last = null;
     for (;;) {
       while (atRest()) await this.pause(null);
       let failure = null;
       try {
+        last ??= await begin?.();
         await this.read(path, last, rests, () => { wait = FIRST_WAIT; onOpen(); }, (frame) => {
           last = frame.id ?? last;
           onFrame(frame.event, JSON.parse(frame.data));

@@ -5,7 +5,6 @@ import { summary } from "./history.js";
 import { bytes, clock, count, dayAndClock, duration, percent, rate, UNKNOWN } from "./words.js";
 
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, power) => 2 ** power);
-const DECIMAL = [0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000];
 const HEIGHT = 150;
 const AXIS = 62;
 const HALF_A_DIGIT = 3.2;
@@ -14,7 +13,7 @@ const STEPS = 500; // of a chart's width: a smaller change is not drawn
 
 const CHARTS = [
   {
-    id: "cpu", title: "CPU", lines: [["cpu", "CPU"]], words: percent, floor: 10, steps: DECIMAL,
+    id: "cpu", title: "CPU", lines: [["cpu", "CPU"]], words: percent, floor: 10,
     limit: "quota", share: "throttled",
     beside: ({ cpu, pids }, limits) => [
       share(limits?.cpus ?? cpu.online),
@@ -40,13 +39,14 @@ const CHARTS = [
 ];
 
 export class Charts {
+  sample = null;
+  limits = null;
+  hovered = null;
+  marks = [];
+  drawn = 0;
+
   constructor(place, history) {
     this.history = history;
-    this.sample = null;
-    this.limits = null;
-    this.hovered = null;
-    this.marks = [];
-    this.drawn = 0;
     this.charts = CHARTS.map((chart) => new Chart(chart, this));
     place.replaceChildren(...this.charts.map((chart) => chart.figure));
     new ResizeObserver(() => this.charts.forEach((chart) => chart.fit())).observe(place);
@@ -79,25 +79,26 @@ export class Charts {
 }
 
 class Chart {
+  beside = el("p.beside");
+  share = el("span.key");
+  plot = null;
+
   constructor(chart, all) {
     this.chart = chart;
     this.all = all;
-    this.values = chart.lines.map(() => el("strong", null, "…"));
-    this.beside = el("p", { class: "beside" });
-    this.canvas = el("div", { class: "canvas", role: "img", "aria-label": `${chart.title}: no figures yet` });
-    this.share = el("span", { class: "key" });
+    this.values = chart.lines.map(() => el("strong", "…"));
+    this.canvas = el("div.canvas", { role: "img", "aria-label": `${chart.title}: no figures yet` });
     const several = chart.lines.length > 1;
-    this.figure = el("figure", { class: "card chart", id: `chart-${chart.id}`, "aria-label": chart.title },
-      el("h3", null, chart.title), this.share,
-      el("p", { class: "now" }, chart.lines.map(([, name], index) => el("span", { class: several ? "pairwise" : null },
-        several && el("span", { class: `swatch ${index ? "second" : "first"}` }),
-        several && el("span", { class: "name" }, name),
+    this.figure = el("figure.card.chart", { id: `chart-${chart.id}`, "aria-label": chart.title },
+      el("h3", chart.title), this.share,
+      el("p.now", chart.lines.map(([, name], index) => el(several ? "span.pairwise" : "span",
+        several && el(`span.swatch.${index ? "second" : "first"}`),
+        several && el("span.name", name),
         this.values[index],
       ))),
       this.beside,
       this.canvas,
     );
-    this.plot = null;
   }
 
   /** Draw again, in the current colours. */
@@ -147,7 +148,8 @@ class Chart {
   }
 
   fit() {
-    if (this.canvas.clientWidth) this.plot?.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
+    const width = this.canvas.clientWidth;
+    if (width && width !== this.plot?.width) this.plot?.setSize({ width, height: HEIGHT });
   }
 
   update(moved = true) {
@@ -201,7 +203,7 @@ class Chart {
     const shares = history.series[this.chart.share] ?? [];
     const held = hovered === null ? summary(shares)?.mean : shares[hovered];
     this.share.hidden = !held;
-    if (held) this.share.replaceChildren(el("span", { class: "swatch second" }), `held back in ${percent(held)} of periods`);
+    if (held) this.share.replaceChildren(el("span.swatch.second"), `held back in ${percent(held)} of periods`);
     if (sample === null || hovered !== null) return;
     this.beside.textContent = this.chart.beside(sample, limits, history.last?.totals ?? {}).filter(Boolean).join(" · ");
     this.canvas.setAttribute("aria-label", this.chart.lines.map(([name, said]) => {

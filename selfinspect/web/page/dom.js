@@ -5,12 +5,17 @@ import { UNKNOWN } from "./words.js";
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g;
 
-/** An element with attributes and children: text stays text, nothing stands for what is empty. */
-export function el(tag, attributes, ...children) {
+/**
+ * An element of a tag and its classes, as `p.quiet`, with attributes, if any, and children: text stays
+ * text, nothing stands for what is empty.
+ */
+export function el(kind, ...children) {
+  const [tag, ...classes] = kind.split(".").filter(Boolean);
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value === true) element.setAttribute(name, "");
-    else if (value ?? false) element.setAttribute(name, value);
+  const attributes = children[0]?.constructor === Object ? children.shift() : {};
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value ?? false) element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((child) => child || child === 0)
     .map((child) => typeof child === "string" ? plain(child) : child));
@@ -42,32 +47,37 @@ export function show(place, data, make) {
 }
 
 export function code(text) {
-  return el("span", { class: "code" }, text);
+  return el("span.code", text);
 }
 
 /** A word or two with the colour of what they mean. */
 export function mark(text, tone) {
-  return el("span", { class: `mark ${tone}` }, text);
+  return el(`span.mark.${tone}`, text);
 }
 
 /** Names and values, those that there are; null is unknown. */
 export function pairs(entries, kind = "") {
-  return el("dl", { class: `pairs ${kind}`.trim() }, entries.filter(Boolean).flatMap(([name, value]) => [
-    el("dt", null, name),
-    el("dd", null, value ?? el("span", { class: "quiet" }, UNKNOWN)),
+  return el(`dl.pairs.${kind}`, entries.filter(Boolean).flatMap(([name, value]) => [
+    el("dt", name),
+    el("dd", value ?? el("span.quiet", UNKNOWN)),
   ]));
+}
+
+/** The attributes of what the keyboard can scroll. */
+export function scrolls(label) {
+  return { tabindex: "0", role: "group", "aria-label": label };
 }
 
 /** A table whose caption says what it lists. */
 export function table(caption, heads, rows, kind = "") {
-  return el("div", { class: `scroll ${kind}`.trim(), tabindex: "0", role: "group", "aria-label": caption },
-    el("table", null,
-      el("caption", { class: "unseen" }, caption),
-      el("thead", null, el("tr", null, heads.map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, rows.map((row) => el("tr", null, row.map((cell) => el("td", null, cell))))),
+  return el(`div.scroll.${kind}`, scrolls(caption),
+    el("table",
+      el("caption.unseen", caption),
+      el("thead", el("tr", heads.map((head) => el("th", { scope: "col" }, head)))),
+      el("tbody", rows.map((row) => el("tr", row.map((cell) => el("td", cell))))),
     ));
 }
 
 export function quiet(text) {
-  return el("p", { class: "quiet" }, text);
+  return el("p.quiet", text);
 }

@@ -27,18 +27,19 @@ const NAMES = Object.keys(SERIES);
 
 /** What the charts show: the last fifteen minutes as they come, or the last hours. */
 export class History {
+  begun = false;
+  asked = 0;
+  fetched = 0;
+  recent = []; // rows: a time in seconds, and a value of each series
+  past = [];
+  hours = 0;
+  last = null;
+  starts = []; // of the runs
+
   /** @param redraw called when more has been fetched. */
   constructor(agent, redraw) {
     this.agent = agent;
     this.redraw = redraw;
-    this.begun = false;
-    this.asked = 0;
-    this.fetched = 0;
-    this.recent = []; // rows: a time in seconds, and a value of each series
-    this.past = [];
-    this.hours = 0;
-    this.last = null;
-    this.starts = []; // of the runs
     this.arrange();
   }
 
@@ -241,7 +242,7 @@ export function legend(found, from) {
     const times = found.filter((mark) => mark.kind === kind.kind && mark.time >= from).map(({ time }) => time);
     return times.length ? [{ ...kind, count: times.length, last: times.at(-1) }] : [];
   });
-  show(byId("marks"), counted, () => counted.map(({ kind, tone, shape, plural, count, last }) => el("li", null,
-    el("span", { class: tone, "aria-hidden": "true" }, shape),
+  show(byId("marks"), counted, () => counted.map(({ kind, tone, shape, plural, count, last }) => el("li",
+    el(`span.${tone}`, { "aria-hidden": "true" }, shape),
     ` ${words.count(count, kind, plural)}, ${count > 1 ? "the last " : ""}at ${words.dayAndClock(new Date(last * 1000))}`)));
 }

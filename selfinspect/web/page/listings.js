@@ -1,7 +1,7 @@
 // Panels that ask only while they are open: the processes, and the file system's changes.
 
 import { UnauthorizedError } from "./agent.js";
-import { byId, code, el, quiet } from "./dom.js";
+import { byId, code, el, quiet, scrolls } from "./dom.js";
 import * as words from "./words.js";
 
 const EVERY = 5000;
@@ -30,25 +30,26 @@ export function reason({ message, hint }) {
 
 /** Asks for its content when it is opened, and every so many milliseconds while it is open and seen. */
 class Drawer {
+  every = null;
+  latest = {};
+  list = [];
+  timer = null;
+  busy = false;
+  locked = false;
+  count = el("span.quiet");
+  content = el("div");
+  note = el("p.note.quiet.small");
+
   constructor(agent, id, title, most) {
     this.agent = agent;
     this.most = most; // entries that are shown
-    this.every = null;
-    this.latest = {};
-    this.list = [];
-    this.timer = null;
-    this.busy = false;
-    this.locked = false;
-    this.count = el("span", { class: "quiet" });
-    this.content = el("div", null);
-    this.more = el("button", { type: "button", class: "older" });
-    this.body = el("div", { class: "body", hidden: true }, this.content, this.more);
-    this.note = el("p", { class: "note quiet small" });
+    this.more = el("button.older", { type: "button" });
+    this.body = el("div.body", { hidden: true }, this.content, this.more);
     const again = el("button", { type: "button" }, "Refresh");
     this.place = byId(id);
     this.place.append(
-      el("summary", null, el("h2", null, title, " ", this.count)),
-      this.body, el("div", { class: "foot" }, this.note, again),
+      el("summary", el("h2", title, " ", this.count)),
+      this.body, el("div.foot", this.note, again),
     );
     this.more.addEventListener("click", () => { this.most *= 5; this.show(this.list); });
     again.addEventListener("click", () => this.begin());
@@ -112,20 +113,21 @@ export function processes({ titles, processes: rows }, before, seconds) {
 }
 
 export class Processes extends Drawer {
+  readAt = 0;
+  by = "memory";
+  rows = el("tbody");
+
   constructor(agent) {
     super(agent, "processes", "Processes", FEW);
-    this.readAt = 0;
-    this.by = "memory";
-    this.rows = el("tbody");
     this.heads = [["memory", "Memory"], ["cpu", "CPU"]].map(([by, title]) => {
       const button = el("button", { type: "button" }, title);
       button.addEventListener("click", () => { this.by = by; this.show(this.list); });
-      return el("th", { scope: "col", class: "figure", "data-by": by }, button);
+      return el("th.figure", { scope: "col", "data-by": by }, button);
     });
     this.content.append(
-      el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Processes of the container" },
-        el("table", { class: "listing" },
-          el("thead", null, el("tr", null, this.heads,
+      el("div.scroll", scrolls("Processes of the container"),
+        el("table.listing",
+          el("thead", el("tr", this.heads,
             ["PID", "User", "State", "Command"].map((title) => el("th", { scope: "col" }, title)))),
           this.rows)),
     );
@@ -151,12 +153,12 @@ export class Processes extends Drawer {
   draw(list, most) {
     for (const head of this.heads) head.ariaSort = head.dataset.by === this.by ? "descending" : "none";
     const order = (one, other) => (other[this.by] ?? -1) - (one[this.by] ?? -1) || other.spent - one.spent;
-    const figure = (said, more) => el("td", { class: "figure" }, said, more && el("div", { class: "quiet" }, more));
-    this.rows.replaceChildren(...[...list].sort(order).slice(0, most).map((one) => el("tr", null,
+    const figure = (said, more) => el("td.figure", said, more && el("div.quiet", more));
+    this.rows.replaceChildren(...[...list].sort(order).slice(0, most).map((one) => el("tr",
       figure(words.bytes(one.memory), one.swap > 0 && `${words.bytes(one.swap)} swapped`),
       figure(one.cpu === null ? "…" : words.percent(one.cpu), one.spent >= 1 && `${words.duration(one.spent)} in all`),
-      [one.pid, one.user, one.state].map((each) => el("td", null, each)),
-      el("td", { class: "command" }, el("bdi", { class: "code" }, one.command.slice(0, CLIP), one.command.length > CLIP && "…")),
+      [one.pid, one.user, one.state].map((each) => el("td", each)),
+      el("td.command", el("bdi.code", one.command.slice(0, CLIP), one.command.length > CLIP && "…")),
     )));
   }
 }
@@ -178,8 +180,8 @@ export class Changes extends Drawer {
     const counted = Object.keys(KINDS).map((kind) => [changes.filter((change) => change.kind === kind).length, kind]);
     this.content.replaceChildren(
       quiet(counted.filter(([count]) => count).map((each) => each.join(" ")).join(", ") || "Nothing differs from the image."),
-      el("ul", { class: "paths", tabindex: "0", "aria-label": "Changed files" }, changes.slice(0, most).map(({ path, kind }) =>
-        el("li", null, el("span", { class: KINDS[kind] }, kind ?? words.UNKNOWN), " ", el("bdi", null, code(path))))),
+      el("ul.paths", { tabindex: "0", "aria-label": "Changed files" }, changes.slice(0, most).map(({ path, kind }) =>
+        el("li", el(`span.${KINDS[kind] ?? ""}`, kind ?? words.UNKNOWN), " ", el("bdi", code(path))))),
     );
   }
 }

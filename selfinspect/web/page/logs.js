@@ -40,18 +40,19 @@ function between(ended, started) {
 }
 
 export class LogPanel {
+  runs = [];
+  number = null; // of the run that a person chose
+  loaded = null; // what was asked for last
+  refused = null; // why there is nothing
+  aborter = null; // of what is being read
+  lines = [];
+  size = 0;
+  due = false;
+
   /** `refresh` fetches every document again, and then updates this. */
   constructor(agent, refresh) {
     this.agent = agent;
     this.refresh = refresh;
-    this.runs = [];
-    this.number = null; // of the run that a person chose
-    this.loaded = null; // what was asked for last
-    this.refused = null; // why there is nothing
-    this.aborter = null; // of what is being read
-    this.lines = [];
-    this.size = 0;
-    this.due = false;
     byId("log-run").addEventListener("change", ({ target }) => { this.number = Number(target.value); this.load(); });
     byId("log-follow").addEventListener("change", () => this.load());
     byId("log-again").addEventListener("click", () => this.load());
@@ -184,12 +185,12 @@ export class LogPanel {
 
 function shown(line) {
   const at = words.moment(line.time);
-  const text = el("span", { class: "text", dir: "auto" }, line.line.slice(0, CLIP));
+  const text = el("span.text", { dir: "auto" }, line.line.slice(0, CLIP));
   const more = line.line.length > CLIP && el("button", { type: "button" }, `… all ${line.line.length} characters`);
   if (more) more.addEventListener("click", () => { text.textContent = line.line; more.remove(); });
-  const item = el("li", null,
+  const item = el("li",
     at && el("time", { datetime: line.time, title: line.time }, words.clock(at)),
-    line.stream !== "stdout" && el("span", { class: "stream" }, line.stream === "stderr" ? "err" : line.stream), text, more);
+    line.stream !== "stdout" && el("span.stream", line.stream === "stderr" ? "err" : line.stream), text, more);
   item.line = line;
   return item;
 }

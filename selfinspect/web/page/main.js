@@ -105,7 +105,7 @@ async function ask() {
     return;
   }
   follow();
-  const ofAnother = latest.identity?.candidates.some(({ source }) => source.startsWith("--target "));
+  const ofAnother = latest.identity?.candidates.some(({ evidence }) => evidence.startsWith("--target "));
   if (!ofAnother) history.fetch(); // there is a history of the agent's own container only
   const [self, runs] = await Promise.all(["/v1/self", "/v1/runs"].map(answer));
   if (unanswered(self)) return;
@@ -166,10 +166,10 @@ function render() {
   if (identity) panels.identity(identity, standing === "starting");
   if (engine) panels.engine(engine, self?.host ?? null);
   timeline.runs = runs;
-  timeline.draw();
+  timeline.paint();
+  for (const drawer of drawers) drawer.update(latest);
   charts ??= self && new Charts(byId("charts"), history);
   drawHistory();
-  for (const drawer of drawers) drawer.update(latest);
 }
 
 /** How far what is shown can be relied on. */
@@ -182,12 +182,11 @@ function stands() {
 
 function drawHistory() {
   const found = marks(latest.runs, timeline.events.values());
-  if (charts) {
-    charts.marks = found;
-    charts.update(null, latest.self?.limits);
-  }
   legend(found, (history.times.at(-1) ?? Date.now() / 1000) - history.span());
   attend();
+  if (!charts) return;
+  charts.marks = found;
+  charts.update(null, latest.self?.limits);
 }
 
 function attend() {
@@ -214,33 +213,24 @@ function followSamples() {
   });
 }
 
-/** All past events, page by page; then the stream, from the last of them on. */
-async function followEvents() {
-  let next = null;
-  for (let wait = 500; next === null; wait = Math.min(wait * 2, 10_000)) {
-    try {
-      next = await pastEvents();
-    } catch (error) {
-      lost(error);
-      await agent.pause(error instanceof UnauthorizedError ? null : wait);
-    }
-  }
+function followEvents() {
   agent.follow("/v1/events/stream", {
-    from: next,
+    begin: pastEvents,
     rests: true,
-    onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); refresh(); },
+    onOpen: () => { caughtUp = Date.now() + CAUGHT_UP; live(); },
     onFrame: (_, event) => { timeline.add([event]); compare(event); again(...AFTER_EVENT); },
     onLost: lost,
   });
 }
 
+/** All past events, page by page; where the stream is to go on. */
 async function pastEvents() {
   for (let after = "";;) {
     const { events, next } = await agent.ask(`/v1/events?limit=${PAGE}${after}`);
     timeline.add(events);
     if (events.length < PAGE) {
       timeline.complete = true;
-      timeline.draw();
+      timeline.paint();
       return next;
     }
     after = `&after=${encodeURIComponent(next)}`;
@@ -256,6 +246,7 @@ function compare({ source, type, time }) {
 
 function live() {
   if (latest.lostAt) say("The agent answers again.");
+  again(...latest.lostAt ? [0] : AFTER_EVENT); // what happened before the stream began
   latest.lostAt = null;
   connection("Live", "good");
 }

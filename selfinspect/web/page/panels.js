@@ -1,6 +1,6 @@
 // Documents of the agent as what stands in the page's panels.
 
-import { byId, code, el, mark, pairs, plain, quiet, show, table } from "./dom.js";
+import { byId, code, el, mark, pairs, plain, quiet, scrolls, show, table } from "./dom.js";
 import * as words from "./words.js";
 
 const MASKED = "[masked]";
@@ -22,13 +22,13 @@ export function banner(self, identity, standing) {
   const { short_id: used, image, hostname, host, started_at: start } = self;
   const short = used ?? id.slice(0, 12);
   show(byId("brief"), [short, used, title, image, hostname, host?.name, start], () => [
-    ["ID", short && [code(short), !used && el("span", { class: "warn" }, " assumed, not used")]],
+    ["ID", short && [code(short), !used && el("span.warn", " assumed, not used")]],
     ["Image", image.reference],
     ["Hostname", hostname !== title && hostname !== short && hostname],
     ["Host", host?.name],
     ["Up for", start && el("span", { id: "uptime" })],
     ["Times in", words.zone(new Date())],
-  ].filter(([, value]) => value).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))));
+  ].filter(([, value]) => value).map(([name, value]) => el("div", el("dt", name), el("dd", value))));
 }
 
 function states(self, health, standing) {
@@ -53,13 +53,13 @@ export function uptime(self, lostAt) {
 
 export function notices(found, starting) {
   show(byId("attention-list"), [found, starting], () => found.length
-    ? el("ul", null, found.map(({ tone, title, text, output, advice }) => el("li", { class: `notice ${tone}` },
-      el("h3", null, title),
-      text && el("p", null, text),
-      output && box("The end of its output", output, "output tail"),
-      advice && el("p", { class: "advice" }, `What helps: ${advice}`),
+    ? el("ul", found.map(({ tone, title, text, output, advice }) => el(`li.notice.${tone}`,
+      el("h3", title),
+      text && el("p", text),
+      output && el("pre.tail", scrolls("The end of its output"), output),
+      advice && el("p.advice", `What helps: ${advice}`),
     )))
-    : el("p", { class: "calm" }, starting ? "The agent is still looking which container this is." : "Nothing stands out."));
+    : quiet(starting ? "The agent is still looking which container this is." : "Nothing stands out."));
 }
 
 const TAIL = 8;
@@ -72,11 +72,11 @@ export function health({ health, inspected_at: asOf }, standing) {
     const streak = health.failing_streak;
     const last = words.moment(health.log.at(-1)?.end);
     return [
-      el("p", null, badge(health.status, standing),
+      el("p", badge(health.status, standing),
         streak > 0 && ` ${words.count(streak, "failure")} in a row`),
-      el("p", { class: "quiet small" }, `${last ? `Last check at ${words.dayAndClock(last)}, as` : "As"}`
+      el("p.quiet.small", `${last ? `Last check at ${words.dayAndClock(last)}, as` : "As"}`
         + ` the engine reported at ${words.dayAndClock(words.moment(asOf))}.`),
-      el("ol", { class: "checks" }, words.alike([...health.log].reverse(), ({ exit_code: ended, output }) => `${ended} ${output}`).map(check)),
+      el("ol.checks", words.alike([...health.log].reverse(), ({ exit_code: ended, output }) => `${ended} ${output}`).map(check)),
     ];
   });
 }
@@ -88,10 +88,10 @@ function check(checks) {
   const ended = words.moment(newest.end);
   const took = checks.length === 1 && first && ended ? `, took ${Math.max(0, ended - times[0])}\u00a0ms` : "";
   const at = times.length > 1 ? `${first} to ${words.clock(times[0])}` : first;
-  return el("li", null,
-    el("p", null, el("span", { class: newest.exit_code === 0 ? "good" : "bad" }, words.capital(words.verdict(newest))),
-      checks.length > 1 && el("span", { class: "often" }, ` ${words.times(checks.length)}`),
-      " ", el("span", { class: "quiet" }, `${at}${took}`)),
+  return el("li",
+    el("p", el(newest.exit_code === 0 ? "span.good" : "span.bad", words.capital(words.verdict(newest))),
+      checks.length > 1 && el("span.often", ` ${words.times(checks.length)}`),
+      " ", el("span.quiet", `${at}${took}`)),
     newest.output.trim() && output(newest.output),
   );
 }
@@ -100,15 +100,11 @@ function check(checks) {
 function output(text) {
   const { end, whole, before } = words.tail(text, TAIL);
   return [
-    box(whole ? "Output of the check" : "The end of the check's output", end, "output tail"),
+    el("pre.tail", scrolls(whole ? "Output of the check" : "The end of the check's output"), end),
     !whole && el("details", { "data-key": end },
-      el("summary", { class: "small" }, before ? `All ${words.count(before + TAIL, "line")}` : "All of it"),
-      box("All output of the check", text.trimEnd())),
+      el("summary.small", before ? `All ${words.count(before + TAIL, "line")}` : "All of it"),
+      el("pre", scrolls("All output of the check"), text.trimEnd())),
   ];
-}
-
-function box(label, content, kind = "output") {
-  return el("pre", { class: kind, tabindex: "0", role: "group", "aria-label": label }, content);
 }
 
 /** Ports, networks, mounts, limits, the process, names; a panel without data is hidden. */
@@ -133,7 +129,7 @@ function ports({ ports, port_bindings: bindings }) {
   const all = Object.entries(ports).flatMap(([port, protocols]) => Object.keys(protocols).map((each) => `${port}/${each}`));
   return rows("Ports of the container and where the host publishes them", ["In the container", "On the host"], all.map((port) => {
     const places = (bindings?.[port] ?? [])
-      .map(({ host_ip: ip, host_port: at }) => el("div", null, `${ip.includes(":") ? `[${ip}]` : ip}:${at}`));
+      .map(({ host_ip: ip, host_port: at }) => el("div", `${ip.includes(":") ? `[${ip}]` : ip}:${at}`));
     return [port, places.length ? places : quiet("not published")];
   }));
 }
@@ -144,7 +140,7 @@ function networks({ networks, short_id: own }) {
     const called = network.aliases.filter((alias) => alias !== own).join(", ");
     return [
       [name, below(called && `as ${called}`)],
-      [ip && el("div", null, ip), ipv6 && el("div", null, ipv6), below(gateway && `by ${gateway}`)],
+      [ip && el("div", ip), ipv6 && el("div", ipv6), below(gateway && `by ${gateway}`)],
     ];
   }));
 }
@@ -161,7 +157,7 @@ function rows(caption, heads, all, kind) {
 }
 
 function below(text) {
-  return text && el("div", { class: "quiet" }, text);
+  return text && el("div.quiet", text);
 }
 
 function limits({ limits }) {
@@ -194,7 +190,7 @@ function process(self) {
 function named(values) {
   const entries = Object.entries(values).sort(([one], [other]) => one < other ? -1 : 1);
   return entries.length ? pairs(entries.map(([name, value]) => [
-    name, el("span", value.includes(MASKED) ? { class: "masked" } : null, value),
+    name, el(value.includes(MASKED) ? "span.masked" : "span", value),
   ]), "names") : quiet("None.");
 }
 
@@ -202,17 +198,17 @@ const SCOPES = { ipc: "shared memory", pid: "first process" };
 
 export function identity(document, starting) {
   show(byId("identity"), [document, starting], ([{ id, level, method, reason, candidates }]) => [
-    el("p", { class: "lead" }, level
+    el("p.lead", level
       ? [mark(words.capital(level), words.tone(level)), ` ${words.proof(level, method)}`]
       : [starting ? mark("Starting", "neutral") : mark("Refused", "bad"), ` ${words.sentence(reason)}`]),
-    id && el("p", { class: "lead" }, el("span", { class: "quiet" }, "Full ID "), code(id)),
+    id && el("p.lead", el("span.quiet", "Full ID "), code(id)),
     candidates.length > 0 && el("details", { "data-key": "evidence", open: level !== "proven" && !starting },
-      el("summary", null, `Evidence (${candidates.length})`),
+      el("summary", `Evidence (${candidates.length})`),
       table("Evidence of which container this is", ["Found in", "Verdict"], candidates.map((one) => [
-        [one.source, el("span", { class: "quiet" }, `, of the ${SCOPES[one.scope] ?? one.scope}`),
-          el("div", { class: "quiet code" }, one.evidence)],
-        [el("span", { class: "code", title: one.id }, one.id.slice(0, 12)), " ",
-          el("span", { class: words.tone(one.verdict) }, one.verdict), below(one.reason)],
+        [one.source, el("span.quiet", `, of the ${SCOPES[one.scope] ?? one.scope}`),
+          el("div.quiet.code", one.evidence)],
+        [el("span.code", { title: one.id }, one.id.slice(0, 12)), " ",
+          el(`span.${words.tone(one.verdict)}`, one.verdict), below(one.reason)],
       ]), "evidence")),
   ]);
 }
@@ -236,17 +232,16 @@ export function engine(document, host) {
         ["API", api],
         ["Reached at", code(endpoint)],
         ["Machine", machine(host ?? document)],
-        encrypted !== null && ["In transit", encrypted ? "encrypted" : el("span", { class: "bad" }, "unencrypted: whoever reads the traffic can become root on that host")],
-        ["Now", reachable ? "answers" : el("span", { class: "warn" }, "away")],
-      ]) : el("p", null, failure ? "No engine answers." : "No engine has been asked yet."),
-      failure && el("p", { class: "lead" }, `${words.sentence(failure.detail)} `, failure.hint && el("span", { class: "quiet" }, `What helps: ${failure.hint}`)),
-      el("div", { class: "stack" },
-        product && el("div", null, el("h3", null, "What the agent may ask"),
+        encrypted !== null && ["In transit", encrypted ? "encrypted" : el("span.bad", "unencrypted: whoever reads the traffic can become root on that host")],
+        ["Now", reachable ? "answers" : el("span.warn", "away")],
+      ]) : el("p", failure ? "No engine answers." : "No engine has been asked yet."),
+      el("div.stack",
+        product && el("div", el("h3", "What the agent may ask"),
           pairs(Object.entries(ACCESS).map(([access, [word, tone]]) =>
-            those(access).length > 0 && [word, el("span", { class: tone }, those(access).join(", "))]))),
-        denied.length > 0 && el("p", { class: "quiet" },
+            those(access).length > 0 && [word, el(`span.${tone}`, those(access).join(", "))]))),
+        denied.length > 0 && el("p.quiet",
           `Denied, by the engine or a proxy before it: ${denied.join(", ")}. ${words.sentence(words.PROXY)}`),
-        tried.length > 0 && el("div", null, el("h3", null, "Where the agent looked for an engine"),
+        tried.length > 0 && el("div", el("h3", "Where the agent looked for an engine"),
           table("Places where the agent looked for an engine", ["Place", "Outcome"], tried.map((place) => [code(place.endpoint), place.outcome]), "places")),
       ),
     ];

@@ -6,19 +6,21 @@ import * as words from "./words.js";
 const KEPT = 10_000; // as many as the agent keeps by default
 const EXECS = ["exec_create", "exec_start", "exec_die", "exec_detach", "top"];
 const STEP = 100; // lines of a run
+const LOADING = "Events are still being loaded.";
 const ROWS = 20; // folded runs, or rows of them
 
 export class Timeline {
+  events = new Map();
+  runs = [];
+  withExecs = false;
+  live = true; // whether there is an engine, which reports events
+  complete = false; // whether the past events are all here
+  due = false;
+  open = new Set(); // what is unfolded
+  shown = new Map(); // how much of what is long
+
   constructor(place) {
     this.place = place;
-    this.events = new Map();
-    this.runs = [];
-    this.withExecs = false;
-    this.live = true; // whether there is an engine, which reports events
-    this.complete = false; // whether the past events are all here
-    this.due = false;
-    this.open = new Set(); // what is unfolded
-    this.shown = new Map(); // how much of what is long
   }
 
   /** Add events as they arrived; one that is there already stays where it is. */
@@ -49,15 +51,15 @@ export class Timeline {
     const groups = grouped(lines, this.runs);
     this.held = this.complete ? new Set(events.map(({ run }) => run)) : null;
     const focused = this.place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    this.place.replaceChildren(...(groups.length ? this.elements(groups) : [quiet(this.live
-      ? "Nothing has happened since the agent started." : "Only an engine reports events.")]));
+    this.place.replaceChildren(...(groups.length ? this.elements(groups) : [quiet(!this.live ? "Only an engine reports events."
+      : this.complete ? "Nothing has happened since the agent started." : LOADING)]));
     if (focused) (this.place.querySelector(`[data-key="${focused}"]`) ?? this.place).focus();
   }
 
   elements([newest, ...older]) {
     return [
-      el("div", { class: "run" },
-        newest.run && el("h3", null, `Run ${newest.run.number}`, el("span", { class: "quiet" }, spell(newest.run))),
+      el("div.run",
+        newest.run && el("h3", `Run ${newest.run.number}`, el("span.quiet", spell(newest.run))),
         this.lines(newest)),
       ...this.bounded("runs", words.alike(older, ({ run }) => run?.cause && words.ending(run)), ROWS, "Show older runs", (rows) => rows.map((row) => this.row(row))),
     ];
@@ -74,23 +76,23 @@ export class Timeline {
   single(group) {
     const { run } = group;
     return run ? this.folded(`run ${run.number}`, `Run ${run.number}`, spell(run), () => this.lines(group))
-      : el("div", { class: "run" }, this.lines(group));
+      : el("div.run", this.lines(group));
   }
 
   lines({ run, lines }) {
     if (lines.length) {
       return this.bounded(`lines ${run?.number}`, lines, STEP, "Show older", (some) =>
-        [el("ol", null, some.flatMap((line, index) => drawn(line, index, some)))]);
+        [el("ol", some.flatMap((line, index) => drawn(line, index, some)))]);
     }
-    return [quiet(!this.held ? "Its events are still being loaded." : this.held.has(run?.number) ? "Only execs." : "No event of it is kept any more.")];
+    return [quiet(!this.held ? LOADING : this.held.has(run?.number) ? "Only execs." : "No event of it is kept any more.")];
   }
 
   /** What is folded is made when it is opened. */
   folded(key, title, said, make) {
-    const content = el("div", null);
+    const content = el("div");
     const fill = () => content.replaceChildren(...make());
-    const details = el("details", { class: "run", open: this.open.has(key) },
-      el("summary", { "data-key": key }, title, el("span", { class: "quiet" }, said)), content);
+    const details = el("details.run", { open: this.open.has(key) },
+      el("summary", { "data-key": key }, title, el("span.quiet", said)), content);
     if (this.open.has(key)) fill();
     details.addEventListener("toggle", () => {
       if (details.open === this.open.has(key)) return;
@@ -105,7 +107,7 @@ export class Timeline {
     const shown = this.shown.get(key) ?? step;
     const elements = make(all.slice(0, shown));
     if (all.length <= shown) return elements;
-    const button = el("button", { class: "older", type: "button", "data-key": `older ${key}` }, `${label} (${all.length - shown})`);
+    const button = el("button.older", { type: "button", "data-key": `older ${key}` }, `${label} (${all.length - shown})`);
     button.addEventListener("click", () => {
       this.shown.set(key, shown + step);
       this.paint();
@@ -127,11 +129,11 @@ function drawn({ event, at, count, since }, index, lines) {
   const before = index ? lines[index - 1].at : new Date();
   const newDay = at && before && at.toDateString() !== before.toDateString();
   return [
-    newDay && el("li", { class: "day" }, words.day(at)),
-    el("li", { class: `event ${words.toneOfEvent(event)}` },
+    newDay && el("li.day", words.day(at)),
+    el(`li.event.${words.toneOfEvent(event)}`,
       at ? el("time", { datetime: event.time, title: event.time }, words.clock(at)) : el("span"),
-      el("span", { class: "what" }, words.event(event), code(event.action),
-        count > 1 && [" ", el("span", { class: "often" }, words.often(count, since, at))])),
+      el("span.what", words.event(event), code(event.action),
+        count > 1 && [" ", el("span.often", words.often(count, since, at))])),
   ];
 }
 

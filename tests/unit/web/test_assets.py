@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -52,6 +54,17 @@ def test_the_page_is_small() -> None:
     assert sum((FOLDER / name).stat().st_size for name in served()) <= 160 * 1024
 
 
+def test_the_schemes_differ_in_colours_alone() -> None:
+    """So what is looked at by day for all that may keep people out, by night is for its colours."""
+    style = (FOLDER / "page.css").read_text()
+    [light, dark] = re.findall(r":root \{([^}]*)\}", style)
+    assert style.count("prefers-color-scheme") == 1
+    assert f"@media (prefers-color-scheme: dark) {{\n  :root {{{dark}}}\n}}\n" in style
+    colours = [dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]{6});", each)) for each in (light, dark)]
+    assert len(colours[1]) == dark.count(";")
+    assert colours[1].keys() == colours[0].keys()
+
+
 def test_every_file_that_the_page_names_is_served(ask: Ask) -> None:
     """Scripts, styles, the icon, and what the scripts import."""
     for source in [*FOLDER.glob("*.html"), *FOLDER.glob("*.js")]:
@@ -65,11 +78,37 @@ def test_a_browser_may_load_nothing_from_elsewhere(ask: Ask) -> None:
     policy = ask("/").headers["content-security-policy"]
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
-    for directive in ("script-src", "style-src", "img-src", "connect-src"):
+    for directive in ("script-src", "img-src", "connect-src"):
         assert f" {directive} 'self';" in policy
     for directive in ("base-uri", "form-action", "frame-ancestors"):
         assert f" {directive} 'none';" in policy
     assert ask("/").headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_style_stands_in_the_page(ask: Ask) -> None:
+    """So that it is painted once it is there; the policy allows this style and no other."""
+    style = (FOLDER / "page.css").read_bytes()
+    page = ask("/")
+    assert page.body.count(b"<style>%s</style>" % style) == 1
+    assert b"stylesheet" not in page.body
+    digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    assert f" style-src 'sha256-{digest}';" in page.headers["content-security-policy"]
+
+
+def test_a_browser_learns_of_all_modules_at_once(ask: Ask) -> None:
+    """Those that main.js imports, and those import, are fetched with it instead of after it."""
+    found = {"main.js"}
+    while (
+        new := {
+            name
+            for module in found
+            for name in re.findall(r'from "\./([^"]+)";', (FOLDER / module).read_text())
+        }
+        - found
+    ):
+        found |= new
+    links = ask("/").headers["link"].split(", ")
+    assert sorted(links) == sorted(f"</page/{name}>; rel=modulepreload" for name in found)
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js"])
