@@ -65,6 +65,8 @@ _OF_ONE_ADDRESS = 64
 class Agent:
     """One agent, serving on listeners that somebody else bound. Made in a running event loop.
 
+    Once it is made, SIGTERM and SIGINT end its `run`, also before that has begun.
+
     The parts stand in the order in which they need each other: each is handed earlier ones only.
     The keeper comes last and calls nothing but what it was handed.
 
@@ -137,6 +139,8 @@ class Agent:
             target=None if settings.target in ("self", "netns") else settings.target,
             log=log,
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.stop)
 
     async def run(
         self, api_listeners: Sequence[socket.socket], metrics_listeners: Sequence[socket.socket]
@@ -147,8 +151,6 @@ class Agent:
             api_listeners: for everything.
             metrics_listeners: for the metrics and the two health paths alone.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.stop)
         for name in ("asyncio", "selfinspect.web"):
             logging.getLogger(name).addHandler(Forward(self._log))
         self._reporter.listening(api_listeners, metrics_listeners)

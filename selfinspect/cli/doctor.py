@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Capability
     from selfinspect.settings import Settings
 
-_TIMEOUT = 2.0
+_TIMEOUT = 5.0
 _SIGNS: dict[Status, tuple[str, str]] = {
     "pass": ("✓", "\x1b[32m"),
     "warn": ("!", "\x1b[33m"),

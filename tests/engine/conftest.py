@@ -55,7 +55,7 @@ def settled(relay: Relay) -> None:
     """Wait until the event streams are open, the past is read and the inspect after that made."""
     until(
         lambda: (
-            sum("/events" in request for request in relay.requests) == 4
+            sum("/events" in request for request in relay.requests) >= 4
             and relay.requests[-1].endswith("/json")
         ),
         f"two streams, their past, then an inspect: {relay.requests}",
@@ -80,7 +80,7 @@ class Container:
         """What curl prints in the container's network."""
         return sh(
             "nsenter", "--net", "--target", self.pid, "curl", "--silent", "--show-error",
-            "--max-time", "10", *options, f"http://127.0.0.1:{port}{path}",
+            "--max-time", "60", *options, f"http://127.0.0.1:{port}{path}",
         )  # fmt: skip
 
     def status(self, path: str, *options: str, port: int = 10310) -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def forwarded() -> list[int]:

@@ -85,7 +85,7 @@ def prometheus(pid: int, config: Path, program: str = "prometheus") -> Iterator[
         yield Prometheus(pid, folder / "log")
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(timeout=30)
+        server.wait(timeout=120)
 
 
 def configuration(name: str, engine: Engine, folder: Path) -> Path:

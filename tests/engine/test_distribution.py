@@ -54,7 +54,7 @@ def without_python(private_engine: Engine, standalone: str) -> str:
     recipe = (
         f"FROM {private_engine.busybox}\n"
         f"COPY --from={standalone} /opt/selfinspect /opt/selfinspect\n"
-        'ENTRYPOINT ["/opt/selfinspect/bin/selfinspect", "run", "--wait", "20s", "--"]\n'
+        'ENTRYPOINT ["/opt/selfinspect/bin/selfinspect", "run", "--wait", "5m", "--"]\n'
     )
     built = subprocess.run(
         ["docker", "--host", private_engine.url, "build", "--quiet", "-"],
@@ -107,7 +107,7 @@ def test_what_the_image_preloads_is_for_the_command_alone(
         command=("sh", "-c", "echo preloads $LD_PRELOAD; exec sleep 1000"),
     )  # fmt: skip
     assert app.ready().curl("/v1/self/id") == app.id
-    assert app.logs().splitlines() == ["preloads /library.so"]
+    until(lambda: app.logs().splitlines() == ["preloads /library.so"], "the command")
 
 
 @pytest.mark.slow

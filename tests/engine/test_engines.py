@@ -241,13 +241,15 @@ def sees_a_network(engine: Engine) -> str:
 
 def sees_its_health(engine: Engine) -> str:
     """One event a change. Without systemd Podman has no timer: the check is started by hand."""
-    app = engine.start("--health-cmd", "test -e /tmp/well", "--health-interval", "1s").ready()
+    # However long the start takes, it is starting and not yet unhealthy.
+    check = ("--health-cmd", "test -e /tmp/well", "--health-interval", "1s")
+    app = engine.start(*check, "--health-retries", "1000").ready()
     assert app.curl("/v1/self/health/status") == "starting"
     app.exec("touch", "/tmp/well")
     if isinstance(engine, LabEngine) and engine.podman:
-        check = f"http://podman/v4.0.0/libpod/containers/{app.id}/healthcheck"
+        once = f"http://podman/v4.0.0/libpod/containers/{app.id}/healthcheck"
         for _ in range(3):
-            sh("curl", "--silent", "--fail", "--unix-socket", engine.socket, check)
+            sh("curl", "--silent", "--fail", "--unix-socket", engine.socket, once)
     until(lambda: app.curl("/v1/self/health/status") == "healthy", "the new health")
     engine.docker("rename", app.id, "well")
     until(lambda: "container rename" in actions(app), "the event after")
@@ -276,7 +278,7 @@ def follows_its_log(engine: Engine) -> str:
     with subprocess.Popen(
         [
             "nsenter", "--net", "--target", str(app.ready().pid), "curl", "--silent",
-            "--no-buffer", "--max-time", "60", "http://127.0.0.1:10310/v1/logs?follow=true",
+            "--no-buffer", "--max-time", "300", "http://127.0.0.1:10310/v1/logs?follow=true",
         ],
         stdout=subprocess.PIPE, text=True,
     ) as following:  # fmt: skip
@@ -338,7 +340,7 @@ def survives_a_restart(engine: Engine) -> str:
 
 def runs_a_command(engine: Engine) -> str:
     script = "echo $SELFINSPECT_URI; selfinspect show id; exit 7"
-    app = engine.start(command=("run", "--wait", "30s", "--", "sh", "-c", script))
+    app = engine.start(command=("run", "--wait", "5m", "--", "sh", "-c", script))
     assert engine.docker("wait", app.id) == "7"
     assert app.logs().splitlines()[-2:] == ["http://127.0.0.1:10310", app.id]
     return "yes"

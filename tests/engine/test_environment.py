@@ -15,9 +15,9 @@ from tests.engine.words import MIB, SHOW
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.engine.conftest import Engine
+    from tests.engine.conftest import Container, Engine
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def environment(engine: Engine, *options: object, sets: str, socket: bool = True) -> dict[str, str]:
@@ -60,29 +60,29 @@ def test_a_neighbours_network_does_not_lend_its_id(engine: Engine) -> None:
 
 
 WAITS = """
-import os, signal, sys, time
-def stop(*_):
-    for _ in range(200):
-        if os.path.exists("/run/selfinspect/stopping"):
-            break
-        time.sleep(0.01)
-    print(open("/run/selfinspect/stopping").read(), end="", flush=True)
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGINT, stop)
-signal.signal(signal.SIGUSR1, lambda *_: print("USR1", os.listdir("/run/selfinspect"), flush=True))
+import os, signal, time
+heard = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1]
+signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # none is lost before it is waited for
 print("up", flush=True)
-while True:
-    signal.pause()
+while signal.sigwait(heard) == signal.SIGUSR1:
+    print("USR1", os.listdir("/run/selfinspect"), flush=True)
+while not os.path.exists("/run/selfinspect/stopping"):
+    time.sleep(0.01)
+print(open("/run/selfinspect/stopping").read(), end="", flush=True)
 """
+
+
+def ups(app: Container) -> int:
+    """How often the app has started."""
+    return app.logs().splitlines().count("up")
 
 
 def test_an_app_reads_how_long_it_has_left(engine: Engine) -> None:
     """In a file, once it is asked to stop; after a restart there is none of the last time."""
     command = ("run", "--", "python3", "-c", WAITS)
-    app = engine.start("--stop-timeout", "30", command=command).ready()
-    until(lambda: "up" in app.logs(), "the app")
-    for _ in range(2):
+    app = engine.start("--stop-timeout", "60", command=command).ready()
+    for number in (1, 2):
+        until(lambda number=number: ups(app) == number, "the app")  # type: ignore[misc]
         engine.docker("stop", app.id)
         lines = [line for line in app.logs().splitlines() if line.startswith('{"signal"')]
         said = json.loads(lines[-1])
@@ -104,11 +104,11 @@ def test_a_stop_is_noted_as_it_came(
 ) -> None:
     """With the configured timeout, whatever `-t` says; any other signal is not a stop."""
     command = ("run", *of_run, "--wait=60s", "--", "python3", "-c", WAITS)
-    app = engine.start("--stop-timeout", "30", *of_the_engine, command=command)
+    app = engine.start("--stop-timeout", "90", *of_the_engine, command=command)
     until(lambda: "up" in app.logs(), "the app")
     engine.docker("kill", "--signal", "USR1", app.id)
     until(lambda: "USR1" in app.logs(), "the signal that is not a stop")
-    engine.docker("stop", "--time", "20", app.id)
+    engine.docker("stop", "--time", "60", app.id)
     [other] = [line for line in app.logs().splitlines() if line.startswith("USR1")]
     assert "stopping" not in other
     [line] = [line for line in app.logs().splitlines() if line.startswith('{"signal"')]
@@ -117,7 +117,7 @@ def test_a_stop_is_noted_as_it_came(
     received, deadline = (
         datetime.fromisoformat(said[name]) for name in ("received_at", "deadline")
     )
-    assert deadline - received == timedelta(seconds=30)
+    assert deadline - received == timedelta(seconds=90)
     assert app.inspect("{{.State.ExitCode}}") == "0"
 
 

@@ -32,7 +32,7 @@ def samples(app: Container, least: int = 1) -> list[Json]:
 def test_the_run_before_is_in_the_history(engine: Engine) -> None:
     """The figures of the kernel, kept through a restart in a file of the agent's own."""
     app = engine.start("--memory", str(LIMIT), "--cpus", "1").ready()
-    [before] = samples(app)
+    before, *_ = samples(app)
     assert isinstance(before, list)
     shown = dict(zip(HISTORY_FIELDS, before, strict=True))
     assert shown["memory_limit_bytes"] == LIMIT

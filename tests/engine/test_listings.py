@@ -27,7 +27,7 @@ NDJSON = ("--header", "Accept: application/x-ndjson")
 
 def printing(engine: Engine, *options: str) -> Container:
     """A container whose app has printed all that it prints."""
-    command = ("run", "--wait", "20s", "--log-level", "error", "--", "sh", "-c", PRINTS)
+    command = ("run", "--wait", "5m", "--log-level", "error", "--", "sh", "-c", PRINTS)
     app = engine.start("--env", "DB_PASSWORD=hunter2-battery", *options, command=command).ready()
     until(lambda: app.curl("/v1/logs?tail=1") == "done", "the last line")
     return app
@@ -97,7 +97,7 @@ def test_the_log_is_followed(engine: Engine) -> None:
         assert following.stdout.readline() == "done\n"
         app.exec("sh", "-c", "echo later > /proc/1/fd/1")
         assert following.stdout.readline() == "later\n"
-        engine.docker("stop", "--time", "10", app.id)
+        engine.docker("stop", "--time", "60", app.id)
         assert following.stdout.read() == ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -117,9 +116,7 @@ def test_a_proxy_that_buffers_is_named_and_asked_around(engine: Engine, tmp_path
         until(lambda: "events.held-back" in logged(app), "the log names it")
         with listening(app) as lines:
             engine.docker("rename", app.id, f"held-{app.id[:12]}")
-            renamed = time.monotonic()
             until(lambda: any("event: rename" in line for line in lines), "the rename")
-            assert time.monotonic() - renamed < 12
         assert app.curl("/v1/self/name") == f"held-{app.id[:12]}"
         held = checks(app)["capability events"]
         assert held["status"] == "warn"

@@ -82,7 +82,7 @@ def status(socket: Path, path: str, method: str = "GET") -> int:
     """The status of an answer through the proxy."""
     return int(
         sh(
-            "curl", "--silent", "--globoff", "--path-as-is", "--max-time", "5", "--output",
+            "curl", "--silent", "--globoff", "--path-as-is", "--max-time", "60", "--output",
             "/dev/null", "--write-out", "%{http_code}", "--unix-socket", socket,
             *(("--head",) if method == "HEAD" else ("--request", method)),
             f"http://localhost{path}", check=False,

@@ -195,7 +195,7 @@ def states(app: Container) -> str:
 def test_the_command_learns_where_its_agent_is(engine: Engine) -> None:
     """`SELFINSPECT_URI` leads to the agent, which knows the container."""
     app = engine.start(command=command("echo $SELFINSPECT_URI; exec sleep 1000")).ready()
-    assert "http://127.0.0.1:10310" in app.logs().splitlines()
+    until(lambda: "http://127.0.0.1:10310" in app.logs().splitlines(), "what the command prints")
     assert app.exec("cat", "/run/selfinspect/uri") == "http://127.0.0.1:10310"
     assert app.curl("/v1/self/id") == app.id
 
@@ -206,7 +206,7 @@ def test_wait_holds_the_command_until_the_agent_is_ready(engine: Engine) -> None
         "import os, urllib.request as u;"
         'print(u.urlopen(os.environ["SELFINSPECT_URI"] + "/v1/self/id").read().decode())'
     )
-    app = engine.start(command=("run", "--wait", "30s", "--", "python3", "-c", ask))
+    app = engine.start(command=("run", "--wait", "5m", "--", "python3", "-c", ask))
     assert exit_code(app) == 0
     assert app.logs() == app.id
 
@@ -216,9 +216,10 @@ def test_what_the_agent_knows_stands_in_the_commands_environment(engine: Engine)
     app = engine.start(
         "--publish", "127.0.0.1::8080", "--publish", "127.0.0.1::53/udp", "--expose", "9000",
         "--env", "SELFINSPECT_HOST_PORT_1_TCP=2",
-        command=("run", "--wait", "30s", "--export-env", "--", "sh", "-c", "env; exec sleep 99"),
+        command=("run", "--wait=5m", "--export-env", "--",
+                 "sh", "-c", "env; echo printed; exec sleep 1000"),
     )  # fmt: skip
-    until(lambda: "SELFINSPECT_CONTAINER_ID" in app.logs(), f"the command: {app.logs()}")
+    until(lambda: "printed" in app.logs().splitlines(), f"the command: {app.logs()}")
     ports = [app.engine.docker("port", app.id, each) for each in ("8080/tcp", "53/udp")]
     tcp, udp = (port.rpartition(":")[2] for port in ports)
     expected = {
@@ -234,7 +235,7 @@ def test_what_the_agent_knows_stands_in_the_commands_environment(engine: Engine)
     assert {name for name in found if "HOST_PORT" in name} == {
         name for name in expected if "HOST_PORT" in name
     }
-    assert app.exec("selfinspect", "wait", "--timeout", "20s") == ""
+    assert app.exec("selfinspect", "wait", "--timeout", "1m") == ""
     assert json.loads(app.exec("selfinspect", "env", "--format", "json")) == found
     script = 'eval "$(selfinspect env)"; echo $SELFINSPECT_CONTAINER_ID'
     assert app.exec("sh", "-c", script) == app.id
@@ -260,9 +261,9 @@ def test_the_agent_may_open_the_engines_socket_and_the_command_may_not(engine: E
             "sh", "-c", f"python3 -c '{OPENS}'; exec sleep 1000",
         ),
     ).ready()  # fmt: skip
-    until(lambda: "Error" in errors(app), "the command")
-    assert app.logs() == "1234 1234 [1234] /"
-    assert errors(app).splitlines()[-1] == "PermissionError: [Errno 13] Permission denied"
+    refused = "PermissionError: [Errno 13] Permission denied"
+    until(lambda: refused in errors(app).splitlines(), "the command's end")
+    until(lambda: app.logs() == "1234 1234 [1234] /", "what it printed")
     [agent] = agents(app)
     status = app.exec("cat", f"/proc/{agent}/status").splitlines()
     uids, gids = (
@@ -280,13 +281,13 @@ def test_an_agent_that_cannot_start_does_not_touch_the_command(engine: Engine) -
     app = engine.start(
         command=(
             *("run", "--engine", "nonsense", "--", "sh", "-c"),
-            "trap 'exit 4' TERM; echo ran; sleep 1000 & wait",
+            "trap 'exit 4' TERM; echo ran; while :; do sleep 0.05; done",
         )
     )
     until(lambda: "agent.given-up" in errors(app), "the end of the agent's tries")
+    until(lambda: "ran" in app.logs(), "the command")
     app.engine.docker("stop", app.id)
     assert exit_code(app) == 4
-    assert "ran" in app.logs()
     assert errors(app).count("nonsense") == 1
     assert errors(app).count("agent.given-up") == 1
 
@@ -310,7 +311,7 @@ def test_two_agents_in_one_network_do_not_mix(engine: Engine) -> None:
     first = engine.start(command=command("echo $SELFINSPECT_URI; exec sleep 1000")).ready()
     second = engine.start(
         "--network", f"container:{first.id}",
-        command=("run", "--wait", "9s", "--", "sh", "-c", "echo $SELFINSPECT_URI; exec sleep 99"),
+        command=("run", "--wait=5m", "--", "sh", "-c", "echo $SELFINSPECT_URI; exec sleep 1000"),
     )  # fmt: skip
     until(lambda: "http://" in second.logs(), "the second command")
     uri = second.logs().splitlines()[-1]

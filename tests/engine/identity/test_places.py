@@ -24,6 +24,7 @@ pytestmark = pytest.mark.engine
 HERE = Path(__file__).parent
 SHAPES = ("no-start", "right-start", "wrong-start", "echo", "many", "reads-proc", "floods")
 STRANGER = "does not know this container"
+GATEWAY = "tcp://172.17.0.1:2375"
 CGROUPNS = pytest.mark.parametrize(
     "cgroupns", ["private", pytest.param("host", marks=pytest.mark.slow)]
 )
@@ -85,7 +86,7 @@ def test_who_lies_at_the_gateway_is_not_believed(
         assert text(with_liar, "engine", "endpoint") is None
         if text(with_liar, "level") != "assumed":  # which acts nowhere
             assert text(with_liar, "id") in (cidfile.read_text(), None)
-    assert asked(liar) > before + 2, "nobody asked the liar"
+    until(lambda: asked(liar) > before + 2, "nobody asked the liar")
 
 
 @pytest.mark.parametrize("engine", ["v1"], indirect=True)
@@ -99,8 +100,14 @@ def test_nothing_that_a_liar_says_is_served(engine: Engine) -> None:
     assert "6666" not in app.exec("sh", "-c", "selfinspect env; true")
     assert "liar" not in app.curl("/v1/self") + app.curl("/v1/engine")
     assert app.status("/v1/self", "--header", "Host: liar-alias") == 421
-    told = {text(one, "endpoint"): text(one, "outcome") for one in tried(app.json("/v1/engine"))}
-    assert told["tcp://172.17.0.1:2375"] in (STRANGER, "not proven to be this container's")
+
+    def outcome() -> str | None:
+        places = tried(app.json("/v1/engine"))
+        return {text(one, "endpoint"): text(one, "outcome") for one in places}.get(GATEWAY)
+
+    # Where the liar took too long for the first look, another comes within a minute.
+    known = (STRANGER, "not proven to be this container's")
+    until(lambda: outcome() in known, f"{known}, not {outcome()}")
 
 
 def tried(document: Json) -> list[Json]:

@@ -77,8 +77,8 @@ def test_a_name_is_looked_up_again_when_its_container_was_removed(engine: Engine
     until(lambda: agent.curl("/v1/self/id") == other.id, "the next of that name")
     agent.ready()
     assert agent.curl("/v1/self/state") == "running"
+    until(lambda: sequence(agent.json("/v1/events?action=rename"), "events"), "its rename")
     told = sequence(agent.json("/v1/events"), "events")
-    assert text(told[-1], "action") == "rename"
     assert {text(event, "actor", "id") for event in told if text(event, "type") == "container"} == {
         other.id
     }

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engine
 TOLD = "echo told:${SELFINSPECT_CONTAINER_ID-none}; exec sleep 1000000"
 SUPERVISED = (
     "run", "--engine", "off", "--listen", "127.0.0.1:0", "--metrics-listen", "off",
-    "--export-env", "--wait", "30s",
+    "--export-env", "--wait", "5m",
 )  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from selfinspect.agent import following
 from selfinspect.agent.following import HealthReading
 from selfinspect.events.stream import Audience
 from selfinspect.settings import Settings
@@ -88,9 +90,10 @@ def test_an_event_that_comes_late_is_not_reported_twice(
         note(request, headers)
         # The look's own, then the one after the past, in whose answer the new name stands.
         if "/containers/" in request and len(docker.matching(inspects)) == asked + 2:
-            docker.emit(happened("rename", oldName="/web"))
+            threading.Timer(0.2, docker.emit, [happened("rename", oldName="/web")]).start()
 
     monkeypatch.setattr(docker, "note", noted)
+    monkeypatch.setattr(following, "_PATIENCE", 3.0)  # a second may be too short on a busy machine
     docker.end_streams()
     kept.wait_for(lambda: "rename" in kept.actions)
     docker.emit(happened("pause"))

@@ -1,9 +1,11 @@
-"""What the agent makes of its line to PID 1."""
+"""What ends an agent: its line to PID 1, and a signal."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -34,3 +36,19 @@ def test_pid_1_that_ended_with_our_word_unread_ends_the_agent(tmp_path: Path) ->
 
     assert asyncio.run(run())
     assert failures == []
+
+
+def test_a_signal_ends_an_agent_that_does_not_serve_yet(tmp_path: Path) -> None:
+    """It has left its address by then, which only an orderly end takes away."""
+
+    async def run() -> bool:
+        agent = Agent(Settings(engine="off", root=tmp_path, journal=tmp_path), {}, io.StringIO())
+        os.kill(os.getpid(), signal.SIGTERM)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return await asyncio.wait_for(agent.run([listener], []), timeout=60)
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert asyncio.run(run())
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
