@@ -181,7 +181,7 @@ def test_a_single_reading_is_drawn(stage: Stage) -> None:
 
 
 def test_the_hours_can_be_chosen_by_keyboard(stage: Stage) -> None:
-    """One question for each choice; what happened in that time is counted below the charts."""
+    """A question for each choice; what happened in that time is counted below the charts."""
     runs = killed_a_while_ago()
     stage.says = {"/v1/runs": {"runs": runs}, "/v1/history": climbing(6, runs)}
     with stage.opened() as visit:
@@ -195,7 +195,7 @@ def test_the_hours_can_be_chosen_by_keyboard(stage: Stage) -> None:
         visit.shows("#figures-note", "the last 6\u00a0h")
         visit.shows("#marks", "2\u00a0starts")
         queries = [query.split("&")[0] for query in stage.questions("/v1/history")[asked:]]
-        assert queries == ["since=1h", "since=6h"]
+        assert list(dict.fromkeys(queries)) == ["since=1h", "since=6h"]  # again after a minute
 
 
 def test_how_often_it_was_held_back_is_said(stage: Stage) -> None:

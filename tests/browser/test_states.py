@@ -8,6 +8,7 @@ import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,14 +89,9 @@ class Stage:
 
     def first_reading(self) -> Path:
         """The history's file, once an agent has written a reading into it."""
-        found: list[Path] = []
-
-        def written() -> bool:
-            found[:] = self.journal.glob("*.history")
-            return any(each.read_bytes() for each in found)
-
-        until(written, "a first reading")
-        [path] = found
+        kept = partial(self.journal.glob, "*.history")
+        until(lambda: any(each.read_bytes() for each in kept()), "a first reading")
+        [path] = kept()
         return path
 
     def remembering(self, readings: int) -> Agent:
