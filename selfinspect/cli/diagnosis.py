@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from selfinspect.engine.api.capabilities import allowing
-from selfinspect.engine.http.failures import group_of
+from selfinspect.engine.http.socket_file import group_of
 from selfinspect.engine.quirks import DOCKER, unbuffered
 from selfinspect.engine.tried import MEANINGS
 from selfinspect.frozen import dataclass

@@ -24,9 +24,9 @@ from selfinspect.errors import EngineError, EngineUnreachableError
 from selfinspect.events.stream import held_back, patience
 from selfinspect.journal.files import path_of
 from selfinspect.jsonread import boolean, mapping, member
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.limits import is_of_user
+from selfinspect.kernel.proc_self import UNIFIED
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Identity, Reach
 from selfinspect.records import read_record

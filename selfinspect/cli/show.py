@@ -22,6 +22,7 @@ from selfinspect.documents import (
     unused,
 )
 from selfinspect.errors import (
+    EngineError,
     EngineUnreachableError,
     IdentityError,
     NotFoundError,
@@ -204,19 +205,21 @@ def show(streams: Streams, /, path: str, **given: Any) -> None:
 
     An object or an array is printed as JSON, a single value as it is, and an unknown one as an
     empty line. A member of an array is named by its number, the first by 0; a slash in a
-    name is written %2F. Where no engine answers, a member that only an engine knows is an error;
-    with --engine off it is unknown.
+    name is written %2F. Where no engine is found, or the one that --engine names does not answer, a
+    member that only an engine knows is an error; with --engine off it is unknown.
     """
-    lack: SelfinspectError = EngineUnreachableError("no engine has answered the agent")
+    engine = given["engine"]
+    lack: EngineError | None = None
+    if engine not in (None, "auto", "off"):
+        lack = EngineUnreachableError("no engine has answered the agent")
 
     def here(observation: Observation) -> Json:
         nonlocal lack
-        lack = engine_missing(observation.snapshot)
+        lack = None if engine == "off" else engine_missing(observation.snapshot)
         return as_document(standing(observation.snapshot))
 
     document = answer(streams, given, "/v1/self", here)
-    away = given["engine"] != "off" and not mapping(document, "engine")
-    if away and _is_engines(document, _parts(path)):
+    if lack and not mapping(document, "engine") and _is_engines(document, _parts(path)):
         raise lack
     _print_member(streams, document, path)
 

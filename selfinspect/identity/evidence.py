@@ -16,7 +16,7 @@ from selfinspect.frozen import dataclass
 from selfinspect.identity import mounts
 from selfinspect.identity.cgroup_paths import TOO_MANY, Nesting, nesting
 from selfinspect.identity.mounts import Root, root_of
-from selfinspect.kernel import cgroup_file, mountinfo
+from selfinspect.kernel.proc_self import parse_cgroups, parse_mounts
 from selfinspect.model import SHORT_ID, Candidate
 from selfinspect.times import SECOND
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from selfinspect.identity.mounts import Hit
     from selfinspect.kernel.identity_files import IdentityFiles
-    from selfinspect.kernel.mountinfo import Mount
+    from selfinspect.kernel.proc_self import MountLine
     from selfinspect.model import Kubernetes, Scope, Source
 
 LONGEST_EVIDENCE = 240
@@ -87,9 +87,9 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         files: the texts of the kernel's and the engine's files.
         environ: our environment; without `HOSTNAME` where the files are another tree's.
     """
-    mounted = mountinfo.parse(files.mountinfo)
+    mounted = parse_mounts(files.mountinfo)
     paths = [
-        *((cgroup.line, nesting(cgroup.path)) for cgroup in cgroup_file.parse(files.cgroup)),
+        *((cgroup.line, nesting(cgroup.path)) for cgroup in parse_cgroups(files.cgroup)),
         *((mount.root, place) for mount, place in mounts.cgroups(mounted)),
     ]
     places = [place for _, place in paths]
@@ -131,7 +131,7 @@ def gather(files: IdentityFiles, environ: Mapping[str, str]) -> Evidence:
         inside=_inside(paths, mounted),
         unsure=frozenset(place.id for place in places if place.id and place.unknown) - supported,
         kubernetes=mounts.kubernetes(mounted) if in_pod else None,
-        root=root_of(mounted, mountinfo.parse(files.init_mountinfo)),
+        root=root_of(mounted, parse_mounts(files.init_mountinfo)),
         hostname_written=written and (written[0], written[1] / SECOND),
         gvisor=bool(_GVISOR.search(files.version)),
     )
@@ -141,7 +141,7 @@ def from_cgroup(text: str) -> tuple[Candidate, ...]:
     """The innermost container in each line of a process's `cgroup` file, cgroups(7)."""
     return _distinct(
         _candidate(identifier, "cgroup", "container", cgroup.line)
-        for cgroup in cgroup_file.parse(text)
+        for cgroup in parse_cgroups(text)
         for identifier in nesting(cgroup.path).ids
     )
 
@@ -187,7 +187,7 @@ def _own_pids(cgroup: str, init_cgroup: str, *, private: bool) -> bool | None:
     container; the path of a cgroup outside of that begins with `/..`.
     """
     ours, theirs = (
-        {tuple(line.controllers): line.path for line in cgroup_file.parse(text)}
+        {tuple(line.controllers): line.path for line in parse_cgroups(text)}
         for text in (cgroup, init_cgroup)
     )
     if not ours or ours.keys() != theirs.keys():
@@ -212,7 +212,7 @@ def _of_sandbox(hit: Hit, secrets: set[str], *, in_pod: bool) -> bool:
 
 
 def _in_containerenv(
-    text: str, mounted: Sequence[Mount], secrets: set[str], *, in_pod: bool
+    text: str, mounted: Sequence[MountLine], secrets: set[str], *, in_pod: bool
 ) -> tuple[Candidate, ...]:
     """The candidate in the text of `/run/.containerenv`, where that file is ours.
 
@@ -235,7 +235,7 @@ def _beaten(places: Iterable[Nesting], supported: set[str]) -> frozenset[str]:
     return beaten
 
 
-def _inside(paths: Iterable[tuple[str, Nesting]], mounted: Sequence[Mount]) -> str | None:
+def _inside(paths: Iterable[tuple[str, Nesting]], mounted: Sequence[MountLine]) -> str | None:
     """What shows that we are in a container nested inside the one that our cgroup names."""
     for path, place in paths:
         if place.inside:

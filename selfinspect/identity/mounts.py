@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from selfinspect.frozen import dataclass
 from selfinspect.identity.cgroup_paths import nesting
 from selfinspect.kernel.limits import CGROUP_TYPES
-from selfinspect.kernel.mountinfo import mounted_at
+from selfinspect.kernel.proc_self import mounted_at
 from selfinspect.model import Kubernetes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selfinspect.identity.cgroup_paths import Nesting
-    from selfinspect.kernel.mountinfo import Mount
+    from selfinspect.kernel.proc_self import MountLine
     from selfinspect.model import Scope, Source
 
 RootOwner: TypeAlias = Literal["ours", "perhaps", "unknown"]
@@ -102,7 +102,7 @@ class Hit:
         return f"{self.root} on {self.point}"
 
 
-def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
+def hits(mounts: Iterable[MountLine]) -> Iterator[Hit]:
     """The IDs at recognised places, container-scoped ones first."""
     mounts = list(mounts)
     for mount, place in cgroups(mounts):
@@ -115,7 +115,7 @@ def hits(mounts: Iterable[Mount]) -> Iterator[Hit]:
             yield Hit(match[match.lastindex or 0], source, scope, point, root)
 
 
-def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
+def cgroups(mounts: Iterable[MountLine]) -> list[tuple[MountLine, Nesting]]:
     """The cgroup mounts at their usual places, with the containers in the paths of their roots."""
     top = {
         mount.point: mount
@@ -125,14 +125,14 @@ def cgroups(mounts: Iterable[Mount]) -> list[tuple[Mount, Nesting]]:
     return [(mount, nesting(mount.root)) for mount in top.values() if mount.type in CGROUP_TYPES]
 
 
-def outer_ids(mounts: Iterable[Mount]) -> frozenset[str]:
+def outer_ids(mounts: Iterable[MountLine]) -> frozenset[str]:
     """The containers around ours in the roots of cgroup mounts, wherever those are mounted."""
     return frozenset[str]().union(
         *(nesting(mount.root).outer for mount in mounts if mount.type in CGROUP_TYPES)
     )
 
 
-def shows_pod(mounts: Sequence[Mount]) -> bool:
+def shows_pod(mounts: Sequence[MountLine]) -> bool:
     """Whether a mount shows that this is a pod's container, and not one nested in that.
 
     The machine's own tree, wherever it is mounted, repeats the path of the kubelet in the mount
@@ -154,7 +154,7 @@ def shows_pod(mounts: Sequence[Mount]) -> bool:
     )
 
 
-def kubernetes(mounts: Sequence[Mount]) -> Kubernetes | None:
+def kubernetes(mounts: Sequence[MountLine]) -> Kubernetes | None:
     """The pod and container in the kubelet's own mounts; None outside of a pod.
 
     The root of its mount at `/dev/termination-log` is `…/pods/UID/containers/NAME/HASH`, of that at
@@ -167,7 +167,7 @@ def kubernetes(mounts: Sequence[Mount]) -> Kubernetes | None:
     return None
 
 
-def layer(mounts: Iterable[Mount]) -> str | None:
+def layer(mounts: Iterable[MountLine]) -> str | None:
     """The ID of the writable layer of `/`, None where its storage driver gives it none."""
     top = mounted_at(mounts, "/")
     return layer_id(top.upperdir) if top else None
@@ -179,7 +179,7 @@ def layer_id(upperdir: str | None) -> str | None:
     return match[1] if match else None
 
 
-def foreign_store(mounts: Iterable[Mount], engine: str | None) -> str | None:
+def foreign_store(mounts: Iterable[MountLine], engine: str | None) -> str | None:
     """The place of our `/`'s layer, where no engine of this kind keeps layers; else None.
 
     Our `/` is a folder of an overlay where runc or buildah has made a container inside another: the
@@ -245,7 +245,7 @@ class Root:
         return "perhaps" if self.of_init is False else "unknown"
 
 
-def root_of(mounts: Sequence[Mount], of_init: Sequence[Mount]) -> Root:
+def root_of(mounts: Sequence[MountLine], of_init: Sequence[MountLine]) -> Root:
     """Our `/`, compared with that of PID 1."""
     ours, theirs = mounted_at(mounts, "/"), mounted_at(of_init, "/")
     if ours is None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, keyed, limit_of, number, read_figures
 from selfinspect.kernel.limits import cpu_quota, cpus
+from selfinspect.kernel.proc_self import UNIFIED
 from selfinspect.model import Cpu, Detail, Device, Pids, Pressure, Stall, Transfer
 
 if TYPE_CHECKING:

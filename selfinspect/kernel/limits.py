@@ -12,9 +12,8 @@ from __future__ import annotations
 import os
 
 from selfinspect.exports.size import OWN_BYTES, Room, room
-from selfinspect.kernel import cgroup_file, mountinfo
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, limit_of, link, number, read, read_figures, text
+from selfinspect.kernel.proc_self import UNIFIED, parse_cgroups, parse_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def directories(
             no group of v1: one that names no container is that of whoever started the engine.
     """
     mounted = _mounts(mounts, root)
-    lines = [line for line in cgroup_file.parse(cgroup) if not line.outside]
+    lines = [line for line in parse_cgroups(cgroup) if not line.outside]
     named = any(_named(line.path) for line in lines)
     starters = rootless and not named and namespace == INITIAL_NAMESPACE
     found: dict[str, str] = {}
@@ -113,7 +112,7 @@ def path_naming(cgroup: str, container: str) -> str | None:
         cgroup: the text of `/proc/self/cgroup`.
         container: the full ID.
     """
-    for line in cgroup_file.parse(cgroup):
+    for line in parse_cgroups(cgroup):
         segments = line.path.split("/")
         named = next((end for end, name in enumerate(segments, 1) if container in name), None)
         if named and not line.outside:
@@ -166,7 +165,7 @@ def _mounts(text: str, root: str) -> dict[str, tuple[str, str]]:
     """
     usual: dict[str, tuple[str, str]] = {}
     within: dict[str, tuple[str, str]] = {}
-    for mount in mountinfo.parse(text):
+    for mount in parse_mounts(text):
         if mount.type not in CGROUP_TYPES or mount.deleted:
             continue
         controllers = mount.options if mount.type == "cgroup" else (UNIFIED,)

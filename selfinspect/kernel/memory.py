@@ -10,8 +10,8 @@ import os
 import select
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import UNLIMITED, count, keyed, number
+from selfinspect.kernel.proc_self import UNIFIED
 from selfinspect.model import Detail, Memory, MemoryEvents
 
 if TYPE_CHECKING:

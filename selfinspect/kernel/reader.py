@@ -7,14 +7,14 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfinspect.kernel import mountinfo, processes
+from selfinspect.kernel import processes
 from selfinspect.kernel.cgroup import cpu, io, pids, pressure
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.files import count, limit_of, number, read_figures, text
 from selfinspect.kernel.limits import cpu_quota, cpus, memory_limit, path_naming, read_directories
 from selfinspect.kernel.machine import Devices, cpu_time, machine
 from selfinspect.kernel.memory import read_memory
 from selfinspect.kernel.network import interfaces
+from selfinspect.kernel.proc_self import UNIFIED, mounted_at, parse_mounts
 from selfinspect.model import Filesystem, Limits, Sample, Specification
 from selfinspect.times import rfc3339
 
@@ -51,7 +51,7 @@ class CgroupReader:
         self._started: float | None = None
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
         mounts = text(f"{self._root}/proc/self/mountinfo")
-        self._mounted = mountinfo.mounted_at(mountinfo.parse(mounts), "/")
+        self._mounted = mounted_at(parse_mounts(mounts), "/")
         self.folders = read_directories(self._root)
 
     def without_cgroup(self) -> CgroupReader:

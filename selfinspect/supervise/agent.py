@@ -9,7 +9,7 @@ import _socket
 import os
 import time
 
-from selfinspect.kernel.cgroup_file import UNIFIED, parse
+from selfinspect.kernel.proc_self import UNIFIED, parse_cgroups
 from selfinspect.supervise import handover
 from selfinspect.supervise.children import NOT_EXECUTABLE, NOT_FOUND, start_agent
 from selfinspect.supervise.listeners import silence
@@ -225,7 +225,7 @@ def tasks_allowed(cgroups: str = _CGROUPS, tree: str = _TREE) -> int | None:
 def _files(cgroups: str, tree: str) -> Iterator[str]:
     """Where the limit may be: below our path in the tree, or at the top of what we see of it."""
     with suppress(OSError), open(cgroups, "rb") as file:  # noqa: PTH123
-        for cgroup in parse(file.read().decode(errors="surrogateescape")):
+        for cgroup in parse_cgroups(file.read().decode(errors="surrogateescape")):
             if "pids" in cgroup.controllers:
                 yield f"{tree}/pids{cgroup.path}/pids.max"
             elif UNIFIED in cgroup.controllers:

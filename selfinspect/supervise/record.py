@@ -15,7 +15,7 @@ from binascii import crc32
 
 from selfinspect import files
 from selfinspect.files import Descriptor, open_folder, write
-from selfinspect.kernel.mountinfo import escaped, mounted_at, parse
+from selfinspect.kernel.proc_self import escaped, mounted_at, parse_mounts
 from selfinspect.supervise.messages import suppress
 from selfinspect.supervise.signals import signal
 
@@ -118,7 +118,7 @@ def mark_of(mountinfo: str) -> str | None:
     That is its writable layer, or whatever else is mounted at its root, and the files that an
     engine makes for it. It is one line, and names files: a change of its form loses history.
     """
-    mounts = parse(mountinfo)
+    mounts = parse_mounts(mountinfo)
     found = {mount.point: escaped(mount.root) for mount in mounts if mount.point in _OWN_FILES}
     root = mounted_at(mounts, "/")
     if root is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from selfinspect.cli.diagnosis import Facts, diagnose
 from selfinspect.engine.api.capabilities import mending
-from selfinspect.engine.http.failures import File, Us, denied, refused
+from selfinspect.engine.http.socket_file import File, Us, denied, refused
 from selfinspect.engine.http.tls import Tls, client_refused
 from selfinspect.engine.quirks import PODMAN
 from selfinspect.errors import EngineAnswerError

@@ -9,8 +9,9 @@ import re
 import sys
 from contextlib import contextmanager
 from re import compile as _compile
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from selfinspect.standins import standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +39,14 @@ def _lightly() -> Iterator[None]:
     Of the patterns an engine's URL needs one; all take 25 ms, a tenth of the CPU of the agent's
     start. `importlib.metadata`, from which urllib3 takes the version of an h2 that is not there,
     takes 9 ms and 0.7 MiB. All other modules compile their patterns, in whichever thread they are
-    loaded. The stand-in is everybody's meanwhile: the agent loads this before it has threads.
+    loaded.
     """
-    metadata = ModuleType("importlib.metadata")
-    metadata.version = _version  # type: ignore[attr-defined]
-    added = sys.modules.setdefault(metadata.__name__, metadata) is metadata
     re.compile = _compile_or_wait
     try:
-        yield
+        with standing_in(lambda _: _version, "importlib.metadata"):
+            yield
     finally:
         re.compile = _compile
-        if added:
-            del sys.modules[metadata.__name__]
 
 
 def _compile_or_wait(pattern: Any, flags: int = 0) -> Any:

@@ -9,32 +9,25 @@ import os
 import re
 import socket
 import ssl
-import stat
 from http.client import BadStatusLine, UnknownProtocol
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import is_address
 from selfinspect.engine.http import tls
-from selfinspect.engine.http.tls import Why
+from selfinspect.engine.http.socket_file import File, Us, denied, refused
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.frozen import dataclass
 from selfinspect.kernel.files import text as kernel_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from selfinspect.endpoint import Endpoint
-    from selfinspect.engine.http.tls import Tls
+    from selfinspect.engine.http.tls import Tls, Why
     from selfinspect.errors import Outcome
 
 MAX_SOCKET_PATH = 107
 _DAC_OVERRIDE = 1 << 1
 """CAP_DAC_OVERRIDE of linux/capability.h: file modes do not apply to us."""
-
-_SELINUX = re.compile(r"\w+:\w+:\w+:s\d")
-_DESKTOP = ("linuxkit", "microsoft")
-"""In the name of a kernel: a VM's on macOS or Windows, whose users see no file of the engine."""
 
 
 def unreachable(
@@ -163,41 +156,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """What is at a socket's path.
-
-    Attributes:
-        path: as it was asked for.
-        status: its type, owner and mode, None where we may not look.
-    """
-
-    path: str
-    status: os.stat_result | None
-
-
-@dataclass(frozen=True, slots=True)
-class Us:
-    """The process that connects.
-
-    Attributes:
-        uid: the user.
-        groups: the groups, the supplementary ones included.
-        overrides: whether file modes do not apply to us, as they do not to root.
-        unmapped: the group ID shown for groups that this user namespace does not map, None where
-            it maps all.
-        label: our SELinux or AppArmor label, empty where there is neither.
-        kernel: its release.
-    """
-
-    uid: int
-    groups: frozenset[int]
-    overrides: bool
-    unmapped: int | None
-    label: str
-    kernel: str
-
-
 def file_at(path: str) -> File:
     """The file, its status None where we may not look."""
     try:
@@ -221,105 +179,3 @@ def us() -> Us:
         label=kernel_text("/proc/self/attr/current").strip("\0\n "),
         kernel=os.uname().release,
     )
-
-
-def denied(file: File, we: Us) -> Why:
-    """Why connecting was not permitted. Pure."""
-    status, path = file.status, file.path
-    detail = f"permission denied for uid {we.uid}"
-    if status is not None and stat.S_ISDIR(status.st_mode):
-        return _folder(path)
-    lets_in = status is not None and _lets_in(status, we)
-    mapped = status is not None and status.st_gid != we.unmapped
-    if status is None or (mapped and not lets_in and status.st_mode & stat.S_IWGRP):
-        group = group_of(path, we.kernel) if status is None else str(status.st_gid)
-        hint = f"join the group the socket belongs to: --group-add {group}"
-        return Why("denied", detail, hint)
-    if lets_in:
-        return Why("denied", f"{detail}, although the file's mode allows it", _unconfined(we.label))
-    if not mapped:
-        return Why(
-            "denied",
-            f"{detail}: its group is none of this user namespace, and reads {status.st_gid}",
-            f"docker run --userns=host --group-add {group_of(path, we.kernel)} …",
-        )
-    return Why("denied", *_owners_alone(status, path, we, detail))
-
-
-def refused(file: File) -> Why:
-    """Why the connection was refused. Pure."""
-    status, path = file.status, file.path
-    if status is not None and stat.S_ISDIR(status.st_mode):
-        return _folder(path)
-    if status is not None and status.st_nlink == 0:
-        folder = Path(path).parent
-        return Why(
-            "stale",
-            "the file is the socket of an engine that has been restarted since",
-            f"restart this container; to be spared that, mount the folder: -v {folder}:/run/engine"
-            f" -e DOCKER_HOST=unix:///run/engine/{Path(path).name}",
-        )
-    return Why(
-        "refused",
-        "the connection was refused",
-        "start the engine: systemctl start docker; a socket file outlives the engine that made it",
-    )
-
-
-def group_of(path: str, kernel: str) -> str:
-    """The shell command that prints a socket's group on the engine's host. Pure."""
-    if is_desktop(kernel):
-        # The socket is in a VM: the shell of macOS or Windows sees another, or none.
-        return f"$(docker run --rm -v {path}:/s busybox stat -c %g /s)"
-    return f"$(stat -c %g {path})"
-
-
-def is_desktop(kernel: str) -> bool:
-    """Whether the engine's host is a VM below macOS or Windows, by its kernel's release. Pure."""
-    return any(word in kernel.lower() for word in _DESKTOP)
-
-
-def _owners_alone(status: os.stat_result, path: str, we: Us, detail: str) -> tuple[str, str]:
-    """The detail and the hint where only its owner may open the socket."""
-    if status.st_uid == 0 and is_desktop(we.kernel):
-        return (
-            f"{detail}: the socket is root's alone, in the VM of Docker Desktop",
-            "docker run --user 0 …, or put a proxy between (deploy/socket-proxy)",
-        )
-    if status.st_uid == 0 and we.unmapped is not None:
-        # The host's root has no name in this user namespace: this root is who runs the engine.
-        return (
-            f"{detail}: the socket is its owner's alone, who is root in this user namespace",
-            "podman run --user 0 … (of a rootless engine: its user, not the host's root)",
-        )
-    return detail, f"the socket is its owner's alone: on the host, chmod g+rw {path}"
-
-
-def _folder(path: str) -> Why:
-    return Why(
-        "folder",
-        "a directory is there in place of the socket: mounting a missing file creates one",
-        f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
-    )
-
-
-def _lets_in(status: os.stat_result, we: Us) -> bool:
-    """Whether the file's mode alone lets us in."""
-    if we.overrides and status.st_gid != we.unmapped:
-        return True
-    if status.st_uid == we.uid:
-        return bool(status.st_mode & stat.S_IWUSR)
-    if status.st_gid in we.groups and status.st_gid != we.unmapped:
-        return bool(status.st_mode & stat.S_IWGRP)
-    return bool(status.st_mode & stat.S_IWOTH)
-
-
-def _unconfined(label: str) -> str:
-    """The option that lifts the security module which denies what the mode allows."""
-    selinux = "docker run --security-opt label=disable …"
-    apparmor = "docker run --security-opt apparmor=unconfined …"
-    if _SELINUX.match(label):
-        return f"SELinux confines this container, as {label}: {selinux}"
-    if label and not label.startswith("unconfined"):
-        return f"AppArmor confines this container, as {label}: {apparmor}"
-    return f"where the host has SELinux: {selinux}; where it has AppArmor: {apparmor}"

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from selfinspect.agent.shortage import BETWEEN, Shortage, is_short
-from selfinspect.kernel import mountinfo
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.memory import MemoryWatch
+from selfinspect.kernel.proc_self import UNIFIED, parse_mounts
 from selfinspect.model import Memory, MemoryEvents
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def open_files() -> int:
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
     """A cgroup of version 2 of our own, on whatever hierarchy this machine has."""
-    mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_text())
+    mounts = parse_mounts(Path("/proc/self/mountinfo").read_text())
     point = next(mount.point for mount in mounts if mount.type == "cgroup2")
     folder = Path(point) / f"selfinspect-test-{os.getpid()}"
     folder.mkdir()

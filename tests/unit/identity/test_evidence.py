@@ -21,7 +21,7 @@ from selfinspect.identity.evidence import (
 )
 from selfinspect.identity.mounts import Hit, Root, hits, layer_id
 from selfinspect.kernel.identity_files import IdentityFiles
-from selfinspect.kernel.mountinfo import parse
+from selfinspect.kernel.proc_self import parse_mounts
 
 A = "a1b2c3d4" * 8
 B = "b0b1b2b3" * 8
@@ -34,7 +34,7 @@ FARGATE = f"{T}-2531612879"
 
 
 def from_mountinfo(text: str) -> tuple[Hit, ...]:
-    return tuple(hits(parse(text)))
+    return tuple(hits(parse_mounts(text)))
 
 
 PARSERS = (from_cgroup, from_mountinfo, from_containerenv, from_cpuset, from_ecs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selfinspect.identity.mounts import Root, root_of
-from selfinspect.kernel.mountinfo import parse
+from selfinspect.kernel.proc_self import parse_mounts
 
 OURS = "700 600 0:50 / / rw - overlay overlay rw,upperdir=/l/diff\n"
 
@@ -24,7 +24,7 @@ OURS = "700 600 0:50 / / rw - overlay overlay rw,upperdir=/l/diff\n"
 )
 def test_the_topmost_mount_decides(text: str, init: str, expected: Root) -> None:
     """A mount has one ID on the machine: PID 1's and ours are one mount, or two."""
-    assert root_of(parse(text), parse(init)) == expected
+    assert root_of(parse_mounts(text), parse_mounts(init)) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.kernel.cgroup import cpu, io, pressure
-from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.proc_self import UNIFIED
 from selfinspect.model import Cpu, Detail, Device, Pressure, Stall, Transfer
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.limits import (
     INITIAL_NAMESPACE,
     directories,
@@ -16,6 +15,7 @@ from selfinspect.kernel.limits import (
     read_room,
     taken_by_us,
 )
+from selfinspect.kernel.proc_self import UNIFIED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.cgroup_file import UNIFIED
 from selfinspect.kernel.memory import memory, read_memory
+from selfinspect.kernel.proc_self import UNIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

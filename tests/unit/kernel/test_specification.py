@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.cgroup_file import UNIFIED
+from selfinspect.kernel.proc_self import UNIFIED
 from selfinspect.kernel.reader import limits, specification
 from selfinspect.model import Limits, Specification
 

@@ -1,10 +1,15 @@
-r"""The mounts of a process, as `/proc/PID/mountinfo` lists them: proc_pid_mountinfo(5). Pure.
+r"""Two files by which the kernel says where a process is: its mounts and its cgroups. Pure.
 
-The one parser of that file. It imports nothing, because PID 1 loads it, too.
+The one parser of each. It imports nothing, because PID 1 loads it, too.
 
-A line is `ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL…] - TYPE SOURCE SUPER_OPTIONS`. The kernel
-writes space, tab, newline and backslash in a field as `\ooo`. Some file systems write their own
-options with spaces in them (9p of WSL), so everything behind the source is options.
+`/proc/PID/mountinfo`, proc_pid_mountinfo(5): a line is
+`ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL…] - TYPE SOURCE SUPER_OPTIONS`. The kernel writes
+space, tab, newline and backslash in a field as `\ooo`. Some file systems write their own options
+with spaces in them (9p of WSL), so everything behind the source is options.
+
+`/proc/PID/cgroup`, cgroups(7): a line is `NUMBER:CONTROLLERS:PATH`, one for each hierarchy. That of
+cgroup v2 has the number 0 and no controllers; each of v1 has another number and its controllers'
+names, or `name=NAME`.
 """
 
 from __future__ import annotations
@@ -13,14 +18,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+UNIFIED = ""
+"""The name under which the hierarchy of cgroup v2 stands among the controllers."""
+
+_OF_NAMES = "_=., -"
+
 _BEFORE_SEPARATOR = 6
 _DELETED = "//deleted"
 _OCTAL = 3  # digits of an escape
 _ESCAPED = " \t\n\\"
 
 
-class Mount:
-    """One line, unescaped.
+class MountLine:
+    """One line of mountinfo, unescaped.
 
     Attributes:
         id: the mount's ID, which no other mount of the machine has while this one is there.
@@ -52,7 +62,7 @@ class Mount:
         return found[-1].removeprefix("upperdir=") if found else None
 
 
-def parse(text: str) -> list[Mount]:
+def parse_mounts(text: str) -> list[MountLine]:
     """The mounts in the kernel's order, in which a later one covers an earlier one.
 
     Lines of another form are left out.
@@ -61,11 +71,11 @@ def parse(text: str) -> list[Mount]:
     for line in text.split("\n"):
         fields = line.split(" ")
         if fields[0].isdecimal() and "-" in fields[_BEFORE_SEPARATOR:]:
-            found.append(Mount(fields, fields.index("-", _BEFORE_SEPARATOR)))
+            found.append(MountLine(fields, fields.index("-", _BEFORE_SEPARATOR)))
     return found
 
 
-def mounted_at(mounts: Iterable[Mount], point: str) -> Mount | None:
+def mounted_at(mounts: Iterable[MountLine], point: str) -> MountLine | None:
     """The mount that is seen at a mount point: the last one there."""
     found = None
     for mount in mounts:
@@ -90,3 +100,42 @@ def unescaped(field: str) -> str:
 def escaped(field: str) -> str:
     """A field as the kernel writes it: on one line, and one word."""
     return "".join(f"\\{ord(each):03o}" if each in _ESCAPED else each for each in field)
+
+
+class CgroupLine:
+    """One line of a process's cgroups.
+
+    Attributes:
+        line: the whole of it.
+        controllers: those of the hierarchy; `UNIFIED` alone for that of cgroup v2.
+        path: of the process's cgroup, below the root of its cgroup namespace.
+    """
+
+    __slots__ = ("controllers", "line", "path")
+
+    def __init__(self, line: str, controllers: list[str], path: str) -> None:
+        self.line = line
+        self.controllers = controllers
+        self.path = path
+
+    @property
+    def outside(self) -> bool:
+        """Whether it lies outside our cgroup namespace: a neighbour's, or the machine's."""
+        return ".." in self.path.split("/")
+
+
+def parse_cgroups(text: str) -> list[CgroupLine]:
+    """The lines in the kernel's order; those of another form are left out."""
+    found = []
+    for line in text.split("\n"):
+        number, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        unified = number == "0" and not names
+        named = number.isdecimal() and number != "0" and _are_names(names)
+        if path.startswith("/") and (unified or named):
+            found.append(CgroupLine(line, names.split(",") if names else [UNIFIED], path))
+    return found
+
+
+def _are_names(names: str) -> bool:
+    return bool(names) and all(each.isalnum() or each in _OF_NAMES for each in names)

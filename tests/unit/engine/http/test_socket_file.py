@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from selfinspect.engine.http.failures import File, Us, denied, file_at, group_of, refused, us
+from selfinspect.engine.http.failures import file_at, us
+from selfinspect.engine.http.socket_file import File, Us, denied, group_of, refused
 
 PATH = "/var/run/docker.sock"
 NOBODY = Us(
