@@ -226,14 +226,19 @@ def of_the_present_run(url: str) -> bool:
     return "/v1/logs?tail=" in url and "&until=" not in url
 
 
+def follow_the_log(visit: Visit, engine: CannedEngine) -> None:
+    """Have the page follow a log in which there is nothing so far."""
+    visit.shows("#log-note", "It printed nothing")
+    del engine.answers[LOGS]
+    with visit.page.expect_response(lambda response: "follow=true" in response.url):
+        visit.page.locator("#log-follow").check()
+    engine.wait_for_logs(1)
+
+
 def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
     """Each line appears as it is printed, with its output; a stream that ends is resumed."""
     with stage.opened() as visit:
-        visit.shows("#log-note", "It printed nothing")
-        del engine.answers[LOGS]
-        with visit.page.expect_response(lambda response: "follow=true" in response.url):
-            visit.page.locator("#log-follow").check()
-        engine.wait_for_logs(1)
+        follow_the_log(visit, engine)
         engine.print(frame(2, f"{ago(0)} it goes on\n".encode()))
         visit.shows("#log-lines", "it goes on")
         assert visit.text("#log-lines .stream") == "err"
@@ -322,11 +327,7 @@ def test_a_followed_log_is_not_asked_of_an_engine_that_went(
 ) -> None:
     """When it ends the page first asks whether there still is an engine, and says if not."""
     with stage.opened() as visit:
-        visit.shows("#log-note", "It printed nothing")
-        del engine.answers[LOGS]
-        with visit.page.expect_response(lambda response: "follow=true" in response.url):
-            visit.page.locator("#log-follow").check()
-        engine.wait_for_logs(1)
+        follow_the_log(visit, engine)
         stage.says["/v1/engine"] = engine_that(reachable=False)
         asked = stage.questions("/v1/logs")
         engine.end_logs()

@@ -40,6 +40,29 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: AR
     await send({"type": "http.response.body", "body": b"hi"})
 
 
+class Silent:
+    """An application whose answer is a stream that says one word, and then nothing for ever.
+
+    Attributes:
+        asked: set once a request has come.
+        opened: the answer begins once this is set.
+        ended: set once the request is given up.
+    """
+
+    def __init__(self) -> None:
+        self.asked, self.opened, self.ended = (asyncio.Event() for _ in range(3))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        self.asked.set()
+        try:
+            await self.opened.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
 @asynccontextmanager
 async def serving(
     protocol: type[Protocol] = Protocol,
@@ -235,7 +258,7 @@ def test_who_sends_no_more_is_answered(ahead: int) -> None:
 @pytest.mark.parametrize("more", [b"", b"Connection: upgrade\r\nUpgrade: h2c\r\n"])
 def test_no_stream_is_kept_for_who_sends_no_more(more: bytes, *, leaves: bool, begun: bool) -> None:
     """One that is gone looks the same, however early it went and whatever it offered."""
-    asked, opened, left, ended = (asyncio.Event() for _ in range(4))
+    silent, left = Silent(), asyncio.Event()
 
     class Watched(Protocol):
         answer_seconds = 0.01
@@ -244,28 +267,18 @@ def test_no_stream_is_kept_for_who_sends_no_more(more: bytes, *, leaves: bool, b
             super().connection_lost(exc)
             left.set()
 
-    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-        asked.set()
-        try:
-            await opened.wait()
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"hi", "more_body": True})
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     async def run() -> None:
         async with serving(Watched, app=silent) as listener:
             reader, writer = await asyncio.open_connection(*listener.getsockname())
             writer.write(REQUEST.removesuffix(b"\r\n") + more + b"\r\n")
-            await asked.wait()
+            await silent.asked.wait()
             if begun:
-                opened.set()
+                silent.opened.set()
                 await reader.readuntil(b"hi")
             writer.transport.abort() if leaves else writer.write_eof()
             await left.wait()
-            opened.set()
-            await ended.wait()
+            silent.opened.set()
+            await silent.ended.wait()
             writer.close()
 
     run_idly(run())
@@ -277,29 +290,19 @@ def test_what_a_streams_client_sent_does_not_hide_that_it_left(
     behind: bytes, *, begun: bool
 ) -> None:
     """A stream may be silent for ever: its place is given back without another byte of it."""
-    asked, opened, ended = (asyncio.Event() for _ in range(3))
-
-    async def silent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-        asked.set()
-        try:
-            await opened.wait()
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"hi", "more_body": True})
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
+    silent = Silent()
 
     async def run() -> None:
         async with serving(app=silent) as listener:
             reader, writer = await asyncio.open_connection(*listener.getsockname())
             writer.write(REQUEST if begun else REQUEST + behind)
-            await asked.wait()
-            opened.set()
+            await silent.asked.wait()
+            silent.opened.set()
             await reader.readuntil(b"hi")
             if begun:
                 writer.write(behind)
             writer.close()
-            await asyncio.wait_for(ended.wait(), 20)
+            await asyncio.wait_for(silent.ended.wait(), 20)
 
     asyncio.run(run())
 
