@@ -35,7 +35,7 @@ import py_compile, sys
 
 tree = sys.argv[1]
 sys.path.insert(0, tree)
-import selfinspect.agent.build, selfinspect.cli.serve
+import selfinspect.agent.process, selfinspect.cli.options
 
 for module in list(sys.modules.values()):
     file = getattr(module, "__file__", None) or ""

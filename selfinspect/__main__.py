@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Collection, Mapping
+
+    from selfinspect.agent import Serve
 else:
     import _signal as signal  # the interpreter has it already; `signal` itself takes 5 ms
 
@@ -29,18 +31,16 @@ def main(mask: "Collection[int] | None" = None) -> int:
         # PID 1 has no default actions: a stop while the libraries load would be lost.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
-        import gc  # noqa: PLC0415 - the interpreter has it already
-
-        # What is loaded stays: to look through it for garbage takes a seventh of the start's CPU.
-        gc.disable()
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if sys.argv[1:] == ["healthcheck"] and (code := _healthcheck(os.environ)) is not None:
             return code
         _without_guessing()
-        from selfinspect.cli import main as cli  # noqa: PLC0415
+        if sys.argv[1:2] == ["serve"]:
+            from selfinspect.agent import main as agent  # noqa: PLC0415
 
-        return cli()
+            return agent(os.environ, _cli)
+        return _cli()
     except KeyboardInterrupt:  # while that is being loaded
         return 128 + signal.SIGINT
 
@@ -65,6 +65,12 @@ def _healthcheck(environ: "Mapping[str, str]") -> int | None:
 
     of_this_process().complain(lack)
     return 1
+
+
+def _cli(serve: "Serve | None" = None) -> int:
+    from selfinspect.cli import main as cli  # noqa: PLC0415
+
+    return cli(serve=serve)
 
 
 def _without_guessing() -> None:

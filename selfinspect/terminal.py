@@ -8,7 +8,9 @@ everything printed is shown as text; only `steer` sends control sequences, our o
 from __future__ import annotations
 
 import os
+import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,6 +61,22 @@ class Terminal(TextIOWrapper):
     def steer(self, sequence: str) -> None:
         """Write one of our own control sequences."""
         super().write(sequence)
+
+
+def of_this_process() -> tuple[TextIO, TextIO]:
+    """Standard output and standard error, for text of others.
+
+    A closed stream leads to /dev/null; what a stream cannot encode is escaped; one that leads to a
+    terminal takes only text.
+    """
+    for name in ("stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:
+            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    return guarded(sys.stdout), guarded(sys.stderr)
 
 
 def guarded(stream: TextIO) -> TextIO:

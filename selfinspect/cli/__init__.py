@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from selfinspect import __version__
+from selfinspect import __version__, agent
 from selfinspect.cli.streams import Streams, of_this_process, streams_of, table
 from selfinspect.cli.verb import MEANINGS, ExitCode, Verb, exit_code, write_examples, write_exits
 from selfinspect.errors import SelfinspectError
+from selfinspect.settings import Settings
 from selfinspect.terminal import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from importlib.resources.abc import Traversable
+
+    from selfinspect.agent import Serve
 
 _PROGRAM = "selfinspect"
 _TOPIC = ".md"
@@ -38,7 +41,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 _VERBS = {
     "run": "selfinspect.cli:run",
-    "serve": "selfinspect.cli.serve:serve",
+    "serve": "selfinspect.cli.options:serve",
     "id": "selfinspect.cli.show:identify",
     "show": "selfinspect.cli.show:show",
     "inspect": "selfinspect.cli.show:inspect",
@@ -235,18 +238,23 @@ def version(streams: Streams) -> None:
     print(f"selfinspect {__version__}", file=streams.out)
 
 
-def main(arguments: Sequence[str] | None = None, streams: Streams | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    streams: Streams | None = None,
+    serve: Serve | None = None,
+) -> int:
     """Run a verb and return its exit code.
 
     Args:
         arguments: what follows the program's name; this process's own by default.
         streams: this process's own by default.
+        serve: what `serve` does with its settings; None for an agent in this process.
     """
     streams = streams or of_this_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         asked = streams.environ.get(_COMPLETE)
-        return _complete(asked) if asked else _run(words, streams)
+        return _complete(asked) if asked else _run(words, streams, serve or agent.serve)
     except BrokenPipeError:
         _discard_output(streams)
         return UNREAD
@@ -265,12 +273,15 @@ def _complete(asked: str) -> int:
     return shell_complete(selfinspect, {}, _PROGRAM, _COMPLETE, asked)
 
 
-def _run(words: list[str], streams: Streams) -> int:
+def _run(words: list[str], streams: Streams, serve: Serve) -> int:
     """Run the verb, not by click's own `main`: there a closed pipe is the answer no."""
     try:
         with selfinspect.make_context(_PROGRAM, words, obj=streams) as context:
             result = selfinspect.invoke(context)
         streams.out.flush()
+        if isinstance(result, Settings):
+            result = serve(result, streams.environ, streams.err)
+        return result if isinstance(result, int) else ExitCode.OK
     except click.exceptions.Exit as end:
         sys.stdout.flush()
         return end.exit_code
@@ -288,7 +299,6 @@ def _run(words: list[str], streams: Streams) -> int:
     except SelfinspectError as error:
         streams.report(error)
         return exit_code(error)
-    return result if isinstance(result, int) else ExitCode.OK
 
 
 def _discard_output(streams: Streams) -> None:

@@ -14,13 +14,12 @@ from selfinspect.cli.streams import Streams, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, engine_missing, standing
 from selfinspect.errors import EngineUnreachableError, IdentityError
-from selfinspect.exports import otel
 from selfinspect.exports import own as own_rows
 from selfinspect.exports import size as size_rows
-from selfinspect.exports.otel import merged
-from selfinspect.exports.own import RESOURCE, Wanted, exported, fitting, parse_wanted
+from selfinspect.exports.otel import of_container
+from selfinspect.exports.own import RESOURCE, Wanted, parse_wanted
 from selfinspect.exports.size import OWN_BYTES, sizes
-from selfinspect.kernel.files import text
+from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.limits import read_room, taken_by_us
 from selfinspect.kernel.network import default_gateway, routes
 from selfinspect.masking import Masking
@@ -79,7 +78,8 @@ def env(streams: Streams, /, *, what: Wanted, form: Syntax, explain: bool, **giv
     left_out: Mapping[str, str] = {}
     if what.needs_agent:
         own, lack = _own(streams, given)
-        found, left_out = of_container(own, streams.environ)
+        gateway = default_gateway(routes(kernel_text("/proc/net/route")))
+        found, left_out = of_container(own, gateway, streams.environ)
         variables |= what.admitted(found, streams.environ)
     if what.runtimes:
         space = read_room(taken=taken_by_us() or OWN_BYTES)
@@ -95,21 +95,6 @@ def env(streams: Streams, /, *, what: Wanted, form: Syntax, explain: bool, **giv
     print(text, end="", file=streams.out)
     if lack is not None:
         raise lack
-
-
-def of_container(
-    own: Self, environ: Mapping[str, str]
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The variables of the sets `self` and `otel`, and why others are left out.
-
-    Args:
-        own: the container's document.
-        environ: its environment, whose own resource attributes stay.
-    """
-    gateway = default_gateway(routes(text("/proc/net/route")))
-    variables = exported(own, gateway)
-    attributes = merged(environ.get(RESOURCE, ""), otel.attributes(own))
-    return fitting({**variables, RESOURCE: attributes} if attributes else variables)
 
 
 def _own(streams: Streams, given: Mapping[str, Any]) -> tuple[Self, SelfinspectError | None]:

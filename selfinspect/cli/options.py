@@ -1,4 +1,4 @@
-"""The options of the verbs: each a flag and an environment variable, read by `settings`."""
+"""The options of the verbs, and `serve`, which has nearly all: each a flag and a variable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from selfinspect import times
-from selfinspect.cli.verb import Sectioned
+from selfinspect.cli.streams import Streams, streams_of
+from selfinspect.cli.verb import Sectioned, Verb, exits
 from selfinspect.duration import parse_duration
 from selfinspect.listen import DEFAULT_METRICS, parse_listen
 from selfinspect.settings import (
@@ -233,3 +234,30 @@ def _masked(text: str) -> str:
     from selfinspect.masking import Masking  # noqa: PLC0415
 
     return Masking().text(text)
+
+
+def _options_of_run() -> list[str]:
+    import re  # noqa: PLC0415 - for an error alone
+
+    from selfinspect.supervise.arguments import HELP  # noqa: PLC0415
+
+    return re.findall(r"^  (?:-\w, )?(--[\w-]+)", HELP, re.MULTILINE)
+
+
+@click.command(
+    cls=Verb,
+    others=_options_of_run,
+    examples=("selfinspect serve", "selfinspect serve --listen unix:///run/app/api.sock"),
+    exits=exits(no="It failed: the log says why."),
+)
+@observing
+@serving
+@streams_of
+def serve(streams: Streams, /, **given: Any) -> Settings:
+    """Serve identity, inspect data, stats and events.
+
+    It ends with 0 on SIGTERM and SIGINT. Each option is an environment variable as well:
+    SELFINSPECT_METRICS_LISTEN is --metrics-listen; the values of a repeatable one are separated by
+    commas.
+    """
+    return settings(given, streams.environ)

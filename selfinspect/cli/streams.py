@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import contextmanager
-from io import TextIOWrapper
-from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
 import click
 
+from selfinspect import terminal
 from selfinspect.frozen import dataclass
 from selfinspect.listen import URI_FILE
-from selfinspect.terminal import USUAL_COLUMNS, columns, guarded, print_line, steer, visible
+from selfinspect.terminal import USUAL_COLUMNS, columns, print_line, steer, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,19 +68,8 @@ streams_of = click.make_pass_decorator(Streams)
 
 
 def of_this_process() -> Streams:
-    """This process's own.
-
-    A closed stream leads to /dev/null; what a stream cannot encode is escaped; one that leads to a
-    terminal takes only text.
-    """
-    for name in ("stdout", "stderr"):
-        stream: TextIO | None = getattr(sys, name)
-        if stream is None:
-            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it stays
-            setattr(sys, name, stream)
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    return Streams(guarded(sys.stdout), guarded(sys.stderr), os.environ)
+    """This process's own."""
+    return Streams(*terminal.of_this_process(), os.environ)
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from selfinspect.exports import MASK
+from selfinspect.exports.own import RESOURCE, exported, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 _VERSION = "org.opencontainers.image.version"
 _STACK = "com.docker.stack.namespace"
 _SAFE = "-._~:/@"  # "+" is a blank to some readers, as in a form
+
+
+def of_container(
+    own: Self, gateway: str | None, environ: Mapping[str, str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The variables of the sets `self` and `otel`, and why others are left out.
+
+    Args:
+        own: the container's document.
+        gateway: the address of its network's gateway, None where it has none.
+        environ: its environment, whose own resource attributes stay.
+    """
+    variables = exported(own, gateway)
+    resource = merged(environ.get(RESOURCE, ""), attributes(own))
+    return fitting({**variables, RESOURCE: resource} if resource else variables)
 
 
 def attributes(own: Self) -> dict[str, str]:

@@ -6,13 +6,13 @@ The settings name the files. All of them are read again when they change.
 from __future__ import annotations
 
 import hmac
-import ssl
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.files import InMemory, read_named
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -190,6 +190,8 @@ class Certificates:
         return [_stamp(path) for path in (self._cert, self._key, self._client_ca) if path]
 
     def _read(self) -> ssl.SSLContext:
+        import ssl  # noqa: PLC0415 - 2 MiB, which few need
+
         cert, key = _content("--tls-cert", self._cert), _content("--tls-key", self._key)
         client_ca = _content("--tls-client-ca", self._client_ca) if self._client_ca else None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

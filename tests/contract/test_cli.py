@@ -229,13 +229,3 @@ def test_the_stages_of_a_start_are_printed_on_demand(here: tuple[str, ...]) -> N
         finally:
             agent.terminate()
     assert stages == ["loaded", "listening", "ready"]
-
-
-def test_nothing_that_guesses_encodings_is_loaded() -> None:
-    """It takes two MiB, and requests, which would load it, says nothing of its absence."""
-    command = [sys.executable, "-X", "importtime", "-m", "selfinspect", "serve", "--help"]
-    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
-    assert not [line for line in loaded if not line.startswith("import time:")]
-    modules = {line.rpartition("|")[2].strip() for line in loaded}
-    assert "requests" in modules
-    assert not {name for name in modules if name.startswith(("charset_normalizer.", "chardet."))}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from selfinspect import errors
-from selfinspect.cli.serve import serve
+from selfinspect.cli.options import serve
 from selfinspect.cli.verb import MEANINGS, Sectioned
 from selfinspect.errors import SelfinspectError
 from selfinspect.exports import own, size

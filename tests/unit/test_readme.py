@@ -11,7 +11,7 @@ import click
 import pytest
 
 from selfinspect.cli import selfinspect
-from selfinspect.cli.serve import serve
+from selfinspect.cli.options import serve
 from selfinspect.exports import own
 from selfinspect.model import Self
 from selfinspect.supervise.arguments import Arguments

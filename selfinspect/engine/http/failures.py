@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import ssl
 from http.client import BadStatusLine, UnknownProtocol
 from typing import TYPE_CHECKING
 
@@ -35,9 +34,8 @@ def unreachable(
 ) -> EngineUnreachableError:
     """Our error for one of the libraries', raised before the headers of an answer came."""
     causes = tuple(_causes(error))
-    refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
-    if refused is not None and certificates is not None:
-        return because(endpoint, tls.explain(refused, endpoint, certificates))
+    if certificates is not None and (why := tls.explain(causes, endpoint, certificates)):
+        return because(endpoint, why)
     if any(isinstance(one, TimeoutError) for one in causes):
         return unanswered(endpoint, timeout)
     cause = next((one for one in causes if isinstance(one, OSError) and one.errno), None)

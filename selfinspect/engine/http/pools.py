@@ -10,19 +10,19 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-import ssl
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from selfinspect.background import future_of
 from selfinspect.endpoint import is_address
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from _typeshed import WriteableBuffer
@@ -81,15 +81,9 @@ def pool(place: Endpoint, tls: Tls | None) -> HTTPConnectionPool:
         made = HTTPConnectionPool(place.host, place.port, maxsize=POOLED)
         made.ConnectionCls = _TcpConnection
     else:
-        context = tls.context()
-        context.sslsocket_class = _TlsSocket
-        made = HTTPSConnectionPool(
-            place.host,
-            place.port,
-            maxsize=POOLED,
-            ssl_context=context,
-            server_hostname=tls.server_name,
-        )
+        name = tls.server_name or place.host.rstrip(".")
+        encrypted = partial(_context(tls).wrap_socket, server_hostname=name)
+        made = HTTPConnectionPool(place.host, place.port, maxsize=POOLED, encrypted=encrypted)
         made.ConnectionCls = _TlsConnection
     return made
 
@@ -115,8 +109,16 @@ class _Socket(socket.socket):
         return super().recv_into(buffer, nbytes or 0, flags)
 
 
-class _TlsSocket(_Socket, ssl.SSLSocket):
-    pass
+def _context(tls: Tls) -> ssl.SSLContext:
+    """The context of the certificates, whose sockets read until a moment, too."""
+    import ssl  # noqa: PLC0415 - few have TLS, and it takes 2 MiB
+
+    class TlsSocket(_Socket, ssl.SSLSocket):
+        pass
+
+    made = tls.context()
+    made.sslsocket_class = TlsSocket
+    return made
 
 
 class _TcpConnection(HTTPConnection):
@@ -169,8 +171,26 @@ class _TcpConnection(HTTPConnection):
             self.read_from.until = until
 
 
-class _TlsConnection(_TcpConnection, HTTPSConnection):
-    pass
+class _TlsConnection(_TcpConnection):
+    """Does not take urllib3's for TLS: that is not there where `ssl` was loaded later.
+
+    Args:
+        encrypted: encrypts a connection, once the other end has shown who it is.
+    """
+
+    def __init__(
+        self, *arguments: Any, encrypted: Callable[[socket.socket], ssl.SSLSocket], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._encrypted = encrypted
+
+    def _new_conn(self) -> socket.socket:
+        plain = super()._new_conn()
+        try:
+            return self._encrypted(plain)
+        except BaseException:
+            plain.close()
+            raise
 
 
 class _UnixConnection(_TcpConnection, UnixHTTPConnection):  # type: ignore[misc]  # no types

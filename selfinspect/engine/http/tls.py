@@ -1,10 +1,12 @@
-"""Certificates for an engine that listens with TLS: which there are, and why one was refused."""
+"""Certificates for an engine that listens with TLS: which there are, and why one was refused.
+
+`ssl` is loaded where it is used: where an engine has a socket, nothing needs its 2 MiB.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +15,8 @@ from selfinspect.files import InMemory, read_named
 from selfinspect.frozen import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import ssl
+    from collections.abc import Iterable, Mapping
 
     from selfinspect.endpoint import Endpoint
     from selfinspect.errors import Outcome
@@ -70,7 +73,10 @@ class Tls:
         Raises:
             OSError: a file is missing, may not be read or is not a certificate.
         """
+        import ssl  # noqa: PLC0415
+
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.set_alpn_protocols(["http/1.1"])
         with InMemory(read_named(self.folder / "ca.pem")) as authorities:
             made.load_verify_locations(authorities)
         if (self.folder / "cert.pem").exists():
@@ -97,8 +103,13 @@ def certificates(environ: Mapping[str, str], server_name: str | None = None) -> 
     return Tls(Path(environ.get("HOME", "/")) / ".docker", server_name, switch=switch)
 
 
-def explain(error: ssl.SSLError, endpoint: Endpoint, tls: Tls) -> Why:
-    """What a failed handshake means."""
+def explain(causes: Iterable[BaseException], endpoint: Endpoint, tls: Tls) -> Why | None:
+    """What a failed handshake means; None where none is among the causes."""
+    import ssl  # noqa: PLC0415
+
+    error = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
+    if error is None:
+        return None
     if isinstance(error, ssl.SSLCertVerificationError):
         return _not_trusted(error, endpoint, tls)
     reason = error.reason or str(error)
@@ -146,7 +157,7 @@ def unusable(error: OSError, tls: Tls) -> Why:
         if name == "key.pem" and b"ENCRYPTED" in content:
             detail = f"{path} has a passphrase, which cannot be entered here"
             return _not_usable(detail, f"openssl pkey -in {path} {_into(path)}")
-    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+    if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
         return _not_usable(
             f"{folder / 'key.pem'} is not the key of {folder / 'cert.pem'}",
             f"put both of one pair there: openssl x509 -in {folder / 'cert.pem'} -noout -pubkey"

@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from selfinspect.agent.build import Agent
-from selfinspect.cli.serve import _end_with
+from selfinspect.agent.process import _end_with
 from selfinspect.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`serve`: the agent, alone or as the child of `run`."""
+"""The agent's process: what it was handed and told to use, until its exit code."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING
 
 from selfinspect.agent.build import Agent
-from selfinspect.cli.options import observing, serving, settings
-from selfinspect.cli.streams import Streams, streams_of
-from selfinspect.cli.verb import ExitCode, Verb, exits
+from selfinspect.kernel.files import text
+from selfinspect.kernel.network import default_gateway, routes
 from selfinspect.kernel.signals import signal_name
 from selfinspect.listen import uri_of
 from selfinspect.model import Stopping
@@ -28,6 +25,7 @@ from selfinspect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
     from selfinspect.listen import ListenAddress
     from selfinspect.model import Self, Snapshot
@@ -39,77 +37,64 @@ _STARTED = 22
 
 _LONGEST_MESSAGE = 4096
 _STOP_FACTS = 3
+_WELL, _FAILED, _UNUSABLE = 0, 1, 2
 
 
-def _options_of_run() -> list[str]:
-    import re  # noqa: PLC0415 - for an error alone
-
-    from selfinspect.supervise.arguments import HELP  # noqa: PLC0415
-
-    return re.findall(r"^  (?:-\w, )?(--[\w-]+)", HELP, re.MULTILINE)
+class _UnusableError(Exception):
+    """Something that was chosen cannot be used; the message names the option."""
 
 
-@click.command(
-    cls=Verb,
-    others=_options_of_run,
-    examples=("selfinspect serve", "selfinspect serve --listen unix:///run/app/api.sock"),
-    exits=exits(no="It failed: the log says why."),
-)
-@observing
-@serving
-@streams_of
-def serve(streams: Streams, /, **given: Any) -> int:
-    """Serve identity, inspect data, stats and events.
+def run(settings: Settings, environ: Mapping[str, str], err: TextIO) -> int:
+    """An agent until it ends: its exit code, as the help of `serve` has them.
 
-    It ends with 0 on SIGTERM and SIGINT. Each option is an environment variable as well:
-    SELFINSPECT_METRICS_LISTEN is --metrics-listen; the values of a repeatable one are separated by
-    commas.
+    Args:
+        settings: everything that can be chosen.
+        environ: the environment, for what PID 1 hands over as well.
+        err: where the log goes.
     """
-    chosen = settings(given, streams.environ)
     gc.freeze()  # no collection looks at the code again
     gc.enable()
-    reached = _timeline(streams)
+    reached = _timeline(environ, err)
     reached("loaded")
     try:
-        handed = Handover.from_environment(streams.environ)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{HANDOVER}: only `run` sets it") from error
-    well = asyncio.run(_serve(chosen, streams, handed, reached))
-    return ExitCode.OK if well else ExitCode.NO
+        return _WELL if asyncio.run(_run(settings, environ, err, reached)) else _FAILED
+    except _UnusableError as error:
+        print(f"selfinspect serve: error: {error}", file=err)
+        return _UNUSABLE
 
 
-async def _serve(
-    chosen: Settings,
-    streams: Streams,
-    handed: Handover | None,
-    reached: Callable[[str], None],
+async def _run(
+    settings: Settings, environ: Mapping[str, str], err: TextIO, reached: Callable[[str], None]
 ) -> bool:
     def ready(snapshot: Snapshot) -> None:
         reached("ready")
         if handed is not None:
-            handed.ready(*_offered(snapshot.self, streams.environ))
+            handed.ready(*_offered(snapshot.self, environ))
 
-    token = handed.token if handed else None
+    try:
+        handed = Handover.from_environment(environ)
+    except (OSError, ValueError) as error:
+        raise _UnusableError(f"{HANDOVER}: only `run` sets it") from error
     try:
         agent = Agent(
-            chosen,
-            streams.environ,
-            streams.err,
-            token,
+            settings,
+            environ,
+            err,
+            handed.token if handed else None,
             on_ready=ready,
             on_memory=handed.memory if handed else lambda _: None,
         )
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise _UnusableError(str(error)) from error
     if handed is not None:
         _end_with(handed.control, agent)
         reached("listening")
         return await agent.run(handed.api, handed.metrics)
-    api = _bind("--listen", chosen.listen)
-    asked = chosen.metrics_listen or usual_metrics()
+    api = _bind("--listen", settings.listen)
+    asked = settings.metrics_listen or usual_metrics()
     metrics = _bind("--metrics-listen", [] if asked == "off" else [asked])
     announcement = Announcement()
-    announcement.write(uri_of([bound(each) for each in api], tls=chosen.tls_cert is not None))
+    announcement.write(uri_of([bound(each) for each in api], tls=settings.tls_cert is not None))
     reached("listening")
     try:
         return await agent.run(api, metrics)
@@ -117,16 +102,16 @@ async def _serve(
         announcement.withdraw()
 
 
-def _timeline(streams: Streams) -> Callable[[str], None]:
+def _timeline(environ: Mapping[str, str], err: TextIO) -> Callable[[str], None]:
     """What prints how long after exec the agent reached a stage, where the variable asks for it."""
-    if not streams.environ.get(_TRACE):
+    if not environ.get(_TRACE):
         return lambda _: None
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     started = int(fields[_STARTED - 3]) / os.sysconf("SC_CLK_TCK")
 
     def reached(stage: str) -> None:
         passed = time.clock_gettime(time.CLOCK_BOOTTIME) - started
-        print(f"start: {stage} after {passed * 1e3:.0f} ms", file=streams.err, flush=True)
+        print(f"start: {stage} after {passed * 1e3:.0f} ms", file=err, flush=True)
 
     return reached
 
@@ -138,10 +123,11 @@ def _offered(
     if own is None:
         return {}, {}
     # Without PID 1 nobody asks for them.
-    from selfinspect.cli.env import of_container  # noqa: PLC0415
+    from selfinspect.exports.otel import of_container  # noqa: PLC0415
 
     stop = {SIGNAL: own.stop.signal} if own.stop and own.stop.signal else {}
-    variables, left_out = of_container(own, environ)
+    gateway = default_gateway(routes(text("/proc/net/route")))
+    variables, left_out = of_container(own, gateway, environ)
     return {**variables, **stop}, left_out
 
 
@@ -187,7 +173,7 @@ def _bind(option: str, addresses: Sequence[ListenAddress]) -> list[socket.socket
             listeners.append(socket.socket(fileno=bind(address).detach()))
         except OSError as error:
             reason = error.strerror or error
-            raise click.UsageError(
+            raise _UnusableError(
                 f"{option} {address}: {reason}: takes a free address of this container"
             ) from error
     return listeners
