@@ -333,7 +333,7 @@ def _request_fix(name: Capability, error: EngineError, facts: Facts) -> str | No
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
         return f"{facts.made_by.logging} …" + (
-            f", in place of --log-driver {driver}" if driver else ""
+            f", in place of --log-driver {quote(driver)}" if driver else ""
         )
     return error.hint
 

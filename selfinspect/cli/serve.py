@@ -72,7 +72,7 @@ def serve(streams: Streams, /, **given: Any) -> int:
     reached("loaded")
     try:
         handed = Handover.from_environment(streams.environ)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise click.UsageError(f"{HANDOVER}: only `run` sets it") from error
     well = asyncio.run(_serve(chosen, streams, handed, reached))
     return ExitCode.OK if well else ExitCode.NO
