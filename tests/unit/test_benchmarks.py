@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
 from tests.benchmarks.figures import (
@@ -14,7 +17,7 @@ from tests.benchmarks.figures import (
     percentile,
     table,
 )
-from tests.benchmarks.processes import numbers
+from tests.benchmarks.processes import Key, Taken, numbers, spent, taken
 from tests.benchmarks.scale import foreign
 
 OWN, OTHER = "a" * 64, "b" * 64
@@ -95,6 +98,47 @@ def test_numbers_of_a_process_are_read_by_name() -> None:
     """Of a status as of a rollup; lines that have no number are passed over."""
     text = "Name:\tsleep\nVmRSS:\t    1234 kB\nRssAnon:\t56 kB\nvoluntary_ctxt_switches:\t7\n"
     assert numbers(text) == {"VmRSS": 1234, "RssAnon": 56, "voluntary_ctxt_switches": 7}
+
+
+DAEMON, SHIM, CHECK = Key(10, 1), Key(20, 2), Key(30, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({DAEMON: Taken(5, 1, 1)}, {DAEMON: Taken(7, 4, 1)}, (2, 3)),
+        (
+            {DAEMON: Taken(5, 1, 1), CHECK: Taken(4, 2, 10)},
+            {DAEMON: Taken(5, 10, 1)},
+            (0, 3),
+        ),
+        (
+            {DAEMON: Taken(5, 1, 1), SHIM: Taken(2, 0, 10), CHECK: Taken(4, 0, 20)},
+            {DAEMON: Taken(5, 8, 1)},
+            (0, 1),
+        ),
+        ({DAEMON: Taken(5, 1, 1), SHIM: Taken(9, 9, 1)}, {DAEMON: Taken(6, 1, 1)}, (1, 0)),
+        ({DAEMON: Taken(5, 1, 1)}, {DAEMON: Taken(5, 1, 1), CHECK: Taken(3, 0, 10)}, (0, 3)),
+        (
+            {DAEMON: Taken(5, 1, 1), CHECK: Taken(4, 0, 1)},
+            {DAEMON: Taken(5, 1, 1), Key(30, 9): Taken(3, 0, 10)},
+            (0, 3),
+        ),
+    ],
+    ids=["lasting", "ended", "ended with its parent", "nobody's", "new", "number used again"],
+)
+def test_cpu_of_a_process_that_ended_counts_once(
+    before: dict[Key, Taken], after: dict[Key, Taken], expected: tuple[float, float]
+) -> None:
+    """Its parent has waited for it: only what it took since the first count is added."""
+    assert spent(before, after) == expected
+
+
+def test_a_process_that_ended_takes_nothing() -> None:
+    """It may end between two looks at it; the others are counted."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert [key.process for key in taken([ended.pid, os.getpid()])] == [os.getpid()]
 
 
 def _event(kind: str, container: str) -> bytes:
