@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from selfinspect import times
 from selfinspect.agent.observe import inspect_again
 from selfinspect.errors import EngineError, EngineUnreachableError, UnknownContainerError
-from selfinspect.events.history import gap
+from selfinspect.events.history import first_gap, gap
 from selfinspect.events.reconcile import reconcile
 from selfinspect.events.stream import PolledEvents, open_events
 from selfinspect.events.translate import EVERY_NAME, translate
@@ -131,13 +131,18 @@ class Following:
         begun = created(self._state.observation)
         # After a clock was set back: an engine refuses a `since` that is still to come.
         since = min(begun if newest is None or newest > now else newest, now)
-        past = self._translated(self._stream.past(since, now), "replay")
+        held = self._stream.past(since, now)
+        past = self._translated(held, "replay")
         replayed = journal.unknown(*past)
         complete = len(replayed) < len(past) or (
             newest is None and any(event.action == "create" for event in past)
         )
         alive = min(max(before.alive or begun, newest or begun), now)
-        lost = None if complete else gap(self._client, alive, now)
+        lost = None
+        if not complete and newest is None and before.alive is None:
+            lost = first_gap(held, alive, now)
+        elif not complete:
+            lost = gap(self._client, alive, now)
         live = self._since_then(past, within=0)
         inspect = self._inspect().snapshot.inspect
         missed = reconcile(before, (*replayed, *live), inspect, now)

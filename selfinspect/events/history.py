@@ -13,7 +13,7 @@ from selfinspect.events.translate import decoded, made, when
 from selfinspect.jsonread import HEAVIEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from selfinspect.engine.api.client import Client
     from selfinspect.engine.http.stream import Stream
@@ -70,11 +70,25 @@ def past_events(client: Client, since: int, now: int) -> list[Json]:
         return sorted((raw for each in streams for raw in _events(each)), key=when)
 
 
+def first_gap(held: Iterable[Json], begun: int, now: int) -> Gap:
+    """What is missing at a first look, where the container's creation is held no more.
+
+    That something is missing is certain then, so that nobody else's events need be read: a
+    hundred agents that start together would get all the events of all.
+
+    Args:
+        held: the events of `past_events` since the creation.
+        begun: nanoseconds since the Unix epoch of the creation.
+        now: the present, in the same unit.
+    """
+    return Gap(begun, max(min(map(when, held), default=now), begun), "engine-buffer")
+
+
 def gap(client: Client, alive: int, now: int) -> Gap | None:
     """Between when and when events may be missing because the engine holds them no more.
 
-    Asked only where its history does not reach back to the journal's last event. Of other
-    containers' events only the times are read.
+    Asked only where its history does not reach back to the journal's last event, so at most once
+    a connection. Of other containers' events only the times are read.
 
     Args:
         client: asks the engine.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _PROC = Path("/proc")
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
@@ -22,12 +26,36 @@ class Memory(NamedTuple):
     proportional: float
 
 
+class Key(NamedTuple):
+    """A process; its number may be another's once it has ended."""
+
+    process: int
+    start: int
+
+
+class Taken(NamedTuple):
+    """Milliseconds of CPU so far: a process's own, and of the children that it has waited for."""
+
+    own: float
+    waited_for: float
+    parent: int
+
+
 def memory(process: int) -> Memory:
     folder = _PROC / str(process)
     status = numbers((folder / "status").read_text())
     rollup = numbers((folder / "smaps_rollup").read_text())
     kib = (status["VmRSS"], status["RssAnon"], rollup["Pss"])
     return Memory(*(each / _KIB for each in kib))
+
+
+def memory_of(processes: Iterable[int]) -> list[Memory]:
+    """Of those that have not ended."""
+    found = []
+    for process in processes:
+        with suppress(OSError, KeyError):  # one that is not waited for yet has no memory
+            found.append(memory(process))
+    return found
 
 
 def numbers(text: str) -> dict[str, int]:
@@ -41,12 +69,36 @@ def cpu(process: int) -> float:
     The kernel counts all of it in ticks of 10 ms, and that of the threads that still run exactly.
     """
     threads = (text.split() for text in _of_threads(process, "schedstat"))
-    return max(_ticks(process, 11), sum(int(spent) for spent, *_ in threads) / 1e6)
+    return max(_ticks(_stat(process), 11), sum(int(spent) for spent, *_ in threads) / 1e6)
 
 
-def cpu_of_ended(process: int) -> float:
-    """Milliseconds of CPU of the children that a process has waited for."""
-    return _ticks(process, 13)
+def taken(processes: Iterable[int]) -> dict[Key, Taken]:
+    """What each has taken, of those that have not ended."""
+    found = {}
+    for process in processes:
+        with suppress(OSError):
+            fields = _stat(process)
+            key = Key(process, int(fields[19]))
+            found[key] = Taken(cpu(process), _ticks(fields, 13), int(fields[1]))
+    return found
+
+
+def spent(before: Mapping[Key, Taken], after: Mapping[Key, Taken]) -> tuple[float, float]:
+    """Milliseconds of CPU between: of those that were there all the time, and of those they ran.
+
+    What ended in between is among what its parent has waited for, with all of its time: that of
+    before is taken off. What nobody of them waited for is lost, and counts on neither side.
+    """
+    own = sum(after[key].own - before[key].own for key in before.keys() & after.keys())
+    by_number = {key.process: key for key in before}
+
+    def is_counted(key: Key) -> bool:
+        parent = by_number.get(before[key].parent)
+        return key in after or (parent is not None and is_counted(parent))
+
+    counted = (before[key] for key in before if is_counted(key))
+    total = sum(each.own + each.waited_for for each in after.values())
+    return own, total - sum(each.own + each.waited_for for each in counted) - own
 
 
 def wakeups(process: int) -> int:
@@ -88,17 +140,22 @@ def _words(process: int) -> list[bytes]:
     return _read(_PROC / str(process) / "cmdline").split(b"\0")
 
 
-def _ticks(process: int, field: int) -> float:
-    fields = (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[field]) + int(fields[field + 1])) * _TICK
+def _stat(process: int) -> list[str]:
+    """The fields of its `stat` from its state on, the third."""
+    return (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
+
+
+def _ticks(fields: list[str], first: int) -> float:
+    return (int(fields[first]) + int(fields[first + 1])) * _TICK
 
 
 def _of_threads(process: int, name: str) -> list[str]:
-    return [
-        text
-        for thread in (_PROC / str(process) / "task").iterdir()
-        if (text := _read(thread / name).decode())
-    ]
+    """That file of each thread; none where the process has ended."""
+    try:
+        threads = [*(_PROC / str(process) / "task").iterdir()]
+    except OSError:
+        return []
+    return [text for thread in threads if (text := _read(thread / name).decode())]
 
 
 def _read(path: Path) -> bytes:

@@ -22,7 +22,7 @@ from tests.engine.conftest import relayed
 from tests.engine.prometheus import prometheus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.engine.conftest import Engine
@@ -33,7 +33,7 @@ AT_ONCE = 8
 """Starts asked for at once."""
 EVENTS_A_SECOND = 20
 SETTLING = 3.0
-READY_WITHIN = 300.0
+READY_WITHIN = 900.0
 APP = ("sleep", "infinity")
 
 
@@ -59,7 +59,7 @@ class Herd:
         addresses: of each.
         ready: seconds from the first start until each was ready, or ran where there is no agent.
         agents: the agent's process in each.
-        engines: the processes of the engine itself.
+        engine_home: the engine's folder, which marks its processes.
     """
 
     identifiers: list[str]
@@ -67,24 +67,30 @@ class Herd:
     addresses: list[str]
     ready: list[float]
     agents: list[int]
-    engines: list[int]
+    engine_home: Path
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Milliseconds of CPU so far: of each agent, the engine, and what it has run for checks."""
+    """CPU so far of the agents' processes and the engine's, which runs some for checks."""
 
-    agents: list[float]
-    engine: float
-    run: float
+    agents: Mapping[processes.Key, processes.Taken]
+    engine: Mapping[processes.Key, processes.Taken]
 
     @classmethod
     def by(cls, herd: Herd) -> Self:
+        """Now. The engine's processes are found each time, for some end and some are new."""
         return cls(
-            [processes.cpu(each) for each in herd.agents],
-            sum(processes.cpu(each) for each in herd.engines),
-            sum(processes.cpu_of_ended(each) for each in herd.engines),
+            processes.taken(herd.agents), processes.taken(processes.of_engine(herd.engine_home))
         )
+
+    def of_agents(self, after: Self) -> dict[int, float]:
+        """Milliseconds until then of each agent that lasted."""
+        return {
+            key.process: after.agents[key].own - taken.own
+            for key, taken in self.agents.items()
+            if key in after.agents
+        }
 
 
 @dataclass
@@ -120,8 +126,13 @@ def measured(engine: Engine, folder: Path, counts: Sequence[int], times: Times) 
                 for what, value in _figures(engine, home, herd, times):
                     yield Point(what, kind, containers, value)
             if herd.agents:
+                lasting = len(processes.taken(herd.agents))
+                yield Point("agents that ended", kind, containers, containers - lasting)
                 value = foreign(received.content, herd.identifiers[0])
                 yield Point("foreign events to an agent, bytes", kind, containers, value)
+                if value:
+                    asked_for = [each for each in relay.requests if "/events" in each]
+                    print("of the answers to", *asked_for, sep="\n  ", file=sys.stderr)
             engine.remove_started()
 
 
@@ -134,9 +145,10 @@ def _figures(engine: Engine, home: Path, herd: Herd, times: Times) -> Iterator[t
     yield "idle: health checks", len(codes)
     if herd.agents:
         yield "idle: health checks that failed", sum(map(bool, codes))
-    for name in processes.Memory._fields if herd.agents else ():
-        for who, each in (("agent", herd.agents), ("its PID 1", herd.inits)):
-            taken = [getattr(processes.memory(process), name) for process in each]
+    for who, each in (("agent", herd.agents), ("its PID 1", herd.inits)) if herd.agents else ():
+        memory = processes.memory_of(each)
+        for name in processes.Memory._fields if memory else ():
+            taken = [getattr(one, name) for one in memory]
             yield f"{who}, memory {name}, MiB", statistics.median(taken)
     yield "dockerd, memory resident, MiB", processes.memory(engine.pid).resident
     if herd.agents:
@@ -170,11 +182,11 @@ def _checks(engine: Engine, herd: Herd, begun: int, ended: int) -> list[int]:
 
 
 def _shares(name: str, before: Spent, after: Spent, seconds: float) -> Iterator[tuple[str, float]]:
-    if after.agents:
-        spent = sum(after.agents) - sum(before.agents)
-        yield f"{name}: CPU an agent, ms/min", spent / len(after.agents) / seconds * 60
-    yield f"{name}: CPU of the engine, % of a core", (after.engine - before.engine) / seconds / 10
-    yield f"{name}: CPU of runc and checks, % of a core", (after.run - before.run) / seconds / 10
+    if agents := before.of_agents(after):
+        yield f"{name}: CPU an agent, ms/min", statistics.mean(agents.values()) / seconds * 60
+    own, run = processes.spent(before.engine, after.engine)
+    yield f"{name}: CPU of the engine, % of a core", own / seconds / 10
+    yield f"{name}: CPU of runc and checks, % of a core", run / seconds / 10
 
 
 def _storm(engine: Engine, herd: Herd, seconds: float) -> Iterator[tuple[str, float]]:
@@ -188,14 +200,13 @@ def _storm(engine: Engine, herd: Herd, seconds: float) -> Iterator[tuple[str, fl
             asked(connection, f"/v{VERSION}/containers/{stormed}/rename?name={name}", "POST")
     took, after = time.monotonic() - begun, Spent.by(herd)
     name = f"{EVENTS_A_SECOND} events/s in one"
-    if after.agents:
-        *others, in_it = (
-            end - start for start, end in zip(before.agents, after.agents, strict=True)
-        )
+    agents = before.of_agents(after)
+    if herd.agents and (in_it := agents.pop(herd.agents[-1], None)) is not None:
         yield f"{name}: CPU of its agent, ms/min", in_it / took * 60
-        if others:
-            yield f"{name}: CPU of another agent, ms/min", statistics.mean(others) / took * 60
-    yield f"{name}: CPU of the engine, % of a core", (after.engine - before.engine) / took / 10
+    if agents:
+        yield f"{name}: CPU of another agent, ms/min", statistics.mean(agents.values()) / took * 60
+    own, _ = processes.spent(before.engine, after.engine)
+    yield f"{name}: CPU of the engine, % of a core", own / took / 10
 
 
 def _started(engine: Engine, containers: int, kind: Kind, relay: Path) -> Herd:
@@ -221,7 +232,7 @@ def _started(engine: Engine, containers: int, kind: Kind, relay: Path) -> Herd:
         list(addresses),
         [at - begun for at in ready.values()] or list(running),
         [processes.agent_of(init) for init in inits] if kind == "agents" else [],
-        processes.of_engine(engine.home),
+        engine.home,
     )
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,11 +17,8 @@ from tests.benchmarks.figures import (
     percentile,
     table,
 )
-from tests.benchmarks.processes import numbers, of_engine
+from tests.benchmarks.processes import Key, Taken, numbers, spent, taken
 from tests.benchmarks.scale import foreign
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OWN, OTHER = "a" * 64, "b" * 64
 
@@ -106,6 +100,47 @@ def test_numbers_of_a_process_are_read_by_name() -> None:
     assert numbers(text) == {"VmRSS": 1234, "RssAnon": 56, "voluntary_ctxt_switches": 7}
 
 
+DAEMON, SHIM, CHECK = Key(10, 1), Key(20, 2), Key(30, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({DAEMON: Taken(5, 1, 1)}, {DAEMON: Taken(7, 4, 1)}, (2, 3)),
+        (
+            {DAEMON: Taken(5, 1, 1), CHECK: Taken(4, 2, 10)},
+            {DAEMON: Taken(5, 10, 1)},
+            (0, 3),
+        ),
+        (
+            {DAEMON: Taken(5, 1, 1), SHIM: Taken(2, 0, 10), CHECK: Taken(4, 0, 20)},
+            {DAEMON: Taken(5, 8, 1)},
+            (0, 1),
+        ),
+        ({DAEMON: Taken(5, 1, 1), SHIM: Taken(9, 9, 1)}, {DAEMON: Taken(6, 1, 1)}, (1, 0)),
+        ({DAEMON: Taken(5, 1, 1)}, {DAEMON: Taken(5, 1, 1), CHECK: Taken(3, 0, 10)}, (0, 3)),
+        (
+            {DAEMON: Taken(5, 1, 1), CHECK: Taken(4, 0, 1)},
+            {DAEMON: Taken(5, 1, 1), Key(30, 9): Taken(3, 0, 10)},
+            (0, 3),
+        ),
+    ],
+    ids=["lasting", "ended", "ended with its parent", "nobody's", "new", "number used again"],
+)
+def test_cpu_of_a_process_that_ended_counts_once(
+    before: dict[Key, Taken], after: dict[Key, Taken], expected: tuple[float, float]
+) -> None:
+    """Its parent has waited for it: only what it took since the first count is added."""
+    assert spent(before, after) == expected
+
+
+def test_a_process_that_ended_takes_nothing() -> None:
+    """It may end between two looks at it; the others are counted."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert [key.process for key in taken([ended.pid, os.getpid()])] == [os.getpid()]
+
+
 def _event(kind: str, container: str) -> bytes:
     return f'{{"Type":"{kind}","Actor":{{"ID":"{container}"}},"timeNano":1}}\n'.encode()
 
@@ -117,16 +152,3 @@ def test_events_of_other_containers_are_foreign() -> None:
     received += _event("network", OTHER) + f'{{"Id":"{OTHER}"}}\n'.encode()
     assert foreign(received, OWN) == len(others) - 1
     assert foreign(_event("container", OWN), OWN) == 0
-
-
-def test_what_an_engine_runs_for_a_moment_is_none_of_its_processes(tmp_path: Path) -> None:
-    """A check's runc may end before it is read; its CPU is in that of whoever waited for it."""
-    environ = os.environ | {"SELFINSPECT_ENGINE": str(tmp_path)}
-    with ExitStack() as stack:
-        running = []
-        for name in ("dockerd", "containerd-shim-runc-v2", "runc"):
-            program = shutil.copy(shutil.which("sleep") or "", tmp_path / name)
-            started = stack.enter_context(subprocess.Popen([program, "60"], env=environ))
-            stack.callback(started.kill)
-            running.append(started.pid)
-        assert sorted(of_engine(tmp_path)) == sorted(running[:2])

@@ -126,6 +126,19 @@ def test_a_past_that_begins_with_its_creation_has_no_gap(
     assert all("filters" in request for request in docker.matching("/events"))
 
 
+def test_a_creation_that_is_held_no_more_leaves_a_gap(
+    docker: CannedEngine, begin: Callable[..., Kept]
+) -> None:
+    """Up to the oldest event about us; that is known without others' events, which are not read."""
+    del docker.held[0]
+    kept = begin()
+    kept.wait_for(lambda: len(kept.events) == 3)
+    gap, start = kept.journal.held()[:2]
+    assert (gap.action, gap.attributes["reason"]) == ("gap", "engine-buffer")
+    assert (start.action, start.time) == ("start", gap.attributes["to"])
+    assert all("filters" in request for request in docker.matching("/events"))
+
+
 def test_health_checks_are_only_counted(docker: CannedEngine, begin: Callable[..., Kept]) -> None:
     """Those with the container's own command; a person's exec is an event."""
     kept = begin()

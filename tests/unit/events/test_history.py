@@ -10,7 +10,7 @@ from selfinspect.engine.api.client import Client
 from selfinspect.engine.api.connection import connect
 from selfinspect.engine.http.stream import MAX_BODY
 from selfinspect.errors import EngineUnreachableError
-from selfinspect.events.history import Gap, gap, past_events
+from selfinspect.events.history import Gap, first_gap, gap, past_events
 from selfinspect.jsonread import integer
 from selfinspect.model import Actor
 from tests.support.canned_engine import PING, Answer
@@ -107,6 +107,14 @@ def test_what_may_be_missing(
     """An engine that holds few events was restarted; one that holds all it can has dropped some."""
     engine.held.extend(_event(when) for when in held)
     assert gap(client, alive=5, now=99) == found
+
+
+@pytest.mark.parametrize(
+    ("held", "end"), [([8, 7], 7), ([], 99), ([3], 5)], ids=["some", "none", "before it began"]
+)
+def test_a_first_gap_ends_with_the_oldest_event_held(held: list[int], end: int) -> None:
+    """Or now, where none is; a clock that was set leaves none that ends before it begins."""
+    assert first_gap([_event(when) for when in held], begun=5, now=99) == (5, end, "engine-buffer")
 
 
 def test_podmans_log_is_not_read_whole(engine: CannedEngine, podman: Client) -> None:
