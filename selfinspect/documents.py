@@ -103,21 +103,27 @@ def standing(snapshot: Snapshot) -> Self:
         IdentityError: we cannot say which container this is, or not yet.
     """
     if snapshot.self is None:
-        raise unresolved(snapshot.identity.reason, named=bool(snapshot.identity.candidates))
+        raise unresolved(
+            snapshot.identity.reason,
+            named=bool(snapshot.identity.candidates),
+            no_engine=snapshot.failure.detail if snapshot.failure else None,
+        )
     return snapshot.self
 
 
-def unresolved(reason: str | None, *, named: bool) -> IdentityError:
+def unresolved(reason: str | None, *, named: bool, no_engine: str | None = None) -> IdentityError:
     """The error for no identity.
 
     Args:
         reason: why there is none.
         named: whether evidence names any container.
+        no_engine: why no engine could be asked.
     """
+    cause = f"{no_engine}; " if no_engine else ""
     kind = AmbiguousIdentityError if named else IdentityError
     return kind(
         reason or "no evidence of a container was found",
-        hint="selfinspect id --explain shows the evidence; --container settles it",
+        hint=f"{cause}selfinspect id --explain shows the evidence; --container settles it",
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from selfinspect.settings import LogFormat
 
+_FIRST = ("timestamp", "level", "event")
+
 
 def logger(
     stream: TextIO,
@@ -38,7 +40,7 @@ def logger(
     def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {
             key: shown(key, mask(value)) if isinstance(value, str) else value
-            for key, value in event.items()
+            for key, value in {**dict.fromkeys(_FIRST), **event}.items()
         }
 
     def shown(key: str, text: str) -> str:

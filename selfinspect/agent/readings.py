@@ -132,7 +132,8 @@ class Readings:
         """The container's processes as the kernel has them, in the form of `/v1/top`.
 
         Sizes are in KiB, the CPU time is in seconds, and a PID is that of our namespace. Secrets
-        in command lines are masked; `truncated` counts those that are not whole.
+        in command lines are masked; `truncated` counts those that are not whole, and processes
+        that are not listed.
 
         Raises:
             NotFoundError: the kernel's list is not this container's, or not all of it can be seen.
@@ -145,7 +146,11 @@ class Readings:
                 hint="source=engine asks the engine",
             )
         masking = self._state.observation.masking
-        cut = sum(process.cut for process in listing)
+        cut = {
+            "commands": sum(process.cut for process in listing.processes),
+            "processes": listing.more,
+        }
+        truncated: dict[str, Json] = {name: number for name, number in cut.items() if number}
         return {
             "titles": list(_TITLES),
             "processes": [
@@ -154,9 +159,9 @@ class Readings:
                     "" if process.cpu is None else f"{process.cpu:.2f}",
                     " ".join(masking.arguments(process.command))[:_LONGEST_COMMAND],
                 ]
-                for process in listing
+                for process in listing.processes
             ],
-            **({"truncated": {"commands": cut}} if cut else {}),
+            **({"truncated": truncated} if truncated else {}),
         }
 
     def raw(self) -> Json:

@@ -17,6 +17,7 @@ from selfinspect.cli.options import observing, settings
 from selfinspect.cli.streams import Streams, progress, streams_of, table
 from selfinspect.cli.verb import ExitCode, Verb, exits
 from selfinspect.documents import as_document, standing
+from selfinspect.errors import BadRequestError
 from selfinspect.jsonread import mapping, member, sequence, texts
 from selfinspect.terminal import columns, steer
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from selfinspect.agent.state import Observation
     from selfinspect.client import AgentAddress
-    from selfinspect.model import Json
+    from selfinspect.model import Json, StatsSource
     from selfinspect.settings import Settings
 
 _HEAD = ("CPU %", "MEM USAGE", "LIMIT", "MEM %", "NET I", "NET O", "BLOCK I", "BLOCK O", "PIDS")
@@ -161,24 +162,55 @@ def _sum(parts: list[dict[str, Json]], name: str) -> str:
 
 @click.command(
     cls=Verb,
-    examples=("selfinspect top", "selfinspect top --args '-eo pid,uid,rss,args'"),
-    exits=exits(ExitCode.NO_IDENTITY, ExitCode.ENGINE_UNREACHABLE, ExitCode.DENIED),
+    examples=(
+        "selfinspect top",
+        "selfinspect top --args '-eo pid,uid,rss,args'",
+        "selfinspect top --source kernel",
+    ),
+    exits=exits(
+        ExitCode.NO_IDENTITY,
+        ExitCode.ENGINE_UNREACHABLE,
+        ExitCode.DENIED,
+        no="The kernel does not show all processes to this one.",
+    ),
 )
 @click.option("--args", help="The columns, as ps takes them: -ef, or -eo pid,comm.")
+@click.option(
+    "--source",
+    type=click.Choice(["engine", "kernel"]),
+    default="engine",
+    show_default=True,
+    help="Which of them lists the processes: the engine by ps, or the kernel in /proc.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what /v1/top returns.")
 @observing
 @streams_of
-def top(streams: Streams, /, *, args: str | None, as_json: bool, **given: Any) -> None:
+def top(
+    streams: Streams, /, *, args: str | None, source: StatsSource, as_json: bool, **given: Any
+) -> None:
     """Print the processes of this container.
 
     Process IDs and names of users are those of the engine's machine, where a user of this container
     may have another name; the column uid has the number. With user namespaces that number is the
-    machine's, too.
+    machine's, too. --source kernel needs no engine: IDs are this container's, RSS and SWAP are in
+    KiB, TIME is seconds of CPU.
     """
-    path = "/v1/top" + (f"?{urlencode({'args': args})}" if args is not None else "")
-    document = answer(streams, given, path, lambda observation: inquiry(observation).top(args))
+    if source == "kernel" and args is not None:
+        raise BadRequestError("--args are of ps, which --source kernel does not run")
+
+    def here(observation: Observation) -> Json:
+        if source == "engine":
+            return inquiry(observation).top(args)
+        standing(observation.snapshot)
+        return Readings(settings(given, streams.environ), State(observation)).processes()
+
+    asked = {"args": args, "source": "kernel" if source == "kernel" else None}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    document = answer(streams, given, f"/v1/top?{query}" if query else "/v1/top", here)
     if as_json:
         streams.print_json(document)
-    else:
-        rows = [texts(document, "titles"), *map(texts, sequence(document, "processes"))]
-        streams.print_lines(table(rows))
+        return
+    rows = [texts(document, "titles"), *map(texts, sequence(document, "processes"))]
+    streams.print_lines(table(rows))
+    if more := member(document, "truncated", "processes"):
+        print(f"{more} more are not listed", file=streams.err)

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from selfinspect.errors import (
     BadRequestError,
@@ -90,11 +91,16 @@ class Verb(click.Command):
         self._exits = exits or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The arguments; an error of an unknown option or a word too many names the help."""
+        """The arguments; an error names the variable that is wrong, or the help."""
         try:
             return super().parse_args(ctx, args)
-        except click.BadParameter:
-            raise
+        except click.BadParameter as error:
+            given = error.param
+            source = ctx.get_parameter_source(given.name or "") if given else None
+            if given is None or source is not ParameterSource.ENVIRONMENT:
+                raise
+            said = f"{error.message.rstrip('.')} (given as {given.envvar})"
+            raise click.BadParameter(said, ctx, given) from error
         except click.UsageError as error:
             said = error.format_message().rstrip(".")
             also = self._meant(error) if isinstance(error, click.NoSuchOption) else ""

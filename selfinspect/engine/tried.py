@@ -38,8 +38,8 @@ _MENDED_BY: Mapping[NamedBy, str] = {
     " --engine; --engine off uses none",
 }
 _MOUNT = (
-    "mount the engine's socket, or a proxy's, with -v /var/run/docker.sock:/var/run/docker.sock"
-    " (root on the host: see `selfinspect help security`)"
+    "mount it with -v /var/run/docker.sock:/var/run/docker.sock (root on the host; safer"
+    " ways: `selfinspect help security`)"
 )
 _NEW_CERTIFICATE = "deploy/tls/certificates.sh DIR {host}, then restart the engine"
 _OUR_CERTIFICATE = (
@@ -151,9 +151,7 @@ def failure(tried: tuple[Attempt, ...], failures: list[EngineError]) -> EngineFa
         return EngineFailure(chosen.detail or f"{chosen.endpoint}: {chosen.said}", chosen.hint)
     if not there:
         sockets = [one.endpoint.removeprefix("unix://") for one in tried if not one.guessed]
-        hosts = [one.endpoint for one in tried if one.guessed]
-        nor = f", and no answer from {', '.join(hosts)}" if hosts else ""
-        return EngineFailure(f"no engine socket at {', '.join(sockets)}{nor}", _MOUNT)
+        return EngineFailure(f"no engine socket at {', '.join(sockets)}", _MOUNT)
     worst = next((error for error in there if _outcome(error) == "denied"), there[0])
     return EngineFailure(worst.detail, worst.hint, denied=isinstance(worst, EngineDeniedError))
 

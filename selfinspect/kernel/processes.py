@@ -67,11 +67,18 @@ class Process(NamedTuple):
     cut: bool = False
 
 
-def listing(folder: str, root: str) -> list[Process] | None:
+class Listing(NamedTuple):
+    """The processes of a container, and how many it has beyond those that are listed."""
+
+    processes: list[Process]
+    more: int = 0
+
+
+def listing(folder: str, root: str) -> Listing | None:
     """The processes of a cgroup and those below it; None where not all can be seen.
 
     One of a PID namespace that we do not see is listed as 0, and one that is hidden from us cannot
-    be read. Of more than four thousand it is the first.
+    be read. Of more than four thousand the first are listed, and the others counted.
 
     Args:
         folder: of the container's cgroup.
@@ -93,7 +100,8 @@ def listing(folder: str, root: str) -> list[Process] | None:
     listed = set(left)
     ours = [process for pid, process in found.items() if pid in listed]
     seen = [process for process in ours if process is not None]
-    return seen if len(seen) == len(ours) else None
+    more = max(len(pids) - _MOST_LISTED, 0)
+    return Listing(seen, more) if len(seen) == len(ours) else None
 
 
 def _process(folder: str, pid: str, longest: int) -> Process | None:

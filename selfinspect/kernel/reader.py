@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from selfinspect.kernel.processes import Process
+    from selfinspect.kernel.processes import Listing
     from selfinspect.model import Machine, Processes
 
 DEFAULT_SHARES = 1024
@@ -108,7 +108,7 @@ class CgroupReader:
         folder = self._of_tasks
         return processes.processes(folder, self._root, tasks) if folder else None
 
-    def listing(self) -> list[Process] | None:
+    def listing(self) -> Listing | None:
         """What each of the container's processes is and uses; None where not all can be seen."""
         folder = self._of_tasks
         return processes.listing(folder, self._root) if folder else None

@@ -31,6 +31,14 @@ def test_a_line_is_json_for_programs() -> None:
     assert line["timestamp"].endswith("Z")
 
 
+def test_a_line_begins_with_what_happened() -> None:
+    """Not with a long reason, behind which nobody would find it."""
+    stream = StringIO()
+    log = logger(stream, level="info", form="json", mask=_hide)
+    log.warning("engine.missing", reason="no socket", hint="mount it")
+    assert list(json.loads(stream.getvalue())) == ["timestamp", "level", "event", "reason", "hint"]
+
+
 def test_a_terminal_gets_text() -> None:
     """On a terminal the line is for people, unless JSON was asked for."""
     for_people, for_programs = Terminal(), Terminal()

@@ -113,7 +113,15 @@ def paths(schemas: Schemas) -> dict[str, Json]:
             _json(
                 strict(
                     {"titles": array(TEXT), "processes": array(array(TEXT))},
-                    optional={"truncated": strict({"commands": {"type": "integer"}})},
+                    optional={
+                        "truncated": strict(
+                            {},
+                            optional={
+                                "commands": {"type": "integer"},
+                                "processes": {"type": "integer"},
+                            },
+                        )
+                    },
                 )
             ),
             ("args", "source"),

@@ -77,6 +77,13 @@ def test_a_bad_variable_is_the_same(
     assert takes in line
 
 
+def test_a_bad_variable_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks for an option that is not on the command line; a flag is named alone."""
+    monkeypatch.setenv("SELFINSPECT_ENGINE", "bad://")
+    assert call("id").err.endswith("(given as SELFINSPECT_ENGINE)\n")
+    assert "SELFINSPECT_ENGINE" not in call("id", "--engine", "worse://").err
+
+
 @pytest.mark.parametrize(
     "value", ["", "junk", "control=x", "api=99999,control=99999", f"control={10**20}"]
 )

@@ -219,6 +219,15 @@ def test_a_path_that_is_no_utf_8_is_exit_2(call: Call, here: tuple[str, ...], pa
     assert line.startswith("selfinspect show: error: a path segment is not UTF-8")
 
 
+def test_without_an_identity_the_engine_that_failed_is_named(
+    call: Call, nowhere: tuple[str, ...]
+) -> None:
+    """Whoever mistyped a socket's path sees it."""
+    outcome = call("show", "id", "--engine", "unix:///no/such.sock", *nowhere[2:])
+    assert outcome.code == 3
+    assert "/no/such.sock" in outcome.err
+
+
 def test_nothing_is_shown_without_an_identity(call: Call, nowhere: tuple[str, ...]) -> None:
     """Nothing is shown of nobody."""
     outcome = call("show", "id", *nowhere)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.kernel.processes import Process, listens_beyond, listens_here, listing, processes
+from selfinspect.kernel.processes import (
+    Listing,
+    Process,
+    listens_beyond,
+    listens_here,
+    listing,
+    processes,
+)
 from selfinspect.model import Processes
 
 if TYPE_CHECKING:
@@ -125,10 +132,25 @@ def test_what_each_process_is_and_uses(lay: Lay, tmp_path: Path) -> None:
     lay({"cg/cgroup.procs": "7\n8\n"})
     describe(tmp_path, 7, b"sh\0-c\0a b\0", "Uid:\t5\t6\t7\t8\nVmRSS:\t  12 kB\nVmSwap:\t 3 kB\n")
     describe(tmp_path, 8, b"")
-    assert listing(f"{tmp_path}/cg", str(tmp_path)) == [
-        Process(7, 1, 5, "S", 12, 3, 1.5, ("sh", "-c", "a b")),
-        Process(8, 1, None, "S", None, None, 1.5, ("[a) b]",)),
-    ]
+    assert listing(f"{tmp_path}/cg", str(tmp_path)) == Listing(
+        [
+            Process(7, 1, 5, "S", 12, 3, 1.5, ("sh", "-c", "a b")),
+            Process(8, 1, None, "S", None, None, 1.5, ("[a) b]",)),
+        ]
+    )
+
+
+def test_of_too_many_processes_the_others_are_counted(
+    lay: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the list knows that it is not the whole."""
+    monkeypatch.setattr("selfinspect.kernel.processes._MOST_LISTED", 2)
+    lay({"cg/cgroup.procs": "7\n8\n9\n10\n11\n"})
+    for pid in (7, 8):
+        describe(tmp_path, pid, b"sh\0")
+    found = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert found is not None
+    assert ([process.pid for process in found.processes], found.more) == ([7, 8], 3)
 
 
 def test_a_long_command_ends_with_a_whole_word(lay: Lay, tmp_path: Path) -> None:
@@ -137,7 +159,8 @@ def test_a_long_command_ends_with_a_whole_word(lay: Lay, tmp_path: Path) -> None
     describe(tmp_path, 7, b"sh\0" + b"x" * 40_000)
     listed = listing(f"{tmp_path}/cg", str(tmp_path))
     assert listed is not None
-    assert (listed[0].command, listed[0].cut) == (("sh",), True)
+    [process] = listed.processes
+    assert (process.command, process.cut) == (("sh",), True)
 
 
 def test_all_commands_together_have_a_bound(lay: Lay, tmp_path: Path) -> None:
@@ -146,8 +169,9 @@ def test_all_commands_together_have_a_bound(lay: Lay, tmp_path: Path) -> None:
     lay({"cg/cgroup.procs": "".join(f"{pid}\n" for pid in pids)})
     for pid in pids:
         describe(tmp_path, pid, b"sh\0" + b"x" * 30_000 + b"\0")
-    listed = listing(f"{tmp_path}/cg", str(tmp_path))
-    assert listed is not None
+    found = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert found is not None
+    listed = found.processes
     assert sum(len(word) for process in listed for word in process.command) <= 262_144
     assert [process.pid for process in listed] == list(pids)
     assert listed[-1].command == ("sh",)
@@ -174,7 +198,8 @@ def test_a_pid_that_went_to_another_container_is_not_listed(lay: Lay, tmp_path: 
     describe(tmp_path, 8, b"anothers\0")
     found = listing(f"{tmp_path}/cg", str(tmp_path))
     os.close(lists)
-    assert [process.command for process in found or ()] == [("ours",)]
+    assert found is not None
+    assert [process.command for process in found.processes] == [("ours",)]
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::", socket.AF_INET6)])
