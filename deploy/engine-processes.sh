@@ -98,7 +98,7 @@ namespace_is_empty() {
 }
 
 kill_all() {
-  within 10 none_left "$1" || fail "these processes do not end: $("$1" | tr '\n' ' ')"
+  within 60 none_left "$1" || fail "these processes do not end: $("$1" | tr '\n' ' ')"
 }
 
 none_left() {

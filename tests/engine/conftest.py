@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from selfinspect.model import Json
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
+PATIENCE = 180.0
 _numbers = itertools.count(1)
 
 

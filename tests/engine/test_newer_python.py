@@ -30,6 +30,7 @@ def test_the_image_works_on_a_newer_suite(engine: Engine, trixie: str) -> None:
     assert app.exec("python3", "--version") > f"Python {sys.version_info.major}.11"
 
 
+@pytest.mark.timeout(3600)
 def test_the_unit_tests_pass_on_a_newer_python(engine: Engine, trixie: str, tmp_path: Path) -> None:
     """The whole unit suite, with the same pins, on that suite's Python."""
     sh(

@@ -34,7 +34,7 @@ def busybox(private_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_its_list_confirms_what_our_cgroup_names(busybox: Bench) -> None:
     """It does not list mount namespaces: the name alone proves nothing."""
-    looks = busybox.look("--cgroupns", "host", ways=("layer", "nonce"))
+    looks = busybox.look_in_time("--cgroupns", "host", ways=("layer", "nonce"))
     assert looks.wrong() == {}
     assert looks.levels() == {"layer": "proven", "nonce": "confirmed"}
 
@@ -42,16 +42,16 @@ def test_its_list_confirms_what_our_cgroup_names(busybox: Bench) -> None:
 def test_its_list_proves_nothing_of_a_search(busybox: Bench) -> None:
     """Beside a neighbour's network nothing names us, and the neighbour is disproved by it."""
     network = f"container:{busybox.neighbour.id}"
-    looks = busybox.look("--cgroupns", "private", "--network", network, ways=("layer", "nonce"))
+    looks = busybox.look_in_time(
+        "--cgroupns", "private", "--network", network, ways=("layer", "nonce")
+    )
     assert looks.wrong() == {}
     assert looks.levels() == {"layer": "proven", "nonce": None}
 
 
 def test_without_namespaces_it_is_asked_twice_and_no_more(busybox: Bench) -> None:
     """Each is an event, of which the engine keeps 256 for everyone."""
-    relay = busybox.relays["nonce"]
-    before = len(relay.requests)
     network = f"container:{busybox.neighbour.id}"
-    busybox.look("--cgroupns", "private", "--network", network, ways=("nonce",))
-    tops = [request for request in relay.requests[before:] if "/top?" in request]
+    looks = busybox.look("--cgroupns", "private", "--network", network, ways=("nonce",))
+    tops = [request for request in looks.requests["nonce"] if "/top?" in request]
     assert len(tops) <= 3

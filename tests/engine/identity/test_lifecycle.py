@@ -47,7 +47,7 @@ def test_a_name_taken_over_means_the_new_container(
     engine.docker("rm", "--force", old.id)
     engine.started.remove(old.id)
     stale = ("--hostname", old.id[:12], "--env", f"HOSTNAME={old.id[:12]}", "--name", name)
-    looks = bench.look("--cgroupns", cgroupns, *stale)
+    looks = bench.look_in_time("--cgroupns", cgroupns, *stale)
     assert looks.wrong() == {}
     assert looks.methods() | {"none": "", "kernel": ""} == {
         "layer": "layer", "stamp": "stamp", "nonce": "nonce", "none": "", "kernel": "",

@@ -82,7 +82,7 @@ def look(bench: Bench, start: str, cgroupns: str, files: Path, *ways: str) -> Lo
     options = STARTS[start].format(
         id=neighbour, short=neighbour[:12], keeper=bench.keeper, folder=folder, files=files
     )
-    return bench.look("--cgroupns", cgroupns, *options.split(), ways=ways)
+    return bench.look_in_time("--cgroupns", cgroupns, *options.split(), ways=ways)
 
 
 @pytest.mark.parametrize(
