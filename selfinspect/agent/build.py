@@ -207,6 +207,7 @@ class Agent:
             processes=self._readings.processes,
             raw_stats=self._readings.raw,
             metrics=self._metrics,
+            metrics_wait=self._readings.wait,
             reach=lambda: reach(state.observation),
             checks=self._readiness.checks,
             journal=self._journal,

@@ -53,6 +53,8 @@ class Readings:
 
     Attributes:
         taken: whether there has been a sample.
+        wait: whether figures for metrics may have to be waited for: those of an engine, or those of
+            a file system that is not the kernel's own.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class Readings:
         self._engine_sampler, self._kernel_sampler = Sampler(waits=True), Sampler(waits=False)
         self._kernel = CgroupReader(settings.root)
         self._groupless = self._kernel.without_cgroup()
+        of_kernel = settings.target == "self" and settings.stats_source != "engine"
+        self.wait = not (of_kernel and self._kernel.folders and self._kernel.is_local)
         self._devices = Devices(str(settings.root).rstrip("/"))
         self._rootless = is_rootless(str(settings.root).rstrip("/"))
         self._in_hosts_network = is_host(links(settings.root))

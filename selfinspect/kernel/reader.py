@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SHARES = 1024
 _DEFAULT_WEIGHT = 100
+_LOCAL = ("overlay", "ext4", "xfs", "btrfs", "zfs", "tmpfs")
 
 
 class CgroupReader:
@@ -135,6 +136,11 @@ class CgroupReader:
     def cgroup_path(self, container: str) -> str | None:
         """The path of a container's cgroup as we see it, None where it does not name it."""
         return path_naming(self._cgroup, container)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the kernel knows the file system's figures, and asks no server or program."""
+        return self._mounted is None or self._mounted.type in _LOCAL
 
     @property
     def _of_tasks(self) -> str | None:

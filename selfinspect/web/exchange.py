@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -111,7 +112,7 @@ class Exchange:
         events: list[h11.Event] = []
         begins = self._start is not None
         if self._start is not None:
-            headers = self._start["headers"]
+            headers = tuple(self._start["headers"])
             events.append(_head(self._start["status"], headers))
             self.sized = any(name == b"content-length" for name, _ in headers)
             self._start, self._begun = None, True
@@ -147,19 +148,20 @@ def scope_of(request: h11.Request, scheme: str) -> Scope:
 
 def plain(parser: h11.Connection, status: int, text: str) -> bytes:
     """A whole answer of plain text, the connection's last."""
-    headers = [
+    headers = (
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(text)),
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
-    ]
+    )
     body = h11.Data(data=text.encode())
     return _bytes(parser, [_head(status, headers), body, h11.EndOfMessage()])
 
 
-def _head(status: int, headers: list[tuple[bytes, bytes]]) -> h11.Response:
+@lru_cache(maxsize=4)  # its checks take a tenth of an answer, and a busy client gets equal ones
+def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Response:
     reason = HTTPStatus(status).phrase.encode()
-    return h11.Response(status_code=status, headers=headers, reason=reason)
+    return h11.Response(status_code=status, headers=list(headers), reason=reason)
 
 
 def _bytes(parser: h11.Connection, events: Sequence[h11.Event]) -> bytes:

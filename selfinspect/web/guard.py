@@ -6,8 +6,10 @@ An ASGI middleware: that costs no task, and streams pass it as well.
 from __future__ import annotations
 
 import ipaddress
+import time
 from email.utils import formatdate
 from fnmatch import fnmatchcase
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -76,16 +78,17 @@ class Guard:
             if message["type"] == "http.response.start":
                 message["headers"] = [
                     *message["headers"],
-                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"date", _date(int(time.time()))),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+            body = message.get("body", b"")
+            if len(body) <= _PIECE:
                 await send(message)
                 return
             # In pieces: only one of them is copied for a client that does not read its answer.
-            body = memoryview(message.get("body", b""))
-            more = message.get("more_body", False)
-            for begin in range(0, len(body) or 1, _PIECE):
-                piece = bytes(body[begin : begin + _PIECE])
+            whole, more = memoryview(body), message.get("more_body", False)
+            for begin in range(0, len(body), _PIECE):
+                piece = bytes(whole[begin : begin + _PIECE])
                 rest = more or begin + _PIECE < len(body)
                 await send({"type": message["type"], "body": piece, "more_body": rest})
 
@@ -122,7 +125,7 @@ class Guard:
             )
         if self.snapshot is not None:
             check_forwarding(headers)
-            names = names_of(self.snapshot(), self.hostname)
+            names = partial(names_of, self.snapshot(), self.hostname)
             check_host(headers.get("host", ""), names, self.allowed)
             check_origin(headers, scope["scheme"])
             if not is_asset(path):
@@ -138,6 +141,11 @@ class Guard:
         # Whoever may ask for everything may ask for metrics too.
         files = [self.tokens, self.metrics_tokens if path in METRICS else None]
         return [each for each in files if each is not None]
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 def is_asset(path: str) -> bool:
@@ -198,19 +206,21 @@ def check_forwarding(headers: Mapping[str, str]) -> None:
             )
 
 
-def check_host(host: str, names: Collection[str], allowed: Collection[str] = ()) -> None:
+def check_host(
+    host: str, names: Callable[[], Collection[str]], allowed: Collection[str] = ()
+) -> None:
     """Refuse a request for another host: a web page may have made its name resolve to us.
 
     Args:
         host: the Host header.
-        names: our names, besides `localhost` and every IP address.
+        names: returns our names, besides `localhost` and every IP address.
         allowed: globs over further names.
 
     Raises:
         MisdirectedError: it is another host.
     """
     name = _host_name(host)
-    ours = name == "localhost" or _is_address(name) or name in {own.lower() for own in names}
+    ours = name == "localhost" or _is_address(name) or name in {own.lower() for own in names()}
     if not ours and not any(fnmatchcase(name, glob.lower()) for glob in allowed):
         raise MisdirectedError(
             f"host {host!r} is not served here",

@@ -36,8 +36,8 @@ class Exposition(NamedTuple):
 class Service:
     """What the routes need of the agent, and nothing more of it.
 
-    `sample`, `raw_stats` and `metrics` may wait for the engine, so they are called in a thread, and
-    so is `history`, which is long.
+    `sample` and `raw_stats` may wait for the engine, so they are called in a thread, and so is
+    `history`, which is long, and `metrics` where it may wait or was slow.
 
     Attributes:
         snapshot: the current snapshot.
@@ -51,6 +51,7 @@ class Service:
         raw_stats: the engine's own stats; raises EngineError.
         metrics: a page of metrics in a media type, `text/plain` or OpenMetrics', within so many
             seconds; None for no limit.
+        metrics_wait: whether such a page may wait for the engine, or for a file server.
         reach: what the engine lets us do; None where no engine ever answered.
         checks: what readiness depends on, as of now.
         journal: the journal of events.
@@ -74,6 +75,7 @@ class Service:
     processes: Callable[[], Json]
     raw_stats: Callable[[], Json]
     metrics: Callable[[str, float | None], Exposition]
+    metrics_wait: bool
     reach: Callable[[], Reach | None]
     checks: Callable[[], tuple[ReadinessCheck, ...]]
     journal: Journal

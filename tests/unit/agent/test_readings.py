@@ -242,3 +242,46 @@ def test_where_the_engine_gives_no_cgroups_no_processes_are_listed(tmp_path: Pat
     observation = Observation(snapshot, Masking(), has_cgroup=False)
     with pytest.raises(NotFoundError):
         Readings(Settings(root=root), State(observation)).processes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "wait"),
+    [
+        (Settings(), False),
+        (Settings(stats_source="kernel"), False),
+        (Settings(stats_source="engine"), True),
+        (Settings(target=ID), True),
+    ],
+)
+@pytest.mark.parametrize("version", ["cgroup-v1", "cgroup-v2"])
+def test_figures_of_an_engine_may_have_to_be_waited_for(
+    version: str, settings: Settings, *, wait: bool
+) -> None:
+    """Those of the kernel's files are there at once."""
+    state = State(Observation(Snapshot(UNRESOLVED), Masking()))
+    assert Readings(replace(settings, root=FIXTURES / version), state).wait is wait
+
+
+@pytest.mark.parametrize(
+    ("change", "wait"),
+    [
+        (("overlay overlay", "overlay overlay"), False),
+        (("- overlay", "- fuse.fuse-overlayfs"), True),
+    ],
+)
+def test_a_file_servers_figures_may_have_to_be_waited_for(
+    tmp_path: Path, change: tuple[str, str], *, wait: bool
+) -> None:
+    """So those of a program are, such as the one behind FUSE."""
+    root = shutil.copytree(FIXTURES / "cgroup-v2", tmp_path / "root", symlinks=True)
+    mounts = root / "proc/self/mountinfo"
+    mounts.write_text(mounts.read_text().replace(*change))
+    state = State(Observation(Snapshot(UNRESOLVED), Masking()))
+    assert Readings(Settings(root=root), state).wait is wait
+
+
+def test_without_a_cgroup_to_read_figures_may_have_to_be_waited_for(tmp_path: Path) -> None:
+    """An engine is asked then."""
+    assert Readings(
+        Settings(root=tmp_path), State(Observation(Snapshot(UNRESOLVED), Masking()))
+    ).wait

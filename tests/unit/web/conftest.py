@@ -128,6 +128,7 @@ class World:
             processes=lambda: {"titles": ["PID"], "processes": [["1"]]},
             raw_stats=self._raw,
             metrics=self._metrics,
+            metrics_wait=True,
             reach=lambda: self.reach,
             checks=lambda: (ReadinessCheck("identity", self.ready, "by a test"),),
             journal=self.journal,

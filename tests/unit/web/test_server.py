@@ -132,6 +132,25 @@ def test_a_connection_serves_one_request_after_another() -> None:
     talk(converse)
 
 
+def test_what_one_connection_is_answered_is_not_in_the_next_ones_answer() -> None:
+    """Whose head is the same but for what the request asked of the connection."""
+    last = REQUEST.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+
+    async def run() -> None:
+        async with serving() as listener:
+            heads = []
+            for request in (REQUEST, last, REQUEST):
+                reader, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.write(request)
+                heads.append(await answer(reader))
+                writer.close()
+        assert heads[0] == heads[2]
+        assert b"\r\nconnection: close" in heads[1].lower()
+        assert b"\r\nconnection: close" not in heads[2].lower()
+
+    run_idly(run())
+
+
 def test_requests_may_come_ahead_of_their_answers() -> None:
     """Each is answered in turn, also one whose body nobody reads."""
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
+import threading
+from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pytest
 
-from selfinspect.web.routes.metrics import scrape_timeout
+from selfinspect.web.routes.metrics import Pages, Scrape, scrape_timeout
+from selfinspect.web.service import Exposition
 
 if TYPE_CHECKING:
     from tests.unit.web.conftest import Ask, AskTogether, World
@@ -86,7 +91,10 @@ def test_the_scrapes_timeout_is_passed_on(ask_metrics: Ask) -> None:
 def test_who_asks_the_same_at_once_shares_a_page(
     world: World, ask_metrics_together: AskTogether
 ) -> None:
-    """It is made once; who wants another form, or has less time, gets one of their own."""
+    """Where it may have to be waited for it is made once.
+
+    Who wants another form, or has less time, gets one of their own.
+    """
     packed = {"accept-encoding": "gzip"}
     hurried = {"x-prometheus-scrape-timeout-seconds": "2"}
     world.page = b"container_memory_usage_bytes 1\n" * 100
@@ -107,3 +115,37 @@ def test_a_page_is_made_again_for_the_next(world: World, ask_metrics_together: A
 def test_the_page_is_at_the_path_with_a_slash_too(ask_metrics: Ask, ask: Ask) -> None:
     """Some scrape configurations are written so."""
     assert ask_metrics("/metrics/").body == ask("/metrics/").body == b"# text/plain\n"
+
+
+def made_here(world: World, *seconds: float, wait: bool = False) -> list[bool]:
+    """Of pages that took so long, one after the other: which the event loop's thread made."""
+    here, found = threading.current_thread(), list[bool]()
+
+    def page(media_type: str, _: float | None) -> Exposition:
+        found.append(threading.current_thread() is here)
+        return Exposition(b"", media_type)
+
+    clock = accumulate(step for each in seconds for step in (0.0, each))
+    pages = Pages(replace(world.service, metrics=page, metrics_wait=wait), lambda: next(clock))
+
+    async def all_of_them() -> None:
+        for _ in seconds:
+            await pages.page(Scrape())
+
+    asyncio.run(all_of_them())
+    return found
+
+
+def test_a_quick_page_needs_no_thread(world: World) -> None:
+    """How long the first takes is not known before."""
+    assert made_here(world, 0.001, 0.001, 0.001) == [False, True, True]
+
+
+def test_a_slow_page_holds_the_loop_up_once(world: World) -> None:
+    """The next ones have a thread, until one was quick again."""
+    assert made_here(world, 0.001, 1.0, 1.0, 0.001, 0.001) == [False, True, False, False, True]
+
+
+def test_a_page_that_may_wait_has_a_thread(world: World) -> None:
+    """However quick the last one was."""
+    assert made_here(world, 0.001, 0.001, wait=True) == [False, False]
