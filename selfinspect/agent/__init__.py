@@ -9,12 +9,15 @@ from selfinspect.standins import absent, when_used
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterator, Mapping
     from typing import TextIO
 
     from selfinspect.settings import Settings
 
     Serve = Callable[[Settings, Mapping[str, str], TextIO], int]
+else:
+    import _signal as signal  # the interpreter has it already
 
 _RARELY_USED = ("bz2", "gzip", "idna", "locale", "lzma", "zipfile")
 """What libraries import for functions that the agent seldom calls, or never."""
@@ -39,12 +42,17 @@ def main(environ: Mapping[str, str], read: Callable[[Serve], int]) -> int:
 
     # What is loaded stays: to look through it for garbage takes a seventh of the start's CPU.
     gc.disable()
+    # Of a child nothing is known afterwards where whoever started this process ignores its own.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     reading, writing = os.pipe()
     try:
         child = os.fork()
     except OSError:  # no task to spare
+        os.close(reading)
+        os.close(writing)
         return read(serve)
     if not child:
+        os.close(reading)  # else it would wait for ever to be read by itself
 
         def hand_over(settings: Settings, *_: object) -> int:
             with open(writing, "wb") as pipe:  # noqa: PTH123
@@ -63,8 +71,8 @@ def main(environ: Mapping[str, str], read: Callable[[Serve], int]) -> int:
     with open(reading, "rb") as pipe:  # noqa: PTH123
         settings = pipe.read()
     _, status = os.waitpid(child, 0)
-    if not settings:
-        code = os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(status)
+    if code or not settings:
         return code if code >= 0 else 128 - code
     return run(pickle.loads(settings), environ, terminal.of_this_process()[1])
 

@@ -81,10 +81,9 @@ def pool(place: Endpoint, tls: Tls | None) -> HTTPConnectionPool:
         made = HTTPConnectionPool(place.host, place.port, maxsize=POOLED)
         made.ConnectionCls = _TcpConnection
     else:
-        name = tls.server_name or place.host.rstrip(".")
+        name = (tls.server_name or place.host).rstrip(".")
         encrypted = partial(_context(tls).wrap_socket, server_hostname=name)
-        made = HTTPConnectionPool(place.host, place.port, maxsize=POOLED, encrypted=encrypted)
-        made.ConnectionCls = _TlsConnection
+        made = _TlsPool(place.host, place.port, maxsize=POOLED, encrypted=encrypted)
     return made
 
 
@@ -191,6 +190,16 @@ class _TlsConnection(_TcpConnection):
         except BaseException:
             plain.close()
             raise
+
+
+class _TlsPool(HTTPConnectionPool):
+    """Connects before it asks: urllib3 waits for an answer where it is cut off while it asks."""
+
+    ConnectionCls = _TlsConnection
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
 
 
 class _UnixConnection(_TcpConnection, UnixHTTPConnection):  # type: ignore[misc]  # no types

@@ -6,9 +6,11 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 from dataclasses import dataclass
 from shlex import quote
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -196,8 +198,33 @@ def test_a_wrong_name_is_reported_and_can_be_given(
         assert "--engine-server-name" in (error.hint or "")
         error = _refused(front, Tls(made.client, "other.example"))
         assert "subjectAltName=DNS:other.example" in (error.hint or "")
-        tls = Tls(made.client, "engine.example")
-        connect(f"tcp://127.0.0.1:{front.port}", tls=tls).transport.close()
+        for name in ("engine.example", "engine.example."):
+            tls = Tls(made.client, name)
+            connect(f"tcp://127.0.0.1:{front.port}", tls=tls).transport.close()
+
+
+def test_an_engine_that_resets_the_handshake_is_reported(
+    made: Certificates, tmp_path: Path
+) -> None:
+    """Some do so with a client they do not know, and urllib3 takes it for an early answer."""
+    (tmp_path / "ca.pem").write_bytes((made.client / "ca.pem").read_bytes())
+
+    def reset() -> None:
+        peer = listener.accept()[0]
+        peer.recv(1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENT)
+        thread = Thread(target=reset)
+        thread.start()
+        place = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        transport = Transport(place, tls=Tls(tmp_path), timeout=PATIENT)
+        with pytest.raises(EngineUnreachableError) as caught:
+            transport.answer("ping", "/_ping")
+        thread.join()
+    assert caught.value.outcome == "no client certificate"
 
 
 def test_an_engine_in_the_clear_is_not_taken_for_tls(
