@@ -141,7 +141,7 @@ def _together(*options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated
     return decorate
 
 
-_looking = partial(option, "Looking for itself (a verb given one of these asks no agent)")
+_looking = partial(option, "Looking for itself (with any of these it asks no agent)")
 _places = partial(option, "Where it serves")
 _callers = partial(option, "Who may ask for what")
 _kept = partial(option, "What it keeps and reports")
