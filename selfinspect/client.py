@@ -147,7 +147,7 @@ def ask(agent: AgentAddress, path: str, *, timeout: float, accept: str = "*/*") 
         status, headers = _read_head(head)
         if len(body) != int(headers.get("content-length", len(body))):
             return None
-    except (OSError, ValueError):
+    except (OSError, OverflowError, ValueError):
         return None
     return Reply(status, headers.get("content-type", "").partition(";")[0].strip(), body)
 
@@ -185,7 +185,7 @@ def follow(
         if _read_head(head)[0] == OK:
             connection.settimeout(silence)
             return _lines(connection, body)
-    except (OSError, ValueError):
+    except (OSError, OverflowError, ValueError):
         pass
     if connection is not None:
         connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import suppress
+from shlex import quote
 from urllib.parse import unquote, urlsplit
 
 from selfinspect.frozen import dataclass
@@ -27,6 +28,8 @@ _ELSEWHERE = {
 
 _SOCKETS = ("unix", "http+unix")
 _NETWORK = ("tcp", "http", "https")
+_OF_HOSTS = "-._:"
+"""What a name or an address has beside letters and digits: it comes to stand in commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ def parse_endpoint(text: str) -> Endpoint:
 def _bare(text: str) -> str:
     """The text without the blanks, Windows line ends and quotes that env files leave around it."""
     text = text.strip()
-    for quote in ("'", '"'):
-        if len(text) > 1 and text.startswith(quote) and text.endswith(quote):
+    for mark in ("'", '"'):
+        if len(text) > 1 and text.startswith(mark) and text.endswith(mark):
             text = text[1:-1].strip()
     return text
 
@@ -101,6 +104,8 @@ def _network(text: str) -> Endpoint | None:
     extra = parts.query or parts.fragment or parts.username or "%" in parts.netloc
     if parts.scheme not in _NETWORK or not parts.hostname or extra or not text.isprintable():
         return None
+    if not all(each.isalnum() or each in _OF_HOSTS for each in parts.hostname):
+        return None
     if bare and (parts.port is None or parts.path.strip("/")):
         return None
     tls = parts.scheme == "https"
@@ -111,7 +116,7 @@ def _instead(text: str) -> str:
     scheme, _, rest = text.partition("://")
     advice = _ELSEWHERE.get(scheme, "")
     host = rest.partition("/")[0] or "USER@HOST"
-    return f"; {advice.format(host=host)}" if advice else ""
+    return f"; {advice.format(host=quote(host))}" if advice else ""
 
 
 def is_address(host: str) -> bool:

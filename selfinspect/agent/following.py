@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from selfinspect.model import EventSource, Json, Occurrence
 
 _PATIENCE = 1.0
-"""Seconds to wait for the event of what inspect says already."""
+"""Seconds to wait at most for the event of what inspect says already."""
 
 _SETTLING = 0.1
 """Seconds after a health check's end until the engine has its result."""
@@ -141,8 +141,11 @@ class Following:
         live = self._since_then(past, within=0)
         inspect = self._inspect().snapshot.inspect
         missed = reconcile(before, (*replayed, *live), inspect, now)
+        deadline = time.monotonic() + _PATIENCE
+        while missed and not self._stream.ended and (left := deadline - time.monotonic()) > 0:
+            live += self._since_then((*past, *live), within=left)
+            missed = reconcile(before, (*replayed, *live), inspect, now)
         if missed:
-            live += self._since_then((*past, *live), within=_PATIENCE)
             inspect = self._inspect().snapshot.inspect
             missed = reconcile(before, (*replayed, *live), inspect, now)
         container = Actor(self._client.id, self._state.snapshot.identity.name)
@@ -154,15 +157,10 @@ class Following:
         self._live(live)
 
     def _since_then(self, already: Iterable[Occurrence], within: float) -> list[Occurrence]:
-        """The live events that are not among those at hand, waited for so many seconds."""
+        """The live events that are not among those at hand; the first is waited for, in seconds."""
         keys = {event.key for event in already}
-        deadline = time.monotonic() + within
-        raws: list[Json] = []
-        while True:
-            left = max(deadline - time.monotonic(), 0.0)
-            raws += self._stream.take(left)
-            if not left or self._stream.ended:
-                return [event for event in self._translated(raws, "live") if event.key not in keys]
+        found = self._translated(self._stream.take(within), "live")
+        return [event for event in found if event.key not in keys]
 
     def _live(self, events: list[Occurrence]) -> None:
         lifecycle = self._intake.lifecycle

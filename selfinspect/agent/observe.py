@@ -201,6 +201,8 @@ def _with_engine(
     first: Observation, connection: Connection, found: Resolution, tried: tuple[Attempt, ...]
 ) -> Observation:
     inspect, container = found.inspect, found.identity.id or ""
+    masking = first.masking.learn(inspect)
+    connection = replace(connection, masking=masking)
     client = Client(connection, container)
     connection.capabilities.allowed("inspect")  # to the prober
     extras = Extras(
@@ -217,7 +219,7 @@ def _with_engine(
         snapshot=replace(
             first.snapshot, identity=found.identity, engine=connection.engine, tried=tried
         ),
-        masking=first.masking.learn(inspect),
+        masking=masking,
         client=client,
         own_network=mode != "host" and not mode.startswith("container:"),
         connection=connection,

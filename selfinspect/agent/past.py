@@ -94,6 +94,7 @@ def mark_below(root: Path) -> str | None:
         root: the folder below which `proc/` is this container's.
     """
     try:
-        return mark_of((root / "proc/self/mountinfo").read_text(errors="surrogateescape"))
+        mounts = (root / "proc/self/mountinfo").read_bytes()
     except OSError:
         return None
+    return mark_of(mounts.decode(errors="surrogateescape"))

@@ -73,7 +73,7 @@ async def _run(
 
     try:
         handed = Handover.from_environment(environ)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise _UnusableError(f"{HANDOVER}: only `run` sets it") from error
     try:
         agent = Agent(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 from pathlib import PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -239,8 +240,8 @@ def _mount(path: str, facts: Facts) -> str:
         run = f"podman run -v {source}:/run/podman/podman.sock"
         return f"systemctl{user} enable --now {unit} && {run} …"
     if facts.rootless and path in USUAL_SOCKETS:
-        return f"docker run -v $XDG_RUNTIME_DIR/docker.sock:{path} …"
-    return f"docker run -v {path}:{path} --group-add {group_of(path, facts.kernel)} …"
+        return f"docker run -v $XDG_RUNTIME_DIR/docker.sock:{quote(path)} …"
+    return f"docker run -v {quote(f'{path}:{path}')} --group-add {group_of(path, facts.kernel)} …"
 
 
 def _engine_name(engine: Engine | None) -> str:
@@ -332,7 +333,7 @@ def _request_fix(name: Capability, error: EngineError, facts: Facts) -> str | No
     if name == "logs" and _NO_LOG.search(error.detail):
         driver = text(facts.snapshot.inspect, "HostConfig", "LogConfig", "Type")
         return f"{facts.made_by.logging} …" + (
-            f", in place of --log-driver {driver}" if driver else ""
+            f", in place of --log-driver {quote(driver)}" if driver else ""
         )
     return error.hint
 
@@ -371,7 +372,7 @@ def _address(facts: Facts) -> Check:
         return Check("address", "pass", f"{folder}/uri can be written, for a docker exec to read")
     why = "the root file system is read-only" if facts.read_only else "it can't be written"
     seen = f"no {folder}/uri, so a docker exec does not find the agent: {why}"
-    return Check("address", "warn", seen, f"docker run --tmpfs {folder}:uid={facts.uid} …")
+    return Check("address", "warn", seen, f"docker run --tmpfs {quote(folder)}:uid={facts.uid} …")
 
 
 def _journal(facts: Facts) -> Check:
@@ -379,12 +380,13 @@ def _journal(facts: Facts) -> Check:
     if facts.journal_writable and facts.journal_space >= _LEAST_SPACE:
         return Check("journal", "pass", f"events are kept in {folder}")
     if facts.journal_writable:
-        return Check("journal", "warn", f"{lost}: the disk of {folder} is full", f"df {folder}")
+        seen = f"{lost}: the disk of {folder} is full"
+        return Check("journal", "warn", seen, f"df {quote(folder)}")
     if facts.read_only:
-        fix = f"docker run -v NAME:{folder} …"
+        fix = f"docker run -v NAME:{quote(folder)} …"
         return Check("journal", "warn", f"{lost}: the root file system is read-only", fix)
     if facts.agent_answers and facts.journal_owner not in (None, 0, facts.uid):
         seen = f"{folder} belongs to uid {facts.journal_owner}, which may be the agent's user"
         return Check("journal", "warn", seen, _AS_AGENT)
-    fix = f"RUN install -d -o {facts.uid} -m 0700 {folder}"
+    fix = f"RUN install -d -o {facts.uid} -m 0700 {quote(folder)}"
     return Check("journal", "warn", f"{lost}: {folder} can't be written", fix)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # What parts a name from its value, in whatever dress.
-_MARK = re.compile(r"[\s=:<%\\]")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_MARK = re.compile(r"[\s=:\uff1a<%\\]")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\dA-Za-z_]+")
 _ACCENTS = str.maketrans(
     "áàâãäåçéèêëíìîïñóòôõöøúùûüýłńśźżćęąÁÀÂÃÄÅÇÉÈÊËÍÌÎÏÑÓÒÔÕÖØÚÙÛÜÝŁŃŚŹŻĆĘĄßşŞıİðÐčČšŠžŽřŘ",
     "aaaaaaceeeeiiiinoooooouuuuylnszzceaAAAAAACEEEEIIIINOOOOOOUUUUYLNSZZCEAssSiIdDcCsSzZrR",
@@ -22,7 +22,10 @@ _ACCENTS = str.maketrans(
 _KEYS = frozenset(" ".join(language.keys for language in NAMES).split())
 _SECRET = _KEYS.union(*(language.words.split() for language in NAMES))
 _PHRASES = tuple(tuple(phrase.split("_")) for phrase in sorted(_SECRET) if "_" in phrase)
-_ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
+_ALL_ABOUT = frozenset(ABOUT.split()).union(*(language.about.split() for language in NAMES))
+# Where the owner stands behind: `SENHA_DB` is the database's password.
+_ABOUT = _ALL_ABOUT - frozenset({"database", "db", "master", "server", "service", "user", "users"})
+_BEFORE_OWNER = frozenset(" ".join(language.words for language in NAMES[1:]).split())
 _METHODS = frozenset(METHODS.split())
 
 
@@ -43,6 +46,7 @@ _JOINED = re.compile(
       hmac .* | .* (?: password(?!less) | passwd | passphrase | passcode | passwort | credential
            | kennwort | contrasen | senha | motdepasse | wachtwoord
            | secret(?!ar) | apikey | jwt ) .*
+    | .* (?: 密码 | 密碼 | 口令 | 密钥 | パスワード | 비밀번호 )
     | .+ (?: token | dsn | pwd | cookie ) s? | .+ (?: creds | haslo | parola | segreto )
     | .+ (?<!by)(?<!com)(?<!tres)(?<!sur)(?<!over)(?<!under)(?<!im)(?<!low)(?<!high)(?<!band)
          (?<!multi)(?<!single) pass
@@ -66,13 +70,14 @@ _JOINED = re.compile(
 _CLIENTS = {("client", "id"), ("app", "id"), ("tenant", "id")}
 _CERTIFICATES = {("cert", "hash"), ("certificate", "hash")}
 _PUBLIC = frozenset({"fingerprint", "fingerprints", "policy", "regex", "regexp", "thumbprint"})
+_OF_KEYS = frozenset({"encryption", "gpg", "kms", "master", "pgp", "signing"})
 _COUNTING = frozenset("count length limit max min num number per size total".split())  # noqa: SIM905
 
 _WORDLESS = frozenset(
     """
     true false yes no on off none null nil enabled disabled required optional default auto always
     never ok success successful succeeded failed failure valid invalid expired missing denied
-    granted accepted rejected unknown [] {}
+    granted accepted rejected unknown rotated refreshed revoked loaded unset [] {}
     """.split()  # noqa: SIM905
 )
 _SMALL = re.compile(r"-?\d{1,2}")
@@ -105,12 +110,28 @@ _ALGORITHM = re.compile(
 _VERSION = re.compile(r"v\d{1,2}")
 # A URL without a user, and with no more in its query than how to connect.
 _ADDRESS = re.compile(
-    r"[a-z][a-z0-9+]{1,24}://[\w.,:-]*(?:/[\w./-]*)?(?:\?(?:ssl\w{0,8}|charset|parseTime|tls)=\w{1,16})?"
+    r"(?:[a-z][a-z0-9+]{1,24}://|(?:file|sqlite3?):)[\w.,:-]*(?:/[\w./-]*)?(?:\?(?:ssl\w{0,8}|cache|charset|mode|parseTime|tls)=\w{1,16})?"
 )
 _FINGERPRINTS = re.compile(r"(?:(?:0x)?(?:[0-9A-F]{40}|[0-9A-F]{16})\s*)+")
+# What a cloud calls a thing that it keeps: its place, and not what is in it.
+_RESOURCE = re.compile(
+    r"arn:aws[\w-]{0,8}:[\w-]{1,32}:[\w-]{0,32}:\d{0,12}:[\w:/.*+=@-]{1,256}"
+    r"|projects/[\w-]{1,64}/(?:locations|secrets|serviceAccounts)/[\w./@-]{1,256}"
+    r"|/subscriptions/[0-9a-f-]{36}/[\w./-]{1,256}"
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# An account at Twilio; a rule of Snort's; a database of Oracle's.
+_NO_SESSION = re.compile(r"AC[0-9a-f]{32}|\d{1,10}|[A-Z]{2,8}")
 # What finds data in a cache, `user:42:profile`.
-_DATUM = re.compile(r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10}|\*)){1,6}:?|(?:\$[a-z_]{3,24}){1,8}")
-_DATA = frozenset("cache foreign lookup partition primary routing row sort unique".split())  # noqa: SIM905
+_DATUM = re.compile(
+    r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10}|v\d|\*)){1,6}:?|(?:\$[a-z_]{3,24}){1,8}"
+)
+_DATA = frozenset(
+    """
+    cache display distribution foreign lookup object partition primary range routing row shard sort
+    supported unique
+    """.split()  # noqa: SIM905
+)
 
 
 class _Name(NamedTuple):
@@ -121,6 +142,7 @@ class _Name(NamedTuple):
         before: those before it.
         about: whether it goes on to say what about the secret its value is.
         counts: whether it says that its value is a number of something.
+        names_key: whether it says which key of those that sign or encrypt is meant.
         is_public: whether it names who a client is, a key's fingerprint, or a rule.
     """
 
@@ -129,6 +151,7 @@ class _Name(NamedTuple):
     about: bool = False
     counts: bool = False
     is_public: bool = False
+    names_key: bool = False
 
 
 @lru_cache(maxsize=128)
@@ -201,6 +224,7 @@ def is_secret(name: str, value: str) -> bool:
         or (value[0] in "es" and _PUBLIC_KEY.fullmatch(value))
         or _is_count(read, value)
         or _is_method(read, value)
+        or _RESOURCE.fullmatch(value)
         or _is_place(read, value)
         or _is_no_key(read, value)
         or (read.about and _describes_secret(value))
@@ -221,9 +245,10 @@ def _read(name: str) -> _Name:
     return _Name(
         parts[last],
         parts[:last],
-        about=not _ABOUT.isdisjoint(after),
+        about=not (_ABOUT if parts[last] in _BEFORE_OWNER else _ALL_ABOUT).isdisjoint(after),
         counts=not _COUNTING.isdisjoint(parts),
         is_public=not _PUBLIC.isdisjoint(after) or after[-2:] in _CLIENTS | _CERTIFICATES,
+        names_key=after[:1] == ("id",) and not _OF_KEYS.isdisjoint(parts[max(0, last - 1) : last]),
     )
 
 
@@ -249,8 +274,13 @@ def _is_method(read: _Name, value: str) -> bool:
 def _is_place(read: _Name, value: str) -> bool:
     """Whether a value is where something is or what it is called, without a secret in it."""
     if read.word == "dsn":
-        return _ADDRESS.fullmatch(value) is not None and is_plain(value)
+        place = value.removeprefix("file:").removeprefix("sqlite:")
+        return _ADDRESS.fullmatch(value) is not None and is_plain(place)
     if read.word == "token" and read.before[-2:] == ("initial", "cluster"):  # etcd's
+        return is_plain(value)
+    if read.word == "sid":
+        return _NO_SESSION.fullmatch(value) is not None
+    if read.word == "session" and read.before[-1:] == ("desktop",):
         return is_plain(value)
     return read.word == "credentials" and "ssl" in read.before and value.isidentifier()  # Kafka's
 
@@ -268,7 +298,9 @@ def _is_no_key(read: _Name, value: str) -> bool:
         return False
     if read.word not in {"key", "keys"}:
         return is_plain(value)
-    if value.startswith(("SHA256:", "MD5:")):
+    if value.startswith(("SHA256:", "MD5:")) or _ALGORITHM.fullmatch(value):
+        return True
+    if read.names_key and (_FINGERPRINTS.fullmatch(value) or _UUID.fullmatch(value)):
         return True
     many = read.word == "keys" or not {"gpg", "pgp"}.isdisjoint(read.before)
     if many and _FINGERPRINTS.fullmatch(value):

@@ -53,8 +53,9 @@ _SETTINGS = _hinted(SETTINGS)
 _NAME = re.compile(
     r"""
     (?: (?<! [\w.-] ) | (?<= %22 ) | (?<= %26 ) | (?<= %3F ) )
-    ( -{0,2} [A-Za-z_] [\w.-]*+ (?> (?: \[ [\w.-]{0,64} \] )* ) )
-    ( \\{0,3} ["'`]? \]? [ \t]*+ (?: :=? | ={1,3}>? | -> ) [ \t]*+ (?: string\(\d{1,9}\)[ ] )?
+    ( -{0,2} [^\W\d] [\w.-]*+ (?> (?: \[ [\w.-]{0,64} \] )* ) )
+    ( \\{0,3} ["'`]? \]? [ \t]*+ (?: :=? | \uff1a | ={1,3}>? | -> ) [ \t]*+
+        (?: string\(\d{1,9}\)[ ] )?
     | (?:%22)? %3[AaDd] (?:%22)? | \\{1,3} u003[AaDd] )
     """,
     re.VERBOSE,
@@ -109,6 +110,14 @@ _COMPLAINS = re.compile(
 )
 # What a subsystem's log line begins with, `auth: backend ldap ready`.
 _TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
+# What begins a sentence about what was named, `password: too short`, `session: opened for bob`.
+_REMARK = re.compile(
+    r"(?:too|not|no|must|should|may|can|cannot|could|will|would|has|have|is|was|are|does|needs|at"
+    r"|already|never|only|unable|please|contains|[a-z]{2,12}(?:ed|ing)|secure)[ \t]"
+    r"[a-z]{2,16}(?![\w=:-])"
+)
+# What a runner says of a test.
+_TESTED = re.compile(r"test[\w.:/-]*|[\w./-]+[._](?:test|spec)\w*[.\w]*", re.IGNORECASE)
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
 
 
@@ -209,6 +218,8 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
             (lone == "key" and _is_data(text, match.start(), value))
             or (lone == "token" and _is_complaint(text, match.start(), value))
             or (lone in {"auth", "authentication"} and _TALK.match(text, at))
+            or (mark == ": " and _REMARK.match(text, at))
+            or (name == "PASS" and _TESTED.fullmatch(text, *value))
         ):
             yield name, *value
             at = value[1]

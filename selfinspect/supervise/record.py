@@ -149,7 +149,7 @@ def lines(path: str, mark: str, folder: int | None = None) -> list[str]:
         mark: the container's.
         folder: the open folder that the path is relative to.
     """
-    first, *others = text_of(path, _LONGEST_RECORD, folder).splitlines() or [""]
+    first, *others = text_of(path, _LONGEST_RECORD, folder).removesuffix("\n").split("\n")
     return others if first == _header(mark) else []
 
 

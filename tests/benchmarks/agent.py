@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Effort:
         answers: of each kind.
         scrapes: before memory is read.
         requests: of the document, before it is read again.
+        busy: seconds with a scrape and an event each, before it is read again.
         starts: of the agent.
         events: from the engine to a subscriber.
         idle: seconds.
@@ -52,13 +54,16 @@ class Effort:
     answers: int = 500
     scrapes: int = 2000
     requests: int = 100_000
+    busy: float = 600
     starts: int = 15
     events: int = 100
     idle: float = 60
     inits: int = 25
 
 
-QUICK = Effort(answers=150, scrapes=500, requests=5000, starts=5, events=30, idle=15, inits=7)
+QUICK = Effort(
+    answers=150, scrapes=500, requests=5000, busy=20, starts=5, events=30, idle=15, inits=7
+)
 
 
 def measured(engine: Engine, folder: Path, effort: Effort) -> Iterator[Row]:
@@ -74,6 +79,8 @@ def measured(engine: Engine, folder: Path, effort: Effort) -> Iterator[Row]:
         document = ["http", API, "/v1/self", app.id]
         _at(app, "answers", {OURS: document}, effort.requests)
         yield from _memory(f"after {effort.requests} requests", {OURS: app.pid})
+        _busy(app, effort.busy)
+        yield from _memory(f"after {effort.busy:.0f} s of scrapes and events", {OURS: app.pid})
         _at(app, "together", API, "/metrics", 50, 10)
         yield from _memory("after 50 scrapes at once", {OURS: app.pid})
         yield from _idle(engine, folder, effort, peers)
@@ -174,6 +181,20 @@ def _a_second(engine: Engine, effort: Effort) -> Iterator[Row]:
     ):
         found = _at(app, "a_second", ask, effort.answers * 2, SLOW)
         yield _row("own documents a second, client on the same CPU", who, "1/s", found)
+
+
+def _busy(app: Container, seconds: float) -> None:
+    """A scrape and an event each second."""
+    end = time.monotonic() + seconds
+    with (
+        ThreadPoolExecutor(1) as pool,
+        contextlib.closing(OverSocket(str(app.engine.socket))) as connection,
+    ):
+        scrapes = pool.submit(_at, app, "scrapes", METRICS, "/metrics", seconds)
+        while time.monotonic() < end:
+            asked(connection, f"/containers/{app.id}/rename?name=n-{time.monotonic_ns()}", "POST")
+            time.sleep(1)
+        scrapes.result()
 
 
 def _memory(when: str, running: Mapping[str, int]) -> Iterator[Row]:

@@ -163,6 +163,15 @@ def together(port: str, path: str, clients: int, times: int) -> int:
     return clients * times
 
 
+def scrapes(port: str, path: str, seconds: float) -> None:
+    """One a second, over a kept connection."""
+    end = time.monotonic() + seconds
+    with closing(http.client.HTTPConnection(HOST, int(port), timeout=PATIENCE)) as connection:
+        while time.monotonic() < end:
+            asked(connection, path)
+            time.sleep(1)
+
+
 def starts(command: list[str], port: str, path: str, holds: str, times: int) -> list[float]:
     """Milliseconds from exec to the first right answer, which holds a text."""
     taken = []

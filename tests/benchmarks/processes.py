@@ -10,6 +10,8 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
 _KIB = 1024
+_OF_ENGINE = (b"dockerd", b"containerd", b"containerd-shim")
+"""Names as the kernel keeps them: the first 15 bytes."""
 
 
 class Memory(NamedTuple):
@@ -57,12 +59,18 @@ def children(process: int) -> list[int]:
 
 
 def of_engine(home: Path) -> list[int]:
-    """The engine's own, which local-engine.sh marks: daemon, containerd and a shim a container."""
+    """The engine's own, which local-engine.sh marks: daemon, containerd and a shim a container.
+
+    What they run for a moment, runc and the checks, ends at any time; they wait for it, so what it
+    took is in theirs of what has ended.
+    """
     mark = f"SELFINSPECT_ENGINE={home}".encode()
     return [
         int(each.name)
         for each in _PROC.iterdir()
-        if each.name.isdigit() and mark in _read(each / "environ").split(b"\0")
+        if each.name.isdigit()
+        and _read(each / "comm").strip() in _OF_ENGINE
+        and mark in _read(each / "environ").split(b"\0")
     ]
 
 

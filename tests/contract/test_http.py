@@ -67,6 +67,19 @@ def test_secrets_are_masked_everywhere(web: Agent, engine: CannedEngine) -> None
     assert [secret for secret in SECRETS if secret in text] == []
 
 
+@pytest.mark.parametrize("path", ["top", "changes", "logs", "stats/raw"])
+def test_what_an_engine_says_of_a_failure_is_masked(
+    web: Agent, engine: CannedEngine, path: str
+) -> None:
+    """Its words may quote a secret of ours, at their end cut off."""
+    said: Json = {"message": f"no {' '.join([SECRETS[0]] * 99)}"}
+    engine.answers[f"/containers/{ID}/{path.partition('/')[0]}"] = Answer(500, said)
+    reply = web.api.ask(f"/v1/{path}")
+    assert reply.status == 503
+    assert "answered 500: no [masked] [masked]" in reply.body.decode()
+    assert SECRETS[0][:6] not in reply.body.decode()
+
+
 def test_a_rename_shows_at_once(web: Agent, engine: CannedEngine, inspect: dict[str, Json]) -> None:
     """By the time the event is seen the new name is current, and requests for it are served."""
     assert web.api.ask("/healthz", headers={"Host": "renamed:10310"}).status == 421

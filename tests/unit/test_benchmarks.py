@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.benchmarks.figures import (
@@ -14,8 +20,11 @@ from tests.benchmarks.figures import (
     percentile,
     table,
 )
-from tests.benchmarks.processes import numbers
+from tests.benchmarks.processes import numbers, of_engine
 from tests.benchmarks.scale import foreign
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWN, OTHER = "a" * 64, "b" * 64
 
@@ -108,3 +117,16 @@ def test_events_of_other_containers_are_foreign() -> None:
     received += _event("network", OTHER) + f'{{"Id":"{OTHER}"}}\n'.encode()
     assert foreign(received, OWN) == len(others) - 1
     assert foreign(_event("container", OWN), OWN) == 0
+
+
+def test_what_an_engine_runs_for_a_moment_is_none_of_its_processes(tmp_path: Path) -> None:
+    """A check's runc may end before it is read; its CPU is in that of whoever waited for it."""
+    environ = os.environ | {"SELFINSPECT_ENGINE": str(tmp_path)}
+    with ExitStack() as stack:
+        running = []
+        for name in ("dockerd", "containerd-shim-runc-v2", "runc"):
+            program = shutil.copy(shutil.which("sleep") or "", tmp_path / name)
+            started = stack.enter_context(subprocess.Popen([program, "60"], env=environ))
+            stack.callback(started.kill)
+            running.append(started.pid)
+        assert sorted(of_engine(tmp_path)) == sorted(running[:2])

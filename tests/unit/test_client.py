@@ -227,6 +227,7 @@ def test_an_agent_is_asked_over_a_unix_socket(tmp_path: Path) -> None:
         "ftp://127.0.0.1",
         "http://",
         "http://127.0.0.1:http",
+        f"http://127.0.0.1:{10**20}",
         "http://[::1",
         "nonsense",
         "",

@@ -53,6 +53,7 @@ def test_https_asks_for_tls() -> None:
             "ssh://me@build:22/x",
             "ssh -nNT -L /run/engine/docker.sock:/var/run/docker.sock me@build",
         ),
+        ("ssh://$(reboot)", ":/var/run/docker.sock '$(reboot)' and"),
         ("npipe:////./pipe/docker_engine", SOCKET),
         ("fd://", SOCKET),
         ("fd://3", SOCKET),
@@ -71,7 +72,7 @@ def test_what_is_not_spoken_says_what_to_use(text: str, instead: str) -> None:
         "", " ", '""', "docker", "docker.sock", "unix://", "unix:///", "unix:", "unix://docker.sock",
         "http+unix://", "http+unix://x", "tcp://", "tcp://:1", "tcp://h:no", "tcp://h:99999",
         "tcp://h?x=1", "tcp://me:secret@h:1", "tcp://[::1", "http://", "h:2375/x", "h:", "ftp://h",
-        "/", "/a\nb", "tcp://h\x00:1", "unix:///a\tb",
+        "/", "/a\nb", "tcp://h\x00:1", "unix:///a\tb", "tcp://$(reboot):1", "tcp://a;reboot:1",
     ],
 )  # fmt: skip
 def test_anything_else_is_none(text: str) -> None:

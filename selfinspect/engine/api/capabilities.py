@@ -173,8 +173,16 @@ class Capabilities:
         return "allowed" if name in self._allowed else "unknown"
 
 
-def check(answer: Answer, capability: Capability, transport: Transport) -> None:
+def check(
+    answer: Answer, capability: Capability, transport: Transport, masking: Masking | None = None
+) -> None:
     """Return where the answer is a success.
+
+    Args:
+        answer: the whole of it.
+        capability: which of our requests was answered.
+        transport: has the endpoint.
+        masking: hides what is secret of what an error says; None as long as no secret is known.
 
     Raises:
         EngineUnreachableError: what answers is not an engine, or has no API version that we have.
@@ -182,7 +190,7 @@ def check(answer: Answer, capability: Capability, transport: Transport) -> None:
     """
     if answer.code in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
         return
-    said, own = _message(answer.body)
+    said, own = _message(answer.body, masking or Masking())
     # An engine's own words are JSON: what a proxy says in its stead is a page, or a line.
     between = None if own else proxy(answer.headers)
     who = f"the proxy {between}" if between else "the engine"
@@ -221,7 +229,7 @@ def _version_refused(transport: Transport, version: re.Match[str]) -> EngineUnre
     )
 
 
-def _message(body: bytes) -> tuple[str, bool]:
+def _message(body: bytes, masking: Masking) -> tuple[str, bool]:
     """What an error says, shortened and masked, and whether those are an engine's own words.
 
     `{"message": …}` is an engine's; all else is a proxy's, or a very old engine's.
@@ -234,7 +242,7 @@ def _message(body: bytes) -> tuple[str, bool]:
     if message is None:
         shown = body[:_READ].decode(errors="replace")
         message = re.sub(r"(?:<[^>]*>|\s)+", " ", shown).strip()
-    return Masking().text(message[:_READ])[:_SHOWN], own
+    return masking.text(message[:_READ])[:_SHOWN], own
 
 
 def mending(

@@ -14,6 +14,7 @@ from selfinspect.engine.quirks import product, proxy
 from selfinspect.errors import EngineError, EngineUnsupportedError
 from selfinspect.frozen import dataclass
 from selfinspect.jsonread import HEAVIEST, TooHeavyError, decoded, parsed
+from selfinspect.masking import Masking
 from selfinspect.model import Engine
 
 if TYPE_CHECKING:
@@ -97,12 +98,14 @@ class Connection:
     Attributes:
         proxy: the name of the proxy before the engine, None where none is seen.
         capabilities: what is allowed, as far as it was asked for.
+        masking: what is hidden of what an error says.
     """
 
     transport: Transport
     engine: Engine
     proxy: str | None = None
     capabilities: Capabilities = field(default_factory=Capabilities, compare=False, repr=False)
+    masking: Masking = field(default_factory=Masking, compare=False, repr=False)
 
     def get(self, capability: Capability, of: str = "", **query: str) -> bytes:
         """The body of a successful answer.
@@ -117,7 +120,7 @@ class Connection:
             EngineAnswerError: an answer that is not a success.
         """
         answer = self.answer(capability, of, **query)
-        check(answer, capability, self.transport)
+        check(answer, capability, self.transport, self.masking)
         return answer.body
 
     def answer(self, capability: Capability, of: str, **query: str) -> Answer:
@@ -196,7 +199,7 @@ class Connection:
         if stream.code != HTTPStatus.OK:
             with stream:
                 answer = Answer(stream.code, stream.headers, stream.text())
-                check(answer, capability, self.transport)
+                check(answer, capability, self.transport, self.masking)
         return stream
 
     def speaks(self, version: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 from http.client import BadStatusLine, UnknownProtocol
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from selfinspect.endpoint import is_address
@@ -118,8 +119,8 @@ def _of_tcp(cause: OSError, endpoint: Endpoint, certificates: Tls | None) -> Eng
             endpoint,
             "the connection was refused",
             outcome="refused",
-            hint=f"let the engine listen there with TLS (see deploy/tls): dockerd -H {endpoint}"
-            " --tlsverify …",
+            hint="let the engine listen there with TLS (see deploy/tls):"
+            f" dockerd -H {quote(str(endpoint))} --tlsverify …",
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError) and certificates is not None:
         return because(endpoint, tls.client_refused(certificates))
@@ -133,7 +134,7 @@ def _of_unix(cause: OSError, endpoint: Endpoint) -> EngineUnreachableError:
             endpoint,
             "the socket does not exist",
             outcome="missing",
-            hint=f"mount the engine's socket: -v {path}:{path}",
+            hint=f"mount the engine's socket: -v {quote(f'{path}:{path}')}",
         )
     if isinstance(cause, PermissionError):
         return because(endpoint, denied(file_at(path), us()))

@@ -1,6 +1,7 @@
 """Why the file of a socket does not lead to an engine, by what was seen of it. Pure.
 
-Hints are commands for the engine's host, with the path, the group or the label that was seen.
+Hints are commands for the engine's host, with the path, the group or the label that was seen. The
+path may be of the image's author: it is quoted for the shell.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import PurePosixPath
+from shlex import quote
 from typing import Protocol
 
 from selfinspect.engine.http.tls import Why
@@ -106,8 +108,9 @@ def refused(file: File) -> Why:
         return Why(
             "stale",
             "the file is the socket of an engine that has been restarted since",
-            f"restart this container; to be spared that, mount the folder: -v {folder}:/run/engine"
-            f" -e DOCKER_HOST=unix:///run/engine/{PurePosixPath(path).name}",
+            "restart this container; to be spared that, mount the folder:"
+            f" -v {quote(str(folder))}:/run/engine"
+            f" -e DOCKER_HOST=unix:///run/engine/{quote(PurePosixPath(path).name)}",
         )
     return Why(
         "refused",
@@ -120,8 +123,8 @@ def group_of(path: str, kernel: str) -> str:
     """The shell command that prints a socket's group on the engine's host."""
     if is_desktop(kernel):
         # The socket is in a VM: the shell of macOS or Windows sees another, or none.
-        return f"$(docker run --rm -v {path}:/s busybox stat -c %g /s)"
-    return f"$(stat -c %g {path})"
+        return f"$(docker run --rm -v {quote(path)}:/s busybox stat -c %g /s)"
+    return f"$(stat -c %g {quote(path)})"
 
 
 def is_desktop(kernel: str) -> bool:
@@ -142,14 +145,15 @@ def _owners_alone(status: Status, path: str, we: Us, detail: str) -> tuple[str, 
             f"{detail}: the socket is its owner's alone, who is root in this user namespace",
             "podman run --user 0 … (of a rootless engine: its user, not the host's root)",
         )
-    return detail, f"the socket is its owner's alone: on the host, chmod g+rw {path}"
+    return detail, f"the socket is its owner's alone: on the host, chmod g+rw {quote(path)}"
 
 
 def _folder(path: str) -> Why:
     return Why(
         "folder",
         "a directory is there in place of the socket: mounting a missing file creates one",
-        f"on the host: rmdir {path} && systemctl restart docker; then make this container again",
+        f"on the host: rmdir {quote(path)} && systemctl restart docker;"
+        " then make this container again",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from selfinspect.endpoint import TLS_PORT, is_address
@@ -142,26 +143,29 @@ def unusable(error: OSError, tls: Tls) -> Why:
         except FileNotFoundError:
             if name == "cert.pem":
                 break  # an engine may ask for none
-            mount = f"mount ca.pem, cert.pem and key.pem: docker run -v DIR/client:{folder}:ro"
+            quoted = quote(str(folder))
+            mount = f"mount ca.pem, cert.pem and key.pem: docker run -v DIR/client:{quoted}:ro"
             off = f"; {_or_off(tls)}" if tls.switch else ""
-            return _not_usable(f"{path} is missing", f"{mount} -e DOCKER_CERT_PATH={folder} …{off}")
+            return _not_usable(f"{path} is missing", f"{mount} -e DOCKER_CERT_PATH={quoted} …{off}")
         except OSError as failed:
             hint = f"put a PEM file at {path}"
             if isinstance(failed, PermissionError):
-                hint = f"let uid {os.geteuid()} read it, as DOCKER_CERT_PATH's: chmod a+r {path}"
+                command = f"chmod a+r {quote(str(path))}"
+                hint = f"let uid {os.geteuid()} read it, as DOCKER_CERT_PATH's: {command}"
             return _not_usable(f"{path}: {failed.strerror}", hint)
         if content.startswith(_DER):
             kind = "pkey" if name == "key.pem" else "x509"
-            command = f"openssl {kind} -inform der -in {path} {_into(path)}"
+            command = f"openssl {kind} -inform der -in {quote(str(path))} {_into(path)}"
             return _not_usable(f"{path} is DER, and PEM is required", command)
         if name == "key.pem" and b"ENCRYPTED" in content:
             detail = f"{path} has a passphrase, which cannot be entered here"
-            return _not_usable(detail, f"openssl pkey -in {path} {_into(path)}")
+            return _not_usable(detail, f"openssl pkey -in {quote(str(path))} {_into(path)}")
     if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
         return _not_usable(
             f"{folder / 'key.pem'} is not the key of {folder / 'cert.pem'}",
-            f"put both of one pair there: openssl x509 -in {folder / 'cert.pem'} -noout -pubkey"
-            f" and openssl pkey -in {folder / 'key.pem'} -pubout print the same then",
+            "put both of one pair there:"
+            f" openssl x509 -in {quote(str(folder / 'cert.pem'))} -noout -pubkey"
+            f" and openssl pkey -in {quote(str(folder / 'key.pem'))} -pubout print the same then",
         )
     return _not_usable(
         f"the certificates in {folder} cannot be used: {error}",
@@ -172,7 +176,8 @@ def unusable(error: OSError, tls: Tls) -> Why:
 
 def _into(path: Path) -> str:
     """The rest of a command that puts a file in its own place: OpenSSL empties it beforehand."""
-    return f"-out {path}.new && mv {path}.new {path}"
+    new, old = quote(f"{path}.new"), quote(str(path))
+    return f"-out {new} && mv {new} {old}"
 
 
 def _not_usable(detail: str, hint: str) -> Why:
@@ -204,8 +209,8 @@ def client_refused(tls: Tls, reason: str = "") -> Why:
         "client certificate refused",
         f"the engine does not accept the client certificate {ours}{foreign}",
         f"replace {ours} and key.pem by ones that the CA of the engine's --tlscacert signed,"
-        f" for client authentication, and that have not expired: openssl x509 -in {ours} -noout"
-        " -issuer -enddate -purpose",
+        " for client authentication, and that have not expired:"
+        f" openssl x509 -in {quote(str(ours))} -noout -issuer -enddate -purpose",
     )
 
 
@@ -237,7 +242,9 @@ def _not_trusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint, tls: T
         name = tls.server_name or endpoint.host
         kind = "IP" if is_address(name) else "DNS"
         bears = _names(endpoint, tls)
-        given = f": --engine-server-name {bears[0]}" if bears else " with --engine-server-name"
+        given = (
+            f": --engine-server-name {quote(bears[0])}" if bears else " with --engine-server-name"
+        )
         return Why(
             "wrong name",
             f"the engine's certificate is not for {name}"

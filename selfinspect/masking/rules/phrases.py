@@ -90,9 +90,10 @@ PHRASES = (
     _row(
         "code",
         " code,otp",
-        r"\b(?:(?:2fa|access|auth(?:entication)?|login|one-?time|otp|security|verification) code"
-        r"|otp(?: for \S{1,64})?)"
-        r"(?:\s(?:is|was))?\s?:?\s{1,2}(\d{4,10})(?![\w.:-])",
+        r"\b(?:(?:2fa|access|activation|auth(?:entication)?|device|enrol?lment|invite"
+        r"|login|one-?time|otp|pairing|security|setup|verification) code|otp(?: for \S{1,64})?)"
+        r"(?:\s(?:is|was))?\s?:?\s{1,2}"
+        r"(\d{4,10}|(?-i:(?=[A-Z-]{0,24}\d)[A-Z0-9]{3,8}(?:-[A-Z0-9]{3,8}){1,5}))(?![\w.:-])",
     ),
     # `Password for user admin: …`, `Mot de passe administrateur : …`, at the end of a line.
     _row(
@@ -106,6 +107,28 @@ PHRASES = (
         r"((?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!\w{1,16}://|/|v?\d{1,4}[.:-]\d)[^\s\"'`,;]{6,256})"
         r"[\"'`.]?[ \t]*(?=[\r\n]|\Z)",
     ),
+    # What Elasticsearch says, with how to reset it in between.
+    _row(
+        "password-reset",
+        "password",
+        r"\bpassword for (?:the )?[\w.@-]{1,64} (?:user|account)(?: \([^()\n]{1,128}\))?:\s{1,2}"
+        r"([^\s\"']{6,256})[ \t]*(?=[\r\n]|\Z)",
+    ),
+    # FTP's and POP's, and what SMTP and IMAP say in base64; `PASS src/app.test.js` is a test's.
+    Rule(
+        "mail-and-ftp",
+        ("pass ", "auth "),
+        r"(?m)(?:^|[>\"':\]] ?)PASS[ \t]"
+        r"((?!test)(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s/\\\"']{4,256})(?=[\"']?(?:\\r|\s|\Z))"
+        r"|\bAUTH(?:ENTICATE)?[ \t](?:PLAIN|LOGIN|XOAUTH2)[ \t]([A-Za-z0-9+/]{8,}={0,2})",
+    ),
+    # `--password-file=<(echo hunter2)`.
+    _row(
+        "substituted",
+        "<(",
+        r"(?:pass|secret|token|key|psk)[\w-]{0,32}[= ]<\(\s{0,4}(?:echo|printf)\s{1,4}"
+        r"(?:-\w{1,3}\s{1,4})?[\"']?([^\s\"')]{3,256})",
+    ),
     # MySQL's are of any characters.
     _row(
         "password-made",
@@ -116,7 +139,9 @@ PHRASES = (
     _row(
         "password-to",
         "password",
-        r"\bpassword (?:for|of) (?:user |account )?\S{1,64} to [\"']?"
+        r"\b(?:password (?:for|of) (?:user |account )?\S{1,64}"
+        r"|(?:set|setting|chang(?:ed|ing)|reset|resetting|updat(?:ed|ing)) (?:the )?(?:\w{1,32} )?"
+        r"(?:password|passphrase|pin|token|secret)) to [\"']?"
         r"((?=\S{0,64}\d)(?!\S{0,64}://)[^\s\"'/]{6,256})",
     ),
     _row(

@@ -50,7 +50,7 @@ PROGRAMS = (
         "(?:-[cnu] ?|--(?:user|auth|credential)[= ])[^: ]*:WORD",
     ),
     _row("transmission-daemon", "-v ?WORD|--password[= ]WORD"),
-    _row("kubectl oc", "--from-literal[= ][^= ]+=WORD"),
+    _row("kubectl oc", "--from-literal[= ][^= ]+=WORD|login (?:[^ ]+ ){0,6}-p ?WORD"),
     _row("redis-server valkey-server keydb-server", ">WORD|--(?:requirepass|masterauth) WORD"),
     _row(
         "redis-cli redis-benchmark valkey-cli valkey-benchmark keydb-cli keydb-benchmark iredis",
@@ -68,7 +68,7 @@ PROGRAMS = (
     _row("plink pscp psftp winscp*", "-pw WORD|/password=WORD"),
     _row("gitlab-runner act_runner forgejo-runner", "-r ?WORD|--(?:registration-)?token[= ]WORD"),
     _row("k3s rke2 frpc frps gotify doctl fly flyctl inlets npc", "-t ?WORD|-vkey[= ]WORD"),
-    _row("snmp*", "-[cAXa] ?WORD"),
+    _row("snmp*", "-[cAXa] ?([^ /][^ ]*)"),
     _row(
         "openssl",
         r"-(?:pass(?:in|out)?|password) pass:WORD|-[kK] WORD|-(?:srp|psk)pass WORD"

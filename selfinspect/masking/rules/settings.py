@@ -84,8 +84,9 @@ NAMES = (
     NameRule(
         "others",
         "wachtwoord geheim wachtwoorden losenord adgangskode kodeord passord salasana heslo"
-        " jelszo sifre lozinka geslo parool",
-        "sleutel",
+        " jelszo sifre lozinka geslo parool пароль пароля секрет токен 密码 密碼 口令 密钥"
+        " パスワード 비밀번호 암호 passwrd pword",
+        "sleutel ключ",
         "openbaar",
     ),
 )
@@ -124,6 +125,17 @@ def _row(name: str, hint: str, pattern: str) -> Rule:
 SETTINGS = (
     _row("bundler", "bundle_", r"\ABUNDLE_\w{1,128}__(?:COM|DEV|IO|NET|ORG)=(.+)"),
     _row("otlp-headers", "otel_exporter_otlp_", r"\AOTEL_EXPORTER_OTLP_(?:\w{1,32}_)?HEADERS=(.+)"),
+    # `acme_…`: a token of a service that nobody has a rule for, by its form; `req_…` is an ID.
+    _row(
+        "issued",
+        "_ -",
+        r"\A(?=[\w.-]{1,128}=[a-z][a-z0-9]{1,15}[_-][a-z0-9]{24})"
+        r"(?![\w.-]{0,96}(?:commit|digest|hash|id|image|public|publishable|ref|rev|revision|sha"
+        r"|site|version)\d{0,3}=)[\w.-]{1,128}="
+        r"((?-i:(?!pk_|sha\d|md5|commit|build|img|image)[a-z][a-z0-9]{1,15}[_-]"
+        r"(?:(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])[A-Za-z0-9]{24,128}"
+        r"|[0-9a-f]{40}|[0-9a-f]{64})))\Z",
+    ),
     _row("pushover", "pushover", r"\APUSHOVER_\w{1,64}=([a-z0-9]{30})\Z"),
     _row("plex", "plex_claim", r"\APLEX_CLAIM=(.+)"),
     _row("snmp", "community", r"\A(?:\w{1,64}[_-])?SNMP_?(?:\w{1,64}_)?COMMUNITY=(.+)"),

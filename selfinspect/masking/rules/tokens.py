@@ -97,6 +97,32 @@ TOKENS = (
         r"(?:tskey-\w{1,16}-|SWMTKN-1-|claim-|PMAK-|HRKU-|FLWSECK(?:_TEST)?-|sq0[a-z]{3}-|ico-"
         r"|fio-u-|AGE-SECRET-KEY-)\w[\w-]{9,}",
     ),
+    _token("appveyor", "v2.", r"v2\.(?=[a-z]{0,19}\d)(?=\d{0,19}[a-z])[a-z0-9]{20}(?![\w.])"),
+    _token("airtable", "pat", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    _token("yandex", "aqvn t1.9", r"AQVN[\w-]{30,}|t1\.9[\w-]{10,}={0,2}\.[\w-]{40,}"),
+    # With a UUID behind who issued them: Plaid's, HubSpot's, LaunchDarkly's, Amazon's.
+    _token(
+        "uuids",
+        "access- pat-na1- pat-eu1- sdk- amzn.mws.",
+        r"(?:access-(?:sandbox|development|production)-|pat-(?:na|eu)1-|sdk-|amzn\.mws\.)"
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    ),
+    _token(
+        "amazon-and-others",
+        "amzn1.oa2-cs. s-s4t2 tvly- csk- sl.",
+        r"(?:amzn1\.oa2-cs\.v\d\.|s-s4t2(?:ud|af)-|tvly-(?:dev-|prod-)?|csk-)[A-Za-z0-9]{20,}"
+        r"|sl\.(?:u\.)?[\w-]{60,}",
+    ),
+    _marked("aiven-and-others", "AVNS_ fw_ e2b_ pcsk_ ddp_ ddw_ xnd_ rootly_ vcp_ ctp_ fpt_"),
+    _row("braintree", "access_token$", r"access_token\$(?:production|sandbox)\$[\w$]{16,}"),
+    # `acme_sk_…`, `acme_pat_…`: a word that says secret before what is random.
+    _row(
+        "service-mark",
+        "_api_ _key_ _live_ _pat_ _prod_ _sec_ _secret_ _sk_ _token_",
+        rf"{_BEGIN}(?!pk_)[a-z][a-z0-9]{{0,15}}_(?:[a-z]{{1,8}}_)?"
+        r"(?:api|key|live|pat|prod|sec|secret|sk|token)_"
+        r"(?=[A-Za-z]{0,24}\d)(?=\d{0,24}[A-Za-z])[A-Za-z0-9]{16,}(?!\w)",
+    ),
     _token("snyk", "snyk_uat.", r"snyk_uat\.[\w.-]{20,}"),
     _token("facebook", "eaa", r"EAA[A-Za-z0-9]{80,}"),
     _token("square", "eaaa", r"EAAA[\w-]{20,}"),

@@ -79,7 +79,7 @@ def test_what_was_missed_is_replayed_once(docker: CannedEngine, begin: Callable[
 def test_an_event_that_comes_late_is_not_reported_twice(
     docker: CannedEngine, begin: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inspect is ahead of the stream: what it says more is waited for, and not made up."""
+    """Inspect is ahead of the stream: what it says more is waited for, until it came."""
     kept = begin()
     kept.wait_for(lambda: len(kept.events) == 3)
     docker.knows({**recorded("inspect"), "Name": "/shop"})
@@ -93,7 +93,7 @@ def test_an_event_that_comes_late_is_not_reported_twice(
             threading.Timer(0.2, docker.emit, [happened("rename", oldName="/web")]).start()
 
     monkeypatch.setattr(docker, "note", noted)
-    monkeypatch.setattr(following, "_PATIENCE", 3.0)  # a second may be too short on a busy machine
+    monkeypatch.setattr(following, "_PATIENCE", 3600.0)
     docker.end_streams()
     kept.wait_for(lambda: "rename" in kept.actions)
     docker.emit(happened("pause"))

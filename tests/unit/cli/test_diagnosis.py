@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -399,6 +400,30 @@ def test_each_request_that_fails_is_a_warning_in_the_engines_words(
     assert (check.status, check.fix) == ("warn", fix)
     assert seen in check.seen
     assert checks["capabilities"].seen == "allowed: inspect"
+
+
+EVIL = "/x;$(reboot)"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        replace(WELL, journal=EVIL, journal_writable=False),
+        replace(WELL, journal=EVIL, journal_writable=False, read_only=True),
+        replace(WELL, journal=EVIL, journal_space=1000),
+        replace(
+            reaching(SOCKET, logs="allowed"),
+            snapshot=replace(
+                reaching(SOCKET).snapshot, inspect={"HostConfig": {"LogConfig": {"Type": EVIL}}}
+            ),
+            failed={"logs": _answered("logs", 500, "no log driver")},
+        ),
+    ],
+)
+def test_words_of_others_are_no_part_of_a_command(facts: Facts) -> None:
+    """A folder of the image's author and a lying engine's word are each one word for a shell."""
+    [fix] = [check.fix for check in checked(facts).values() if "reboot" in str(check.fix)]
+    assert quote(EVIL) in str(fix)
 
 
 def test_a_log_without_a_driver_is_no_missing_endpoint() -> None:

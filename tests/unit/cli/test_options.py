@@ -77,7 +77,9 @@ def test_a_bad_variable_is_the_same(
     assert takes in line
 
 
-@pytest.mark.parametrize("value", ["", "junk", "control=x", "api=99999,control=99999"])
+@pytest.mark.parametrize(
+    "value", ["", "junk", "control=x", "api=99999,control=99999", f"control={10**20}"]
+)
 def test_what_run_alone_sets_is_refused(call: Call, value: str) -> None:
     """The variable that hands on sockets, set by somebody else."""
     outcome = call("serve", environ={"SELFINSPECT_HANDOVER": value})

@@ -733,3 +733,19 @@ def test_the_value_of_a_secret_name_is_masked_whole(name: str, secret: str) -> N
 def test_an_algorithms_name_is_no_secret(value: str, *, hidden: bool) -> None:
     """A secret may begin as one does."""
     assert (MASK in Masking().value("SESSION_ID", value)) is hidden
+
+
+@pytest.mark.parametrize("text", ["пароль: hunter2x", "初始密码\uff1ahunter2x", "DB_密码=hunter2x"])
+def test_names_in_other_scripts_make_a_value_secret(text: str) -> None:
+    """Cyrillic and Chinese words for a password count, behind a colon of either width."""
+    assert "hunter2x" not in Masking().text(text)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    ["password: too short", "secret: not found", "session: opened for user root",
+     "authorization: denied by policy", "encryption key: rotated"],
+)  # fmt: skip
+def test_a_remark_about_a_secret_is_readable(remark: str) -> None:
+    """What stands behind the colon begins a sentence, and is no value."""
+    assert Masking().text(remark) == remark

@@ -109,6 +109,15 @@ def test_a_folder_of_several_containers(kept: Kept) -> None:
     assert [record.exit_code for record in kept.read(others[1])] == [2]
 
 
+@pytest.mark.parametrize("odd", ["\r", "\f", "\x1c", "\x85", "\u2028"])
+def test_a_folder_of_the_host_may_have_any_name(kept: Kept, odd: str) -> None:
+    """The kernel leaves what separates lines elsewhere as it is; no run is lost by it."""
+    mounts = mountinfo(container=f"c{odd}1")
+    for code in (1, 2):
+        kept.record(mounts).end(code, None)
+    assert [run.exit_code for run in kept.read(mounts)] == [1, 2]
+
+
 def test_what_tells_a_container_apart_outlasts_a_restart() -> None:
     """Mount IDs and devices change, and an overlay's other options may."""
     again = mountinfo().replace("338 249 0:87", "512 20 0:91").replace("/l/A:/l/B", "/l/C")

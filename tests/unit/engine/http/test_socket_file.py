@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import replace
 
@@ -104,6 +105,24 @@ def test_a_socket_where_nobody_listens_wants_its_engine(file: File) -> None:
     """Whatever else can be seen of it."""
     why = refused(file)
     assert (why.outcome, "systemctl start docker" in why.hint) == ("refused", True)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFSOCK, stat.S_IFDIR])
+@pytest.mark.parametrize("mode", [0o660, 0o600])
+@pytest.mark.parametrize("links", [0, 1])
+@pytest.mark.parametrize("unmapped", [None, 998])
+def test_an_images_author_puts_no_command_into_ours(
+    kind: int, mode: int, links: int, unmapped: int | None
+) -> None:
+    """`DOCKER_HOST` is theirs, and who reads the hint is root on the host: a path is one word."""
+    path = "/run/$(reboot)/a;`reboot`.sock"
+    status = os.stat_result((kind | mode, 1, 1, links, 0, 998, 0, 0, 0, 0))
+    for kernel in (NOBODY.kernel, DESKTOP):
+        we = replace(NOBODY, unmapped=unmapped, kernel=kernel)
+        for seen in (File(path, status), File(path, None)):
+            for why in (denied(seen, we), refused(seen)):
+                hint = why.hint or ""
+                assert "reboot" not in re.sub(r"'[^' ]*'", "", hint), hint
 
 
 @pytest.mark.parametrize(("kernel", "asked"), [("6.1.0", "$(stat"), (DESKTOP, "$(docker run")])

@@ -9,6 +9,7 @@ import ssl
 import struct
 import subprocess
 from dataclasses import dataclass
+from shlex import quote
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -401,7 +402,7 @@ def test_where_nobody_listens_the_command_is_reported(host: str) -> None:
     """As it can be typed."""
     with pytest.raises(EngineUnreachableError) as caught:
         connect(f"tcp://{host}:1", timeout=PATIENT)
-    assert f"dockerd -H tcp://{host}:1 " in (caught.value.hint or "")
+    assert f"dockerd -H {quote(f'tcp://{host}:1')} " in (caught.value.hint or "")
 
 
 def test_public_authorities_are_not_trusted(made: Certificates) -> None:
