@@ -62,7 +62,7 @@ def routes(service: Service) -> list[Route]:
 class Pages:
     """Makes pages: in the event loop's thread while that is quick, else in a thread of their own.
 
-    A thread costs a page a third of its time. One is needed where the figures may have to be waited
+    A thread costs a page a sixth of its time. One is needed where the figures may have to be waited
     for, and where the last page was not quick: a kernel may take long to add up the memory of
     thousands of cgroups.
     Equal scrapes share the page that a thread is making: fifty at once would else leave the agent
