@@ -51,7 +51,12 @@ def test_the_unit_tests_pass_on_a_newer_python(engine: Engine, trixie: str, tmp_
         " --require-hashes -r tests/constraints.txt;"
         " /venv/bin/pip install --quiet --no-index --no-deps --no-build-isolation .;"
         " /venv/bin/python -m pytest tests/unit -q -p no:cacheprovider"
-        # The image has neither promtool nor ip.
-        " --ignore tests/unit/deploy --ignore tests/unit/engine/test_changes.py",
+        # The image has neither promtool nor ip, and in the container are no index and no cgroup to
+        # make another in.
+        " --ignore tests/unit/deploy --ignore tests/unit/engine/test_changes.py"
+        " --ignore tests/unit/kernel/test_network.py"
+        " --deselect tests/unit/test_packaging.py::test_a_lock_fills_an_empty_environment"
+        " --deselect tests/unit/agent/test_shortage.py::test_a_change_is_noticed_without_asking"
+        " --deselect tests/unit/agent/test_shortage.py::test_the_counts",
     )  # fmt: skip
     assert " passed" in ran.splitlines()[-1]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,12 @@ from tests.support.canned_container import ID
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 CONDITION = Condition(following=False, subscribers=0, now=1.0)
+
+
+@pytest.fixture(autouse=True)
+def _links_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine has, a bridge of an engine's among it."""
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "none0")])
 
 
 def test_the_labels_are_those_of_the_present_state(tmp_path: Path) -> None:
