@@ -6,17 +6,19 @@ const agent = process.env.SELFINSPECT_URI; // unset where there is no agent
 const deadline = Date.now() + 1000 * (process.env.PORT_TIMEOUT_SECONDS ?? 30);
 
 async function hostPort() {
-  let query = "";
+  let etag = ""; // none yet: what is there already is answered at once
   while (agent && Date.now() < deadline) {
     const left = deadline - Date.now();
     try {
-      const url = `${agent}/v1/self/ports/8080/tcp${query}`;
+      const query = `wait_for_change=true&timeout_sec=${Math.ceil(left / 1000)}&last_etag=${etag}`;
+      const url = `${agent}/v1/self/ports/8080/tcp?${query}`;
       const answer = await fetch(url, { signal: AbortSignal.timeout(left) });
       const text = answer.ok ? (await answer.text()).trim() : "";
       if (text) return text;
-      // Not published yet: the next request is answered when that changes.
-      query = `?wait_for_change=true&timeout_sec=${Math.ceil(left / 1000)}`;
-      if (answer.ok) continue;
+      if (answer.ok) {
+        etag = encodeURIComponent(answer.headers.get("etag")); // not published yet
+        continue;
+      }
     } catch {
       // The agent is not up, or the time is.
     }

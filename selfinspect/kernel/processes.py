@@ -119,7 +119,7 @@ def _process(folder: str, pid: str, longest: int) -> Process | None:
     fields = stat.rpartition(b")")[2].split()
     status = dict(
         line.split(b":", 1)
-        for line in (read(f"{folder}/status") or b"").splitlines()
+        for line in (read(f"{folder}/status") or b"").split(b"\n")
         if line.startswith((b"Uid:", b"VmRSS:", b"VmSwap:"))
     )
     # A program may write anything there; its last word is cut off where there is more.

@@ -39,6 +39,7 @@ def _stems() -> tuple[str, ...]:
 
 
 _STEMS = _stems()
+_ASCII_STEMS = tuple(filter(str.isascii, _STEMS))
 
 # Words that people join without a mark between them.
 _JOINED = re.compile(
@@ -166,7 +167,8 @@ def hints_at_secret(lowered: str) -> bool:
     if not _MARK.search(lowered):
         return False
     plain = lowered if lowered.isascii() else lowered.translate(_ACCENTS)
-    return bool([stem for stem in _STEMS if stem in plain])  # faster than any()
+    stems = _ASCII_STEMS if plain.isascii() else _STEMS
+    return bool([stem for stem in stems if stem in plain])  # faster than any()
 
 
 def is_reference(value: str) -> bool:

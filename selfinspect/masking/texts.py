@@ -22,8 +22,14 @@ from selfinspect.masking.names import (
 )
 from selfinspect.masking.rules import taken
 from selfinspect.masking.rules.phrases import PHRASES
-from selfinspect.masking.rules.settings import SETTINGS
-from selfinspect.masking.rules.tokens import ADDRESSES, FORMATS, TOKENS
+from selfinspect.masking.rules.settings import (
+    ACCOUNTS,
+    ISSUED,
+    REMARK_BEGINS,
+    REMARK_WORDS,
+    SETTINGS,
+)
+from selfinspect.masking.rules.tokens import ADDRESSES, DASHED, FORMATS, MARKED, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,23 +43,29 @@ TEXTS = (
     (r"[:=]", ADDRESSES),
     (r"", FORMATS),
     (r"[\s(]", PHRASES),
-    (r"[\w.~+-]{12}", TOKENS),
+    (r"_[\w+/=.-]{10}", MARKED),
+    (r"-[\w-]{10}", DASHED),
+    (r"(?<![\w.~+-])[\w.~+-]{12}", TOKENS),
 )
+IN_SETTINGS = ((r"[_-][A-Za-z0-9]{24}", ISSUED), (r"[:;|@]", ACCOUNTS), (r"", SETTINGS))
 # One hint after another in a flat loop: most texts have none, and are passed over quickly.
-_Hinted: TypeAlias = "tuple[tuple[str, Rule], ...]"
+_Hinted: TypeAlias = "tuple[tuple[Callable[[str], object], tuple[tuple[str, Rule], ...]], ...]"
 
 
-def _hinted(rules: Iterable[Rule]) -> _Hinted:
-    return tuple((hint, rule) for rule in rules for hint in rule.hint)
+def _hinted(groups: Iterable[tuple[str, Iterable[Rule]]]) -> _Hinted:
+    return tuple(
+        (re.compile(needs).search, tuple((hint, rule) for rule in rules for hint in rule.hint))
+        for needs, rules in groups
+    )
 
 
-_TEXTS = tuple((re.compile(needs).search, _hinted(rules)) for needs, rules in TEXTS)
-_SETTINGS = _hinted(SETTINGS)
+_TEXTS = _hinted(TEXTS)
+_SETTINGS = _hinted(IN_SETTINGS)
 
 _NAME = re.compile(
     r"""
     (?: (?<! [\w.-] ) | (?<= %22 ) | (?<= %26 ) | (?<= %3F ) )
-    ( -{0,2} [^\W\d] [\w.-]*+ (?> (?: \[ [\w.-]{0,64} \] )* ) )
+    ( -{0,2} [A-Za-z_\u00c0-\u1fff\u3040-\ud7ff] [\w.-]*+ (?> (?: \[ [\w.-]{0,64} \] )* ) )
     ( \\{0,3} ["'`]? \]? [ \t]*+ (?: :=? | \uff1a | ={1,3}>? | -> ) [ \t]*+
         (?: string\(\d{1,9}\)[ ] )?
     | (?:%22)? %3[AaDd] (?:%22)? | \\{1,3} u003[AaDd] )
@@ -110,12 +122,15 @@ _COMPLAINS = re.compile(
 )
 # What a subsystem's log line begins with, `auth: backend ldap ready`.
 _TALK = re.compile(r"[a-z]{2,24} [a-z]{2,24}(?![\w=:])")
-# What begins a sentence about what was named, `password: too short`, `session: opened for bob`.
-_REMARK = re.compile(
-    r"(?:too|not|no|must|should|may|can|cannot|could|will|would|has|have|is|was|are|does|needs|at"
-    r"|already|never|only|unable|please|contains|[a-z]{2,12}(?:ed|ing)|secure)[ \t]"
-    r"[a-z]{2,16}(?![\w=:-])"
+# A whole sentence about what was named, `password: too short`, `session: opened for user bob`.
+_SENTENCE_BEHIND = re.compile(
+    r"([a-z]{2,12}(?:[ \t][\w@.-]{1,64}+){1,15}+)"
+    r"(?=[,;!:)\]}\"'`]{0,4}(?:[\r\n]|\Z)|[,;!:)][ \t]|[ \t]{1,4}(?:\(|[\r\n]|\Z))"
 )
+_WHOSE = re.compile(r"[ \t](?:by|for|of)[ \t](?:account|user)[ \t]\S+")
+_COUNT = re.compile(r"\d{1,3}")
+_REMARK_BEGINS = frozenset(REMARK_BEGINS.split())
+_REMARK_WORDS = frozenset(REMARK_WORDS.split()) | _REMARK_BEGINS
 # What a runner says of a test.
 _TESTED = re.compile(r"test[\w.:/-]*|[\w./-]+[._](?:test|spec)\w*[.\w]*", re.IGNORECASE)
 _PLACE_HOLDER = re.compile(r"[A-Za-z_][\w.-]{1,80}")
@@ -158,9 +173,7 @@ _PAIR = re.compile(r"([A-Za-z_][\w./-]{0,255})=(.*?)(?=\s[A-Za-z_][\w./-]{0,255}
 
 def recognised(text: str, lowered: str) -> Iterator[tuple[int, int]]:
     """Yield where a rule recognises a secret, in a text and that text in small letters."""
-    for needed, rules in _TEXTS:
-        if needed(text):
-            yield from _found(text, lowered, rules)
+    yield from _found(text, lowered, _TEXTS)
 
 
 def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
@@ -174,12 +187,15 @@ def set_in(name: str, value: str) -> Iterator[tuple[int, int]]:
             yield start - len(name) - 1, end - len(name) - 1
 
 
-def _found(text: str, lowered: str, rules: _Hinted) -> Iterator[tuple[int, int]]:
-    for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
-        for match in re.finditer(rule.pattern, text):
-            for start, end in taken(match):
-                if not is_reference(text[start:end]):
-                    yield start, end
+def _found(text: str, lowered: str, groups: _Hinted) -> Iterator[tuple[int, int]]:
+    for needed, rules in groups:
+        if not needed(text):
+            continue
+        for rule in {rule.name: rule for hint, rule in rules if hint in lowered}.values():
+            for match in re.finditer(rule.pattern, text):
+                for start, end in taken(match):
+                    if not is_reference(text[start:end]):
+                        yield start, end
 
 
 def named(text: str, lowered: str, secret: Judge) -> Iterator[tuple[int, int]]:
@@ -218,7 +234,7 @@ def _marked(text: str) -> Iterator[tuple[str, int, int]]:
             (lone == "key" and _is_data(text, match.start(), value))
             or (lone == "token" and _is_complaint(text, match.start(), value))
             or (lone in {"auth", "authentication"} and _TALK.match(text, at))
-            or (mark == ": " and _REMARK.match(text, at))
+            or (mark == ": " and _is_remark(text, at))
             or (name == "PASS" and _TESTED.fullmatch(text, *value))
         ):
             yield name, *value
@@ -276,6 +292,17 @@ def _is_complaint(text: str, at: int, value: tuple[int, int]) -> bool:
     """Whether the word before a name says that something is wrong with what it names."""
     wrong = _COMPLAINS.search(text, max(0, at - 12), at)
     return wrong is not None and not any(map(str.isdigit, text[slice(*value)]))
+
+
+def _is_remark(text: str, at: int) -> bool:
+    """Whether what stands here, to its end, is a sentence of words that no secret is made of."""
+    sentence = _SENTENCE_BEHIND.match(text, at)
+    if sentence is None:
+        return False
+    first, *others = _WHOSE.sub("", sentence[1]).rstrip(".").split()
+    return first in _REMARK_BEGINS and all(
+        word in _REMARK_WORDS or _COUNT.fullmatch(word) for word in others
+    )
 
 
 def _is_data(text: str, at: int, value: tuple[int, int]) -> bool:

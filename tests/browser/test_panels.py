@@ -358,6 +358,27 @@ def test_a_log_that_is_known_to_be_denied_is_not_asked_for(stage: Stage) -> None
         visit.shows("#log-lines", "all is well")
 
 
+def test_no_choice_asks_for_a_log_that_is_known_to_be_denied(
+    stage: Stage, engine: CannedEngine
+) -> None:
+    """Neither another run nor following: the line that says why stays."""
+    stage.says["/v1/engine"] = engine_that(reachable=True, logs="denied")
+    stage.says["/v1/runs"] = {"runs": killed_a_while_ago()}
+    with stage.opened() as visit:
+        visit.shows("#log-note", "denies logs. What helps: ")
+        visit.page.locator("#log-run").select_option(label="Run 2, now")
+        visit.page.locator("#log-follow").check()
+        asked = len(stage.questions("/v1/runs"))
+        engine.emit(renamed("other"))
+        visit.until(
+            "(asked) => performance.getEntriesByType('resource')"
+            ".filter(({ name }) => name.endsWith('/v1/runs')).length > asked",
+            asked,
+        )
+        assert stage.questions("/v1/logs") == []
+        visit.shows("#log-note", "denies logs. What helps: ")
+
+
 @pytest.mark.parametrize("options", [(f"--target={ID}",)])
 def test_the_history_of_another_container_is_not_asked_for(stage: Stage) -> None:
     """With `--target` there is none: the hours are not offered, and no request fails."""

@@ -117,15 +117,31 @@ METHODS = """
     scram-sha-256 scram-sha-512 silly simple session sspi tls token trust x509
 """
 
+# What a remark about a secret is made of, `password: too short`: its first word, and the others.
+# No word that people would choose for a passphrase.
+REMARK_BEGINS = """
+    accepted already are at can cannot changed closed contains could created decrypted deleted
+    denied disabled does encrypted expired failed found generated has have ignored invalid is loaded
+    matched may missing must needs never no not only opened please refreshed rejected removed
+    required reset revoked rotated saved secure set should skipped started stored too unable unset
+    updated used verified was will would
+"""
+REMARK_WORDS = """
+    a again allowed an and as available be been by change changed character characters check
+    configured contain cookie correct database different digit digits do empty enabled environment
+    exist exists file first for from given in incorrect it least length letter letters long longer
+    lowercase match minimum more new now of off old on one or permitted policy previous provided
+    request required same server set short shorter simple special specified successfully supported
+    symbol symbols than the this to too uppercase used user valid variable via weak with wrong yet
+"""
+
 
 def _row(name: str, hint: str, pattern: str) -> Rule:
     return Rule(name, tuple(hint.split()) or (" ",), f"(?is){pattern}")
 
 
-SETTINGS = (
-    _row("bundler", "bundle_", r"\ABUNDLE_\w{1,128}__(?:COM|DEV|IO|NET|ORG)=(.+)"),
-    _row("otlp-headers", "otel_exporter_otlp_", r"\AOTEL_EXPORTER_OTLP_(?:\w{1,32}_)?HEADERS=(.+)"),
-    # `acme_…`: a token of a service that nobody has a rule for, by its form; `req_…` is an ID.
+# `acme_…`: a token of a service that nobody has a rule for, by its form; `req_…` is an ID.
+ISSUED = (
     _row(
         "issued",
         "_ -",
@@ -136,6 +152,11 @@ SETTINGS = (
         r"(?:(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])[A-Za-z0-9]{24,128}"
         r"|[0-9a-f]{40}|[0-9a-f]{64})))\Z",
     ),
+)
+
+SETTINGS = (
+    _row("bundler", "bundle_", r"\ABUNDLE_\w{1,128}__(?:COM|DEV|IO|NET|ORG)=(.+)"),
+    _row("otlp-headers", "otel_exporter_otlp_", r"\AOTEL_EXPORTER_OTLP_(?:\w{1,32}_)?HEADERS=(.+)"),
     _row("pushover", "pushover", r"\APUSHOVER_\w{1,64}=([a-z0-9]{30})\Z"),
     _row("plex", "plex_claim", r"\APLEX_CLAIM=(.+)"),
     _row("snmp", "community", r"\A(?:\w{1,64}[_-])?SNMP_?(?:\w{1,64}_)?COMMUNITY=(.+)"),
@@ -170,6 +191,10 @@ SETTINGS = (
         r"(?-i:(?=[^\s/\"']{0,64}(?:\d|[a-z][A-Z])|[A-Za-z]{16})[^\s/\"']{5,256}"
         r"|[a-z]\d[a-z]\d|\d[a-z]\d[a-z]))/?\Z",
     ),
+)
+
+# A user and a password, with one of these between them: `: ; | @`.
+ACCOUNTS = (
     # `bob:hunter2`, and what stands behind that for an SFTP server; `node:node` is a group.
     _row(
         "accounts",

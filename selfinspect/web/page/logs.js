@@ -40,6 +40,7 @@ function between(ended, started) {
 }
 
 export class LogPanel {
+  latest = {};
   runs = [];
   number = null; // of the run that a person chose
   loaded = null; // what was asked for last
@@ -53,8 +54,8 @@ export class LogPanel {
   constructor(agent, refresh) {
     this.agent = agent;
     this.refresh = refresh;
-    byId("log-run").addEventListener("change", ({ target }) => { this.number = Number(target.value); this.load(); });
-    byId("log-follow").addEventListener("change", () => this.load());
+    byId("log-run").addEventListener("change", ({ target }) => { this.number = Number(target.value); this.begin(); });
+    byId("log-follow").addEventListener("change", () => this.begin());
     byId("log-again").addEventListener("click", () => this.load());
     for (const id of ["log-stream", "log-filter"]) byId(id).addEventListener("input", () => this.paint(true));
     document.addEventListener("visibilitychange", () => {
@@ -97,8 +98,12 @@ export class LogPanel {
 
   begin() {
     const denied = engineMissing(this.latest, "logs");
-    if (denied) this.say(denied);
-    else this.load();
+    if (!denied) this.load();
+    else {
+      this.aborter?.abort();
+      this.options();
+      this.say(denied);
+    }
   }
 
   /** Ask for the lines, or for those later than one. */

@@ -140,6 +140,17 @@ def test_what_each_process_is_and_uses(lay: Lay, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_a_name_is_one_line(lay: Lay, tmp_path: Path, end: str) -> None:
+    r"""The kernel escapes no end of a line but \n in it: what it goes on with is not a figure."""
+    lay({"cg/cgroup.procs": "7\n"})
+    describe(tmp_path, 7, b"", f"Name:\ta{end}VmRSS:\t99 kB\nUid:\t5\t5\t5\t5\n")
+    found = listing(f"{tmp_path}/cg", str(tmp_path))
+    assert found is not None
+    [process] = found.processes
+    assert (process.user, process.memory) == (5, None)
+
+
 def test_of_too_many_processes_the_others_are_counted(
     lay: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

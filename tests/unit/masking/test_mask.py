@@ -744,8 +744,22 @@ def test_names_in_other_scripts_make_a_value_secret(text: str) -> None:
 @pytest.mark.parametrize(
     "remark",
     ["password: too short", "secret: not found", "session: opened for user root",
-     "authorization: denied by policy", "encryption key: rotated"],
+     "authorization: denied by policy", "encryption key: rotated",
+     "password: must be at least 8 characters.", "password: too short (minimum is 8)",
+     "password: not set, using none"],
 )  # fmt: skip
 def test_a_remark_about_a_secret_is_readable(remark: str) -> None:
-    """What stands behind the colon begins a sentence, and is no value."""
+    """What stands behind the colon is a sentence of words that say something about a secret."""
     assert Masking().text(remark) == remark
+
+
+@pytest.mark.parametrize(
+    "passphrase",
+    ["boiling water", "wicked sister", "red painted fence", "not a horse", "too many secrets",
+     "opened for bob", "must be hunter2x", "please\tmore-heroes",
+     "not-set hunter2", "is swordfish"],
+)  # fmt: skip
+def test_a_passphrase_that_begins_as_a_remark_does_is_hidden(passphrase: str) -> None:
+    """One word that no remark is made of makes a value of the whole."""
+    hidden = Masking().text(f"password: {passphrase}\n")
+    assert passphrase.split(maxsplit=1)[0] not in hidden.split()

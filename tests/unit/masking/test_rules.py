@@ -14,9 +14,10 @@ from selfinspect.masking import Masking
 from selfinspect.masking.names import is_secret
 from selfinspect.masking.rules import Rule, taken
 from selfinspect.masking.rules.programs import PROGRAMS
-from selfinspect.masking.rules.settings import NAMES, SETTINGS, NameRule
-from selfinspect.masking.texts import TEXTS
+from selfinspect.masking.rules.settings import NAMES, NameRule
+from selfinspect.masking.texts import IN_SETTINGS, TEXTS
 
+SETTINGS = tuple(rule for _, rules in IN_SETTINGS for rule in rules)
 ROWS = (*(rule for _, rules in TEXTS for rule in rules), *SETTINGS, *PROGRAMS)
 SAMPLES: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
     (Path(__file__).parent / "samples.toml").read_text()
@@ -99,6 +100,17 @@ def test_a_row_can_be_read(rule: Rule) -> None:
     """Its hints are in small letters, as texts are when they are looked for."""
     assert rule.hint
     assert all(hint == hint.lower() for hint in rule.hint)
+
+
+@pytest.mark.parametrize(
+    ("needs", "rule"),
+    [(needs, rule) for needs, rules in (*TEXTS, *IN_SETTINGS) for rule in rules],
+    ids=lambda value: value.name if isinstance(value, Rule) else "",
+)
+def test_what_a_group_needs_stands_in_what_its_rows_hide(needs: str, rule: Rule) -> None:
+    """The test before all hints of a group passes over none of the samples."""
+    for sample in SAMPLES[where(rule)][rule.name]["hide"]:
+        assert re.search(needs, SECRET.sub(r"\1", sample))
 
 
 @pytest.mark.parametrize(
