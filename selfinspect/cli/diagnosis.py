@@ -102,6 +102,7 @@ class Facts:
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
         journal_owner: the user whose folder that is.
+        journal_mounted: whether a volume is mounted there.
         journal_space: bytes that are free there.
         read_only: whether the root file system is read-only.
         uid: our user, and most likely the agent's.
@@ -131,6 +132,7 @@ class Facts:
     agents: AgentsView | None = None
     agent_silent: bool = False
     journal_owner: int | None = None
+    journal_mounted: bool = False
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
@@ -382,11 +384,15 @@ def _journal(facts: Facts) -> Check:
     if facts.journal_writable:
         seen = f"{lost}: the disk of {folder} is full"
         return Check("journal", "warn", seen, f"df {quote(folder)}")
-    if facts.read_only:
+    if facts.read_only and not facts.journal_mounted:
         fix = f"docker run -v NAME:{quote(folder)} …"
         return Check("journal", "warn", f"{lost}: the root file system is read-only", fix)
     if facts.agent_answers and facts.journal_owner not in (None, 0, facts.uid):
         seen = f"{folder} belongs to uid {facts.journal_owner}, which may be the agent's user"
         return Check("journal", "warn", seen, _AS_AGENT)
+    if facts.journal_mounted:
+        own = f"docker exec --user 0 <container> chown -R {facts.uid} {quote(folder)}"
+        seen = f"{lost}: {folder} is a mount, which can't be written"
+        return Check("journal", "warn", seen, f"{own} && docker restart <container>")
     fix = f"RUN install -d -o {facts.uid} -m 0700 {quote(folder)}"
     return Check("journal", "warn", f"{lost}: {folder} can't be written", fix)

@@ -116,6 +116,7 @@ def _facts(
             chosen.journal, names_of_journal(chosen, observation.snapshot)
         ),
         journal_owner=chosen.journal.stat().st_uid if os.access(chosen.journal, os.F_OK) else None,
+        journal_mounted=chosen.journal.is_mount(),
         journal_space=_space(chosen.journal),
         read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         uid=os.geteuid(),

@@ -537,6 +537,14 @@ def test_a_read_only_root_wants_a_place_for_the_address() -> None:
             "the root file system is read-only",
             "docker run -v NAME:/var/lib/selfinspect …",
         ),
+        (
+            replace(WELL, journal_writable=False, journal_mounted=True, read_only=True),
+            "/var/lib/selfinspect is a mount",
+            (
+                "docker exec --user 0 <container> chown -R 65532 /var/lib/selfinspect"
+                " && docker restart <container>"
+            ),
+        ),
         (replace(WELL, journal_space=1000), "is full", "df /var/lib/selfinspect"),
     ],
 )
