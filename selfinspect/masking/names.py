@@ -300,7 +300,7 @@ def _is_no_key(read: _Name, value: str) -> bool:
         return False
     if read.word not in {"key", "keys"}:
         return is_plain(value)
-    if value.startswith(("SHA256:", "MD5:")) or _ALGORITHM.fullmatch(value):
+    if value.startswith(("SHA256:", "MD5:")):
         return True
     if read.names_key and (_FINGERPRINTS.fullmatch(value) or _UUID.fullmatch(value)):
         return True
