@@ -32,6 +32,10 @@ INSPECT: dict[str, Any] = recorded("inspect")
 ID: str = INSPECT["Id"]
 LOGS = f"/containers/{ID}/logs"
 CHANGES = f"/containers/{ID}/changes"
+BECOME = """(state) => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 HOSTILE = "<img src=x onerror=alert(1)> \u202egnihton \x1b[31mred\x1b[0m \x07bell \u05e9\u05dc"
 
 
@@ -248,6 +252,23 @@ def test_the_log_is_followed(stage: Stage, engine: CannedEngine) -> None:
         engine.print(frame(1, f"{ago(0)} and on\n".encode()))
         visit.shows("#log-lines", "and on")
         assert visit.page.locator("#log-lines li").count() == 2
+
+
+def test_a_log_that_is_followed_rests_while_nobody_looks(
+    stage: Stage, engine: CannedEngine
+) -> None:
+    """A hidden page has no stream open; seen again, it goes on with the lines since then."""
+    with stage.opened() as visit:
+        follow_the_log(visit, engine)
+        engine.print(frame(1, f"{ago(0)} it goes on\n".encode()))
+        visit.shows("#log-lines", "it goes on")
+        visit.page.evaluate(BECOME, "hidden")
+        engine.wait_for_logs(0)
+        with visit.page.expect_response(lambda response: "since=20" in response.url):
+            visit.page.evaluate(BECOME, "visible")
+        engine.wait_for_logs(1)
+        engine.print(frame(1, f"{ago(0)} and on\n".encode()))
+        visit.shows("#log-lines", "and on")
 
 
 def test_the_log_is_filtered(stage: Stage) -> None:

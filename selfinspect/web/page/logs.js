@@ -59,7 +59,7 @@ export class LogPanel {
     byId("log-again").addEventListener("click", () => this.load());
     for (const id of ["log-stream", "log-filter"]) byId(id).addEventListener("input", () => this.paint(true));
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "hidden" && this.follows) this.aborter?.abort();
+      if (document.visibilityState === "hidden" && this.follows) this.stop();
     });
   }
 
@@ -100,10 +100,15 @@ export class LogPanel {
     const denied = engineMissing(this.latest, "logs");
     if (!denied) this.load();
     else {
-      this.aborter?.abort();
+      this.stop();
       this.options();
       this.say(denied);
     }
+  }
+
+  stop() {
+    this.aborter?.abort();
+    this.aborter = null;
   }
 
   /** Ask for the lines, or for those later than one. */
