@@ -1,4 +1,4 @@
-"""Loads libraries without modules that they name and that nothing here uses.
+"""Loads libraries without modules that they name: nothing here uses those, or only later.
 
 What is not loaded takes neither time nor memory. What stands in a module's place is everybody's
 meanwhile: the agent loads its libraries before it has threads.

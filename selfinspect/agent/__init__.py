@@ -42,7 +42,7 @@ def main(environ: Mapping[str, str], read: Callable[[Serve], int]) -> int:
 
     # What is loaded stays: to look through it for garbage takes a seventh of the start's CPU.
     gc.disable()
-    # Of a child nothing is known afterwards where whoever started this process ignores its own.
+    # Where SIGCHLD is inherited as ignored, waitpid finds no exit code.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     reading, writing = os.pipe()
     try:
@@ -52,7 +52,7 @@ def main(environ: Mapping[str, str], read: Callable[[Serve], int]) -> int:
         os.close(writing)
         return read(serve)
     if not child:
-        os.close(reading)  # else it would wait for ever to be read by itself
+        os.close(reading)  # else its write would block for ever once the agent has died
 
         def hand_over(settings: Settings, *_: object) -> int:
             with open(writing, "wb") as pipe:  # noqa: PTH123

@@ -1,4 +1,4 @@
-"""The agent's process: what it was handed and told to use, until its exit code."""
+"""The agent's process, from its settings and sockets to its exit code."""
 
 from __future__ import annotations
 

@@ -102,7 +102,8 @@ class Facts:
         journal: the folder in which it keeps events.
         journal_writable: whether it can.
         journal_owner: the user whose folder that is.
-        journal_mounted: whether a volume is mounted there.
+        journal_mount: the type of what is mounted there, None where nothing is.
+        journal_read_only: whether that folder's file system is.
         journal_space: bytes that are free there.
         read_only: whether the root file system is read-only.
         uid: our user, and most likely the agent's.
@@ -132,7 +133,8 @@ class Facts:
     agents: AgentsView | None = None
     agent_silent: bool = False
     journal_owner: int | None = None
-    journal_mounted: bool = False
+    journal_mount: str | None = None
+    journal_read_only: bool = False
 
 
 def diagnose(facts: Facts) -> tuple[Check, ...]:
@@ -226,7 +228,7 @@ def _fix(attempt: Attempt, facts: Facts) -> str | None:
         container = ((own and own.id) or "<container>")[:SHORT_ID]  # never an assumed one
         return (attempt.hint or "").replace("restart this container", f"docker restart {container}")
     if fix := MEANINGS[attempt.outcome].fix:
-        given = re.search(r"--engine-server-name \S+", attempt.hint or "")
+        given = re.search(r"--engine-server-name (?:'[^']*'|\S)+", attempt.hint or "")
         other = f"; or {given[0]}" if given and attempt.outcome == "wrong name" else ""
         return fix.format(host=urlsplit(attempt.endpoint).hostname) + other
     return attempt.hint or "mount the socket of the engine that started this container"
@@ -377,6 +379,16 @@ def _address(facts: Facts) -> Check:
     return Check("address", "warn", seen, f"docker run --tmpfs {quote(folder)}:uid={facts.uid} …")
 
 
+def _to_write(folder: str, facts: Facts) -> str:
+    """How a folder that something is mounted on becomes the agent's to write."""
+    if facts.journal_read_only:
+        return f"docker run -v NAME:{quote(folder)} …, without :ro"
+    if facts.journal_mount == "tmpfs":  # empty again, and root's, after each start
+        return f"docker run --tmpfs {quote(folder)}:uid={facts.uid} …"
+    own = f"docker exec --user 0 <container> chown -R {facts.uid} {quote(folder)}"
+    return f"{own} && docker restart <container>"
+
+
 def _journal(facts: Facts) -> Check:
     folder, lost = facts.journal, "events are kept in memory, and lost when the agent ends"
     if facts.journal_writable and facts.journal_space >= _LEAST_SPACE:
@@ -384,15 +396,14 @@ def _journal(facts: Facts) -> Check:
     if facts.journal_writable:
         seen = f"{lost}: the disk of {folder} is full"
         return Check("journal", "warn", seen, f"df {quote(folder)}")
-    if facts.read_only and not facts.journal_mounted:
+    if facts.read_only and not facts.journal_mount:
         fix = f"docker run -v NAME:{quote(folder)} …"
         return Check("journal", "warn", f"{lost}: the root file system is read-only", fix)
     if facts.agent_answers and facts.journal_owner not in (None, 0, facts.uid):
         seen = f"{folder} belongs to uid {facts.journal_owner}, which may be the agent's user"
         return Check("journal", "warn", seen, _AS_AGENT)
-    if facts.journal_mounted:
-        own = f"docker exec --user 0 <container> chown -R {facts.uid} {quote(folder)}"
+    if facts.journal_mount:
         seen = f"{lost}: {folder} is a mount, which can't be written"
-        return Check("journal", "warn", seen, f"{own} && docker restart <container>")
+        return Check("journal", "warn", seen, _to_write(folder, facts))
     fix = f"RUN install -d -o {facts.uid} -m 0700 {quote(folder)}"
     return Check("journal", "warn", f"{lost}: {folder} can't be written", fix)

@@ -26,7 +26,7 @@ from selfinspect.journal.files import path_of
 from selfinspect.jsonread import boolean, mapping, member
 from selfinspect.kernel.files import text as kernel_text
 from selfinspect.kernel.limits import is_of_user
-from selfinspect.kernel.proc_self import UNIFIED
+from selfinspect.kernel.proc_self import UNIFIED, mounted_at, parse_mounts
 from selfinspect.kernel.reader import CgroupReader
 from selfinspect.model import Identity, Reach
 from selfinspect.records import read_record
@@ -116,9 +116,10 @@ def _facts(
             chosen.journal, names_of_journal(chosen, observation.snapshot)
         ),
         journal_owner=chosen.journal.stat().st_uid if os.access(chosen.journal, os.F_OK) else None,
-        journal_mounted=chosen.journal.is_mount(),
+        journal_mount=_mount_at(chosen.journal),
+        journal_read_only=_is_read_only(chosen.journal),
         journal_space=_space(chosen.journal),
-        read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
+        read_only=_is_read_only(Path("/")),
         uid=os.geteuid(),
         failed=failed,
         held_back=held,
@@ -161,6 +162,20 @@ def _can_be_kept(folder: Path, names: tuple[str, str | None] | None) -> bool:
         return False
     file = path_of(folder, names[0]) if names else None
     return file is None or not os.access(file, os.F_OK) or os.access(file, os.W_OK)
+
+
+def _mount_at(folder: Path) -> str | None:
+    """The type of what is mounted on a folder, None where nothing is."""
+    mount = mounted_at(parse_mounts(kernel_text("/proc/self/mountinfo")), str(folder))
+    return mount.type if mount else None
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether its file system is; of one that cannot be reached nothing is known."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _space(folder: Path) -> int:

@@ -261,7 +261,8 @@ class PolledEvents:
             EngineError: the engine does not return them any more.
         """
         if within is not None:
-            return [] if within <= 0 or self._cancelled.wait(within) else self._news()
+            self.ended = within > 0 and self._cancelled.wait(within)
+            return [] if within <= 0 or self.ended else self._news()
         events: list[Json] = []
         while not (events or self.ended):
             self._audience.wait(self._left)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SHARES = 1024
 _DEFAULT_WEIGHT = 100
+_OF_KERNEL = ("/proc/", "/sys/")
 _LOCAL = ("overlay", "ext4", "xfs", "btrfs", "zfs", "tmpfs")
 
 
@@ -51,8 +52,11 @@ class CgroupReader:
         self._machine: Machine | None = None
         self._started: float | None = None
         self._cgroup = text(f"{self._root}/proc/self/cgroup")
-        mounts = text(f"{self._root}/proc/self/mountinfo")
-        self._mounted = mounted_at(parse_mounts(mounts), "/")
+        mounts = tuple(parse_mounts(text(f"{self._root}/proc/self/mountinfo")))
+        self._mounted = mounted_at(mounts, "/")
+        self._is_served = any(
+            mount.type.startswith("fuse") and mount.point.startswith(_OF_KERNEL) for mount in mounts
+        )
         self.folders = read_directories(self._root)
 
     def without_cgroup(self) -> CgroupReader:
@@ -139,8 +143,9 @@ class CgroupReader:
 
     @property
     def is_local(self) -> bool:
-        """Whether the kernel knows the file system's figures, and asks no server or program."""
-        return self._mounted is None or self._mounted.type in _LOCAL
+        """Whether the kernel knows all figures by itself: no server's, and no program's (lxcfs)."""
+        known = self._mounted is not None and self._mounted.type in _LOCAL
+        return known and not self._is_served
 
     @property
     def _of_tasks(self) -> str | None:

@@ -122,7 +122,7 @@ _RESOURCE = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # An account at Twilio; a rule of Snort's; a database of Oracle's.
-_NO_SESSION = re.compile(r"AC[0-9a-f]{32}|\d{1,10}|[A-Z]{2,8}")
+_NO_SESSION = re.compile(r"AC[0-9a-f]{32}|\d{1,7}|[A-Z]{2,8}")
 # What finds data in a cache, `user:42:profile`.
 _DATUM = re.compile(
     r"[a-z]{1,24}(?::(?:[a-z]{1,24}|\d{1,10}|v\d|\*)){1,6}:?|(?:\$[a-z_]{3,24}){1,8}"
@@ -280,7 +280,7 @@ def _is_place(read: _Name, value: str) -> bool:
         return _ADDRESS.fullmatch(value) is not None and is_plain(place)
     if read.word == "token" and read.before[-2:] == ("initial", "cluster"):  # etcd's
         return is_plain(value)
-    if read.word == "sid":
+    if read.word == "sid" and read.before[-1:] not in {("session",), ("connect",)}:
         return _NO_SESSION.fullmatch(value) is not None
     if read.word == "session" and read.before[-1:] == ("desktop",):
         return is_plain(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import ROOT, until
+from tests.engine.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,15 +102,6 @@ def test_a_shell_app_has_its_port_in_its_environment(run: Callable[..., str]) ->
     assert "with 134217728 bytes of memory" in shown
     assert "SELFINSPECT_HOST_PORT_8080_TCP=" in shown
     assert "port none" not in shown
-
-
-def test_a_shell_app_waits_for_a_slow_agent(run: Callable[..., str], engine: Engine) -> None:
-    """On a small share of a CPU the agent starts late; the app has its port all the same."""
-    run("shell-app")
-    options = ("--name", "selfinspect-shell-app-slow", "--publish", 8080, "--cpus", "0.04")
-    slow = engine.start(*options, image="selfinspect-shell-app")
-    until(lambda: "I am " in slow.logs(), "the app's first words")
-    assert re.search(r"^I am selfinspect-shell-app-slow, at port \d+", slow.logs(), re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from requests_unixsocket.adapters import UnixAdapter, UnixHTTPConnection
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, port_by_scheme
 from urllib3.connectionpool import HTTPConnectionPool
 
 from selfinspect.background import future_of
@@ -176,6 +176,9 @@ class _TlsConnection(_TcpConnection):
     Args:
         encrypted: encrypts a connection, once the other end has shown who it is.
     """
+
+    # A Host header leaves it out. The types of http.client and urllib3 differ.
+    default_port = port_by_scheme["https"]  # type: ignore[misc]
 
     def __init__(
         self, *arguments: Any, encrypted: Callable[[socket.socket], ssl.SSLSocket], **options: Any

@@ -119,7 +119,7 @@ PHRASES = (
         "mail-and-ftp",
         ("pass ", "auth "),
         r"(?m)(?:^|[>\"':\]] ?)PASS[ \t]"
-        r"((?!test)(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s/\\\"']{4,256})(?=[\"']?(?:\\r|\s|\Z))"
+        r"((?!(?i:test)|\[|\S{0,256}[._](?:test|spec)\b)(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s/\\\"']{4,256})(?=[\"']?(?:\\r|\s|\Z))"
         r"|\bAUTH(?:ENTICATE)?[ \t](?:PLAIN|LOGIN|XOAUTH2)[ \t]([A-Za-z0-9+/]{8,}={0,2})",
     ),
     # `--password-file=<(echo hunter2)`.

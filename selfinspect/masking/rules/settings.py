@@ -146,8 +146,8 @@ ISSUED = (
         "issued",
         "_ -",
         r"\A(?=[\w.-]{1,128}=[a-z][a-z0-9]{1,15}[_-][a-z0-9]{24})"
-        r"(?![\w.-]{0,96}(?:commit|digest|hash|id|image|public|publishable|ref|rev|revision|sha"
-        r"|site|version)\d{0,3}=)[\w.-]{1,128}="
+        r"(?![\w.-]{0,96}(?:build|commit|digest|hash|id|image|public|publishable|ref|release|rev"
+        r"|revision|sha|site|tag|version)\d{0,3}=)[\w.-]{1,128}="
         r"((?-i:(?!pk_|sha\d|md5|commit|build|img|image)[a-z][a-z0-9]{1,15}[_-]"
         r"(?:(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])[A-Za-z0-9]{24,128}"
         r"|[0-9a-f]{40}|[0-9a-f]{64})))\Z",

@@ -51,8 +51,8 @@ MARKED = (
     _row(
         "service-mark",
         "_api_ _key_ _live_ _pat_ _prod_ _sec_ _secret_ _sk_ _token_",
-        rf"{_BEGIN}(?!pk_)[a-z][a-z0-9]{{0,15}}_(?:[a-z]{{1,8}}_)?"
-        r"(?:api|key|live|pat|prod|sec|secret|sk|token)_"
+        rf"{_BEGIN}(?!(?:pk|cache|foreign|primary)_)[a-z][a-z0-9]{{0,15}}_(?:[a-z]{{1,8}}_)?"
+        r"(?:api|key|live|pat|prod|sec|secret|sk|token)_(?!\d{8}T\d{6})"
         r"(?=[A-Za-z]{0,24}\d)(?=\d{0,24}[A-Za-z])[A-Za-z0-9]{16,}(?!\w)",
     ),
 )

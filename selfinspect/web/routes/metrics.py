@@ -80,7 +80,7 @@ class Pages:
         self._under_way: dict[Scrape, asyncio.Future[_Page]] = {}
 
     async def page(self, scrape: Scrape) -> _Page:
-        """A page that was not there before it was asked for, and its headers."""
+        """A new page, or the one that a thread is making, and its headers."""
         if not self._service.metrics_wait and self._took <= _QUICK:
             return self._made(scrape)
         page = self._under_way.get(scrape)

@@ -538,12 +538,22 @@ def test_a_read_only_root_wants_a_place_for_the_address() -> None:
             "docker run -v NAME:/var/lib/selfinspect …",
         ),
         (
-            replace(WELL, journal_writable=False, journal_mounted=True, read_only=True),
+            replace(WELL, journal_writable=False, journal_mount="ext4", read_only=True),
             "/var/lib/selfinspect is a mount",
             (
                 "docker exec --user 0 <container> chown -R 65532 /var/lib/selfinspect"
                 " && docker restart <container>"
             ),
+        ),
+        (
+            replace(WELL, journal_writable=False, journal_mount="tmpfs"),
+            "is a mount",
+            "docker run --tmpfs /var/lib/selfinspect:uid=65532 …",
+        ),
+        (
+            replace(WELL, journal_writable=False, journal_mount="xfs", journal_read_only=True),
+            "is a mount",
+            "docker run -v NAME:/var/lib/selfinspect …, without :ro",
         ),
         (replace(WELL, journal_space=1000), "is full", "df /var/lib/selfinspect"),
     ],

@@ -328,6 +328,8 @@ READABLE: list[Json] = [
             "USER=node:node",
             "RUN_AS_USER=1000:1000",
             "RANDOM_SEED=42",
+            "ORACLE_SID=ORCLCDB",
+            "SNORT_SID=2013028",
             "BUNDLE_WITHOUT=development:test",
             "CREDENTIAL_HELPER=ecr-login",
             "KEY_PREFIX=shop:",
@@ -733,6 +735,15 @@ def test_the_value_of_a_secret_name_is_masked_whole(name: str, secret: str) -> N
 def test_an_algorithms_name_is_no_secret(value: str, *, hidden: bool) -> None:
     """A secret may begin as one does."""
     assert (MASK in Masking().value("SESSION_ID", value)) is hidden
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sid", "1234567890"), ("CONNECT_SID", "HUNTERS"), ("session.sid", "48213377")],
+)
+def test_a_sessions_number_is_a_secret(name: str, value: str) -> None:
+    """However short; a database's name and a rule's number under the same word are none."""
+    assert Masking().value(name, value) == MASK
 
 
 @pytest.mark.parametrize("text", ["пароль: hunter2x", "初始密码\uff1ahunter2x", "DB_密码=hunter2x"])

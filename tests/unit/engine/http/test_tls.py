@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from selfinspect.engine.api.connection import connect
+from selfinspect.engine.http.pools import _TlsConnection as TlsConnection
 from selfinspect.engine.http.tls import Tls, client_refused
 from selfinspect.engine.http.transport import Transport
 from selfinspect.errors import EngineUnreachableError
@@ -436,3 +437,11 @@ def test_a_name_that_nobody_knows_is_reported() -> None:
     with pytest.raises(EngineUnreachableError) as caught:
         connect("tcp://engine.invalid:2375", timeout=10.0)
     assert caught.value.outcome in ("unknown name", "timeout")
+
+
+@pytest.mark.parametrize(("port", "named"), [(443, b"engine.example"), (80, b"engine.example:80")])
+def test_a_proxy_sees_the_host_as_tls_has_it(port: int, named: bytes) -> None:
+    """It may compare the Host header, which names every port but the usual one: RFC 9110, 7.2."""
+    connection = TlsConnection("engine.example", port, encrypted=lambda _: NotImplemented)
+    connection.putrequest("GET", "/info")
+    assert b"Host: " + named in vars(connection)["_buffer"]
