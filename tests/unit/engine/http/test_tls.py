@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 from dataclasses import dataclass
 from shlex import quote
 from threading import Thread
@@ -445,3 +446,25 @@ def test_a_proxy_sees_the_host_as_tls_has_it(port: int, named: bytes) -> None:
     connection = TlsConnection("engine.example", port, encrypted=lambda _: NotImplemented)
     connection.putrequest("GET", "/info")
     assert b"Host: " + named in vars(connection)["_buffer"]
+
+
+ASKED_LATE = """
+import sys
+from pathlib import Path
+from selfinspect.agent import _lightly
+with _lightly(tls=False):
+    from selfinspect.agent.process import run
+assert "ssl" not in sys.modules
+from selfinspect.engine.api.connection import connect
+from selfinspect.engine.http.tls import Tls
+connection = connect(sys.argv[1], tls=Tls(Path(sys.argv[2])), timeout=60)
+print(connection.transport.encrypted)
+connection.transport.close()
+"""
+
+
+def test_an_agent_that_was_loaded_without_tls_speaks_it(secured: TcpFront, own: Path) -> None:
+    """`ssl` is loaded once an engine with TLS is asked; the libraries have not seen it."""
+    command = [sys.executable, "-c", ASKED_LATE, f"tcp://127.0.0.1:{secured.port}", str(own)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
